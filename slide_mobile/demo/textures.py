@@ -1,0 +1,76 @@
+"""Grounds to draw on: maps in 0..1 that say how far a point is from the first of two colours."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image
+
+Map = NDArray[np.float32]  # (H, W)
+
+
+def texture(rng: Generator, u: Map, v: Map) -> Map:
+    """A random ground at plane coordinates `u`, `v` (about -1..1 over the image)."""
+    turn = rng.uniform(0, 2 * np.pi)
+    c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    pattern = _PATTERNS[rng.choice(len(_PATTERNS), p=_SHARES)]
+    return pattern(rng, c * u + s * v, c * v - s * u)
+
+
+def smooth_noise(rng: Generator, shape: tuple[int, int], cells: int) -> Map:
+    """Values in 0..1 that vary over 1 / `cells` of an image of `shape` (height, width)."""
+    coarse = Image.fromarray(rng.random((cells + 1, cells + 1), dtype=np.float32))
+    height, width = shape
+    fine = coarse.resize((width, height), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(fine), 0, 1)
+
+
+def _plain(rng: Generator, u: Map, v: Map) -> Map:
+    return np.zeros_like(u)
+
+
+def _gradient(rng: Generator, u: Map, v: Map) -> Map:
+    return np.clip(0.5 + np.float32(0.5) * u, 0, 1)
+
+
+def _paper(rng: Generator, u: Map, v: Map) -> Map:
+    grain = rng.random(u.shape, dtype=np.float32)
+    return np.float32(0.25) * grain + np.float32(0.25) * smooth_noise(rng, u.shape, 9)
+
+
+def _stripes(rng: Generator, u: Map, v: Map) -> Map:
+    sharpness = np.float32(rng.choice([0.5, 3.0]))
+    waves = np.sin(np.float32(rng.uniform(6, 28)) * u)
+    return np.clip(0.5 + sharpness * waves, 0, 1)
+
+
+def _checker(rng: Generator, u: Map, v: Map) -> Map:
+    f = np.float32(rng.uniform(5, 16))
+    return np.clip(0.5 + 6 * np.sin(f * u) * np.sin(f * v), 0, 1)
+
+
+def _ruled(rng: Generator, u: Map, v: Map) -> Map:
+    f, width = np.float32(rng.uniform(9, 26)), np.float32(rng.uniform(0.9, 0.97))
+    lines = np.abs(np.sin(f * v))
+    if rng.random() < 0.5:
+        lines = np.maximum(lines, np.abs(np.sin(f * u)))
+    return np.clip((lines - width) / (1 - width), 0, 1)
+
+
+def _wood(rng: Generator, u: Map, v: Map) -> Map:
+    bend = smooth_noise(rng, u.shape, 3) * np.float32(rng.uniform(2, 6))
+    rings = np.sin(np.float32(rng.uniform(8, 22)) * u + bend + np.float32(0.4) * np.sin(2 * v))
+    fibres = np.sin(np.float32(rng.uniform(60, 110)) * u + 3 * bend)
+    return np.clip(0.5 + np.float32(0.32) * rings + np.float32(0.15) * fibres, 0, 1)
+
+
+def _blotches(rng: Generator, u: Map, v: Map) -> Map:
+    clouds = smooth_noise(rng, u.shape, int(rng.integers(3, 14)))
+    return np.clip(0.5 + np.float32(rng.uniform(1, 4)) * (clouds - np.float32(0.5)), 0, 1)
+
+
+_PATTERNS: tuple[Callable[[Generator, Map, Map], Map], ...] = (
+    _plain, _gradient, _paper, _stripes, _checker, _ruled, _wood, _blotches,
+)  # fmt: skip
+_SHARES = (0.1, 0.1, 0.2, 0.1, 0.08, 0.16, 0.12, 0.14)

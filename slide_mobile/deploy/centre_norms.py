@@ -1,0 +1,69 @@
+"""LayerNorm as one scale a token; its centring goes into the linears that read it.
+
+    before   W norm(x) + b                       norm(x) = (x - mean) / sqrt(var + eps)
+    after    W' (x * s) + b                      s = rsqrt(sum((x - mean)^2) + C eps)
+             W' = sqrt(C) W (I - 11^T / C)
+
+Exact, because W (x - mean 1) = W (I - 11^T / C) x. The deviation is squared around the mean, so
+nothing cancels (E[x^2] - E[x]^2 does, in fp16, wherever |mean| exceeds the deviation), and on
+XNNPACK that costs no pass more than the raw second moment does. The division by C is in W'.
+
+The norm after the patch embedding has one writer, a convolution: that one is centred instead,
+so the mean is zero by construction.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.deploy.fold_affine import norms_and_readers
+from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging
+
+
+class TokenScale(nn.Module):
+    """x * s: each token divided by its centred length, not centred itself."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.dim, self.eps = dim, dim * eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        mean = x.sum(-1, keepdim=True) * (1 / self.dim)
+        return x * torch.rsqrt(torch.square(x - mean).sum(-1, keepdim=True) + self.eps)
+
+
+class CentredAffine(nn.Module):
+    """gamma * x / length(x) + beta for tokens whose mean is zero."""
+
+    def __init__(self, norm: nn.LayerNorm) -> None:
+        super().__init__()
+        (dim,) = norm.normalized_shape
+        self.eps = dim * norm.eps
+        self.gamma = nn.Parameter(norm.weight * dim**0.5)
+        self.beta = nn.Parameter(norm.bias.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        scale = torch.rsqrt(torch.square(x).sum(-1, keepdim=True) + self.eps)
+        return x * scale * self.gamma + self.beta
+
+
+@torch.no_grad()
+def centre_norms(module: nn.Module) -> nn.Module | None:
+    """Rewrite a PatchEmbed, or a module whose norms have lost their affine part, in place."""
+    if isinstance(module, PatchEmbed):
+        conv = module.proj
+        conv.weight.sub_(conv.weight.mean(0, keepdim=True))
+        conv.bias.sub_(conv.bias.mean())
+        module.norm = CentredAffine(module.norm)
+        return module
+    if isinstance(module, PatchMerging):
+        return None  # merge_patches has its own way of taking the scale
+    folds = norms_and_readers(module)
+    for name, linears in folds:
+        norm = getattr(module, name)
+        (dim,) = norm.normalized_shape
+        for linear in linears:
+            linear.weight.sub_(linear.weight.mean(1, keepdim=True)).mul_(dim**0.5)
+        setattr(module, name, TokenScale(dim, norm.eps))
+    return module if folds else None

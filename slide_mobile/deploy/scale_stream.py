@@ -1,0 +1,51 @@
+"""Scale the residual stream of each stage by a power of two, so that its norms survive fp16.
+
+    before   sum((x - mean)^2) over C channels of a stream of deviation 1 is C, up to 1024:
+             a deviation of 8 overflows fp16 (65504), and C * eps = 8e-3
+    after    x' = g x,  g a power of two with 8 <= C g^2 < 32
+             the sum is 8 to 32 for deviation 1, overflow comes at a deviation of 45 to 90,
+             and the smallest eps term, 8e-5, is still a normal fp16 number (>= 6.1e-5)
+
+Every reader of the stream is a norm, and a norm takes no notice of a scale when its eps is scaled
+with it, so only the writers change: patch embedding, proj, fc2 and patch merging. Powers of two
+are exact in every binary format. Costs nothing at run time.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from slide_mobile.deploy.merge_patches import MergePatches
+from slide_mobile.models.slide_swin import SwinBlock, SwinTransformer
+
+
+def stream_gain(dim: int) -> float:
+    """The power of two g with 8 <= dim * g^2 < 32."""
+    return 2.0 ** math.ceil(math.log2(8 / dim) / 2)
+
+
+@torch.no_grad()
+def scale_stream(module: nn.Module) -> nn.Module | None:
+    """Rewrite a whole SwinTransformer in place."""
+    if not isinstance(module, SwinTransformer):
+        return None
+    gain = stream_gain(module.patch_embed.proj.out_channels)
+    module.patch_embed.norm.gamma.mul_(gain)
+    module.patch_embed.norm.beta.mul_(gain)
+    for stage in module.layers:
+        for block in stage.blocks:
+            assert isinstance(block, SwinBlock)
+            for writer in (block.attn.proj, block.mlp.fc2):
+                writer.weight.mul_(gain)
+                writer.bias.mul_(gain)
+            for norm in (block.norm1, block.norm2):
+                norm.eps *= gain**2
+        if (merging := stage.downsample) is not None:
+            assert isinstance(merging, MergePatches)
+            merging.eps *= gain**2
+            gain = stream_gain(2 * merging.dim)
+            merging.conv.weight.mul_(gain)
+            merging.bias.mul_(gain)
+    module.norm.eps *= gain**2
+    return module

@@ -1,0 +1,97 @@
+"""Local attention tap by tap: rank 4, and nothing but linears, depthwise convolutions and products.
+
+    before   q, K, V  of shape (B, heads, d, k*k, H, W)          rank 6, K and V expanded k*k-fold
+             logit[h, i] = sum_c q[c] * (K_i[c] + r[h, i])       softmax over i, sum over i
+    after    for each tap i, on maps of shape (B, H, W, C):
+             logit_i = head_sum(q * depthwise_i(k))              r[h, i] is in the bias of depthwise_i
+             out     = sum_i head_spread(softmax_i) * depthwise_i(v)
+
+`head_sum` (C -> heads) adds the channels of a head and `head_spread` (heads -> C) repeats its
+weight over them; both are linears with constant 0/1 weights. The head-major rows of the
+published qkv become three planar projections, and the scale goes into q's rows. Softmax over
+the taps is written out (maximum, exp, sum), because the taps are separate tensors. Measured
+4.4 times faster than the published graph on XNNPACK (56x56x96, 3 heads, one thread).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slide_mobile.deploy.merge_paths import MergedSlideAttention
+
+
+class TapAttention(nn.Module):
+    """Attention over k * k neighbours, one depthwise convolution a tap."""
+
+    head_sum: Tensor
+    head_spread: Tensor
+
+    def __init__(self, merged: MergedSlideAttention) -> None:
+        super().__init__()
+        heads, d, taps = merged.num_heads, merged.head_dim, merged.k**2
+        rows = merged.qkv.weight.reshape(heads, 3, d, -1)  # [head][q|k|v][d]
+        bias = merged.qkv.bias.reshape(heads, 3, d)
+        self.q = linear(rows[:, 0] * merged.scale, bias[:, 0] * merged.scale)
+        self.k = linear(rows[:, 1], bias[:, 1])
+        self.v = linear(rows[:, 2], bias[:, 2])
+        self.proj = merged.proj
+
+        position = merged.relative_position_bias_table.reshape(heads, 1, taps)
+        none = torch.zeros_like(position)
+        self.taps_k = nn.ModuleList(_taps(merged.gather_k, position))
+        self.taps_v = nn.ModuleList(_taps(merged.gather_v, none))
+
+        spread = torch.eye(heads).repeat_interleave(d, dim=0)  # (C, heads)
+        self.register_buffer("head_sum", spread.t().contiguous())
+        self.register_buffer("head_spread", spread)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H, W, C)."""
+        q = self.q(x)
+        k = self.k(x).permute(0, 3, 1, 2)
+        v = self.v(x).permute(0, 3, 1, 2)
+
+        logits = [F.linear(q * tap(k).permute(0, 2, 3, 1), self.head_sum) for tap in self.taps_k]
+        largest = logits[0]
+        for logit in logits[1:]:
+            largest = torch.maximum(largest, logit)
+        weights = [torch.exp(logit - largest) for logit in logits]  # each (B, H, W, heads)
+        total = weights[0]
+        for weight in weights[1:]:
+            total = total + weight
+        share = 1.0 / total
+
+        out = None
+        for weight, tap in zip(weights, self.taps_v, strict=True):
+            term = F.linear(weight * share, self.head_spread) * tap(v).permute(0, 2, 3, 1)
+            out = term if out is None else out + term
+        return self.proj(out)
+
+
+def split_taps(module: nn.Module) -> nn.Module | None:
+    """Rewrite one MergedSlideAttention."""
+    return TapAttention(module) if type(module) is MergedSlideAttention else None
+
+
+def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """A linear with these rows, (..., C_in), and biases; leading dimensions are flattened."""
+    weight = weight.reshape(-1, weight.shape[-1])
+    made = nn.Linear(weight.shape[1], weight.shape[0])
+    made.weight, made.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.flatten().clone())
+    return made
+
+
+def _taps(gather: nn.Conv2d, position: Tensor) -> list[nn.Conv2d]:
+    # Output channel c * k * k + i of the gather is tap i of channel c, the same for every head.
+    d, side = gather.in_channels, gather.kernel_size[0]
+    heads, taps = position.shape[0], side**2
+    weight = gather.weight.reshape(d, taps, 1, side, side)
+    assert gather.bias is not None
+    bias = gather.bias.reshape(1, d, taps) + position  # (heads, d, taps)
+    convs = []
+    for i in range(taps):
+        conv = nn.Conv2d(heads * d, heads * d, side, padding=side // 2, groups=heads * d)
+        conv.weight = nn.Parameter(weight[:, i].repeat(heads, 1, 1, 1))
+        conv.bias = nn.Parameter(bias[:, :, i].expand(heads, d).flatten().clone())
+        convs.append(conv)
+    return convs

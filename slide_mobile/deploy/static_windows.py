@@ -1,0 +1,94 @@
+"""Window attention of rank <= 4 with its tables gathered beforehand.
+
+    before   roll, partition through rank 6, one qkv linear split through rank 5,
+             bias gathered from the table by index, mask added through rank 5
+    after    slices and concats, partition through (H/w, w, W/w, w*C), three planar linears,
+             q.k + bias (1, heads, N, N) + mask (windows, 1, N, N), both constants
+
+Batch 1 only: the window axes take the place of the batch. Where the map is padded to whole
+windows, padding moves behind the linears: a padded token is zero before them, so its q, k and v
+are their biases. The linears lose that bias and it is added to the padded map; the normalisation
+in front can then still be folded into the linears, which a token padded earlier would not allow.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slide_mobile.deploy.split_taps import linear
+from slide_mobile.models.slide_swin import WindowAttention
+
+
+class StaticWindowAttention(nn.Module):
+    """Multi-head attention inside windows of one (1, H, W, C) map."""
+
+    position_bias: Tensor
+    mask: Tensor | None
+    pad_bias: Tensor | None
+
+    def __init__(self, published: WindowAttention) -> None:
+        super().__init__()
+        self.num_heads, self.window = published.num_heads, published.window
+        self.map_size, self.padded_size = published.map_size, published.padded_size
+        self.shift = published.shift
+        self.proj = published.proj
+        c = published.dim
+        rows = published.qkv.weight.reshape(3, c, c)
+        bias = published.qkv.bias.reshape(3, c)
+        scale = torch.tensor([published.scale, 1.0, 1.0])
+        rows, bias = rows * scale[:, None, None], bias * scale[:, None]
+        padded = self.map_size != self.padded_size
+        self.register_buffer("pad_bias", bias if padded else None)
+        kept = torch.zeros_like(bias) if padded else bias
+        self.q, self.k, self.v = (linear(r, b) for r, b in zip(rows, kept, strict=True))
+        self.register_buffer("position_bias", published.position_bias()[None].contiguous())
+        mask = published.mask()
+        self.register_buffer("mask", None if mask is None else mask[:, None])
+
+    def forward(self, x: Tensor, _: Tensor | None = None) -> Tensor:
+        """(1, H, W, C) -> (1, H, W, C)."""
+        if self.pad_bias is None:
+            x = self._windows(x)
+            q, k, v = self.q(x), self.k(x), self.v(x)
+        else:
+            (h, w), (hp, wp) = self.map_size, self.padded_size
+            maps = [F.pad(f(x), (0, 0, 0, wp - w, 0, hp - h)) for f in (self.q, self.k, self.v)]
+            q, k, v = (
+                self._windows(m + b) for m, b in zip(maps, self.pad_bias, strict=True)
+            )
+        q, k, v = self._heads(q), self._heads(k), self._heads(v)
+        attn = q @ k.transpose(2, 3) + self.position_bias  # (windows, heads, N, N)
+        if self.mask is not None:
+            attn = attn + self.mask
+        out = (attn.softmax(-1) @ v).permute(0, 2, 1, 3)
+        return self._map(self.proj(out.reshape(out.shape[0], out.shape[1], -1)))
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(windows, N, C) -> (windows, heads, N, d)."""
+        windows, n, c = x.shape
+        return x.reshape(windows, n, self.num_heads, c // self.num_heads).permute(0, 2, 1, 3)
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """(1, H, W, C) -> (windows, N, C), H and W being whole windows."""
+        _, h, w, c = x.shape
+        if self.shift:
+            x = torch.cat((x[:, self.shift :], x[:, : self.shift]), 1)
+            x = torch.cat((x[:, :, self.shift :], x[:, :, : self.shift]), 2)
+        x = x.reshape(h // self.window, self.window, w // self.window, self.window * c)
+        return x.permute(0, 2, 1, 3).reshape(-1, self.window**2, c)
+
+    def _map(self, x: Tensor) -> Tensor:
+        """(windows, N, C) -> (1, H, W, C), padding cropped."""
+        (h, w), (hp, wp) = self.map_size, self.padded_size
+        c = x.shape[-1]
+        x = x.reshape(hp // self.window, wp // self.window, self.window, self.window * c)
+        x = x.permute(0, 2, 1, 3).reshape(1, hp, wp, c)
+        if self.shift:
+            x = torch.cat((x[:, hp - self.shift :], x[:, : hp - self.shift]), 1)
+            x = torch.cat((x[:, :, wp - self.shift :], x[:, :, : wp - self.shift]), 2)
+        return x if (h, w) == (hp, wp) else x[:, :h, :w]
+
+
+def static_windows(module: nn.Module) -> nn.Module | None:
+    """Rewrite one WindowAttention."""
+    return StaticWindowAttention(module) if type(module) is WindowAttention else None

@@ -1,0 +1,60 @@
+"""Models by name, with what the paper says about each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from slide_mobile.errors import UnknownName
+
+Preset = Literal["paper", "release", "baseline", "demo", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """A row of the paper's tables; None where it prints nothing."""
+
+    params_m: float | None = None
+    macs_g: float | None = None
+    top1: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One entry of the registry.
+
+    `build(**options)` accepts at least `input_size` (height, width in pixels) and `num_classes`.
+    `preset` says where the configuration comes from: the paper's tables, the published yaml, a
+    parent network to measure against, the bundled demo, or a small network for tests.
+    """
+
+    name: str
+    family: str
+    build: Callable[..., nn.Module]
+    preset: Preset
+    input_size: tuple[int, int] = (224, 224)
+    num_classes: int = 1000
+    paper: Paper = Paper()
+
+
+_SPECS: dict[str, Spec] = {}
+
+
+def register(spec: Spec) -> None:
+    """Make a model available by name."""
+    if spec.name in _SPECS:
+        raise ValueError(f"model {spec.name!r} is registered twice")
+    _SPECS[spec.name] = spec
+
+
+def names(*, tests: bool = False) -> list[str]:
+    """Registered names, in the order of registration; the tests' own only on request."""
+    return [name for name, spec in _SPECS.items() if tests or spec.preset != "test"]
+
+
+def spec(name: str) -> Spec:
+    """Look up a model; raises UnknownName."""
+    if name not in _SPECS:
+        raise UnknownName("model", name, names())
+    return _SPECS[name]

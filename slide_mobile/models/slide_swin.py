@@ -1,0 +1,332 @@
+"""Slide-Swin, and the Swin it is measured against.
+
+Paper: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2103.14030 (Swin).
+Origin of names, shapes and defaults: LeapLabTHU/Slide-Transformer @6b1e184 and
+microsoft/Swin-Transformer @f82860b (both Apache-2.0/MIT); the state dict is theirs, key for
+key. Written anew for inference: feature maps are (B, H, W, C), dropout is left out.
+
+Two forms of Slide-Swin are registered. The paper's figures need 7x7 windows in stages 3 and 4
+(4.57 G multiply-adds for Tiny, the paper prints 4.6 G); the published yaml builds
+`window_size: 56`, clamped to the map: global attention in stages 3 and 4 (4.70 G). The first
+is `slide_swin_*`, the second `slide_swin_*_release`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slide_mobile.errors import UsageError
+from slide_mobile.models.registry import Paper, Preset, Spec, register
+from slide_mobile.models.slide_attention import Im2ColAttention, LocalAttention, SlideAttention
+
+__all__ = ["PatchEmbed", "PatchMerging", "SwinBlock", "SwinTransformer", "WindowAttention"]
+
+STRIDE_PX = 32  # of the last stage
+
+
+def relative_position_index(window: int) -> Tensor:
+    """(N, N) indices into the bias table, N = window * window."""
+    coords = torch.stack(
+        torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
+    ).flatten(1)
+    dy, dx = coords[:, :, None] - coords[:, None, :] + window - 1
+    return dy * (2 * window - 1) + dx
+
+
+def window_partition(x: Tensor, window: int) -> Tensor:
+    """(B, H, W, C) -> (B * windows, window * window, C)."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // window, window, w // window, window, c)
+    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, window * window, c)
+
+
+def window_reverse(windows: Tensor, window: int, h: int, w: int) -> Tensor:
+    """(B * windows, window * window, C) -> (B, H, W, C)."""
+    x = windows.reshape(-1, h // window, w // window, window, window, windows.shape[-1])
+    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, h, w, windows.shape[-1])
+
+
+def shift_mask(h: int, w: int, window: int, shift: int) -> Tensor:
+    """(windows, N, N): -100 between tokens that the cyclic shift brought together, else 0."""
+    region = torch.zeros(1, h, w, 1)
+    cuts = (slice(0, -window), slice(-window, -shift), slice(-shift, None))
+    for i, rows in enumerate(cuts):
+        for j, columns in enumerate(cuts):
+            region[:, rows, columns, :] = 3 * i + j
+    ids = window_partition(region, window).squeeze(-1)
+    return torch.where(ids[:, None, :] == ids[:, :, None], 0.0, -100.0)
+
+
+class Mlp(nn.Module):
+    """Linear, exact GELU, linear."""
+
+    def __init__(self, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden_dim)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class WindowAttention(nn.Module):
+    """Multi-head attention inside square windows, cyclically shifted by `shift` tokens.
+
+    A map that the window does not divide is padded with zeros at the bottom and right before
+    the qkv linear, and the padding is not masked (Swin's detection code, SwinTransformer of
+    mmdetection; the classification code refuses such sizes).
+    """
+
+    attn_mask: Tensor | None
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        window: int,
+        *,
+        map_size: tuple[int, int],
+        shift: int = 0,
+        qkv_bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.dim, self.num_heads, self.window, self.shift = dim, num_heads, window, shift
+        self.scale = (dim // num_heads) ** -0.5
+        self.map_size = map_size
+        # Height and width after padding to whole windows.
+        self.padded_size = tuple(-(-side // window) * window for side in map_size)
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.relative_position_bias_table = nn.Parameter(
+            torch.zeros((2 * window - 1) ** 2, num_heads)
+        )
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        self.register_buffer("relative_position_index", relative_position_index(window))
+
+    def mask(self) -> Tensor | None:
+        """(windows, N, N) for a shifted block, else None."""
+        return shift_mask(*self.padded_size, self.window, self.shift) if self.shift else None
+
+    def position_bias(self) -> Tensor:
+        """(heads, N, N), gathered from the table."""
+        n = self.window**2
+        index = self.relative_position_index.reshape(-1)
+        return self.relative_position_bias_table[index].reshape(n, n, -1).permute(2, 0, 1)
+
+    def product_macs(self, h: int, w: int) -> int:
+        """Multiply-adds of q.k and attention.v on an H x W map."""
+        return 2 * self.padded_size[0] * self.padded_size[1] * self.window**2 * self.dim
+
+    def attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(B * windows, N, C) -> (B * windows, N, C)."""
+        windows, n, c = x.shape
+        qkv = self.qkv(x).reshape(windows, n, 3, self.num_heads, c // self.num_heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (windows, heads, N, d)
+        attn = (q * self.scale) @ k.transpose(-2, -1) + self.position_bias()
+        if mask is not None:
+            attn = attn.reshape(-1, mask.shape[0], self.num_heads, n, n) + mask[None, :, None]
+            attn = attn.reshape(windows, self.num_heads, n, n)
+        return self.proj((attn.softmax(-1) @ v).transpose(1, 2).reshape(windows, n, c))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(B, H, W, C) -> (B, H, W, C)."""
+        (h, w), (hp, wp) = self.map_size, self.padded_size
+        x = F.pad(x, (0, 0, 0, wp - w, 0, hp - h))
+        if self.shift:
+            x = x.roll((-self.shift, -self.shift), dims=(1, 2))
+        x = window_reverse(
+            self.attend(window_partition(x, self.window), mask), self.window, hp, wp
+        )
+        if self.shift:
+            x = x.roll((self.shift, self.shift), dims=(1, 2))
+        return x[:, :h, :w]
+
+
+class SwinBlock(nn.Module):
+    """Attention and MLP, each behind a LayerNorm and beside a shortcut."""
+
+    def __init__(self, dim: int, attn: nn.Module, mlp_ratio: float = 4.0) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn = attn
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio))
+        # The official files keep the mask in the block, not in its attention.
+        self.register_buffer(
+            "attn_mask", attn.mask() if isinstance(attn, WindowAttention) else None
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H, W, C)."""
+        normed = self.norm1(x)
+        x = x + (self.attn(normed) if self.attn_mask is None else self.attn(normed, self.attn_mask))
+        return x + self.mlp(self.norm2(x))
+
+
+class PatchMerging(nn.Module):
+    """Four neighbours side by side, normalised together, then reduced to 2C."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.reduction = nn.Linear(4 * dim, 2 * dim, bias=False)
+        self.norm = nn.LayerNorm(4 * dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H / 2, W / 2, 2C)."""
+        quads = [x[:, dy::2, dx::2] for dx in (0, 1) for dy in (0, 1)]
+        return self.reduction(self.norm(torch.cat(quads, -1)))
+
+
+class PatchEmbed(nn.Module):
+    """4x4 patches of a normalised image, then a LayerNorm."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, dim, kernel_size=4, stride=4)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, H / 4, W / 4, C)."""
+        return self.norm(self.proj(image).permute(0, 2, 3, 1))
+
+
+class Stage(nn.Module):
+    """Blocks at one resolution, then (except in the last stage) patch merging."""
+
+    def __init__(self, blocks: Sequence[nn.Module], downsample: PatchMerging | None) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H / 2, W / 2, 2C), or (B, H, W, C) in the last stage."""
+        for block in self.blocks:
+            x = block(x)
+        return x if self.downsample is None else self.downsample(x)
+
+
+class SwinTransformer(nn.Module):
+    """Swin with local attention in its first `slide_stages` stages; logits of a (B, 3, H, W) image.
+
+    `windows` is the side of the attention window in each stage (one number serves all); where the
+    map is not larger than it, it is clamped to the map's shorter side and not shifted.
+    Raises UsageError for an input size that the strides do not divide.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: tuple[int, int] = (224, 224),
+        num_classes: int = 1000,
+        embed_dim: int = 96,
+        depths: Sequence[int] = (2, 2, 6, 2),
+        num_heads: Sequence[int] = (3, 6, 12, 24),
+        windows: int | Sequence[int] = 7,
+        mlp_ratio: float = 4.0,
+        slide_stages: int = 2,
+        local_attention: Callable[..., LocalAttention] = SlideAttention,
+    ) -> None:
+        super().__init__()
+        self.input_size, self.num_classes = input_size, num_classes
+        if any(side % STRIDE_PX or side <= 0 for side in input_size):
+            nearest = "x".join(str(max(1, round(s / STRIDE_PX)) * STRIDE_PX) for s in input_size)
+            raise UsageError(
+                f"input size {input_size[0]}x{input_size[1]} is not a multiple of {STRIDE_PX}; "
+                f"the nearest is {nearest}"
+            )
+        if isinstance(windows, int):
+            windows = (windows,) * len(depths)
+        self.patch_embed = PatchEmbed(embed_dim)
+        stages = []
+        for i, depth in enumerate(depths):
+            dim, h, w = embed_dim * 2**i, input_size[0] // 4 // 2**i, input_size[1] // 4 // 2**i
+            window = min(windows[i], h, w)
+            blocks = []
+            for j in range(depth):
+                if i < slide_stages:
+                    attn: nn.Module = local_attention(dim, num_heads[i])
+                else:
+                    shift = window // 2 if j % 2 and min(h, w) > window else 0
+                    attn = WindowAttention(
+                        dim, num_heads[i], window, map_size=(h, w), shift=shift
+                    )
+                blocks.append(SwinBlock(dim, attn, mlp_ratio))
+            stages.append(Stage(blocks, PatchMerging(dim) if i < len(depths) - 1 else None))
+        self.layers = nn.ModuleList(stages)
+        self.norm = nn.LayerNorm(dim)
+        self.head = nn.Linear(dim, num_classes)
+        self.apply(_init_weights)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W), normalised -> (B, num_classes)."""
+        x = self.patch_embed(image)
+        for stage in self.layers:
+            x = stage(x)
+        return self.head(self.norm(x).mean((1, 2)))
+
+
+def _init_weights(module: nn.Module) -> None:
+    # As released: the depthwise paths keep PyTorch's default.
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+_TINY = {"embed_dim": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24)}
+_SMALL = {"embed_dim": 96, "depths": (2, 2, 18, 2), "num_heads": (3, 6, 12, 24)}
+_BASE = {"embed_dim": 128, "depths": (2, 2, 18, 2), "num_heads": (4, 8, 16, 32)}
+_DEMO = {
+    "embed_dim": 24,
+    "depths": (2, 2, 2, 1),
+    "num_heads": (1, 2, 4, 8),
+    "windows": 4,
+    "mlp_ratio": 3.0,
+}
+_TEST = {"embed_dim": 16, "depths": (1, 2, 2, 1), "num_heads": (2, 2, 4, 4), "windows": 2}
+
+
+def _register(
+    name: str,
+    config: dict[str, object],
+    preset: Preset,
+    *,
+    family: str = "slide_swin",
+    input_size: tuple[int, int] = (224, 224),
+    num_classes: int = 1000,
+    paper: tuple[float | None, float | None, float | None] = (None, None, None),
+    **extra: object,
+) -> None:
+    register(
+        Spec(
+            name=name,
+            family=family,
+            build=partial(SwinTransformer, **(config | extra)),  # type: ignore[arg-type]
+            preset=preset,
+            input_size=input_size,
+            num_classes=num_classes,
+            paper=Paper(params_m=paper[0], macs_g=paper[1], top1=paper[2]),
+        )
+    )
+
+
+# The paper's figures: table of classification results (params M, MACs G, top-1).
+_register("slide_swin_demo", _DEMO, "demo", input_size=(128, 128), num_classes=12)
+_register("slide_swin_tiny", _TINY, "paper", paper=(29.0, 4.6, 82.3))
+_register("slide_swin_small", _SMALL, "paper", paper=(51.0, 8.9, 83.7))
+_register("slide_swin_base", _BASE, "paper", paper=(89.0, 15.5, 84.2))
+_register("slide_swin_tiny_release", _TINY, "release", windows=56)
+_register("slide_swin_small_release", _SMALL, "release", windows=56)
+_register("slide_swin_base_release", _BASE, "release", windows=56)
+# Swin's own, from its paper's table 1a.
+_swin = partial(_register, family="swin", preset="baseline", slide_stages=0)
+_swin("swin_tiny", _TINY, paper=(29.0, 4.5, 81.3))
+_swin("swin_small", _SMALL, paper=(50.0, 8.7, 83.0))
+_swin("swin_base", _BASE, paper=(88.0, 15.4, 83.5))
+_register("im2col_swin_tiny", _TINY, "baseline", local_attention=Im2ColAttention)
+_register("slide_swin_test", _TEST, "test", input_size=(64, 96), num_classes=5)

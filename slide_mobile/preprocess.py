@@ -1,0 +1,88 @@
+"""Images in: from a file to the (H, W, 3) bytes a model takes, and from those to its numbers.
+
+Every artifact takes raw RGB in 0..255; `Normalization` is folded into its first convolution.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from slide_mobile.errors import UsageError
+
+Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+# Share of the shorter side that the centre crop keeps: ImageNet's 224 of 256.
+CROP = 0.875
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalization:
+    """Per-channel mean and standard deviation of RGB in 0..1."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        """Refuse what would divide by zero."""
+        if any(not (s > 0) for s in self.std):
+            raise UsageError(f"--std must be positive, got {self.std}")
+
+
+# torchvision's, the ones the official training uses.
+IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+
+class UnreadableImage(UsageError):
+    """The file is not an image that Pillow can decode."""
+
+
+def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
+    """Read an image, upright (EXIF), centre-cropped and resized to (height, width) pixels.
+
+    An image that already has the size is taken as it is. Raises UnreadableImage.
+    """
+    height, width = size
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (
+        OSError, SyntaxError, ValueError, UnidentifiedImageError,
+        Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ) as error:  # fmt: skip
+        raise UnreadableImage(f"{path} is not a readable image ({error})") from error
+    if image.size != (width, height):
+        # The largest box of the wanted shape, shrunk by `crop`, around the centre.
+        scale = min(image.width / width, image.height / height) * crop
+        box_w, box_h = width * scale, height * scale
+        left, top = (image.width - box_w) / 2, (image.height - box_h) / 2
+        image = image.resize(
+            (width, height),
+            Image.Resampling.BICUBIC,
+            box=(left, top, left + box_w, top + box_h),
+        )
+    return np.asarray(image)
+
+
+def find(folder: Path) -> list[Path]:
+    """Image files below a folder, sorted by their path; raises UsageError if there are none."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder of images")
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not paths:
+        raise UsageError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+    return paths
+
+
+def normalize(images: Sequence[Pixels] | NDArray[np.uint8], by: Normalization) -> NDArray[np.float32]:
+    """(B, H, W, 3) bytes -> (B, 3, H, W) float32, as the reference model takes them."""
+    x = np.asarray(images, dtype=np.float32) / 255.0
+    x = (x - np.float32(by.mean)) / np.float32(by.std)
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2))

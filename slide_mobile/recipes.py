@@ -1,0 +1,80 @@
+"""Numeric formats by name, each with the floors it must reach (docs: README, "Floors")."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from slide_mobile.errors import UnknownName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Numeric format of an artifact, and how far it may drift from PyTorch.
+
+    `min_sqnr_db` is the floor on 10 * log10(|ref|^2 / |ref - out|^2) over the logits, `goal_sqnr_db`
+    what we aim at. `min_top1_agreement` (share in 0..1) and `max_top1_drop` (of task top-1, share in
+    0..1) gate trained models only: random logits tie.
+    """
+
+    name: str
+    weights: Literal["float32", "float16", "int8"]
+    activations: Literal["float32", "int8", "int8-dynamic"] = "float32"
+    min_sqnr_db: float
+    goal_sqnr_db: float
+    min_top1_agreement: float
+    max_top1_drop: float = 0.01
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether activation ranges must be measured on images beforehand."""
+        return self.activations == "int8"
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="fp32",
+            weights="float32",
+            min_sqnr_db=90,
+            goal_sqnr_db=110,
+            min_top1_agreement=0.999,
+        ),
+        Recipe(
+            name="fp16",
+            weights="float16",
+            min_sqnr_db=50,
+            goal_sqnr_db=55,
+            min_top1_agreement=0.99,
+        ),
+        Recipe(
+            name="int8",
+            weights="int8",
+            activations="int8",
+            min_sqnr_db=20,
+            goal_sqnr_db=28,
+            min_top1_agreement=0.97,
+        ),
+        Recipe(
+            name="int8-dynamic",
+            weights="int8",
+            activations="int8-dynamic",
+            min_sqnr_db=25,
+            goal_sqnr_db=32,
+            min_top1_agreement=0.98,
+        ),
+        Recipe(
+            name="int8-weights",
+            weights="int8",
+            min_sqnr_db=25,
+            goal_sqnr_db=32,
+            min_top1_agreement=0.98,
+        ),
+    )
+}
+
+
+def lookup(name: str) -> Recipe:
+    """A recipe by name; raises UnknownName."""
+    if name not in RECIPES:
+        raise UnknownName("precision", name, RECIPES)
+    return RECIPES[name]
