@@ -5,9 +5,9 @@
     x UnknownName         2  no model, target or precision of that name
     x CheckpointError     2  the file is not a checkpoint of that model
     x ArtifactError       2  the folder is not an artifact
+    x OutputError         2  the result cannot be written where it was asked for
   x GateFailed            1  parity, accuracy or integrity is below its floor
   x ToolchainMissing      3  the converter's optional dependency is not installed
-  x EnvironmentProblem    3  the machine lacks something: disk space, a permission
 
 The messages are one line: what was wrong, what is possible, what to do.
 """
@@ -44,6 +44,10 @@ class ArtifactError(UsageError):
     """The folder is not an artifact, or not one that this version can read."""
 
 
+class OutputError(UsageError):
+    """The result cannot be written where it was asked for."""
+
+
 class GateFailed(SlideMobileError):
     """A floor was missed: parity, accuracy or integrity."""
 
@@ -60,9 +64,3 @@ class ToolchainMissing(SlideMobileError):
             f"target {target!r} needs {package}, which is not installed: "
             f"pip install 'slide-mobile[{target}]'"
         )
-
-
-class EnvironmentProblem(SlideMobileError):
-    """The machine lacks something that the call needs."""
-
-    exit_code = 3

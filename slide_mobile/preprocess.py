@@ -47,7 +47,6 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
 
     An image that already has the size is taken as it is. Raises UnreadableImage.
     """
-    height, width = size
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -58,17 +57,7 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
         Image.DecompressionBombError, Image.DecompressionBombWarning,
     ) as error:  # fmt: skip
         raise UnreadableImage(f"{path} is not a readable image ({error})") from error
-    if image.size != (width, height):
-        # The largest box of the wanted shape, shrunk by `crop`, around the centre.
-        scale = min(image.width / width, image.height / height) * crop
-        box_w, box_h = width * scale, height * scale
-        left, top = (image.width - box_w) / 2, (image.height - box_h) / 2
-        image = image.resize(
-            (width, height),
-            Image.Resampling.BICUBIC,
-            box=(left, top, left + box_w, top + box_h),
-        )
-    return np.asarray(image)
+    return np.asarray(_fit(image, size, crop))
 
 
 def find(folder: Path) -> list[Path]:
@@ -81,8 +70,22 @@ def find(folder: Path) -> list[Path]:
     return paths
 
 
-def normalize(images: Sequence[Pixels] | NDArray[np.uint8], by: Normalization) -> NDArray[np.float32]:
+def normalize(
+    images: Sequence[Pixels] | NDArray[np.uint8], by: Normalization
+) -> NDArray[np.float32]:
     """(B, H, W, 3) bytes -> (B, 3, H, W) float32, as the reference model takes them."""
-    x = np.asarray(images, dtype=np.float32) / 255.0
-    x = (x - np.float32(by.mean)) / np.float32(by.std)
+    mean, std = np.array(by.mean, np.float32), np.array(by.std, np.float32)
+    x = (np.asarray(images).astype(np.float32) / np.float32(255) - mean) / std
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+
+def _fit(image: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
+    height, width = size
+    if image.size == (width, height):
+        return image
+    # The largest box of the wanted shape, shrunk by `crop`, around the centre.
+    scale = min(image.width / width, image.height / height) * crop
+    box_w, box_h = width * scale, height * scale
+    left, top = (image.width - box_w) / 2, (image.height - box_h) / 2
+    box = (left, top, left + box_w, top + box_h)
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=box)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from slide_mobile.demo.shapes import Drawing, Points
-from slide_mobile.demo.textures import Map, smooth_noise
+from slide_mobile.demo.textures import Map
 from slide_mobile.preprocess import Pixels
 
 Scene = NDArray[np.float32]  # (H, W, 3)
@@ -94,7 +94,9 @@ def waver(rng: Generator, path: Points, amount: float, *, closed: bool) -> Point
     return drawn
 
 
-def ink(rng: Generator, paths: Sequence[Points], size_px: int, *, filled: bool, width: float) -> Map:
+def ink(
+    rng: Generator, paths: Sequence[Points], size_px: int, *, filled: bool, width: float
+) -> Map:
     """How much ink lies on each pixel, 0..1, of paths in image coordinates."""
     side = size_px * OVERSAMPLING
     mask = Image.new("L", (side, side))
@@ -167,7 +169,10 @@ def clutter(rng: Generator, scene: Scene) -> Scene:
     if rng.random() < 0.25:
         mask = Image.new("L", (side, side))
         turn, offset = rng.uniform(0, 2 * np.pi), rng.uniform(0.36, 0.6)
-        normal, edge = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+        normal, edge = (
+            np.array([np.cos(turn), np.sin(turn)]),
+            np.array([-np.sin(turn), np.cos(turn)]),
+        )
         near, far = 0.5 + normal * offset, 0.5 + normal * 3
         quad = np.array([near - 3 * edge, near + 3 * edge, far + 3 * edge, far - 3 * edge]) * side
         ImageDraw.Draw(mask).polygon(quad.ravel().tolist(), fill=255)
@@ -234,14 +239,14 @@ def photograph(rng: Generator, scene: Scene, blur_px: tuple[float, float]) -> Pi
     `blur_px` is the range of the blur's radius at an image of 128 pixels.
     """
     image = Image.fromarray((np.clip(scene, 0, 1) * 255).astype(np.uint8))
-    # Two axes apart: a shaken phone blurs more along one. Box blurs are cheap, two are smooth.
+    # Each axis on its own: a shaken phone blurs more along one.
     radii = rng.uniform(*blur_px, 2) * (scene.shape[0] / NOMINAL_PX)
     image = image.filter(ImageFilter.BoxBlur((float(radii[0]), float(radii[1]))))
-    pixels = np.asarray(image, np.float32)
-    # The sum of two uniform bytes: nearly Gaussian, and ten times as fast.
-    coin = rng.integers(0, 256, (2, *pixels.shape), np.uint8)
-    noise = coin[0].astype(np.float32) - coin[1]
-    pixels = np.clip(pixels + noise * np.float32(rng.uniform(0.005, 0.09)), 0, 255).astype(np.uint8)
+    # The difference of two uniform bytes: bell-shaped enough, and ten times as fast as Gaussian.
+    coin = rng.integers(0, 256, (2, *scene.shape), np.uint8)
+    noise = (coin[0].astype(np.float32) - coin[1]) * np.float32(rng.uniform(0.005, 0.09))
+    noisy = np.clip(np.asarray(image, np.float32) + noise, 0, 255)
+    pixels: Pixels = noisy.astype(np.uint8)
     if rng.random() < 0.5:
         with io.BytesIO() as file:
             Image.fromarray(pixels).save(file, "JPEG", quality=int(rng.integers(35, 92)))

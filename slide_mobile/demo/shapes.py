@@ -28,11 +28,12 @@ def draw(label: str, rng: Generator, *, by_pen: bool) -> Drawing:
 
 
 def _polar(angles: NDArray[np.float64], radii: NDArray[np.float64] | float) -> Points:
-    return np.stack([radii * np.cos(angles), radii * np.sin(angles)], -1)
+    points: Points = np.stack([radii * np.cos(angles), radii * np.sin(angles)], -1)
+    return points
 
 
 def _turn(count: int) -> NDArray[np.float64]:
-    return np.arange(count) * (2 * np.pi / count)
+    return np.arange(count, dtype=np.float64) * (2 * np.pi / count)
 
 
 def _polygon(rng: Generator, corners: int, wobble: float) -> Drawing:
@@ -60,7 +61,8 @@ def _stretch(rng: Generator, least: float) -> Points:
     # Along the diagonals of a polygon's corners, that is along a square's sides.
     c = np.sqrt(0.5)
     turn = np.array([[c, c], [-c, c]])
-    return turn @ np.diag([1, rng.uniform(least, 1)]) @ turn.T
+    stretch: Points = turn @ np.diag([1, rng.uniform(least, 1)]) @ turn.T
+    return stretch
 
 
 def _star(rng: Generator, by_pen: bool) -> Drawing:

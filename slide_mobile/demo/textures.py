@@ -23,7 +23,12 @@ def smooth_noise(rng: Generator, shape: tuple[int, int], cells: int) -> Map:
     coarse = Image.fromarray(rng.random((cells + 1, cells + 1), dtype=np.float32))
     height, width = shape
     fine = coarse.resize((width, height), Image.Resampling.BICUBIC)
-    return np.clip(np.asarray(fine), 0, 1)
+    return _unit(np.asarray(fine))
+
+
+def _unit(x: Map) -> Map:
+    clipped: Map = np.clip(x, 0, 1)
+    return clipped
 
 
 def _plain(rng: Generator, u: Map, v: Map) -> Map:
@@ -31,23 +36,23 @@ def _plain(rng: Generator, u: Map, v: Map) -> Map:
 
 
 def _gradient(rng: Generator, u: Map, v: Map) -> Map:
-    return np.clip(0.5 + np.float32(0.5) * u, 0, 1)
+    return _unit(0.5 + np.float32(0.5) * u)
 
 
 def _paper(rng: Generator, u: Map, v: Map) -> Map:
     grain = rng.random(u.shape, dtype=np.float32)
-    return np.float32(0.25) * grain + np.float32(0.25) * smooth_noise(rng, u.shape, 9)
+    return _unit(np.float32(0.25) * grain + np.float32(0.25) * smooth_noise(rng, u.shape, 9))
 
 
 def _stripes(rng: Generator, u: Map, v: Map) -> Map:
     sharpness = np.float32(rng.choice([0.5, 3.0]))
     waves = np.sin(np.float32(rng.uniform(6, 28)) * u)
-    return np.clip(0.5 + sharpness * waves, 0, 1)
+    return _unit(0.5 + sharpness * waves)
 
 
 def _checker(rng: Generator, u: Map, v: Map) -> Map:
     f = np.float32(rng.uniform(5, 16))
-    return np.clip(0.5 + 6 * np.sin(f * u) * np.sin(f * v), 0, 1)
+    return _unit(0.5 + 6 * np.sin(f * u) * np.sin(f * v))
 
 
 def _ruled(rng: Generator, u: Map, v: Map) -> Map:
@@ -55,19 +60,19 @@ def _ruled(rng: Generator, u: Map, v: Map) -> Map:
     lines = np.abs(np.sin(f * v))
     if rng.random() < 0.5:
         lines = np.maximum(lines, np.abs(np.sin(f * u)))
-    return np.clip((lines - width) / (1 - width), 0, 1)
+    return _unit((lines - width) / (np.float32(1) - width))
 
 
 def _wood(rng: Generator, u: Map, v: Map) -> Map:
     bend = smooth_noise(rng, u.shape, 3) * np.float32(rng.uniform(2, 6))
     rings = np.sin(np.float32(rng.uniform(8, 22)) * u + bend + np.float32(0.4) * np.sin(2 * v))
-    fibres = np.sin(np.float32(rng.uniform(60, 110)) * u + 3 * bend)
-    return np.clip(0.5 + np.float32(0.32) * rings + np.float32(0.15) * fibres, 0, 1)
+    fibres = np.sin(np.float32(rng.uniform(60, 110)) * u + np.float32(3) * bend)
+    return _unit(np.float32(0.5) + np.float32(0.32) * rings + np.float32(0.15) * fibres)
 
 
 def _blotches(rng: Generator, u: Map, v: Map) -> Map:
     clouds = smooth_noise(rng, u.shape, int(rng.integers(3, 14)))
-    return np.clip(0.5 + np.float32(rng.uniform(1, 4)) * (clouds - np.float32(0.5)), 0, 1)
+    return _unit(0.5 + np.float32(rng.uniform(1, 4)) * (clouds - np.float32(0.5)))
 
 
 _PATTERNS: tuple[Callable[[Generator, Map, Map], Map], ...] = (

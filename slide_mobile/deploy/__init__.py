@@ -44,7 +44,8 @@ def deploy(model: nn.Module, *, normalization: Normalization = IMAGENET) -> nn.M
     if model.training:
         raise ValueError("deploy() wants an eval-mode model: call model.eval() first")
     model = copy.deepcopy(model).requires_grad_(False)
-    for rewrite in (*REWRITES, partial(fold_pixels, by=normalization)):
+    rewrites: tuple[Rewrite, ...] = (*REWRITES, partial(fold_pixels, by=normalization))
+    for rewrite in rewrites:
         model = apply(rewrite, model)
     return model.requires_grad_(False).eval()
 

@@ -52,10 +52,11 @@ class CentredAffine(nn.Module):
 def centre_norms(module: nn.Module) -> nn.Module | None:
     """Rewrite a PatchEmbed, or a module whose norms have lost their affine part, in place."""
     if isinstance(module, PatchEmbed):
-        conv = module.proj
+        conv, norm = module.proj, module.norm
+        assert conv.bias is not None
         conv.weight.sub_(conv.weight.mean(0, keepdim=True))
         conv.bias.sub_(conv.bias.mean())
-        module.norm = CentredAffine(module.norm)
+        module.set_submodule("norm", CentredAffine(norm))
         return module
     if isinstance(module, PatchMerging):
         return None  # merge_patches has its own way of taking the scale

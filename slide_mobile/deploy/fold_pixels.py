@@ -20,7 +20,7 @@ def fold_pixels(module: nn.Module, *, by: Normalization) -> nn.Module | None:
     if not isinstance(module, PatchEmbed):
         return None
     conv = module.proj
-    assert conv.padding == (0, 0)
+    assert conv.padding == (0, 0) and conv.bias is not None
     mean = torch.tensor(by.mean, dtype=torch.float64)[:, None, None]
     std = torch.tensor(by.std, dtype=torch.float64)[:, None, None]
     weight = conv.weight.double()

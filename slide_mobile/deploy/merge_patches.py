@@ -35,9 +35,7 @@ class MergePatches(nn.Module):
         weight = reduction.weight - reduction.weight.mean(1, keepdim=True)
         weight = weight.reshape(-1, 2, 2, self.dim)  # columns are [dx][dy][c]
         self.conv = nn.Conv2d(self.dim, 2 * self.dim, 2, stride=2, bias=False)
-        self.conv.weight = nn.Parameter(
-            weight.permute(0, 3, 2, 1).contiguous() * self.dim**0.5
-        )
+        self.conv.weight = nn.Parameter(weight.permute(0, 3, 2, 1).contiguous() * self.dim**0.5)
         self.bias = nn.Parameter(
             torch.zeros(2 * self.dim) if reduction.bias is None else reduction.bias.clone()
         )

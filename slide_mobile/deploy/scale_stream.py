@@ -16,6 +16,7 @@ import math
 import torch
 from torch import nn
 
+from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale
 from slide_mobile.deploy.merge_patches import MergePatches
 from slide_mobile.models.slide_swin import SwinBlock, SwinTransformer
 
@@ -31,21 +32,22 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
     if not isinstance(module, SwinTransformer):
         return None
     gain = stream_gain(module.patch_embed.proj.out_channels)
-    module.patch_embed.norm.gamma.mul_(gain)
-    module.patch_embed.norm.beta.mul_(gain)
-    for stage in module.layers:
-        for block in stage.blocks:
-            assert isinstance(block, SwinBlock)
-            for writer in (block.attn.proj, block.mlp.fc2):
-                writer.weight.mul_(gain)
-                writer.bias.mul_(gain)
-            for norm in (block.norm1, block.norm2):
-                norm.eps *= gain**2
-        if (merging := stage.downsample) is not None:
-            assert isinstance(merging, MergePatches)
-            merging.eps *= gain**2
-            gain = stream_gain(2 * merging.dim)
-            merging.conv.weight.mul_(gain)
-            merging.bias.mul_(gain)
-    module.norm.eps *= gain**2
+    for part in module.modules():  # in the order in which they run
+        match part:
+            case CentredAffine():
+                part.gamma.mul_(gain)
+                part.beta.mul_(gain)
+            case SwinBlock():
+                proj, fc2 = part.attn.get_submodule("proj"), part.mlp.fc2
+                for writer in (proj, fc2):
+                    assert isinstance(writer, nn.Linear)
+                    writer.weight.mul_(gain)
+                    writer.bias.mul_(gain)
+            case TokenScale():
+                part.eps *= gain**2
+            case MergePatches():
+                part.eps *= gain**2
+                gain = stream_gain(2 * part.dim)
+                part.conv.weight.mul_(gain)
+                part.bias.mul_(gain)
     return module

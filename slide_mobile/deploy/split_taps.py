@@ -3,7 +3,7 @@
     before   q, K, V  of shape (B, heads, d, k*k, H, W)          rank 6, K and V expanded k*k-fold
              logit[h, i] = sum_c q[c] * (K_i[c] + r[h, i])       softmax over i, sum over i
     after    for each tap i, on maps of shape (B, H, W, C):
-             logit_i = head_sum(q * depthwise_i(k))              r[h, i] is in the bias of depthwise_i
+             logit_i = head_sum(q * depthwise_i(k))              r[h, i] is in depthwise_i's bias
              out     = sum_i head_spread(softmax_i) * depthwise_i(v)
 
 `head_sum` (C -> heads) adds the channels of a head and `head_spread` (heads -> C) repeats its

@@ -53,9 +53,7 @@ class StaticWindowAttention(nn.Module):
         else:
             (h, w), (hp, wp) = self.map_size, self.padded_size
             maps = [F.pad(f(x), (0, 0, 0, wp - w, 0, hp - h)) for f in (self.q, self.k, self.v)]
-            q, k, v = (
-                self._windows(m + b) for m, b in zip(maps, self.pad_bias, strict=True)
-            )
+            q, k, v = (self._windows(m + b) for m, b in zip(maps, self.pad_bias, strict=True))
         q, k, v = self._heads(q), self._heads(k), self._heads(v)
         attn = q @ k.transpose(2, 3) + self.position_bias  # (windows, heads, N, N)
         if self.mask is not None:

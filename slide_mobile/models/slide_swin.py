@@ -82,7 +82,7 @@ class WindowAttention(nn.Module):
     mmdetection; the classification code refuses such sizes).
     """
 
-    attn_mask: Tensor | None
+    relative_position_index: Tensor
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class WindowAttention(nn.Module):
         self.scale = (dim // num_heads) ** -0.5
         self.map_size = map_size
         # Height and width after padding to whole windows.
-        self.padded_size = tuple(-(-side // window) * window for side in map_size)
+        self.padded_size = (-(-map_size[0] // window) * window, -(-map_size[1] // window) * window)
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
         self.relative_position_bias_table = nn.Parameter(
@@ -139,9 +139,7 @@ class WindowAttention(nn.Module):
         x = F.pad(x, (0, 0, 0, wp - w, 0, hp - h))
         if self.shift:
             x = x.roll((-self.shift, -self.shift), dims=(1, 2))
-        x = window_reverse(
-            self.attend(window_partition(x, self.window), mask), self.window, hp, wp
-        )
+        x = window_reverse(self.attend(window_partition(x, self.window), mask), self.window, hp, wp)
         if self.shift:
             x = x.roll((self.shift, self.shift), dims=(1, 2))
         return x[:, :h, :w]
@@ -149,6 +147,8 @@ class WindowAttention(nn.Module):
 
 class SwinBlock(nn.Module):
     """Attention and MLP, each behind a LayerNorm and beside a shortcut."""
+
+    attn_mask: Tensor | None
 
     def __init__(self, dim: int, attn: nn.Module, mlp_ratio: float = 4.0) -> None:
         super().__init__()
@@ -252,9 +252,7 @@ class SwinTransformer(nn.Module):
                     attn: nn.Module = local_attention(dim, num_heads[i])
                 else:
                     shift = window // 2 if j % 2 and min(h, w) > window else 0
-                    attn = WindowAttention(
-                        dim, num_heads[i], window, map_size=(h, w), shift=shift
-                    )
+                    attn = WindowAttention(dim, num_heads[i], window, map_size=(h, w), shift=shift)
                 blocks.append(SwinBlock(dim, attn, mlp_ratio))
             stages.append(Stage(blocks, PatchMerging(dim) if i < len(depths) - 1 else None))
         self.layers = nn.ModuleList(stages)

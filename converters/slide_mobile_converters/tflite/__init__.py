@@ -1,0 +1,82 @@
+"""LiteRT .tflite by litert-torch, quantised by ai-edge-quantizer, run by LiteRT with XNNPACK."""
+
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from slide_mobile.artifact import Graph
+from slide_mobile.preprocess import Pixels
+from slide_mobile.targets import Logits, Request, Runner
+from slide_mobile_converters.tflite import graph, metadata, probe
+from slide_mobile_converters.tflite.quantization import quantize
+
+SUFFIX = ".tflite"
+LAYOUT: Literal["NHWC"] = "NHWC"
+RECIPES = frozenset({"fp32", "fp16", "int8", "int8-dynamic", "int8-weights"})
+# "xnnpack-fp16" adds the hint by which XNNPACK computes in fp16 on phones that can (Armv8.2).
+BACKENDS = ("xnnpack", "xnnpack-fp16")
+PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
+
+
+def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+    """Lower, quantise, attach metadata, write."""
+    model = quantize(_lower(program), request.recipe, request.calibration)
+    description = metadata.Description(
+        name=request.title,
+        description=request.description,
+        version=request.version,
+        author="slide-mobile",
+        license="Apache-2.0",
+        labels=request.labels,
+        fp16_arithmetic=request.backend == "xnnpack-fp16",
+    )
+    path.write_bytes(metadata.attach(model, description))
+
+
+def runner(path: Path) -> Runner:
+    """Run with LiteRT, XNNPACK on, a thread per core."""
+    interpreter = Interpreter(str(path), num_threads=os.cpu_count() or 1)
+    interpreter.allocate_tensors()
+    (image_input,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def run(image: Pixels) -> Logits:
+        interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
+        interpreter.invoke()
+        logits: Logits = interpreter.get_tensor(output["index"])[0]
+        return logits
+
+    return run
+
+
+def inspect(path: Path) -> Graph:
+    """Re-read the flatbuffer."""
+    return graph.inspect(path)
+
+
+def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
+    """Outputs of the file's convolutions and linears, by module path."""
+    return probe.activations(path, image)
+
+
+def _lower(program: ExportedProgram) -> bytes:
+    # Imported here: it takes seconds, and reading or running a file does not need it.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import litert_torch
+        from litert_torch import progress
+
+        progress.console.quiet = True  # it prints its stages on stdout
+        logging.getLogger().setLevel(logging.ERROR)
+        _, kwargs = program.example_inputs
+        content: bytes = litert_torch.convert(
+            program.module(), sample_kwargs=kwargs
+        ).model_content()
+        return content

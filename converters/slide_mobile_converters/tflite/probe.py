@@ -1,0 +1,58 @@
+"""Look inside a .tflite file: what each dense operation computes for one image."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from numpy.typing import NDArray
+
+from slide_mobile.preprocess import Pixels
+
+_DENSE = {"CONV_2D", "FULLY_CONNECTED"}
+
+
+def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
+    """Outputs of convolutions and linears by module path, dequantised.
+
+    Runs LiteRT's builtin kernels: a delegate keeps its inner tensors to itself.
+    """
+    interpreter = Interpreter(
+        str(path),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+    interpreter.allocate_tensors()
+    (image_input,) = interpreter.get_input_details()
+    interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
+    interpreter.invoke()
+    details = {t["index"]: t for t in interpreter.get_tensor_details()}
+    found = {}
+    for op in interpreter._get_ops_details():
+        if op["op_name"] not in _DENSE:
+            continue
+        tensor = details[op["outputs"][0]]
+        if module := module_path(tensor["name"]):
+            found[module] = _dequantised(interpreter.get_tensor(tensor["index"]), tensor)
+    return found
+
+
+def module_path(tensor_name: str) -> str | None:
+    """The path of the torch module that a tensor's name ends in, or None.
+
+    litert-torch names a tensor after the stack of modules that were running, each as
+    `package.Class_attribute`, joined by "/"; containers that are only indexed leave no trace.
+    """
+    parts = tensor_name.split(";")[0].split("/")
+    if not parts[-1].startswith("torch.nn.modules."):
+        return None
+    return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts[2:])
+
+
+def _dequantised(values: NDArray[Any], tensor: Mapping[str, Any]) -> NDArray[np.float32]:
+    quantization = tensor["quantization_parameters"]
+    if not quantization["scales"].size:
+        return values.astype(np.float32)
+    scale, zero = quantization["scales"][0], quantization["zero_points"][0]
+    return (values.astype(np.float32) - zero) * scale

@@ -1,0 +1,129 @@
+"""The oldest runtime whose kernels cover a file's operations, from LiteRT's own tables.
+
+Source: tflite/converter/tools/versioning in google-ai-edge/LiteRT at f674577. runtime_version.cc
+says which release first had a version of an operation, op_version.cc which version its operand
+types need; only operations that our graphs can hold are kept. ai-edge-quantizer 0.9 changes the
+types but leaves the versions in the file as they were, so the higher of the two counts. Releases
+are numbered as TensorFlow's. The table speaks of TFLite's own kernels: a release older than the
+answer may compute the right thing where its XNNPACK delegate takes an operation, and may not. Seen:
+tflite-runtime 2.14 loads one dynamic int8 FULLY_CONNECTED with a scale a channel that says version
+5 (it needs 12, from 2.17), and its output is wrong by as much as the output is large.
+"""
+
+from collections.abc import Iterable
+
+from slide_mobile_converters.tflite.operations import Op, operands
+
+# name: (version that int8 operands need, 0 where none exists; first release of version 1, 2, 3...)
+_RELEASES: dict[str, tuple[int, str]] = {
+    "ADD": (2, "1.5.0 1.14.0 2.4.0 2.6.0 2.13.0 2.23.0"),
+    "AVERAGE_POOL_2D": (2, "1.5.0 1.14.0 2.3.0"),
+    "BATCH_MATMUL": (2, "2.3.0 2.3.0 2.4.0 2.5.0"),
+    "BROADCAST_TO": (3, "- 2.5.0 2.5.0 2.23.0"),
+    "CAST": (3, "1.5.0 2.7.0 2.8.0 2.9.0 2.12.0 2.15.0 2.17.0 2.21.0 2.23.0"),
+    "CONCATENATION": (2, "1.5.0 1.14.0 2.3.0 2.14.0 2.21.0 2.23.0 2.23.0"),
+    "CONV_2D": (3, "1.5.0 1.14.0 1.14.0 2.3.0 2.4.0 2.9.0 2.11.0 2.15.0"),
+    "CUMSUM": (0, "2.4.0"),
+    "DEPTHWISE_CONV_2D": (3, "1.5.0 1.12.0 1.14.0 2.2.0 2.3.0 2.3.0 2.11.0"),
+    "DEQUANTIZE": (2, "1.13.1 1.14.0 1.15.0 2.2.0 2.7.0 2.18.0 2.21.0 2.22.0 2.23.0"),
+    "DIV": (0, "1.6.0 2.3.0"),
+    "EXP": (2, "1.7.0 2.12.0"),
+    "EXPAND_DIMS": (1, "1.10.0"),
+    "FULLY_CONNECTED": (
+        4,
+        "1.5.0 1.10.0 1.14.0 1.14.0 2.0.0 2.1.0 2.3.0 2.3.0 2.3.0 2.11.0 2.15.0 2.17.0 2.18.0",
+    ),
+    "GATHER": (2, "1.6.0 1.14.0 1.15.0 2.4.0 2.5.0 2.13.0 2.15.0 2.23.0"),
+    "GATHER_ND": (1, "1.14.0 2.3.0 2.5.0 2.13.0 2.16.0 2.23.0"),
+    "GELU": (2, "2.9.0 2.9.0 2.23.0"),
+    "LOGISTIC": (2, "1.14.0 1.14.0 2.3.0"),
+    "MAXIMUM": (2, "1.14.0 1.14.0 2.3.0 2.3.0"),
+    "MAX_POOL_2D": (2, "1.5.0 1.14.0 2.3.0"),
+    "MEAN": (2, "1.6.0 1.14.0 2.4.0"),
+    "MINIMUM": (2, "1.14.0 1.14.0 2.3.0 2.3.0"),
+    "MUL": (2, "1.5.0 1.14.0 1.15.0 2.3.0 2.6.0 2.11.0 2.13.0 2.23.0"),
+    "NEG": (0, "1.9.0"),
+    "PACK": (2, "1.11.0 1.14.0 2.3.0 2.13.0 2.23.0"),
+    "PAD": (2, "1.5.0 1.14.0 2.4.0 2.6.0 2.20.0 2.23.0"),
+    "PADV2": (2, "1.9.0 1.14.0 2.4.0 2.6.0 2.20.0 2.23.0"),
+    "POW": (0, "1.10.0"),
+    "QUANTIZE": (1, "1.14.0 1.15.0 2.7.0 2.21.0 2.21.0 2.21.0"),
+    "REDUCE_MAX": (2, "1.11.0 1.14.0 2.5.0"),
+    "RELU": (2, "1.5.0 2.1.0 2.5.0"),
+    "RESHAPE": (1, "1.5.0"),
+    "RSQRT": (2, "1.10.0 2.5.0 2.15.0"),
+    "SELECT_V2": (1, "2.2.0 2.12.0"),
+    "SLICE": (2, "1.14.0 1.14.0 1.14.0 2.4.0 2.5.0 2.14.0 2.21.0 2.23.0"),
+    "SOFTMAX": (2, "1.5.0 1.14.0 2.3.0 2.23.0"),
+    "SPLIT": (2, "1.5.0 1.14.0 1.14.0 2.3.0 2.23.0"),
+    "SPLIT_V": (2, "1.13.1 2.3.0 2.23.0"),
+    "SQRT": (2, "1.10.0 2.21.0"),
+    "SQUARED_DIFFERENCE": (2, "1.13.1 2.5.0"),
+    "SQUEEZE": (1, "1.6.0 2.5.0"),
+    "STABLEHLO_COMPOSITE": (1, "2.17.0"),
+    "STRIDED_SLICE": (2, "1.6.0 1.14.0 2.1.0 2.2.0 2.5.0 2.6.0 2.14.0 2.14.0"),
+    "SUB": (2, "1.6.0 1.14.0 2.3.0 2.4.0 2.4.0"),
+    "SUM": (2, "1.10.0 1.15.0"),
+    "TANH": (2, "1.14.0 1.14.0 2.3.0"),
+    "TILE": (3, "1.10.1 2.2.0 2.8.0"),
+    "TRANSPOSE": (2, "1.6.0 1.14.0 1.15.0 2.3.0 2.4.0 2.12.0 2.14.4 2.22.0 2.23.0"),
+    "TRANSPOSE_CONV": (2, "1.9.0 2.2.0 2.3.0 2.13.0 2.15.0"),
+    "UNPACK": (2, "1.11.0 1.14.0 2.2.0 2.3.0 2.22.0 2.23.0"),
+}
+# Versions for float activations with int8 weights: one scale a tensor, one scale a channel.
+_HYBRID = {
+    "CONV_2D": (2, 5),
+    "DEPTHWISE_CONV_2D": (4, 6),
+    "FULLY_CONNECTED": (3, 12),
+}
+
+
+def needed_version(op: Op) -> int | None:
+    """The version that the operand types ask for; None where no version takes them."""
+    if op.custom or op.name not in _RELEASES:
+        return None
+    present = [tensor for tensor in op.inputs if tensor is not None]
+    if op.name in _HYBRID:
+        activations, weights = operands(op)
+        if (activations.dtype, weights.dtype) == ("FLOAT32", "INT8"):
+            return _HYBRID[op.name][weights.per_channel]
+    if op.name == "DEQUANTIZE" and present[0].per_channel:
+        return 5
+    if op.name == "QUANTIZE" and op.outputs[0].per_channel:
+        return 3
+    if op.name == "DEQUANTIZE" and present[0].dtype == "FLOAT16":
+        return 3
+    if any(tensor.dtype == "INT8" for tensor in present):
+        return _RELEASES[op.name][0] or None
+    return 1
+
+
+def min_runtime(ops: Iterable[Op]) -> tuple[str | None, list[str]]:
+    """The oldest release that has every operation in the version it needs, and remarks."""
+    releases = ["1.5.0"]
+    unknown: set[str] = set()
+    stale: set[str] = set()
+    for op in ops:
+        if op.custom or op.name not in _RELEASES:
+            unknown.add(f"{op.name} version {op.version}")
+            continue
+        needed = needed_version(op)
+        known = _RELEASES[op.name][1].split()
+        if needed is None:
+            unknown.add(f"{op.name} on int8")
+        elif not 1 <= (version := max(needed, op.version)) <= len(known):
+            unknown.add(f"{op.name} version {version}")
+        else:
+            releases.append(known[version - 1])
+            if needed > op.version:
+                stale.add(f"{op.name} says {op.version}, needs {needed}")
+    newest = max(releases, key=lambda release: [int(part) for part in release.split(".")])
+    remarks = []
+    if unknown:
+        remarks.append(f"oldest runtime unknown because of: {', '.join(sorted(unknown))}")
+    if stale:
+        remarks.append(
+            f"operation versions are too low for the types, so a runtime older than {newest} may "
+            f"load the file and compute wrongly: {'; '.join(sorted(stale))}"
+        )
+    return (None if unknown else newest), remarks

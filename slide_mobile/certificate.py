@@ -1,0 +1,130 @@
+"""What a manifest states, put together from the objects that know it."""
+
+import datetime
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from slide_mobile import __version__, models, targets
+from slide_mobile import artifact as artifacts
+from slide_mobile.artifact import Golden, Manifest
+from slide_mobile.evidence import Evidence
+from slide_mobile.export import INPUT, OUTPUT, input_shape
+from slide_mobile.images import ImageSet
+from slide_mobile.models import census
+from slide_mobile.parity import ParityReport
+from slide_mobile.reference import Reference
+from slide_mobile.targets import Converter, Request
+
+GOLDEN_SAMPLES = 8
+
+
+def certify(
+    folder: Path,
+    path: Path,
+    *,
+    target: str,
+    converter: Converter,
+    request: Request,
+    ref: Reference,
+    evidence: Evidence,
+    expected: NDArray[np.float32],
+    report: ParityReport,
+) -> None:
+    """Write labels, golden images and the manifest beside a model file that passed."""
+    (folder / artifacts.LABELS).write_text("\n".join(request.labels) + "\n", encoding="utf-8")
+    calibration = evidence.calibration
+    manifest = Manifest(
+        model=_model(ref),
+        target=target,
+        precision=request.recipe.name,
+        backend=request.backend,
+        file=path.name,
+        file_sha256=artifacts.digest(path),
+        size_bytes=_size_bytes(path),
+        input=_input(ref, converter),
+        output={"name": OUTPUT, "shape": [1, ref.num_classes], "dtype": "float32"},
+        graph=converter.inspect(path),
+        parity=report.to_json() | {"images": evidence.comparison.source},
+        accuracy=None if report.accuracy is None else vars(report.accuracy),
+        calibration=None if calibration is None else _calibration(calibration),
+        golden=_golden(folder, evidence.comparison, expected, request.labels),
+        notes=(*ref.notes, *evidence.skipped),
+        toolchain=_toolchain(converter),
+        created=_now(),
+    )
+    artifacts.write_manifest(folder, manifest)
+
+
+def _model(ref: Reference) -> Mapping[str, Any]:
+    size = census.measure(ref.model, ref.input_size)
+    return {
+        "name": ref.name,
+        "family": models.spec(ref.name).family,
+        "num_classes": ref.num_classes,
+        "params": size.params,
+        "macs": size.macs,
+        "trained": ref.trained,
+        "checkpoint_sha256": ref.checkpoint_sha256,
+    }
+
+
+def _input(ref: Reference, converter: Converter) -> Mapping[str, Any]:
+    return {
+        "name": INPUT,
+        "shape": list(input_shape(ref.input_size, converter.LAYOUT)),
+        "layout": converter.LAYOUT,
+        "dtype": "float32",
+        "color": "RGB",
+        "range": [0, 255],
+        "mean": list(ref.normalization.mean),
+        "std": list(ref.normalization.std),
+    }
+
+
+def _calibration(used: ImageSet) -> Mapping[str, Any]:
+    return {"images": len(used), "sha256": used.sha256, "source": used.source}
+
+
+def _golden(
+    folder: Path, compared: ImageSet, expected: NDArray[np.float32], labels: Sequence[str]
+) -> tuple[Golden, ...]:
+    (folder / "golden").mkdir()
+    written = []
+    for i in range(min(GOLDEN_SAMPLES, len(compared))):
+        file = f"golden/{i:02d}.png"
+        Image.fromarray(compared.pixels[i]).save(folder / file)
+        written.append(
+            Golden(
+                file=file,
+                sha256=artifacts.digest(folder / file),
+                label=None if compared.labels is None else labels[compared.labels[i]],
+                logits=tuple(float(x) for x in expected[i]),
+            )
+        )
+    return tuple(written)
+
+
+def _size_bytes(path: Path) -> int:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _toolchain(converter: Converter) -> Mapping[str, str]:
+    own = {"python": platform.python_version(), "slide_mobile": __version__}
+    return own | targets.toolchain(converter)
+
+
+def _now() -> str:
+    # https://reproducible-builds.org/specs/source-date-epoch/
+    if (epoch := os.environ.get("SOURCE_DATE_EPOCH")) is not None:
+        moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+    else:
+        moment = datetime.datetime.now(datetime.UTC)
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,180 @@
+"""slide-mobile convert."""
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from slide_mobile import recipes, targets
+from slide_mobile.cli.session import Session, verb
+from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.preprocess import IMAGENET, Normalization
+
+if TYPE_CHECKING:
+    from slide_mobile.artifact import Artifact
+
+EXAMPLES = """
+\b
+Examples:
+  slide-mobile convert --to tflite --int8
+  slide-mobile convert slide_swin_tiny --checkpoint slide_swin_t.pth --to tflite \\
+      --int8 --calibration photos/ --labels imagenet.txt
+  slide-mobile convert slide_swin_tiny --untrained --to tflite --fp16
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("model", default="slide_swin_demo")
+@click.option("--to", "target", required=True, metavar="TARGET", help=", ".join(targets.names()))
+@click.option("--precision", metavar="NAME", help=f"{', '.join(recipes.RECIPES)}  [default: fp32]")
+@click.option("--int8", is_flag=True, help="Same as --precision int8.")
+@click.option("--fp16", is_flag=True, help="Same as --precision fp16.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help=".pth, .pt or .safetensors")
+@click.option("--untrained", is_flag=True, help="Seeded random weights, for benchmarks only.")
+@click.option("--num-classes", type=click.IntRange(min=1), help="Checked against the checkpoint.")
+@click.option("--labels", type=click.Path(path_type=Path), help="One label a line.")
+@click.option("--input-size", metavar="N|HxW", help="In pixels, multiples of 32.")
+@click.option("--calibration", type=click.Path(path_type=Path), help="Folder of images, for int8.")
+@click.option("--calibration-samples", type=int, default=64, show_default=True)
+@click.option("--mean", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
+@click.option("--std", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
+@click.option("--backend", metavar="NAME", help="tflite: xnnpack (default), xnnpack-fp16.")
+@click.option("--via", metavar="ROAD", default="litert", help="litert (default), onnx.")
+@click.option("--out", type=click.Path(path_type=Path), default="artifacts", show_default=True)
+@click.option("--force", is_flag=True, help="Replace an existing artifact.")
+@verb
+def convert(
+    session: Session,
+    model: str,
+    target: str,
+    precision: str | None,
+    int8: bool,
+    fp16: bool,
+    checkpoint: Path | None,
+    untrained: bool,
+    num_classes: int | None,
+    labels: Path | None,
+    input_size: str | None,
+    calibration: Path | None,
+    calibration_samples: int,
+    mean: str | None,
+    std: str | None,
+    backend: str | None,
+    via: str,
+    out: Path,
+    force: bool,
+) -> None:
+    """Convert MODEL, prove it against PyTorch, and write an artifact folder.
+
+    MODEL defaults to slide_swin_demo, a small trained model that ships with the package. Any other
+    needs --checkpoint or --untrained. Prints the parity with PyTorch; a file that misses its floor
+    is not kept.
+    """
+    if via != "litert":
+        raise UsageError(f"not yet: --via {via}; available: litert")
+    from slide_mobile import pipeline
+
+    try:
+        artifact = pipeline.convert(
+            model,
+            target=target,
+            precision=_precision(precision, int8, fp16),
+            checkpoint=checkpoint,
+            untrained=untrained,
+            num_classes=num_classes,
+            labels=labels,
+            input_size=_size(input_size),
+            calibration=calibration,
+            calibration_samples=calibration_samples,
+            normalization=_normalization(mean, std),
+            backend=backend,
+            out=out,
+            force=force,
+            progress=session.progress,
+        )
+    except pipeline.ParityFailed as error:
+        path = error.check.artifact.with_name(f"{error.check.artifact.name}.parity.json")
+        path.write_text(json.dumps(error.check.to_json(), indent=2) + "\n", encoding="utf-8")
+        raise GateFailed(f"{error}; report: {path}") from error
+    document = {
+        "artifact": str(artifact.root),
+        "seconds": round(session.seconds, 1),
+        "peak_rss_bytes": _peak_rss_bytes(),
+        "manifest": artifact.manifest.to_json(),
+    }
+    session.emit(document, lambda console: _print(console, artifact, session.seconds))
+
+
+def _precision(name: str | None, int8: bool, fp16: bool) -> str:
+    asked = [n for n, on in ((name, name), ("int8", int8), ("fp16", fp16)) if on]
+    if len(set(asked)) > 1:
+        raise UsageError(f"choose one precision, not {' and '.join(map(str, asked))}")
+    return asked[0] or "fp32" if asked else "fp32"
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(
+            f"--input-size takes N or HxW in pixels, such as 224 or 224x320, not {text!r}"
+        )
+    return int(parts[0]), int(parts[-1])
+
+
+def _normalization(mean: str | None, std: str | None) -> Normalization:
+    return Normalization(
+        mean=IMAGENET.mean if mean is None else _triple("--mean", mean),
+        std=IMAGENET.std if std is None else _triple("--std", std),
+    )
+
+
+def _triple(option: str, text: str) -> tuple[float, float, float]:
+    try:
+        r, g, b = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"{option} takes three numbers such as 0.5,0.5,0.5, not {text!r}"
+        ) from error
+    if not all(0 <= value <= 1 for value in (r, g, b)):
+        raise UsageError(f"{option} is of RGB in 0..1, got {text}; divide by 255")
+    return r, g, b
+
+
+def _peak_rss_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
+
+
+def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
+    manifest = artifact.manifest
+    parity, graph, accuracy = manifest.parity, manifest.graph, manifest.accuracy
+    console.print(f"[bold green]passed[/]  {artifact.root}  ({seconds:.0f} s)")
+    console.print(f"  file      {manifest.file}, {manifest.size_bytes / 1e6:.2f} MB")
+    console.print(
+        f"  parity    {parity['sqnr_db']:.1f} dB (floor {parity['min_sqnr_db']:g}), "
+        f"max |err| {parity['max_abs']:.2g}, "
+        f"top-1 agreement {parity['top1_agreement']:.1%} of {parity['samples']}"
+    )
+    if accuracy is not None:
+        console.print(
+            f"  accuracy  top-1 {accuracy['top1']:.2%}, PyTorch {accuracy['reference_top1']:.2%}, "
+            f"on {accuracy['images']} held-out images"
+        )
+    console.print(
+        f"  graph     {graph.total_ops} operations, {graph.partitions} delegate partition(s), "
+        f"{graph.total_ops - graph.delegated_ops} outside, rank <= {graph.max_rank}, "
+        f"int8 {graph.int8_mac_fraction:.0%} of multiply-adds"
+    )
+    for note in manifest.notes:
+        console.print(f"  [yellow]note[/]      {note}")
+    if not manifest.model["trained"]:
+        console.print("  [yellow]note[/]      untrained weights: for benchmarks only")
+    console.print(
+        f"next:\n  slide-mobile check {artifact.root}\n  slide-mobile inspect {artifact.root}"
+    )

@@ -1,0 +1,39 @@
+"""slide-mobile inspect."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from slide_mobile.cli.session import Session, verb
+
+if TYPE_CHECKING:
+    from slide_mobile.artifact import Graph
+
+
+@click.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@verb
+def inspect(session: Session, artifact: Path) -> None:
+    """Re-read ARTIFACT's model file and state what it holds."""
+    from slide_mobile import pipeline
+
+    session.progress("read the file")
+    graph = pipeline.inspect(artifact)
+    session.emit(dataclasses.asdict(graph), lambda console: _print(console, graph))
+
+
+def _print(console: Console, graph: "Graph") -> None:
+    ops = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
+    console.print(f"operations  {graph.total_ops}: {ops}")
+    console.print(
+        f"delegate    {graph.partitions} partition(s), "
+        f"{graph.total_ops - graph.delegated_ops} operations outside"
+    )
+    console.print(f"rank        <= {graph.max_rank}")
+    console.print(f"int8        {graph.int8_mac_fraction:.1%} of multiply-adds")
+    console.print(f"runtime     {graph.min_runtime or 'unknown'} or newer")
+    for line in graph.findings:
+        console.print(f"[yellow]finding[/]     {line}")

@@ -1,0 +1,168 @@
+"""What every command shares: streams, progress, errors as one line, exit codes.
+
+The toolchains print what they like on both streams, from Python and from C++. While a verb runs,
+both file descriptors point to a scratch file; our own output goes to copies made before.
+`--debug` leaves the streams alone and lets tracebacks through.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import IO, Any, Concatenate, ParamSpec
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from slide_mobile.errors import SlideMobileError
+
+P = ParamSpec("P")
+INTERRUPTED = 130
+CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours
+
+
+class Session:
+    """Output of one command; `progress` is what the verbs report to."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, out: IO[str], err: IO[str]) -> None:
+        self.as_json, self.quiet = as_json, quiet
+        self._out = out
+        self.out = Console(file=out, highlight=False, soft_wrap=True)
+        self.err = Console(file=err, highlight=False, soft_wrap=True)
+        self.started = time.monotonic()
+        self._stage = ""
+        self._bar: Progress | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the command started."""
+        return time.monotonic() - self.started
+
+    def progress(self, stage: str, done: float | None = None) -> None:
+        """A bar on a terminal, a line a stage in a log, nothing when quiet."""
+        if self.quiet:
+            return
+        if not self.err.is_terminal:
+            if stage != self._stage:
+                self.err.print(f"[{self.seconds:6.1f} s] {stage}", markup=False)
+            self._stage = stage
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TimeElapsedColumn(),
+                console=self.err,
+                transient=True,
+            )
+            self._bar.start()
+        if stage != self._stage:
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            self._bar.add_task(stage, total=None)
+            self._stage = stage
+        if done is not None:
+            self._bar.update(self._bar.task_ids[-1], total=1.0, completed=done)
+
+    def emit(self, document: dict[str, Any] | list[Any], text: Callable[[Console], None]) -> None:
+        """Print the result: one JSON document, or `text` for a person."""
+        self.close()
+        if self.as_json:
+            self._out.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            self._out.flush()
+        else:
+            text(self.out)
+
+    def fail(self, message: str, code: int) -> None:
+        """Print the one line; with --json also an object on stdout."""
+        self.close()
+        line = " ".join(message.split())
+        self.err.print(f"error: {line}", markup=False, style="red")
+        if self.as_json:
+            self.emit({"error": line, "exit_code": code}, lambda _: None)
+
+    def close(self) -> None:
+        """Take the progress bar down."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+            self._stage = ""
+
+
+def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., None]:
+    """Add --json, --quiet and --debug, and run the command inside a session."""
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+    @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+    @click.option("--debug", is_flag=True, help="Tracebacks, and the toolchains' own output.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, as_json: bool, quiet: bool, debug: bool, **kwargs: Any) -> None:
+        with _streams(keep=debug) as (out, err):
+            session = Session(as_json=as_json, quiet=quiet, out=out, err=err)
+            code = _guarded(session, debug, lambda: function(session, *args, **kwargs))
+        sys.exit(code)
+
+    return wrapped
+
+
+def _guarded(session: Session, debug: bool, call: Callable[[], int | None]) -> int:
+    try:
+        return call() or 0
+    except KeyboardInterrupt:
+        session.fail("interrupted; nothing was kept", INTERRUPTED)
+        return INTERRUPTED
+    except SlideMobileError as error:
+        if debug:
+            raise
+        session.fail(str(error), error.exit_code)
+        return error.exit_code
+    except MemoryError:
+        session.fail("out of memory; a conversion wants 6 GB free", 3)
+        return 3
+    except Exception as error:
+        # The outermost frame of the program: a bug of ours or of a toolchain, said in one line.
+        if debug:
+            raise
+        kind = type(error).__name__
+        session.fail(f"internal error ({kind}: {error}); --debug shows where", CRASHED)
+        return CRASHED
+    finally:
+        session.close()
+
+
+@contextlib.contextmanager
+def _streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Copies of stdout and stderr; the originals lead to a scratch file unless kept."""
+    if keep or not _are_descriptors():
+        yield sys.stdout, sys.stderr
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with (
+        tempfile.TemporaryFile() as scratch,
+        os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding) as out,
+        os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding) as err,
+    ):
+        os.dup2(scratch.fileno(), 1)
+        os.dup2(scratch.fileno(), 2)
+        try:
+            yield out, err
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+
+
+def _are_descriptors() -> bool:
+    # click's test runner puts buffers in their place.
+    try:
+        return sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        return False

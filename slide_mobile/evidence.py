@@ -1,0 +1,82 @@
+"""Which images calibrate a conversion, and on which it has to agree with PyTorch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slide_mobile import images
+from slide_mobile.demo import render
+from slide_mobile.errors import UsageError
+from slide_mobile.images import ImageSet
+from slide_mobile.progress import Progress
+from slide_mobile.recipes import Recipe
+from slide_mobile.reference import Reference
+
+# Enough that one disagreement is below 1 %.
+COMPARED = 128
+# Untrained weights have no agreement to measure, and SQNR settles at once.
+COMPARED_UNTRAINED = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """`calibration` is None where the recipe needs none."""
+
+    calibration: ImageSet | None
+    comparison: ImageSet
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """A line for each image that could not be read."""
+        sets = (self.calibration, self.comparison)
+        return tuple(line for images in sets if images is not None for line in images.skipped)
+
+
+def gather(
+    ref: Reference, recipe: Recipe, *, folder: Path | None, samples: int, progress: Progress
+) -> Evidence:
+    """Choose the images of a conversion; raises UsageError where int8 has none to learn from.
+
+    The demo is compared on its own held-out drawings, with their labels. A user's checkpoint is
+    calibrated on the user's images and nothing else. Where only numbers are compared (a float
+    format, or untrained weights) the demo's drawings serve.
+    """
+    if samples < 1:
+        raise UsageError(f"--calibration-samples must be at least 1, got {samples}")
+    count = COMPARED if ref.trained else COMPARED_UNTRAINED
+    calibration, comparison = None, None
+    if folder is not None:
+        progress("read the images")
+        chosen, rest = images.split(folder, samples, count)
+        if recipe.needs_calibration:
+            calibration = images.read(chosen, ref.input_size, source=str(folder))
+        if not ref.is_demo:
+            comparison = images.read(rest, ref.input_size, source=str(folder))
+    elif recipe.needs_calibration:
+        if ref.trained and not ref.is_demo:
+            raise UsageError(
+                "int8 needs images like those the model will see: give --calibration DIR "
+                f"({samples} are plenty), or use --precision int8-dynamic, which needs none"
+            )
+        calibration = drawings(render.CALIBRATION_SEED, samples, ref, "calibration", progress)
+    if ref.is_demo:
+        comparison = held_out(ref, progress)
+    elif comparison is None:
+        comparison = drawings(render.GOLDEN_SEED, count, ref, "comparison", progress).unlabelled()
+    return Evidence(calibration=calibration, comparison=comparison)
+
+
+def held_out(ref: Reference, progress: Progress) -> ImageSet:
+    """The drawings that the demo was not trained on, with their labels."""
+    return drawings(render.HELD_OUT_SEED, render.HELD_OUT_COUNT, ref, "held-out", progress)
+
+
+def drawings(seed: int, count: int, ref: Reference, purpose: str, progress: Progress) -> ImageSet:
+    """The demo's drawings at the model's input size."""
+    return images.rendered(
+        seed,
+        count,
+        ref.input_size,
+        source=f"rendered drawings, {purpose} split",
+        stage=f"render {purpose} images",
+        progress=progress,
+    )

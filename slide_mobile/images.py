@@ -1,0 +1,122 @@
+"""Sets of images at a model's input size: read from a folder, or rendered by the demo."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slide_mobile.demo import render
+from slide_mobile.errors import UsageError
+from slide_mobile.preprocess import UnreadableImage, find, load
+from slide_mobile.progress import Progress, silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """Images, (N, H, W, 3) bytes of RGB; `labels` are class numbers where they are known.
+
+    `source` says where they come from, for the manifest; `skipped` names files that could not be
+    read.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: tuple[int, ...] | None
+    source: str
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.pixels)
+
+    @property
+    def sha256(self) -> str:
+        """Of the pixels, in order."""
+        return hashlib.sha256(self.pixels.tobytes()).hexdigest()
+
+    def unlabelled(self) -> "ImageSet":
+        """The same images for a model of other classes."""
+        return replace(self, labels=None)
+
+
+def read(paths: Sequence[Path], size: tuple[int, int], *, source: str) -> ImageSet:
+    """Read these files; one that cannot be read is skipped and named.
+
+    Raises UsageError if none can be read.
+    """
+    pixels, skipped = [], []
+    for path in paths:
+        try:
+            pixels.append(load(path, size))
+        except UnreadableImage as error:
+            skipped.append(str(error))
+    if not pixels:
+        raise UsageError(f"none of the {len(paths)} images of {source} can be read: {skipped[0]}")
+    return ImageSet(pixels=np.stack(pixels), labels=None, source=source, skipped=tuple(skipped))
+
+
+def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) -> ImageSet:
+    """Read class folders (named by label or by class number), for task top-1.
+
+    Raises UsageError where a folder names no class or holds images beside the class folders.
+    """
+    numbers = {str(i): i for i in range(len(labels))} | {name: i for i, name in enumerate(labels)}
+    pixels, found, skipped = [], [], []
+    for path in find(folder):
+        name = path.relative_to(folder).parts[0]
+        if name not in numbers:
+            raise UsageError(
+                f"{folder / name} is not named after a class; "
+                f"class folders are named by label ({', '.join(labels[:3])}, ...) or number"
+            )
+        try:
+            pixels.append(load(path, size))
+            found.append(numbers[name])
+        except UnreadableImage as error:
+            skipped.append(str(error))
+    if not pixels:
+        raise UsageError(f"no image of {folder} can be read: {skipped[0]}")
+    return ImageSet(
+        pixels=np.stack(pixels), labels=tuple(found), source=str(folder), skipped=tuple(skipped)
+    )
+
+
+def split(folder: Path, calibration: int, comparison: int) -> tuple[list[Path], list[Path]]:
+    """Two spreads of a folder's images: to calibrate with, and to compare on.
+
+    They share no image as long as the folder has enough. Raises UsageError if it has none.
+    """
+    paths = find(folder)
+    chosen = _spread(paths, calibration)
+    rest = [path for path in paths if path not in set(chosen)]
+    return chosen, _spread(rest, comparison) or chosen
+
+
+def rendered(
+    seed: int,
+    count: int,
+    size: tuple[int, int],
+    *,
+    source: str,
+    stage: str,
+    progress: Progress = silent,
+) -> ImageSet:
+    """The demo's drawings at any size (height, width), with their labels."""
+
+    def report(done: int, total: int) -> None:
+        progress(stage, done / total)
+
+    height, width = size
+    side = max(size)
+    pixels, labels = render.render_many(seed, count, side, progress=report)
+    # Centre crop where the input is not square.
+    top, left = (side - height) // 2, (side - width) // 2
+    pixels = np.ascontiguousarray(pixels[:, top : top + height, left : left + width])
+    return ImageSet(pixels=pixels, labels=tuple(map(int, labels)), source=source)
+
+
+def _spread(paths: list[Path], count: int) -> list[Path]:
+    count = min(count, len(paths))
+    return [paths[i * len(paths) // count] for i in range(count)]

@@ -1,0 +1,132 @@
+"""Does the written file compute what PyTorch computes? Numbers first, the verdict follows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slide_mobile.recipes import Recipe
+
+Rows = NDArray[np.float32]  # (samples, num_classes)
+
+# Reported for outputs that are equal to the last bit, where the ratio is infinite.
+EXACT_DB = 200.0
+
+
+def sqnr_db(reference: NDArray[Any], output: NDArray[Any]) -> float:
+    """10 * log10(|ref|^2 / |ref - out|^2), in dB; EXACT_DB at most, -EXACT_DB for NaN or Inf."""
+    ref, out = np.asarray(reference, np.float64), np.asarray(output, np.float64)
+    if not np.isfinite(out).all():
+        return -EXACT_DB
+    noise, signal = float(np.square(ref - out).sum()), float(np.square(ref).sum())
+    if noise == 0:
+        return EXACT_DB
+    if signal == 0:
+        return -EXACT_DB
+    return min(10 * math.log10(signal / noise), EXACT_DB)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Task top-1, as shares in 0..1, of the file and (where it was run) of the reference."""
+
+    top1: float
+    reference_top1: float | None
+    images: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityReport:
+    """Outcome of one comparison; `failures` follows from the numbers, never set by hand."""
+
+    recipe: Recipe
+    trained: bool
+    sqnr_db: float
+    max_abs: float
+    top1_agreement: float
+    samples: int
+    accuracy: Accuracy | None = None
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """One line for each floor that was missed."""
+        lines, recipe = [], self.recipe
+        if self.sqnr_db < recipe.min_sqnr_db:
+            lines.append(f"SQNR {self.sqnr_db:.1f} dB, the floor is {recipe.min_sqnr_db:g} dB")
+        if self._agreement_is_gated and self.top1_agreement < recipe.min_top1_agreement:
+            lines.append(
+                f"top-1 agreement {self.top1_agreement:.1%} of {self.samples} images, "
+                f"the floor is {recipe.min_top1_agreement:.1%}"
+            )
+        drop = self.top1_drop
+        if self.trained and drop is not None and drop > recipe.max_top1_drop:
+            lines.append(
+                f"task top-1 drops by {100 * drop:.2f} points, "
+                f"{100 * recipe.max_top1_drop:g} are allowed"
+            )
+        return tuple(lines)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every floor was reached."""
+        return not self.failures
+
+    @property
+    def top1_drop(self) -> float | None:
+        """Task top-1 lost against the reference, as a share in 0..1."""
+        if self.accuracy is None or self.accuracy.reference_top1 is None:
+            return None
+        return self.accuracy.reference_top1 - self.accuracy.top1
+
+    @property
+    def _agreement_is_gated(self) -> bool:
+        # Random logits tie; and with few samples one tie alone would be below the floor.
+        return self.trained and self.samples * (1 - self.recipe.min_top1_agreement) >= 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest's `parity`."""
+        return {
+            "passed": self.passed,
+            "sqnr_db": round(self.sqnr_db, 2),
+            "min_sqnr_db": self.recipe.min_sqnr_db,
+            "max_abs": self.max_abs,
+            "top1_agreement": self.top1_agreement,
+            "min_top1_agreement": (
+                self.recipe.min_top1_agreement if self._agreement_is_gated else None
+            ),
+            "samples": self.samples,
+            "reference": "pytorch",
+        }
+
+
+def compare(
+    reference: Rows,
+    output: Rows,
+    *,
+    recipe: Recipe,
+    trained: bool,
+    labels: Sequence[int] | None = None,
+) -> ParityReport:
+    """Compare logits row by row; `labels`, where known, make task top-1 a number."""
+    chosen, expected = output.argmax(1), reference.argmax(1)
+    accuracy = None
+    if labels is not None:
+        truth = np.asarray(labels)
+        accuracy = Accuracy(
+            top1=float((chosen == truth).mean()),
+            reference_top1=float((expected == truth).mean()),
+            images=len(truth),
+        )
+    finite = np.isfinite(output).all()
+    return ParityReport(
+        recipe=recipe,
+        trained=trained,
+        sqnr_db=sqnr_db(reference, output),
+        max_abs=float(np.abs(reference - output).max()) if finite else float(np.finfo("f4").max),
+        top1_agreement=float((chosen == expected).mean()) if finite else 0.0,
+        samples=len(output),
+        accuracy=accuracy,
+    )

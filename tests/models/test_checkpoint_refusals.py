@@ -1,0 +1,109 @@
+"""Files that are no checkpoint: one line that says why, exit code 2."""
+
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.errors import CheckpointError
+from slide_mobile.models import checkpoint
+
+WEIGHT = torch.arange(6.0).reshape(2, 3)
+
+
+def refusal(path: Path) -> str:
+    """What `read` says after the path: one line, exit code 2."""
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read(path)
+    assert caught.value.exit_code == 2
+    message = str(caught.value)
+    assert message.startswith(f"{path} ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path} ")
+
+
+def saved(path: Path, content: object) -> Path:
+    """Write as torch does."""
+    torch.save(content, path)
+    return path
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.pth") == "does not exist"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    assert refusal(tmp_path).startswith("is not a file")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
+def test_an_empty_file(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"w{suffix}"
+    path.touch()
+    assert refusal(path) == "is empty"
+
+
+def test_a_text_file_is_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    assert "it begins with version https://" in refusal(path)
+
+
+def test_a_text_file_that_looks_like_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_text('12345678{"a": 1}')
+    assert "truncated or damaged" in refusal(path)
+
+
+def test_every_truncation_of_a_safetensors_file(tmp_path: Path) -> None:
+    content = safetensors.torch.save({"w": WEIGHT})
+    path = tmp_path / "w.safetensors"
+    for length in range(1, len(content)):
+        path.write_bytes(content[:length])
+        refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (torch.tensor([1.0, float("nan")]), "has NaN or infinite values in w"),
+        (torch.tensor([1.0, float("-inf")]), "has NaN or infinite values in w"),
+        (torch.tensor([1e300], dtype=torch.float64), "has NaN or infinite values in w"),
+        (torch.tensor([1 + 2j]), "has torch.complex64 values in w"),
+        (torch.tensor([1, 2]), "has torch.int64 values in w"),
+        (torch.tensor([True]), "has torch.bool values in w"),
+        (WEIGHT.to_sparse(), "has sparse_tensor values in w"),
+        (WEIGHT.to(torch.float8_e4m3fn), "has tensor_v3 values in w"),
+    ],
+)
+def test_values_that_no_weight_has(value: Tensor, complaint: str, tmp_path: Path) -> None:
+    assert complaint in refusal(saved(tmp_path / "w.pth", {"w": value}))
+
+
+def test_odd_values_in_a_safetensors_file(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    safetensors.torch.save_file({"w": WEIGHT.to(torch.float8_e4m3fn)}, path)
+    assert "has torch.float8_e4m3fn values in w" in refusal(path)
+
+
+def test_two_tensors_for_one_name(tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pth", {"module.w": WEIGHT, "w": WEIGHT})
+    assert refusal(path) == "has several tensors for w"
+
+
+def test_a_whole_pickled_module(tmp_path: Path) -> None:
+    message = refusal(saved(tmp_path / "w.pth", {"model": nn.Linear(2, 2)}))
+    assert "a pickled torch.nn.modules.linear.Linear; save the state_dict()" in message
+
+
+def test_a_dict_of_something_else_names_its_keys(tmp_path: Path) -> None:
+    message = refusal(saved(tmp_path / "w.pth", {"net": {"w": WEIGHT}, "epoch": 3}))
+    assert "holds no weights but a dict of net, epoch;" in message
+
+
+def test_a_container_within_itself(tmp_path: Path) -> None:
+    content: dict[str, object] = {}
+    content["model"] = content
+    assert "holds no weights" in refusal(saved(tmp_path / "w.pth", content))
