@@ -33,6 +33,7 @@ from slide_mobile.demo.render import (
     HELD_OUT_COUNT,
     HELD_OUT_SEED,
     INPUT_PX,
+    LABELS,
     TRAIN_SEED,
     render_many,
 )

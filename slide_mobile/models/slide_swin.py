@@ -286,7 +286,7 @@ _DEMO = {
     "windows": 4,
     "mlp_ratio": 3.0,
 }
-_TEST = {"embed_dim": 16, "depths": (1, 2, 2, 1), "num_heads": (2, 2, 4, 4), "windows": 2}
+_TEST = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (2, 2, 4, 4), "windows": 2}
 
 
 def _register(

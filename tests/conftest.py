@@ -1,0 +1,22 @@
+"""What the tests share: models whose every parameter is random."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+
+@pytest.fixture
+def randomised() -> Callable[[nn.Module], nn.Module]:
+    """Move every parameter away from its default: ones and zeros make wrong folds look right."""
+
+    def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
+        draw = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                spread = 0.3 if parameter.ndim == 1 else 0.1
+                parameter.add_(torch.randn(parameter.shape, generator=draw) * spread)
+        return module.eval().requires_grad_(False)
+
+    return randomise

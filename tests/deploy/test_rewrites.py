@@ -1,0 +1,231 @@
+"""Each rewrite alone against the module it replaces, every parameter random, at odd sizes."""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from slide_mobile import models
+from slide_mobile.deploy import REWRITES, apply, deploy
+from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale, centre_norms
+from slide_mobile.deploy.fold_affine import fold_affine
+from slide_mobile.deploy.fold_pixels import fold_pixels
+from slide_mobile.deploy.merge_patches import MergePatches, merge_patches
+from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
+from slide_mobile.deploy.scale_stream import scale_stream, stream_gain
+from slide_mobile.deploy.split_taps import TapAttention, split_taps
+from slide_mobile.deploy.static_windows import StaticWindowAttention, static_windows
+from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
+from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging, SwinBlock, WindowAttention
+from slide_mobile.parity import sqnr_db
+from slide_mobile.preprocess import Normalization, normalize
+
+Randomised = Callable[..., nn.Module]
+
+
+def assert_same(new: nn.Module, old: nn.Module, x: Tensor) -> None:
+    with torch.no_grad():
+        torch.testing.assert_close(new(x), old(x), rtol=1e-5, atol=1e-5)
+
+
+def slide_attention(**options: object) -> SlideAttention:
+    return SlideAttention(dim=12, num_heads=3, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def tokens() -> Tensor:
+    return torch.randn(1, 7, 9, 12, generator=torch.Generator().manual_seed(1))
+
+
+VARIANTS = [{}, {"k": 5}, {"separate_v": True}, {"dim_reduction": 2}]
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_merge_paths_is_exact(options: dict, randomised: Randomised, tokens: Tensor) -> None:
+    old = randomised(slide_attention(**options))
+    new = merge_paths(old)
+    assert isinstance(new, MergedSlideAttention)
+    assert not any("dep_conv" in name for name, _ in new.named_parameters())
+    assert_same(new, old, tokens)
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_split_taps_is_exact(options: dict, randomised: Randomised, tokens: Tensor) -> None:
+    old = merge_paths(randomised(slide_attention(**options)))
+    new = split_taps(old)
+    assert isinstance(new, TapAttention)
+    assert_same(new, old, tokens)
+
+
+def test_split_taps_keeps_neighbours_outside_the_image_in_the_softmax(
+    randomised: Randomised,
+) -> None:
+    old = randomised(slide_attention())
+    new = split_taps(merge_paths(old))
+    assert_same(new, old, torch.randn(1, 1, 1, 12))  # eight of nine neighbours are outside
+
+
+@pytest.mark.parametrize(
+    ("map_size", "shift"),
+    [((4, 6), 0), ((4, 6), 1), ((5, 7), 0), ((5, 7), 1), ((6, 3), 1)],
+)
+def test_static_windows_is_exact(
+    map_size: tuple[int, int], shift: int, randomised: Randomised
+) -> None:
+    old = randomised(WindowAttention(12, 3, 2, map_size=map_size, shift=shift))
+    block = SwinBlock(12, old)  # it is the block that hands the mask to its attention
+    new = static_windows(old)
+    assert isinstance(new, StaticWindowAttention)
+    x = torch.randn(1, *map_size, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(new(x), old(x, block.attn_mask), rtol=1e-5, atol=1e-5)
+
+
+def test_fold_affine_is_exact_in_a_slide_block(randomised: Randomised, tokens: Tensor) -> None:
+    old = randomised(SwinBlock(12, slide_attention()))
+    new = fold_affine(apply(split_taps, apply(merge_paths, copy.deepcopy(old))))
+    assert new.norm1.weight is None and new.norm2.weight is None
+    assert_same(new, old, tokens)
+
+
+@pytest.mark.parametrize("map_size", [(4, 6), (5, 7)])
+def test_fold_affine_is_exact_where_windows_are_padded(
+    map_size: tuple[int, int], randomised: Randomised
+) -> None:
+    attn = WindowAttention(12, 3, 2, map_size=map_size, shift=1)
+    old = randomised(SwinBlock(12, attn))
+    new = fold_affine(apply(static_windows, copy.deepcopy(old)))
+    assert_same(new, old, torch.randn(1, *map_size, 12))
+
+
+def test_fold_affine_is_exact_before_an_attention_that_keeps_its_qkv(
+    randomised: Randomised, tokens: Tensor
+) -> None:
+    old = randomised(SwinBlock(12, Im2ColAttention(12, 3)))
+    assert_same(fold_affine(copy.deepcopy(old)), old, tokens)
+
+
+def test_centre_norms_is_exact_in_a_block_with_a_large_mean(
+    randomised: Randomised, tokens: Tensor
+) -> None:
+    old = randomised(SwinBlock(12, slide_attention()))
+    folded = fold_affine(apply(split_taps, apply(merge_paths, old)))
+    new = centre_norms(copy.deepcopy(folded))
+    assert isinstance(new.norm1, TokenScale) and isinstance(new.norm2, TokenScale)
+    assert_same(new, folded, tokens)
+    # A mean of 50 deviations: where E[x^2] - E[x]^2 would lose seven bits.
+    with torch.no_grad():
+        assert sqnr_db(folded.norm1(tokens), folded.norm1(tokens + 50)) > 100
+        assert sqnr_db(folded(tokens + 50).numpy(), new(tokens + 50).numpy()) > 100
+
+
+def test_centre_norms_is_exact_in_the_patch_embedding(randomised: Randomised) -> None:
+    old = randomised(PatchEmbed(12))
+    new = centre_norms(copy.deepcopy(old))
+    assert isinstance(new.norm, CentredAffine)
+    assert_same(new, old, torch.randn(2, 3, 20, 28))
+
+
+@pytest.mark.parametrize("size", [(6, 10), (2, 2)])
+def test_merge_patches_is_exact(size: tuple[int, int], randomised: Randomised) -> None:
+    old = fold_affine(randomised(PatchMerging(12)))
+    new = merge_patches(old)
+    assert isinstance(new, MergePatches)
+    # Four tokens of different means, which is what their common norm has to see.
+    assert_same(new, old, torch.randn(1, *size, 12) + 5 * torch.randn(1, *size, 1))
+
+
+def test_scale_stream_is_exact_and_changes_only_powers_of_two(randomised: Randomised) -> None:
+    model = randomised(models.create("slide_swin_test"))
+    old = model
+    for rewrite in REWRITES[:-1]:
+        old = apply(rewrite, copy.deepcopy(old))
+    new = scale_stream(copy.deepcopy(old))
+    for name, parameter in new.named_parameters():
+        ratio = parameter / old.get_parameter(name)
+        gains = ratio[torch.isfinite(ratio)].log2()
+        assert (gains == gains.round()).all(), name
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        assert sqnr_db(old(x), new(x)) > 120  # rounding of other magnitudes only
+
+
+@pytest.mark.parametrize("dim", [24, 64, 96, 128, 192, 384, 512, 768, 1024])
+def test_stream_gain_puts_the_second_moment_into_its_range(dim: int) -> None:
+    assert 8 <= dim * stream_gain(dim) ** 2 < 32
+
+
+def test_fold_pixels_is_exact(randomised: Randomised) -> None:
+    by = Normalization(mean=(0.1, 0.5, 0.9), std=(0.2, 0.3, 0.4))
+    old = randomised(PatchEmbed(12))
+    new = fold_pixels(copy.deepcopy(old), by=by)
+    pixels = torch.randint(0, 256, (2, 20, 28, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            new(pixels.permute(0, 3, 1, 2).float()),
+            old(torch.from_numpy(normalize(pixels.numpy(), by))),
+            rtol=1e-5,
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("rewrite", [*REWRITES, partial(fold_pixels, by=None)], ids=str)
+def test_a_rewrite_leaves_other_modules_alone(rewrite: Callable) -> None:
+    assert rewrite(nn.Conv2d(3, 3, 1)) is None
+    assert rewrite(nn.LayerNorm(3)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("slide_swin_test", (64, 96)),
+        ("slide_swin_test", (96, 160)),  # windows padded in the last stage
+        ("slide_swin_demo", (160, 96)),
+        ("swin_tiny", (64, 96)),
+        ("slide_swin_tiny_release", (96, 64)),
+    ],
+)
+def test_the_deploy_form_is_the_reference(
+    name: str, size: tuple[int, int], randomised: Randomised
+) -> None:
+    reference = randomised(models.create(name, input_size=size))
+    before = {n: p.clone() for n, p in reference.named_parameters()}
+    pixels = torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8)
+    by = Normalization(mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+    with torch.no_grad():
+        expected = reference(torch.from_numpy(normalize(pixels.numpy(), by)))
+        found = deploy(reference, normalization=by)(pixels.permute(0, 3, 1, 2).float())
+    assert sqnr_db(expected, found) > 115  # measured 125 to 137 dB
+    assert all(torch.equal(p, before[n]) for n, p in reference.named_parameters())
+
+
+def test_deploy_refuses_training_mode() -> None:
+    with pytest.raises(ValueError, match="eval"):
+        deploy(models.create("slide_swin_test").train())
+
+
+def test_no_tensor_of_the_deploy_form_exceeds_rank_4() -> None:
+    program = torch.export.export(
+        deploy(models.create("slide_swin_test", input_size=(96, 160))),
+        (torch.zeros(1, 3, 96, 160),),
+    )
+    values = [node.meta["val"] for node in program.graph.nodes if "val" in node.meta]
+    tensors = [t for v in values for t in (v if isinstance(v, list | tuple) else (v,))]
+    assert max(t.ndim for t in tensors if isinstance(t, Tensor)) == 4
+
+
+@pytest.mark.parametrize("magnitude", [1, 16])
+def test_the_deploy_form_survives_fp16(magnitude: int, randomised: Randomised) -> None:
+    """Every operation rounded to fp16, on a residual stream of large values and means."""
+    model = randomised(models.create("slide_swin_test"))
+    with torch.no_grad():
+        model.patch_embed.norm.weight.mul_(magnitude)
+        model.patch_embed.norm.bias.add_(magnitude)
+        form = deploy(model)
+        pixels = torch.randint(0, 256, (1, 3, 64, 96)).float()
+        expected, found = form(pixels), form.half()(pixels.half())
+    assert torch.isfinite(found).all()
+    assert sqnr_db(expected, found.float()) > 50  # contract's floor; measured 60 dB and more
