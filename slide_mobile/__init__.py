@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from slide_mobile.artifact import Artifact as Artifact
     from slide_mobile.artifact import Graph as Graph
     from slide_mobile.artifact import Manifest as Manifest
-    from slide_mobile.deploy import deploy as deploy
     from slide_mobile.errors import GateFailed as GateFailed
     from slide_mobile.errors import SlideMobileError as SlideMobileError
     from slide_mobile.errors import ToolchainMissing as ToolchainMissing
@@ -40,7 +39,6 @@ _HOMES = {
     "check": "pipeline",
     "convert": "pipeline",
     "create": "models",
-    "deploy": "deploy",
     "inspect": "pipeline",
 }
 

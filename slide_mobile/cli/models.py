@@ -24,7 +24,11 @@ def models(session: Session) -> None:
 def _print(console: Console, rows: list[dict[str, Any]]) -> None:
     numbers = ("params M", "paper", "MACs G", "paper", "top-1")
     table = Table(
-        "model", "preset", "input", *(Column(n, justify="right") for n in numbers), box=box.SIMPLE
+        Column("model", no_wrap=True),
+        "preset",
+        "input",
+        *(Column(n, justify="right") for n in numbers),
+        box=box.SIMPLE,
     )
     for row in rows:
         paper = row["paper"]

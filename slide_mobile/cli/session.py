@@ -32,7 +32,9 @@ class Session:
     def __init__(self, *, as_json: bool, quiet: bool, out: IO[str], err: IO[str]) -> None:
         self.as_json, self.quiet = as_json, quiet
         self._out = out
-        self.out = Console(file=out, highlight=False, soft_wrap=True)
+        # A pipe has no width: tables must not lose words there.
+        width = None if out.isatty() else 100
+        self.out = Console(file=out, highlight=False, soft_wrap=True, width=width)
         self.err = Console(file=err, highlight=False, soft_wrap=True)
         self.started = time.monotonic()
         self._stage = ""

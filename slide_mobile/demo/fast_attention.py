@@ -12,7 +12,8 @@ Maps are kept as planes (d, heads, b, y, x) with a border of zeros, so that a sh
 into contiguous memory and the kernel one matrix.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -107,9 +108,11 @@ class FastSlideAttention(SlideAttention):
         table = self.relative_position_bias_table.reshape(heads, taps).T.to(q.dtype)
         fixed = (bias.T @ q).reshape(taps, heads, -1)
         fixed = fixed + q.sum(0).reshape(1, heads, -1) * table[:, :, None]
-        out = _Attend.apply(q, k, v, kernel, bias, fixed.reshape(taps, -1), offsets)
+        attend: Callable[..., Tensor] = _Attend.apply
+        out = attend(q, k, v, kernel, bias, fixed.reshape(taps, -1), offsets)
         out = out.reshape(d, heads, b, h + 2 * r, row)[..., r : r + h, r : r + w]
-        return self.proj(out.permute(2, 3, 4, 1, 0).reshape(b, h, w, self.inner_dim))
+        out = out.permute(2, 3, 4, 1, 0).reshape(b, h, w, self.inner_dim)
+        return cast(Tensor, self.proj(out))
 
     def _merged(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         # Output channel c * taps + j of the convolutions is channel c's neighbour j.

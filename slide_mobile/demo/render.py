@@ -56,13 +56,13 @@ def render(seed: int, index: int, size_px: int = INPUT_PX) -> tuple[Pixels, int]
 
     first, second, pen = scenes.colours(rng, 0.12 if trouble == "faint" else 0.22)
     ground = texture(rng, *view.plane(size_px))
-    scene = first + (second - first) * ground[..., None]
+    scene = first + (second - first) * ground
     scene = scenes.clutter(rng, scene)
     if rng.random() < 0.25:
         scene = scenes.drop_shadow(rng, scene, ink)
     # Chalk and pencil leave gaps.
     ink *= 1 - np.float32(rng.uniform(0, 0.4)) * smooth_noise(rng, ink.shape, 40)
-    scene += (pen - scene) * ink[..., None]
+    scene += (pen - scene) * ink
     if trouble == "covered":
         scene = scenes.occlude(rng, scene, paths)
     scene *= scenes.light(rng, size_px)

@@ -1,7 +1,8 @@
 """What happens to a drawing on its way to the sensor: viewpoint, pen, surroundings, light, camera.
 
-Lengths are shares of the image's side, so that every size shows the same picture. Scenes are
-(H, W, 3) float32 in 0..1.
+Lengths are shares of the image's side, so that every size shows the same picture. A scene is kept
+as planes until the camera makes pixels of it: numpy multiplies (3, H, W) by a map several times
+as fast as (H, W, 3).
 """
 
 import io
@@ -17,14 +18,14 @@ from slide_mobile.demo.shapes import Drawing, Points
 from slide_mobile.demo.textures import Map
 from slide_mobile.preprocess import Pixels
 
-Scene = NDArray[np.float32]  # (H, W, 3)
-Colour = NDArray[np.float32]  # (3,)
+Scene = NDArray[np.float32]  # (3, H, W), light in 0..1
+Colour = NDArray[np.float32]  # (3, 1, 1)
 
 # Masks are drawn at this many times the size, then averaged: Pillow's pen has hard edges.
 OVERSAMPLING = 2
 # Sizes in pixels below (blur) are meant at this side and scale with the image's.
 NOMINAL_PX = 128
-LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, ITU-R BT.601
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,26 +146,32 @@ def colours(rng: Generator, least: float) -> tuple[Colour, Colour, Colour]:
     second = first + (_colour(rng) - first) * np.float32(rng.uniform(0.1, 0.6))
     for _ in range(50):
         pen = _colour(rng)
-        gaps = [float((pen - ground) @ LUMINANCE) for ground in (first, second)]
+        gaps = [_brightness(pen) - _brightness(ground) for ground in (first, second)]
         if min(gaps) > least or max(gaps) < -least:
             return first, second, pen
     # A ground from black to white leaves no pen: give up its second colour.
-    dark = float(first @ LUMINANCE) < 0.5
-    return first, first, np.full(3, 0.95 if dark else 0.05, np.float32)
+    shade = 0.95 if _brightness(first) < 0.5 else 0.05
+    return first, first, np.full((3, 1, 1), shade, np.float32)
+
+
+def _brightness(colour: Colour) -> float:
+    return float(LUMINANCE @ colour.ravel())
 
 
 def _colour(rng: Generator) -> Colour:
     kind = rng.random()
     if kind < 0.3:  # paper
-        return np.float32(rng.uniform(0.72, 1)) * rng.uniform(0.9, 1, 3).astype(np.float32)
+        return np.float32(rng.uniform(0.72, 1)) * rng.uniform(0.9, 1, (3, 1, 1)).astype(np.float32)
     if kind < 0.5:  # pencil, board
-        return np.float32(rng.uniform(0.03, 0.35)) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
-    return rng.uniform(0.04, 0.96, 3).astype(np.float32)
+        return np.float32(rng.uniform(0.03, 0.35)) * rng.uniform(0.8, 1.2, (3, 1, 1)).astype(
+            np.float32
+        )
+    return rng.uniform(0.04, 0.96, (3, 1, 1)).astype(np.float32)
 
 
 def clutter(rng: Generator, scene: Scene) -> Scene:
     """The scene with the edge of the paper and a few stray marks, where chance wants them."""
-    size_px = scene.shape[0]
+    size_px = scene.shape[-1]
     side = size_px * OVERSAMPLING
     if rng.random() < 0.25:
         mask = Image.new("L", (side, side))
@@ -188,23 +195,23 @@ def clutter(rng: Generator, scene: Scene) -> Scene:
 
 
 def _paint(scene: Scene, mask: Image.Image, colour: Colour) -> Scene:
-    cover = np.asarray(mask.reduce(OVERSAMPLING), np.float32)[..., None] / np.float32(255)
+    cover = np.asarray(mask.reduce(OVERSAMPLING), np.float32) / np.float32(255)
     return scene + (colour - scene) * cover
 
 
 def drop_shadow(rng: Generator, scene: Scene, cover: Map) -> Scene:
     """The scene under a soft shadow of what lies on it."""
-    size_px = scene.shape[0]
+    size_px = scene.shape[-1]
     mask = Image.fromarray((cover * 255).astype(np.uint8))
     mask = mask.filter(ImageFilter.BoxBlur(rng.uniform(0.005, 0.03) * size_px))
     dx, dy = np.round(rng.uniform(-0.035, 0.035, 2) * size_px).astype(int).tolist()
     shadow = np.asarray(ImageChops.offset(mask, dx, dy), np.float32) / np.float32(255)
-    return scene * (1 - np.float32(rng.uniform(0.2, 0.5)) * shadow)[..., None]
+    return scene * (1 - np.float32(rng.uniform(0.2, 0.5)) * shadow)
 
 
 def occlude(rng: Generator, scene: Scene, paths: Sequence[Points]) -> Scene:
     """The scene with a finger, or a pencil, over the rim of the drawing."""
-    side = scene.shape[0] * OVERSAMPLING
+    side = scene.shape[-1] * OVERSAMPLING
     points = np.concatenate(paths)
     centre = (points.min(0) + points.max(0)) / 2
     radius = float((points.max(0) - points.min(0)).max()) / 2
@@ -228,22 +235,23 @@ def light(rng: Generator, size_px: int) -> Scene:
         across = np.float32(np.cos(turn)) * x + np.float32(np.sin(turn)) * y - np.float32(offset)
         edge = np.clip(across / np.float32(rng.uniform(0.02, 0.2)), 0, 1)
         lit *= 1 - np.float32(rng.uniform(0.2, 0.5)) * edge
-    cast = rng.uniform(0.88, 1.1, 3) * rng.uniform(0.6, 1.12)
-    lit_scene: Scene = lit[..., None] * cast.astype(np.float32)
-    return lit_scene
+    cast = rng.uniform(0.88, 1.1, (3, 1, 1)) * rng.uniform(0.6, 1.12)
+    factors: Scene = lit * cast.astype(np.float32)
+    return factors
 
 
 def photograph(rng: Generator, scene: Scene, blur_px: tuple[float, float]) -> Pixels:
-    """What the camera makes of a scene: blur, noise, rounding, and often JPEG.
+    """The (H, W, 3) that a camera makes of a scene: blur, noise, rounding, and often JPEG.
 
     `blur_px` is the range of the blur's radius at an image of 128 pixels.
     """
-    image = Image.fromarray((np.clip(scene, 0, 1) * 255).astype(np.uint8))
+    sharp = (np.clip(scene, 0, 1) * 255).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(sharp.transpose(1, 2, 0)))
     # Each axis on its own: a shaken phone blurs more along one.
-    radii = rng.uniform(*blur_px, 2) * (scene.shape[0] / NOMINAL_PX)
+    radii = rng.uniform(*blur_px, 2) * (scene.shape[-1] / NOMINAL_PX)
     image = image.filter(ImageFilter.BoxBlur((float(radii[0]), float(radii[1]))))
     # The difference of two uniform bytes: bell-shaped enough, and ten times as fast as Gaussian.
-    coin = rng.integers(0, 256, (2, *scene.shape), np.uint8)
+    coin = rng.integers(0, 256, (2, *image.size, 3), np.uint8)
     noise = (coin[0].astype(np.float32) - coin[1]) * np.float32(rng.uniform(0.005, 0.09))
     noisy = np.clip(np.asarray(image, np.float32) + noise, 0, 255)
     pixels: Pixels = noisy.astype(np.uint8)

@@ -10,6 +10,11 @@ from PIL import Image
 Map = NDArray[np.float32]  # (H, W)
 
 
+# Specks of paper along the side, at any size: a small image must not use fewer random numbers,
+# or all that is drawn after it would change.
+GRAIN = 128
+
+
 def texture(rng: Generator, u: Map, v: Map) -> Map:
     """A random ground at plane coordinates `u`, `v` (about -1..1 over the image)."""
     turn = rng.uniform(0, 2 * np.pi)
@@ -40,7 +45,7 @@ def _gradient(rng: Generator, u: Map, v: Map) -> Map:
 
 
 def _paper(rng: Generator, u: Map, v: Map) -> Map:
-    grain = rng.random(u.shape, dtype=np.float32)
+    grain = smooth_noise(rng, u.shape, GRAIN - 1)
     return _unit(np.float32(0.25) * grain + np.float32(0.25) * smooth_noise(rng, u.shape, 9))
 
 
@@ -65,7 +70,9 @@ def _ruled(rng: Generator, u: Map, v: Map) -> Map:
 
 def _wood(rng: Generator, u: Map, v: Map) -> Map:
     bend = smooth_noise(rng, u.shape, 3) * np.float32(rng.uniform(2, 6))
-    rings = np.sin(np.float32(rng.uniform(8, 22)) * u + bend + np.float32(0.4) * np.sin(2 * v))
+    rings = np.sin(
+        np.float32(rng.uniform(8, 22)) * u + bend + np.float32(0.4) * np.sin(np.float32(2) * v)
+    )
     fibres = np.sin(np.float32(rng.uniform(60, 110)) * u + np.float32(3) * bend)
     return _unit(np.float32(0.5) + np.float32(0.32) * rings + np.float32(0.15) * fibres)
 

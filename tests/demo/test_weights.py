@@ -7,7 +7,7 @@ import torch
 
 from slide_mobile import demo, models
 from slide_mobile.demo.render import HELD_OUT_SEED, render_many
-from slide_mobile.demo.train import predict
+from slide_mobile.demo.card import predict
 
 
 def _card() -> dict[str, object]:

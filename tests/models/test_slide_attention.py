@@ -21,9 +21,7 @@ def by_definition(attn: SlideAttention, x: torch.Tensor) -> torch.Tensor:
                     for dz in range(attn.k):
                         yy, zz = y + dy - reach, z + dz - reach
                         if 0 <= yy < h and 0 <= zz < w:
-                            gathered += (
-                                qkv[yy, zz, head, 1:, :, None] * kernel[None, :, :, dy, dz]
-                            )
+                            gathered += qkv[yy, zz, head, 1:, :, None] * kernel[None, :, :, dy, dz]
                 gathered += bias
                 k = gathered[0] + attn.relative_position_bias_table[0, head, 0, :, 0, 0]
                 share = (qkv[y, z, head, 0] * d**-0.5 @ k).softmax(0)

@@ -28,7 +28,8 @@ PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-t
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Lower, quantise, attach metadata, write."""
-    model = quantize(_lower(program), request.recipe, request.calibration)
+    inputs = [image[None].astype(np.float32) for image in request.calibration]
+    model = quantize(lower(program), request.recipe, inputs)
     description = metadata.Description(
         name=request.title,
         description=request.description,
@@ -66,7 +67,8 @@ def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     return probe.activations(path, image)
 
 
-def _lower(program: ExportedProgram) -> bytes:
+def lower(program: ExportedProgram) -> bytes:
+    """The program as a float32 .tflite file."""
     # Imported here: it takes seconds, and reading or running a file does not need it.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

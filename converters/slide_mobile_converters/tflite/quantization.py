@@ -21,12 +21,13 @@ from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.quantizer import Quantizer
 from numpy.typing import NDArray
 
-from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
 
 MIN_CHANNELS = 16  # one vector register of int8 accumulators; below it, XNNPACK pads
 SAMPLES = 8192  # values kept of one tensor for one image when choosing its range
 CLIPS = np.linspace(0.5, 1.0, 41)  # shares of the full range tried as clipping points
+
+Input = NDArray[np.float32]
 
 _OPS = {
     schema.BuiltinOperator.CONV_2D: qtyping.TFLOperationName.CONV_2D,
@@ -48,8 +49,11 @@ class DenseOp:
     output: str
 
 
-def quantize(model: bytes, recipe: Recipe, calibration: Sequence[Pixels]) -> bytes:
-    """Return the file in the recipe's numeric format (fp32: as it is)."""
+def quantize(model: bytes, recipe: Recipe, calibration: Sequence[Input]) -> bytes:
+    """Return the file in the recipe's numeric format (fp32: as it is).
+
+    `calibration` holds arrays of the model's own input shape.
+    """
     if recipe.weights == "float32":
         return model
     quantizer = Quantizer(model)
@@ -97,7 +101,7 @@ def dense_ops(model: bytes) -> Iterator[DenseOp]:
 Ranges = dict[str, dict[str, NDArray[np.float32]]]
 
 
-def calibrate(model: bytes, ops: Sequence[DenseOp], images: Sequence[Pixels]) -> Ranges:
+def calibrate(model: bytes, ops: Sequence[DenseOp], inputs: Sequence[Input]) -> Ranges:
     """Ranges of the inputs and outputs of these operations, measured on the float file.
 
     Each range is the one of the tried clippings of [min, max] with the least squared error of
@@ -115,8 +119,8 @@ def calibrate(model: bytes, ops: Sequence[DenseOp], images: Sequence[Pixels]) ->
     indices = {t["name"]: t["index"] for t in interpreter.get_tensor_details()}
     kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in sorted(wanted)}
     draw = np.random.default_rng(0)
-    for image in images:
-        interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
+    for values_in in inputs:
+        interpreter.set_tensor(image_input["index"], values_in)
         interpreter.invoke()
         for name, values in kept.items():
             x = interpreter.get_tensor(indices[name]).ravel()

@@ -1,0 +1,58 @@
+# Two commands on a fresh machine: `make demo` runs the main job, `make test` passes the tests.
+# Both create .venv themselves; PYTHON names a Python 3.11.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo check test test-slow bench format lock clean
+
+help:
+	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
+	@echo "make test       every test that CI runs"
+	@echo "make check      lint, types, layers, and the tests that take seconds"
+	@echo "make test-slow  full-size models (tens of minutes)"
+	@echo "make bench      side-by-side latency of the deploy form and the published graph"
+
+# CPU wheels of torch: the default index on Linux brings gigabytes of CUDA.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[tflite,dev]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/slide-mobile convert --to tflite --int8 --force
+	$(BIN)/slide-mobile inspect artifacts/slide_swin_demo-tflite-int8
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not slow and not full_size"
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not full_size"
+
+test-slow: $(READY)
+	$(BIN)/pytest
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.forms
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Pins of everything the tests were last run with.
+lock: $(READY)
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf $(VENV) artifacts build dist

@@ -1,0 +1,59 @@
+"""What is installed, exported and imported."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import slide_mobile
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "litert_torch", "ai_edge_litert", "ai_edge_quantizer", "jax"}
+
+
+@pytest.mark.parametrize("module", ["slide_mobile", "slide_mobile.cli"])
+def test_importing_is_lean(module: str) -> None:
+    code = f"import sys, {module}; print({HEAVY!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_public_name_loads_from_its_home() -> None:
+    for name in slide_mobile.__all__:
+        assert getattr(slide_mobile, name).__name__ == name
+
+
+def test_the_types_that_checkers_see_are_the_names_that_load() -> None:
+    source = (ROOT / "slide_mobile/__init__.py").read_text()
+    declared = re.findall(r"import \w+ as (\w+)$", source, flags=re.MULTILINE)
+    assert sorted(declared) == slide_mobile.__all__
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'convrt'"):
+        slide_mobile.convrt  # noqa: B018
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    found = re.search(r"^## \[(\d+\.\d+\.\d+)\]", text, flags=re.MULTILINE)
+    assert found is not None and found[1] == slide_mobile.__version__
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_both_packages_the_demo_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert top == {"slide_mobile", "slide_mobile_converters"}
+    assert "slide_mobile/demo/slide_swin_demo.safetensors" in names
+    shipped = {Path(n).name for n in names if n.startswith("slide_mobile_converters/tflite/")}
+    source = ROOT / "converters/slide_mobile_converters/tflite"
+    assert shipped == {p.name for p in source.glob("*.py")}

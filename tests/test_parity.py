@@ -1,0 +1,96 @@
+"""The numbers of the gate, and the verdict that follows from them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from slide_mobile import parity
+from slide_mobile.parity import EXACT_DB, compare, sqnr_db
+from slide_mobile.recipes import RECIPES
+
+INT8 = RECIPES["int8"]
+
+
+def test_sqnr_of_a_known_ratio() -> None:
+    ref = np.array([3.0, 4.0])
+    assert sqnr_db(ref, ref + np.array([0.3, -0.4])) == pytest.approx(20.0)
+
+
+def test_equal_outputs_are_reported_as_exact() -> None:
+    assert sqnr_db(np.ones(3), np.ones(3)) == EXACT_DB
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_a_number_fails_everything(bad: float) -> None:
+    ref = np.ones((2, 3), np.float32)
+    out = ref.copy()
+    out[1, 2] = bad
+    report = compare(ref, out, recipe=RECIPES["fp32"], trained=True)
+    assert report.sqnr_db == -EXACT_DB and not report.passed
+    assert np.isfinite(report.max_abs)  # JSON has no NaN
+
+
+def logits(samples: int, disagree: int) -> tuple[np.ndarray, np.ndarray]:
+    ref = np.tile(np.array([[5.0, 4.9, 0.0]], np.float32), (samples, 1))
+    out = ref.copy()
+    out[:disagree, :2] = out[:disagree, 1::-1]
+    return ref, out
+
+
+def test_agreement_below_the_floor_fails_a_trained_model() -> None:
+    ref, out = logits(100, 4)
+    report = compare(ref, out, recipe=INT8, trained=True)
+    assert report.sqnr_db > INT8.min_sqnr_db
+    assert not report.passed and "agreement 96.0%" in report.failures[0]
+
+
+def test_agreement_at_the_floor_passes() -> None:
+    ref, out = logits(100, 3)
+    assert compare(ref, out, recipe=INT8, trained=True).passed
+
+
+def test_agreement_is_no_gate_for_random_weights() -> None:
+    ref, out = logits(100, 50)
+    assert compare(ref, out, recipe=INT8, trained=False).passed
+
+
+def test_agreement_is_no_gate_where_one_tie_would_decide() -> None:
+    ref, out = logits(8, 1)
+    report = compare(ref, out, recipe=INT8, trained=True)
+    assert report.passed and report.to_json()["min_top1_agreement"] is None
+
+
+def test_a_drop_in_task_top1_fails() -> None:
+    ref, out = logits(200, 3)
+    report = compare(ref, out, recipe=INT8, trained=True, labels=[0] * 200)
+    assert report.accuracy is not None and report.accuracy.reference_top1 == 1.0
+    assert report.top1_drop == pytest.approx(0.015)
+    assert report.failures == ("task top-1 drops by 1.50 points, 1 are allowed",)
+
+
+def test_sqnr_below_the_floor_fails_and_says_so() -> None:
+    ref = np.ones((4, 2), np.float32)
+    report = compare(ref, ref * 1.5, recipe=INT8, trained=False)
+    assert report.failures == ("SQNR 6.0 dB, the floor is 20 dB",)
+
+
+def test_the_verdict_cannot_be_set_by_hand() -> None:
+    report = compare(np.ones((1, 2)), np.ones((1, 2)), recipe=INT8, trained=False)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        report.sqnr_db = 99.0  # type: ignore[misc]
+    assert "passed" not in {f.name for f in dataclasses.fields(parity.ParityReport)}
+
+
+def test_floors_are_those_of_the_contract() -> None:
+    floors = {r.name: (r.min_sqnr_db, r.goal_sqnr_db) for r in RECIPES.values()}
+    assert floors == {
+        "fp32": (90, 110),
+        "fp16": (50, 55),
+        "int8": (20, 28),
+        "int8-dynamic": (25, 32),
+        "int8-weights": (25, 32),
+    }
+    agreement = {r.name: r.min_top1_agreement for r in RECIPES.values()}
+    assert agreement["int8"] == 0.97
+    assert agreement["int8-dynamic"] == agreement["int8-weights"] == 0.98
