@@ -53,11 +53,14 @@ def rank(expected: Sequence[Activations], found: Sequence[Activations]) -> tuple
 
 @torch.no_grad()
 def activations(deployed: nn.Module, image: NDArray[np.uint8]) -> Activations:
-    """Outputs of a deploy form's convolutions and linears, channels last, by module path."""
+    """Outputs of a deploy form's dense convolutions and linears, channels last, by path."""
     found: dict[str, NDArray[np.float32]] = {}
     handles = []
     for name, module in deployed.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
+        dense = isinstance(module, nn.Linear) or (
+            isinstance(module, nn.Conv2d) and module.groups == 1
+        )
+        if dense:
 
             def keep(module: nn.Module, _: Any, output: Tensor, name: str = name) -> None:
                 maps = output.permute(0, 2, 3, 1) if isinstance(module, nn.Conv2d) else output
