@@ -3,6 +3,7 @@
 reference model -> deploy form -> ExportedProgram -> model file -> folder on disk -> verdict
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,13 @@ class Check:
 
 
 class ParityFailed(GateFailed):
-    """The written file disagrees with PyTorch; `check` has the numbers."""
+    """The written file disagrees with PyTorch; `check` has the numbers, `report` a copy on disk."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: Check, report: Path) -> None:
         worst = ", ".join(f"{m.module} {m.sqnr_db:.1f} dB" for m in check.modules[:3])
-        where = f"; worst modules: {worst}" if worst else ""
-        super().__init__("parity failed: " + "; ".join(check.parity.failures) + where)
-        self.check = check
+        failures = "; ".join(check.parity.failures)
+        super().__init__(f"parity failed: {failures}; worst modules: {worst}; report: {report}")
+        self.check, self.report = check, report
 
 
 def convert(
@@ -87,12 +88,14 @@ def convert(
     """Convert a model to `<out>/<model>-<target>-<precision>/` and prove it there.
 
     `input_size` is (height, width) in pixels. Raises UsageError for a wrong call or bad input,
-    ToolchainMissing, and ParityFailed where a floor is missed (no folder is left then).
+    ToolchainMissing, and ParityFailed where a floor is missed: no folder is left then, only the
+    report `<folder>.parity.json` beside where it would be.
     """
     recipe, converter = recipes.lookup(precision), targets.load(target)
     targets.require_recipe(target, converter, recipe)
     backend = targets.choose_backend(target, converter, backend)
     root = out / f"{model}-{target}-{precision}"
+    rejected = root.with_name(f"{root.name}.parity.json")
     with artifacts.staging(root, force=force) as folder:
         progress("load the model")
         ref = reference.load(
@@ -138,7 +141,9 @@ def convert(
         )
         if not report.passed:
             modules = blame.modules(converter, path, deployed, pixels)
-            raise ParityFailed(Check(artifact=root, parity=report, modules=modules))
+            failed = Check(artifact=root, parity=report, modules=modules)
+            rejected.write_text(json.dumps(failed.to_json(), indent=2) + "\n", encoding="utf-8")
+            raise ParityFailed(failed, rejected)
         progress("write the artifact")
         certify(
             folder,
@@ -151,6 +156,7 @@ def convert(
             expected=expected,
             report=report,
         )
+    rejected.unlink(missing_ok=True)
     return Artifact.open(root)
 
 

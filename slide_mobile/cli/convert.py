@@ -1,6 +1,5 @@
 """slide-mobile convert."""
 
-import json
 import resource
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.console import Console
 
 from slide_mobile import recipes, targets
 from slide_mobile.cli.session import Session, verb
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
 
 if TYPE_CHECKING:
@@ -78,28 +77,23 @@ def convert(
         raise UsageError(f"not yet: --via {via}; available: litert")
     from slide_mobile import pipeline
 
-    try:
-        artifact = pipeline.convert(
-            model,
-            target=target,
-            precision=_precision(precision, int8, fp16),
-            checkpoint=checkpoint,
-            untrained=untrained,
-            num_classes=num_classes,
-            labels=labels,
-            input_size=_size(input_size),
-            calibration=calibration,
-            calibration_samples=calibration_samples,
-            normalization=_normalization(mean, std),
-            backend=backend,
-            out=out,
-            force=force,
-            progress=session.progress,
-        )
-    except pipeline.ParityFailed as error:
-        path = error.check.artifact.with_name(f"{error.check.artifact.name}.parity.json")
-        path.write_text(json.dumps(error.check.to_json(), indent=2) + "\n", encoding="utf-8")
-        raise GateFailed(f"{error}; report: {path}") from error
+    artifact = pipeline.convert(
+        model,
+        target=target,
+        precision=_precision(precision, int8, fp16),
+        checkpoint=checkpoint,
+        untrained=untrained,
+        num_classes=num_classes,
+        labels=labels,
+        input_size=_size(input_size),
+        calibration=calibration,
+        calibration_samples=calibration_samples,
+        normalization=_normalization(mean, std),
+        backend=backend,
+        out=out,
+        force=force,
+        progress=session.progress,
+    )
     document = {
         "artifact": str(artifact.root),
         "seconds": round(session.seconds, 1),

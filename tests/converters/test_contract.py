@@ -137,7 +137,8 @@ def test_a_missed_floor_leaves_no_folder_and_blames_modules(tmp_path: Path, monk
     monkeypatch.setitem(recipes.RECIPES, "fp16", strict)
     with pytest.raises(ParityFailed, match=r"SQNR .* the floor is 190 dB; worst modules: ") as e:
         convert(tmp_path, "tflite", "fp16")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [e.value.report]
+    assert json.loads(e.value.report.read_text())["failures"] == list(e.value.check.parity.failures)
     assert e.value.exit_code == 1 and e.value.check.modules
 
 
