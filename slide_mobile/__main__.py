@@ -1,5 +1,29 @@
-"""`python -m slide_mobile`."""
+"""The program: `slide-mobile`, or `python -m slide_mobile`."""
 
-from slide_mobile.cli import main
+import sys
 
-main(prog_name="slide-mobile")
+
+def run() -> None:
+    """Parse the command line and exit; a wrong call is one line, like every other error."""
+    try:
+        import click
+
+        from slide_mobile.cli import main
+        from slide_mobile.cli.session import Session, streams
+    except KeyboardInterrupt:
+        sys.exit(130)
+    try:
+        main.main(prog_name="slide-mobile", standalone_mode=False)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        with streams(keep=False) as (out, err):
+            session = Session(as_json="--json" in sys.argv, quiet=True, out=out, err=err)
+            context = getattr(error, "ctx", None)
+            hint = f" ({context.command_path} --help)" if context is not None else ""
+            session.fail(error.format_message() + hint, error.exit_code)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,27 +1,25 @@
 """The artifact folder: a model file, what is true of it, and the images that prove it.
 
-    <out>/<model>-<target>-<precision>/
-        model.tflite | model.pte | model.mlpackage/ | model.onnx
-        manifest.json    schema 1: the Manifest below
-        labels.txt       one label a line
-        golden/00.png    images at input size; their reference logits are in the manifest
-
-An artifact appears whole or not at all: it is built in a hidden sibling folder and renamed.
+<out>/<model>-<target>-<precision>/
+    model.tflite | model.pte | model.mlpackage/ | model.onnx
+    manifest.json    manifest.schema.json says what it holds
+    labels.txt       one label a line
+    golden/00.png    images at input size; their reference logits are in the manifest
 """
 
-import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from slide_mobile.errors import ArtifactError, GateFailed, OutputError
+from jsonschema import Draft202012Validator
+
+from slide_mobile.errors import ArtifactError, GateFailed
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -59,7 +57,7 @@ class Golden:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What is true of the artifact. Plain mappings mirror the JSON; see the README for each key."""
+    """What is true of the artifact; the mappings are as manifest.schema.json describes them."""
 
     model: Mapping[str, Any]
     target: str
@@ -68,6 +66,7 @@ class Manifest:
     file: str
     file_sha256: str
     size_bytes: int
+    labels_sha256: str
     input: Mapping[str, Any]
     output: Mapping[str, Any]
     graph: Graph
@@ -82,28 +81,28 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers."""
-        plain: dict[str, Any] = dataclasses.asdict(self)
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
         return plain
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> "Manifest":
+    def from_json(cls, plain: object) -> "Manifest":
         """The inverse of `to_json`; raises ArtifactError for anything that is not a manifest."""
-        version = plain.get("schema_version")
-        if version != SCHEMA_VERSION:
+        version = plain.get("schema_version") if isinstance(plain, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
             raise ArtifactError(
-                f"manifest schema {version!r} is not {SCHEMA_VERSION}: "
-                "convert the model again with this version"
+                f"manifest schema {version} is newer than {SCHEMA_VERSION}: update slide-mobile"
             )
-        try:
-            graph = Graph(**{**plain["graph"], "findings": tuple(plain["graph"]["findings"])})
-            golden = tuple(
-                Golden(**{**g, "logits": tuple(map(float, g["logits"]))}) for g in plain["golden"]
-            )
-            return cls(
-                **{**plain, "graph": graph, "golden": golden, "notes": tuple(plain["notes"])}
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ArtifactError(f"the manifest is damaged ({error})") from error
+        for error in _validator().iter_errors(plain):
+            where = "/".join(map(str, error.absolute_path)) or "the document"
+            raise ArtifactError(f"the manifest is damaged: {where}: {error.message[:200]}")
+        assert isinstance(plain, dict)
+        graph = Graph(**{**plain["graph"], "findings": tuple(plain["graph"]["findings"])})
+        golden = tuple(
+            Golden(**{**item, "logits": tuple(map(float, item["logits"]))})
+            for item in plain["golden"]
+        )
+        _require_consistent(plain["model"], golden)
+        return cls(**{**plain, "graph": graph, "golden": golden, "notes": tuple(plain["notes"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +125,7 @@ class Artifact:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names, in the order of the logits."""
+        """Class names, in the order of the logits; `verify` first."""
         return tuple((self.root / LABELS).read_text(encoding="utf-8").splitlines())
 
     @classmethod
@@ -134,23 +133,24 @@ class Artifact:
         """Read a folder's manifest; raises ArtifactError if it is not an artifact."""
         path = root / MANIFEST
         try:
-            plain = json.loads(path.read_text(encoding="utf-8"))
+            plain = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         except FileNotFoundError as error:
             raise ArtifactError(
                 f"{root} is not an artifact folder: it has no {MANIFEST}"
             ) from error
         except NotADirectoryError as error:
             raise ArtifactError(f"{root} is a file; give the artifact's folder") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ArtifactError(f"{path} cannot be read ({error})") from error
-        if not isinstance(plain, dict):
-            raise ArtifactError(f"{path} is not a manifest")
         return cls(root=root, manifest=Manifest.from_json(plain))
 
     def verify(self) -> None:
         """Raise GateFailed if a file is missing or is not the one that was certified."""
-        expected = {self.manifest.file: self.manifest.file_sha256}
-        expected |= {golden.file: golden.sha256 for golden in self.manifest.golden}
+        expected = {
+            self.manifest.file: self.manifest.file_sha256,
+            LABELS: self.manifest.labels_sha256,
+            **{golden.file: golden.sha256 for golden in self.manifest.golden},
+        }
         for name, sha256 in expected.items():
             path = self.root / name
             if not path.exists():
@@ -160,14 +160,12 @@ class Artifact:
                     f"{path} was changed after it was certified: sha256 {found[:12]}..., "
                     f"the manifest has {sha256[:12]}...; convert the model again"
                 )
-        if len(self.labels) != self.manifest.model["num_classes"]:
-            raise GateFailed(f"{self.root / LABELS} does not have one line for each class")
 
 
 def digest(path: Path) -> str:
     """sha256 of a file; of a folder, over its sorted relative paths and contents."""
     total = hashlib.sha256()
-    if path.is_file():
+    if not path.is_dir():
         total.update(path.read_bytes())
     else:
         for item in sorted(p for p in path.rglob("*") if p.is_file()):
@@ -176,51 +174,30 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
-@contextlib.contextmanager
-def staging(root: Path, *, force: bool) -> Iterator[Path]:
-    """A hidden sibling of `root` to build in; it becomes `root` when the block ends well.
-
-    An existing `root` is replaced only with `force`, and only at the end. Whatever ends the block
-    early (an error, Ctrl-C) leaves `root` as it was; what a killed process left is swept by the
-    next run. Raises OutputError where it cannot write.
-    """
-    if root.exists() and not force:
-        raise OutputError(f"{root} exists; choose another --out, or replace it with --force")
-    partial = root.with_name(f".{root.name}.partial-{uuid.uuid4().hex[:8]}")
-    try:
-        for stale in root.parent.glob(f".{root.name}.partial-*"):
-            shutil.rmtree(stale, ignore_errors=True)
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(f"cannot write to {root.parent}: {error.strerror}") from error
-    try:
-        yield partial
-        _replace(partial, root)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {root.parent}: {error.strerror or error}; nothing was kept"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _replace(partial: Path, root: Path) -> None:
-    old = root.with_name(partial.name + "-old")
-    if root.exists():
-        root.rename(old)
-    try:
-        partial.rename(root)
-    except OSError:
-        if old.exists():
-            old.rename(root)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write manifest.json, durably."""
-    text = json.dumps(manifest.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
+    """Write manifest.json, durably; raises AssertionError if it breaks its own schema."""
+    plain = manifest.to_json()
+    assert _validator().is_valid(plain), next(_validator().iter_errors(plain)).message
+    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A path that is not UTF-8 becomes JSON's own escapes.
+    with (folder / MANIFEST).open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+@functools.cache
+def _validator() -> Draft202012Validator:
+    path = Path(__file__).with_name("manifest.schema.json")
+    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _require_consistent(model: Mapping[str, Any], golden: tuple[Golden, ...]) -> None:
+    if any(len(item.logits) != model["num_classes"] for item in golden):
+        raise ArtifactError("the manifest is damaged: golden logits are not one a class")
+    if model["trained"] != (model["checkpoint_sha256"] is not None):
+        raise ArtifactError("the manifest is damaged: a trained model has a checkpoint's sha256")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")

@@ -13,7 +13,8 @@ from PIL import Image
 
 from slide_mobile import __version__, models, targets
 from slide_mobile import artifact as artifacts
-from slide_mobile.artifact import Golden, Manifest
+from slide_mobile.artifact import Golden, Graph, Manifest
+from slide_mobile.errors import UsageError
 from slide_mobile.evidence import Evidence
 from slide_mobile.export import INPUT, OUTPUT, input_shape
 from slide_mobile.images import ImageSet
@@ -36,9 +37,12 @@ def certify(
     evidence: Evidence,
     expected: NDArray[np.float32],
     report: ParityReport,
+    graph: Graph,
+    created: str,
 ) -> None:
     """Write labels, golden images and the manifest beside a model file that passed."""
-    (folder / artifacts.LABELS).write_text("\n".join(request.labels) + "\n", encoding="utf-8")
+    labels = folder / artifacts.LABELS
+    labels.write_text("\n".join(request.labels) + "\n", encoding="utf-8")
     calibration = evidence.calibration
     manifest = Manifest(
         model=_model(ref),
@@ -48,18 +52,33 @@ def certify(
         file=path.name,
         file_sha256=artifacts.digest(path),
         size_bytes=_size_bytes(path),
+        labels_sha256=artifacts.digest(labels),
         input=_input(ref, converter),
         output={"name": OUTPUT, "shape": [1, ref.num_classes], "dtype": "float32"},
-        graph=converter.inspect(path),
+        graph=graph,
         parity=report.to_json() | {"images": evidence.comparison.source},
         accuracy=None if report.accuracy is None else vars(report.accuracy),
         calibration=None if calibration is None else _calibration(calibration),
         golden=_golden(folder, evidence.comparison, expected, request.labels),
         notes=(*ref.notes, *evidence.skipped),
         toolchain=_toolchain(converter),
-        created=_now(),
+        created=created,
     )
     artifacts.write_manifest(folder, manifest)
+
+
+def timestamp() -> str:
+    """Now in UTC, ISO 8601, or SOURCE_DATE_EPOCH; raises UsageError if that is no number."""
+    # https://reproducible-builds.org/specs/source-date-epoch/
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        moment = datetime.datetime.now(datetime.UTC)
+    else:
+        try:
+            moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+        except (ValueError, OverflowError, OSError) as error:
+            raise UsageError(f"SOURCE_DATE_EPOCH={epoch} is not a time in seconds") from error
+    return moment.isoformat(timespec="seconds")
 
 
 def _model(ref: Reference) -> Mapping[str, Any]:
@@ -119,12 +138,3 @@ def _size_bytes(path: Path) -> int:
 def _toolchain(converter: Converter) -> Mapping[str, str]:
     own = {"python": platform.python_version(), "slide_mobile": __version__}
     return own | targets.toolchain(converter)
-
-
-def _now() -> str:
-    # https://reproducible-builds.org/specs/source-date-epoch/
-    if (epoch := os.environ.get("SOURCE_DATE_EPOCH")) is not None:
-        moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-    else:
-        moment = datetime.datetime.now(datetime.UTC)
-    return moment.isoformat(timespec="seconds")

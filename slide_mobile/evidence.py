@@ -7,6 +7,7 @@ from slide_mobile import images
 from slide_mobile.demo import render
 from slide_mobile.errors import UsageError
 from slide_mobile.images import ImageSet
+from slide_mobile.preprocess import Pixels, find
 from slide_mobile.progress import Progress
 from slide_mobile.recipes import Recipe
 from slide_mobile.reference import Reference
@@ -15,6 +16,8 @@ from slide_mobile.reference import Reference
 COMPARED = 128
 # Untrained weights have no agreement to measure, and SQNR settles at once.
 COMPARED_UNTRAINED = 16
+# Fewer images than this prove nothing: the calibration images are compared on too then.
+ENOUGH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +28,17 @@ class Evidence:
     comparison: ImageSet
 
     @property
+    def calibration_pixels(self) -> tuple[Pixels, ...]:
+        """Images to calibrate with, none where none are needed."""
+        return () if self.calibration is None else tuple(self.calibration.pixels)
+
+    @property
     def skipped(self) -> tuple[str, ...]:
         """A line for each image that could not be read."""
-        sets = (self.calibration, self.comparison)
-        return tuple(line for images in sets if images is not None for line in images.skipped)
+        lines = self.comparison.skipped
+        if self.calibration is not None:
+            lines = self.calibration.skipped + lines
+        return tuple(dict.fromkeys(lines))
 
 
 def gather(
@@ -40,18 +50,14 @@ def gather(
     calibrated on the user's images and nothing else. Where only numbers are compared (a float
     format, or untrained weights) the demo's drawings serve.
     """
-    if samples < 1:
-        raise UsageError(f"--calibration-samples must be at least 1, got {samples}")
+    if not 1 <= samples <= images.MOST:
+        raise UsageError(f"--calibration-samples must be 1 to {images.MOST}, got {samples}")
     count = COMPARED if ref.trained else COMPARED_UNTRAINED
-    calibration, comparison = None, None
     if folder is not None:
         progress("read the images")
-        chosen, rest = images.split(folder, samples, count)
-        if recipe.needs_calibration:
-            calibration = images.read(chosen, ref.input_size, source=str(folder))
-        if not ref.is_demo:
-            comparison = images.read(rest, ref.input_size, source=str(folder))
-    elif recipe.needs_calibration:
+        return _from_folder(ref, recipe, folder, samples, count, progress)
+    calibration = None
+    if recipe.needs_calibration:
         if ref.trained and not ref.is_demo:
             raise UsageError(
                 "int8 needs images like those the model will see: give --calibration DIR "
@@ -60,7 +66,7 @@ def gather(
         calibration = drawings(render.CALIBRATION_SEED, samples, ref, "calibration", progress)
     if ref.is_demo:
         comparison = held_out(ref, progress)
-    elif comparison is None:
+    else:
         comparison = drawings(render.GOLDEN_SEED, count, ref, "comparison", progress).unlabelled()
     return Evidence(calibration=calibration, comparison=comparison)
 
@@ -80,3 +86,20 @@ def drawings(seed: int, count: int, ref: Reference, purpose: str, progress: Prog
         stage=f"render {purpose} images",
         progress=progress,
     )
+
+
+def _from_folder(
+    ref: Reference, recipe: Recipe, folder: Path, samples: int, count: int, progress: Progress
+) -> Evidence:
+    paths = find(folder)
+    calibration, rest = None, paths
+    if recipe.needs_calibration:
+        chosen = images.spread(paths, samples)
+        calibration = images.read(chosen, ref.input_size, source=folder.name)
+        unseen = [path for path in paths if path not in set(chosen)]
+        rest = unseen if len(unseen) >= ENOUGH else paths
+    if ref.is_demo:
+        comparison = held_out(ref, progress)
+    else:
+        comparison = images.read(images.spread(rest, count), ref.input_size, source=folder.name)
+    return Evidence(calibration=calibration, comparison=comparison)

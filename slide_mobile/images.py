@@ -13,6 +13,8 @@ from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import UnreadableImage, find, load
 from slide_mobile.progress import Progress, silent
 
+MOST = 10_000  # images in a set: what fits into memory at 224x224, 1.5 GB
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
@@ -64,7 +66,10 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
     """
     numbers = {str(i): i for i in range(len(labels))} | {name: i for i, name in enumerate(labels)}
     pixels, found, skipped = [], [], []
-    for path in find(folder):
+    paths = find(folder)
+    if len(paths) > MOST:
+        raise UsageError(f"{folder} holds {len(paths)} images; {MOST} at most")
+    for path in paths:
         name = path.relative_to(folder).parts[0]
         if name not in numbers:
             raise UsageError(
@@ -79,19 +84,14 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
     if not pixels:
         raise UsageError(f"no image of {folder} can be read: {skipped[0]}")
     return ImageSet(
-        pixels=np.stack(pixels), labels=tuple(found), source=str(folder), skipped=tuple(skipped)
+        pixels=np.stack(pixels), labels=tuple(found), source=folder.name, skipped=tuple(skipped)
     )
 
 
-def split(folder: Path, calibration: int, comparison: int) -> tuple[list[Path], list[Path]]:
-    """Two spreads of a folder's images: to calibrate with, and to compare on.
-
-    They share no image as long as the folder has enough. Raises UsageError if it has none.
-    """
-    paths = find(folder)
-    chosen = _spread(paths, calibration)
-    rest = [path for path in paths if path not in set(chosen)]
-    return chosen, _spread(rest, comparison) or chosen
+def spread(paths: list[Path], count: int) -> list[Path]:
+    """At most `count` of the paths, evenly spaced, so that sorted class folders all take part."""
+    count = min(count, len(paths))
+    return [paths[i * len(paths) // count] for i in range(count)]
 
 
 def rendered(
@@ -115,8 +115,3 @@ def rendered(
     top, left = (side - height) // 2, (side - width) // 2
     pixels = np.ascontiguousarray(pixels[:, top : top + height, left : left + width])
     return ImageSet(pixels=pixels, labels=tuple(map(int, labels)), source=source)
-
-
-def _spread(paths: list[Path], count: int) -> list[Path]:
-    count = min(count, len(paths))
-    return [paths[i * len(paths) // count] for i in range(count)]

@@ -14,12 +14,17 @@ Rows = NDArray[np.float32]  # (samples, num_classes)
 
 # Reported for outputs that are equal to the last bit, where the ratio is infinite.
 EXACT_DB = 200.0
+# As many images as an artifact carries along.
+FEW = 8
 
 
 def sqnr_db(reference: NDArray[Any], output: NDArray[Any]) -> float:
-    """10 * log10(|ref|^2 / |ref - out|^2), in dB; EXACT_DB at most, -EXACT_DB for NaN or Inf."""
+    """10 * log10(|ref|^2 / |ref - out|^2), in dB; EXACT_DB at most.
+
+    -EXACT_DB where either side holds NaN or Inf: a number, so that every floor is missed.
+    """
     ref, out = np.asarray(reference, np.float64), np.asarray(output, np.float64)
-    if not np.isfinite(out).all():
+    if not (np.isfinite(ref).all() and np.isfinite(out).all()):
         return -EXACT_DB
     noise, signal = float(np.square(ref - out).sum()), float(np.square(ref).sum())
     if noise == 0:
@@ -36,6 +41,13 @@ class Accuracy:
     top1: float
     reference_top1: float | None
     images: int
+
+    @property
+    def lost(self) -> int | None:
+        """How many images fewer than the reference the file gets right."""
+        if self.reference_top1 is None:
+            return None
+        return round((self.reference_top1 - self.top1) * self.images)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,35 +68,25 @@ class ParityReport:
         lines, recipe = [], self.recipe
         if self.sqnr_db < recipe.min_sqnr_db:
             lines.append(f"SQNR {self.sqnr_db:.1f} dB, the floor is {recipe.min_sqnr_db:g} dB")
-        if self._agreement_is_gated and self.top1_agreement < recipe.min_top1_agreement:
+        disagreeing = round(self.samples * (1 - self.top1_agreement))
+        if self.trained and disagreeing > _allowed(self.samples, 1 - recipe.min_top1_agreement):
             lines.append(
                 f"top-1 agreement {self.top1_agreement:.1%} of {self.samples} images, "
                 f"the floor is {recipe.min_top1_agreement:.1%}"
             )
-        drop = self.top1_drop
-        if self.trained and drop is not None and drop > recipe.max_top1_drop:
-            lines.append(
-                f"task top-1 drops by {100 * drop:.2f} points, "
-                f"{100 * recipe.max_top1_drop:g} are allowed"
-            )
+        if self.trained and self.accuracy is not None and self.accuracy.lost is not None:
+            count, lost = self.accuracy.images, self.accuracy.lost
+            if lost > _allowed(count, recipe.max_top1_drop):
+                lines.append(
+                    f"task top-1 drops by {100 * lost / count:.2f} points, "
+                    f"{100 * recipe.max_top1_drop:g} are allowed"
+                )
         return tuple(lines)
 
     @property
     def passed(self) -> bool:
         """Whether every floor was reached."""
         return not self.failures
-
-    @property
-    def top1_drop(self) -> float | None:
-        """Task top-1 lost against the reference, as a share in 0..1."""
-        if self.accuracy is None or self.accuracy.reference_top1 is None:
-            return None
-        return self.accuracy.reference_top1 - self.accuracy.top1
-
-    @property
-    def _agreement_is_gated(self) -> bool:
-        # Random logits tie; and with few samples one tie alone would be below the floor.
-        return self.trained and self.samples * (1 - self.recipe.min_top1_agreement) >= 1
 
     def to_json(self) -> dict[str, Any]:
         """The manifest's `parity`."""
@@ -94,9 +96,7 @@ class ParityReport:
             "min_sqnr_db": self.recipe.min_sqnr_db,
             "max_abs": self.max_abs,
             "top1_agreement": self.top1_agreement,
-            "min_top1_agreement": (
-                self.recipe.min_top1_agreement if self._agreement_is_gated else None
-            ),
+            "min_top1_agreement": self.recipe.min_top1_agreement if self.trained else None,
             "samples": self.samples,
             "reference": "pytorch",
         }
@@ -120,7 +120,7 @@ def compare(
             reference_top1=float((expected == truth).mean()),
             images=len(truth),
         )
-    finite = np.isfinite(output).all()
+    finite = bool(np.isfinite(output).all() and np.isfinite(reference).all())
     return ParityReport(
         recipe=recipe,
         trained=trained,
@@ -130,3 +130,11 @@ def compare(
         samples=len(output),
         accuracy=accuracy,
     )
+
+
+def _allowed(samples: int, share: float) -> int:
+    """How many of the samples may go wrong: the share, or one where that is less than one.
+
+    A single tie among few images proves nothing; among fewer than FEW, none is allowed.
+    """
+    return max(int(samples * share + 1e-9), 1 if samples >= FEW else 0)

@@ -13,25 +13,36 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from slide_mobile import __version__, blame, images, parity, recipes, reference, targets
-from slide_mobile import artifact as artifacts
+from slide_mobile import (
+    __version__,
+    blame,
+    images,
+    models,
+    parity,
+    recipes,
+    reference,
+    targets,
+)
 from slide_mobile import evidence as evidences
 from slide_mobile.artifact import Artifact, Graph
 from slide_mobile.blame import ModuleParity
-from slide_mobile.certificate import certify
+from slide_mobile.certificate import certify, timestamp
 from slide_mobile.deploy import deploy
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import GateFailed, OutputError, UsageError
+from slide_mobile.evidence import Evidence
 from slide_mobile.export import export
 from slide_mobile.images import ImageSet
 from slide_mobile.parity import ParityReport
 from slide_mobile.preprocess import IMAGENET, Normalization
 from slide_mobile.progress import Progress, silent
 from slide_mobile.reference import Reference
-from slide_mobile.targets import Request, Runner
+from slide_mobile.staging import staging
+from slide_mobile.targets import Converter, Request, Runner
 
 # Of the deploy form against the reference, both fp32 in PyTorch: the rewrites are exact, so this
 # only catches weights that are numerically out of reach. Measured 129 dB on slide_swin_tiny.
 MIN_DEPLOY_SQNR_DB = 100
+DEPLOY_SAMPLES = 16
 CALIBRATION_SAMPLES = 64
 
 
@@ -58,13 +69,21 @@ class Check:
 
 
 class ParityFailed(GateFailed):
-    """The written file disagrees with PyTorch; `check` has the numbers, `report` a copy on disk."""
+    """The written file disagrees with PyTorch; `check` has the numbers, `report` is their file."""
 
     def __init__(self, check: Check, report: Path) -> None:
         worst = ", ".join(f"{m.module} {m.sqnr_db:.1f} dB" for m in check.modules[:3])
         failures = "; ".join(check.parity.failures)
         super().__init__(f"parity failed: {failures}; worst modules: {worst}; report: {report}")
         self.check, self.report = check, report
+
+
+class _Rejected(Exception):
+    """Carries the numbers of a file that missed its floor out of the staging folder."""
+
+    def __init__(self, check: Check) -> None:
+        super().__init__()
+        self.check = check
 
 
 def convert(
@@ -91,71 +110,68 @@ def convert(
     ToolchainMissing, and ParityFailed where a floor is missed: no folder is left then, only the
     report `<folder>.parity.json` beside where it would be.
     """
+    models.spec(model)  # an unknown name must not become a path
+    created = timestamp()
     recipe, converter = recipes.lookup(precision), targets.load(target)
     targets.require_recipe(target, converter, recipe)
     backend = targets.choose_backend(target, converter, backend)
     root = out / f"{model}-{target}-{precision}"
     rejected = root.with_name(f"{root.name}.parity.json")
-    with artifacts.staging(root, force=force) as folder:
-        progress("load the model")
-        ref = reference.load(
-            model,
-            normalization=normalization,
-            checkpoint=checkpoint,
-            untrained=untrained,
-            num_classes=num_classes,
-            input_size=input_size,
-        )
-        names = ref.default_labels() if labels is None else ref.read_labels(labels)
-        evidence = evidences.gather(
-            ref, recipe, folder=calibration, samples=calibration_samples, progress=progress
-        )
-        pixels = evidence.comparison.pixels
-        expected = ref.logits(pixels, progress=progress)
-
-        progress("rewrite to the deploy form")
-        deployed = deploy(ref.model, normalization=normalization)
-        _require_exact(deployed, pixels[:2], expected[:2])
-
-        progress(f"lower to {target}")
-        request = Request(
-            recipe=recipe,
-            backend=backend,
-            labels=names,
-            title=model,
-            description=ref.description(),
-            version=__version__,
-            calibration=() if evidence.calibration is None else tuple(evidence.calibration.pixels),
-        )
-        path = folder / f"model{converter.SUFFIX}"
-        program = export(deployed, ref.input_size, converter.LAYOUT)
-        converter.convert(program, request, path)
-
-        found = run(converter.runner(path), pixels, progress=progress)
-        report = parity.compare(
-            expected,
-            found,
-            recipe=recipe,
-            trained=ref.trained,
-            labels=evidence.comparison.labels,
-        )
-        if not report.passed:
-            modules = blame.modules(converter, path, deployed, pixels)
-            failed = Check(artifact=root, parity=report, modules=modules)
-            rejected.write_text(json.dumps(failed.to_json(), indent=2) + "\n", encoding="utf-8")
-            raise ParityFailed(failed, rejected)
-        progress("write the artifact")
-        certify(
-            folder,
-            path,
-            target=target,
-            converter=converter,
-            request=request,
-            ref=ref,
-            evidence=evidence,
-            expected=expected,
-            report=report,
-        )
+    try:
+        with staging(root, force=force) as folder:
+            progress("load the model")
+            ref = reference.load(
+                model,
+                normalization=normalization,
+                checkpoint=checkpoint,
+                untrained=untrained,
+                num_classes=num_classes,
+                input_size=input_size,
+            )
+            names = ref.default_labels() if labels is None else ref.read_labels(labels)
+            evidence = evidences.gather(
+                ref, recipe, folder=calibration, samples=calibration_samples, progress=progress
+            )
+            request = Request(
+                recipe=recipe,
+                backend=backend,
+                labels=names,
+                title=model,
+                description=ref.description(),
+                version=__version__,
+                calibration=evidence.calibration_pixels,
+            )
+            path, expected, deployed = _lower(
+                ref, evidence, target, converter, request, folder, progress
+            )
+            graph = _require_rank(target, converter, path)
+            report = parity.compare(
+                expected,
+                run(converter.runner(path), evidence.comparison.pixels, progress=progress),
+                recipe=recipe,
+                trained=ref.trained,
+                labels=evidence.comparison.labels,
+            )
+            if not report.passed:
+                modules = blame.modules(converter, path, deployed, evidence.comparison.pixels)
+                raise _Rejected(Check(artifact=root, parity=report, modules=modules))
+            progress("write the artifact")
+            certify(
+                folder,
+                path,
+                target=target,
+                converter=converter,
+                request=request,
+                ref=ref,
+                evidence=evidence,
+                expected=expected,
+                report=report,
+                graph=graph,
+                created=created,
+            )
+    except _Rejected as error:
+        _save(error.check, rejected)
+        raise ParityFailed(error.check, rejected) from None
     rejected.unlink(missing_ok=True)
     return Artifact.open(root)
 
@@ -230,13 +246,54 @@ def run(
     return np.stack(rows)
 
 
+def _lower(
+    ref: Reference,
+    evidence: Evidence,
+    target: str,
+    converter: Converter,
+    request: Request,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Path, NDArray[np.float32], nn.Module]:
+    """Write the model file; return it, the reference's logits, and the deploy form behind it."""
+    pixels = evidence.comparison.pixels
+    expected = ref.logits(pixels, progress=progress)
+    progress("rewrite to the deploy form")
+    deployed = deploy(ref.model, normalization=ref.normalization)
+    _require_exact(deployed, pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
+    progress(f"lower to {target}")
+    path = folder / f"model{converter.SUFFIX}"
+    converter.convert(export(deployed, ref.input_size, converter.LAYOUT), request, path)
+    return path, expected, deployed
+
+
+def _require_rank(target: str, converter: Converter, path: Path) -> Graph:
+    graph = converter.inspect(path)
+    if graph.max_rank > converter.MAX_RANK:
+        raise GateFailed(
+            f"the graph has tensors of rank {graph.max_rank}, {target} takes {converter.MAX_RANK} "
+            "at most: this model has no deploy form, it is a baseline for the benchmarks"
+        )
+    return graph
+
+
+def _save(check: Check, path: Path) -> None:
+    text = json.dumps(check.to_json(), indent=2, allow_nan=False) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write the parity report {path}: {error.strerror}") from error
+
+
 @torch.no_grad()
 def _require_exact(
     deployed: nn.Module, pixels: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> None:
     maps = torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2)
     found = np.concatenate([deployed(image[None]).numpy() for image in maps])
-    if (db := parity.sqnr_db(expected, found)) < MIN_DEPLOY_SQNR_DB:
+    db = parity.sqnr_db(expected, found)
+    if not db >= MIN_DEPLOY_SQNR_DB:
         raise GateFailed(
             f"the deploy form is {db:.1f} dB from the reference, the floor is "
             f"{MIN_DEPLOY_SQNR_DB} dB: these weights are numerically extreme"
@@ -245,7 +302,7 @@ def _require_exact(
 
 def _require_recorded(recorded: NDArray[np.float32], found: NDArray[np.float32]) -> None:
     # The same weights on another machine differ by rounding only.
-    if recorded.shape != found.shape or parity.sqnr_db(found, recorded) < MIN_DEPLOY_SQNR_DB:
+    if not parity.sqnr_db(found, recorded) >= MIN_DEPLOY_SQNR_DB:
         raise GateFailed(
             "the golden logits in the manifest are not the reference model's: the manifest was "
             "changed after it was certified; convert the model again"
@@ -262,12 +319,16 @@ def _rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
     facts, taken = art.manifest.model, art.manifest.input
     untrained = not facts["trained"]
     bundled = facts["checkpoint_sha256"] == reference.bundled_sha256()
+    if (untrained or bundled) and checkpoint is not None:
+        raise UsageError(
+            f"{art.root} was not made from a checkpoint of yours; leave --checkpoint out"
+        )
     if not (untrained or bundled or checkpoint):
         return None
     ref = reference.load(
         facts["name"],
         normalization=Normalization(mean=tuple(taken["mean"]), std=tuple(taken["std"])),
-        checkpoint=None if untrained or bundled else checkpoint,
+        checkpoint=checkpoint,
         untrained=untrained,
         num_classes=facts["num_classes"],
         input_size=art.input_size,

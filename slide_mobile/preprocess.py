@@ -3,8 +3,10 @@
 Every artifact takes raw RGB in 0..255; `Normalization` is folded into its first convolution.
 """
 
+import math
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from slide_mobile.errors import UsageError
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # Share of the shorter side that the centre crop keeps: ImageNet's 224 of 256.
 CROP = 0.875
 
@@ -29,9 +31,11 @@ class Normalization:
     std: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        """Refuse what would divide by zero."""
-        if any(not (s > 0) for s in self.std):
-            raise UsageError(f"--std must be positive, got {self.std}")
+        """Refuse what would divide by zero, or is no number."""
+        if not all(map(math.isfinite, self.mean + self.std)) or min(self.std) <= 0:
+            raise UsageError(
+                f"mean {self.mean} and std {self.std} must be finite, and std positive"
+            )
 
 
 # torchvision's, the ones the official training uses.
@@ -51,7 +55,7 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                image = ImageOps.exif_transpose(opened).convert("RGB")
+                image = _rgb(ImageOps.exif_transpose(opened))
     except (
         OSError, SyntaxError, ValueError, UnidentifiedImageError,
         Image.DecompressionBombError, Image.DecompressionBombWarning,
@@ -64,7 +68,7 @@ def find(folder: Path) -> list[Path]:
     """Image files below a folder, sorted by their path; raises UsageError if there are none."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder of images")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    paths = sorted(p for p in _walk(folder) if p.suffix.lower() in SUFFIXES)
     if not paths:
         raise UsageError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
     return paths
@@ -77,6 +81,25 @@ def normalize(
     mean, std = np.array(by.mean, np.float32), np.array(by.std, np.float32)
     x = (np.asarray(images).astype(np.float32) / np.float32(255) - mean) / std
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below a folder, through links, each folder once."""
+    seen: set[Path] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = Path(parent).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(parent, name) for name in files)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB as torchvision's loader makes it; 16-bit greys are scaled, not clipped."""
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def _fit(image: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:

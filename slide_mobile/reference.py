@@ -52,15 +52,18 @@ class Reference:
     def read_labels(self, path: Path) -> tuple[str, ...]:
         """One label a line, as many as classes; raises UsageError."""
         try:
-            lines = path.read_text(encoding="utf-8").rstrip().splitlines()
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read the labels {path}: {error}") from error
+        lines = [line.strip() for line in text.rstrip().split("\n")]
+        if "" in lines:
+            raise UsageError(f"{path} has no label in line {lines.index('') + 1}")
         if len(lines) != self.num_classes:
             raise UsageError(
                 f"{path} has {len(lines)} labels, the model has {self.num_classes} classes: "
                 "give one label a line, in the order of the logits"
             )
-        return tuple(line.strip() for line in lines)
+        return tuple(lines)
 
     @torch.no_grad()
     def logits(

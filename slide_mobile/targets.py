@@ -51,6 +51,7 @@ class Converter(Protocol):
     LAYOUT: Literal["NHWC", "NCHW"]  # of the image input
     RECIPES: frozenset[str]  # names it can honour
     BACKENDS: tuple[str, ...]  # the default first
+    MAX_RANK: int  # of a tensor, beyond which its accelerators refuse the graph
     PACKAGES: tuple[str, ...]  # distributions that touch the file, for the manifest
 
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:

@@ -6,80 +6,7 @@ import pytest
 
 from slide_mobile import artifact as artifacts
 from slide_mobile.artifact import Artifact, Manifest
-from slide_mobile.errors import ArtifactError, OutputError
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir())
-
-
-def test_the_folder_appears_when_the_block_ends_well(tmp_path: Path) -> None:
-    with artifacts.staging(tmp_path / "out" / "a", force=False) as folder:
-        (folder / "x").write_text("1")
-        assert not (tmp_path / "out" / "a").exists()
-    assert names(tmp_path / "out") == ["a"] and names(tmp_path / "out" / "a") == ["x"]
-
-
-@pytest.mark.parametrize("reason", [RuntimeError, KeyboardInterrupt])
-def test_nothing_is_left_when_the_block_ends_early(
-    reason: type[BaseException], tmp_path: Path
-) -> None:
-    with pytest.raises(reason), artifacts.staging(tmp_path / "a", force=False) as folder:
-        (folder / "x").write_text("1")
-        raise reason
-    assert names(tmp_path) == []
-
-
-def test_an_existing_folder_is_kept_unless_forced(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    with (
-        pytest.raises(OutputError, match="exists; .*--force"),
-        artifacts.staging(tmp_path / "a", force=False),
-    ):
-        raise AssertionError("must not be entered")
-
-
-def test_a_forced_replacement_that_fails_keeps_the_old_folder(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "old").write_text("1")
-    with pytest.raises(RuntimeError), artifacts.staging(tmp_path / "a", force=True):
-        raise RuntimeError
-    assert names(tmp_path / "a") == ["old"]
-
-
-def test_force_replaces_the_whole_folder(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "old").write_text("1")
-    with artifacts.staging(tmp_path / "a", force=True) as folder:
-        (folder / "new").write_text("1")
-    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["new"]
-
-
-def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
-    (tmp_path / ".a.partial-deadbeef").mkdir()
-    (tmp_path / ".another.partial-deadbeef").mkdir()
-    with artifacts.staging(tmp_path / "a", force=False):
-        pass
-    assert names(tmp_path) == [".another.partial-deadbeef", "a"]
-
-
-def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(OutputError, match="cannot write to"),
-        artifacts.staging(tmp_path / "file" / "a", force=False),
-    ):
-        raise AssertionError("must not be entered")
-
-
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    with (
-        pytest.raises(OutputError, match="No space left on device"),
-        artifacts.staging(tmp_path / "a", force=False) as folder,
-    ):
-        (folder / "x").write_text("1")
-        raise OSError(28, "No space left on device")
-    assert names(tmp_path) == []
+from slide_mobile.errors import ArtifactError
 
 
 def test_the_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
@@ -97,10 +24,11 @@ def test_the_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
     [
         (None, "is not an artifact folder"),
         ("{", "cannot be read"),
-        ("[]", "is not a manifest"),
-        ('{"schema_version": 99}', "schema 99 is not 1"),
+        ("[]", "the manifest is damaged: the document"),
+        ("[" * 100_000, "cannot be read"),
+        ('{"schema_version": NaN}', "NaN is not a JSON number"),
+        ('{"schema_version": 99}', "schema 99 is newer than 1: update"),
         ('{"schema_version": 1}', "the manifest is damaged"),
-        ('{"schema_version": 1, "graph": 3, "golden": 4}', "the manifest is damaged"),
     ],
 )
 def test_what_is_no_artifact_is_refused_in_one_line(
@@ -117,6 +45,94 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_text("")
     with pytest.raises(ArtifactError, match="give the artifact's folder"):
         Artifact.open(tmp_path / "model.tflite")
+
+
+SHA = "0" * 64
+
+
+def a_manifest() -> dict:
+    return {
+        "schema_version": 1,
+        "model": {
+            "name": "m", "family": "f", "num_classes": 2, "params": 1, "macs": 1,
+            "trained": True, "checkpoint_sha256": SHA,
+        },
+        "target": "tflite", "precision": "int8", "backend": "xnnpack",
+        "file": "model.tflite", "file_sha256": SHA, "size_bytes": 1, "labels_sha256": SHA,
+        "input": {
+            "name": "image", "shape": [1, 8, 9, 3], "layout": "NHWC", "dtype": "float32",
+            "color": "RGB", "range": [0, 255], "mean": [0.5, 0.5, 0.5], "std": [1, 1, 1],
+        },
+        "output": {"name": "logits", "shape": [1, 2], "dtype": "float32"},
+        "graph": {
+            "ops": {"CONV_2D": 1}, "max_rank": 4, "partitions": 1, "delegated_ops": 1,
+            "total_ops": 1, "int8_mac_fraction": 1, "min_runtime": None, "findings": [],
+        },
+        "parity": {
+            "passed": True, "sqnr_db": 30, "min_sqnr_db": 20, "max_abs": 0.1,
+            "top1_agreement": 1, "min_top1_agreement": 0.97, "samples": 8,
+            "reference": "pytorch", "images": "somewhere",
+        },
+        "accuracy": None,
+        "calibration": {"images": 1, "sha256": SHA, "source": "photos"},
+        "golden": [{"file": "golden/00.png", "sha256": SHA, "label": None, "logits": [0.5, 1]}],
+        "notes": [],
+        "toolchain": {"python": "3", "torch": "2", "slide_mobile": "0"},
+        "created": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+
+
+def test_a_manifest_survives_its_json() -> None:
+    manifest = Manifest.from_json(a_manifest())
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    assert manifest.golden[0].logits == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("key", list(a_manifest()))
+@pytest.mark.parametrize("value", [..., "x", -1, [1], {"a": 1}, True], ids=repr)
+def test_a_damaged_field_is_refused(key: str, value: object) -> None:
+    plain = a_manifest()
+    kept = {
+        "target", "precision", "backend", "created",  # any text is text
+    }  # fmt: skip
+    if value is ...:
+        del plain[key]
+    else:
+        plain[key] = value
+    if (key in kept and value == "x") or (key == "schema_version" and value is True):
+        return
+    with pytest.raises(ArtifactError):
+        Manifest.from_json(plain)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("file",), "/etc/passwd"),
+        (("file",), "../model.tflite"),
+        (("golden", 0, "file"), "../../secret.png"),
+        (("golden", 0, "logits"), [1.0]),
+        (("golden", 0, "logits"), []),
+        (("golden",), []),
+        (("model", "trained"), "no"),
+        (("model", "trained"), False),  # with a checkpoint's sha256
+        (("model", "checkpoint_sha256"), None),  # though trained
+        (("model", "num_classes"), 0),
+        (("input", "shape"), [1, 8, 9]),
+        (("input", "mean"), "grey"),
+        (("parity", "passed"), False),
+        (("graph", "findings"), None),
+    ],
+    ids=str,
+)
+def test_a_damaged_nested_field_is_refused(where: tuple, value: object) -> None:
+    plain = a_manifest()
+    owner = plain
+    for key in where[:-1]:
+        owner = owner[key]
+    owner[where[-1]] = value
+    with pytest.raises(ArtifactError, match="the manifest is damaged"):
+        Manifest.from_json(plain)
 
 
 def test_fields_of_the_manifest_are_those_of_the_contract() -> None:

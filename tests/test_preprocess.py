@@ -77,8 +77,13 @@ def test_normalize_is_torchvisions(tmp_path: Path) -> None:
 
 
 def test_a_zero_deviation_is_refused() -> None:
-    with pytest.raises(UsageError, match="must be positive"):
+    with pytest.raises(UsageError, match="std positive"):
         Normalization(mean=(0, 0, 0), std=(1, 0, 1))
+
+
+def test_a_mean_that_is_no_number_is_refused() -> None:
+    with pytest.raises(UsageError, match="must be finite"):
+        Normalization(mean=(0, float("nan"), 0), std=(1, 1, 1))
 
 
 def test_a_corrupt_image_among_good_ones_is_skipped_and_named(tmp_path: Path) -> None:
@@ -121,14 +126,23 @@ def test_a_folder_that_names_no_class_is_an_error(tmp_path: Path) -> None:
         images.read_labelled(tmp_path, (32, 32), ["cat", "dog"])
 
 
-def test_calibration_and_comparison_share_no_image_where_there_are_enough(tmp_path: Path) -> None:
-    for i in range(10):
-        (tmp_path / f"{i}.png").write_bytes(b"")
-    chosen, rest = images.split(tmp_path, 4, 4)
-    assert len(chosen) == len(rest) == 4 and not set(chosen) & set(rest)
+def test_a_16_bit_grey_image_is_scaled_not_clipped(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 32 * 32).astype(np.uint16).reshape(32, 32)
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    found = preprocess.load(tmp_path / "ramp.png", (32, 32))
+    assert np.abs(found[..., 0].astype(int) - ramp // 257).max() <= 1
 
 
-def test_a_small_folder_serves_for_both(tmp_path: Path) -> None:
-    (tmp_path / "0.png").write_bytes(b"")
-    chosen, rest = images.split(tmp_path, 4, 4)
-    assert chosen == rest == [tmp_path / "0.png"]
+def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    picture(tmp_path / "real" / "x.png")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "cat").symlink_to(tmp_path / "real")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    assert [p.name for p in preprocess.find(tmp_path / "in")] == ["x.png"]
+
+
+def test_a_spread_takes_part_of_everything() -> None:
+    paths = [Path(str(i)) for i in range(10)]
+    assert [p.name for p in images.spread(paths, 4)] == ["0", "2", "5", "7"]
+    assert images.spread(paths, 99) == paths

@@ -1,7 +1,7 @@
 """The command line: parse, call one verb, print.
 
 Exit codes: 0 done and passed, 1 a gate failed, 2 the call is wrong, 3 the environment lacks
-something, 130 interrupted.
+something; 70 an internal error, 130 interrupted.
 """
 
 import click

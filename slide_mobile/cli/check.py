@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def check(
 def _print(console: Console, result: "Check") -> None:
     parity = result.parity
     verdict = "[bold green]passed[/]" if parity.passed else "[bold red]failed[/]"
-    console.print(f"{verdict}  {result.artifact}")
+    console.print(f"{verdict}  {escape(str(result.artifact))}")
     console.print(
         f"  parity    {parity.sqnr_db:.1f} dB (floor {parity.recipe.min_sqnr_db:g}), "
         f"max |err| {parity.max_abs:.2g}, "
-        f"top-1 agreement {parity.top1_agreement:.1%} of {parity.samples}"
+        f"top-1 agreement {parity.top1_agreement:.2%} of {parity.samples}"
     )
     if parity.accuracy is not None:
         console.print(
@@ -60,11 +60,11 @@ def _print(console: Console, result: "Check") -> None:
             f"PyTorch {parity.accuracy.reference_top1:.2%}, on {parity.accuracy.images} images"
         )
     for line in parity.failures:
-        console.print(f"  [red]missed[/]    {line}")
+        console.print(f"  [red]missed[/]    {escape(line)}")
     for note in result.notes:
-        console.print(f"  [yellow]note[/]      {note}")
+        console.print(f"  [yellow]note[/]      {escape(note)}")
     if result.modules:
         table = Table("module", "SQNR, dB", title="farthest from PyTorch", title_justify="left")
         for row in result.modules[:SHOWN]:
-            table.add_row(row.module, f"{row.sqnr_db:.1f}")
+            table.add_row(escape(row.module), f"{row.sqnr_db:.1f}")
         console.print(table)

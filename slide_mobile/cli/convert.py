@@ -1,6 +1,7 @@
 """slide-mobile convert."""
 
 import resource
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ import click
 from rich.console import Console
 
 from slide_mobile import recipes, targets
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
 
@@ -34,7 +35,9 @@ Examples:
 @click.option("--fp16", is_flag=True, help="Same as --precision fp16.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help=".pth, .pt or .safetensors")
 @click.option("--untrained", is_flag=True, help="Seeded random weights, for benchmarks only.")
-@click.option("--num-classes", type=click.IntRange(min=1), help="Checked against the checkpoint.")
+@click.option(
+    "--num-classes", type=click.IntRange(1, 100_000), help="Checked against the checkpoint."
+)
 @click.option("--labels", type=click.Path(path_type=Path), help="One label a line.")
 @click.option("--input-size", metavar="N|HxW", help="In pixels, multiples of 32.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Folder of images, for int8.")
@@ -104,10 +107,10 @@ def convert(
 
 
 def _precision(name: str | None, int8: bool, fp16: bool) -> str:
-    asked = [n for n, on in ((name, name), ("int8", int8), ("fp16", fp16)) if on]
+    asked = ([] if name is None else [name]) + ["int8"] * int8 + ["fp16"] * fp16
     if len(set(asked)) > 1:
-        raise UsageError(f"choose one precision, not {' and '.join(map(str, asked))}")
-    return asked[0] or "fp32" if asked else "fp32"
+        raise UsageError(f"choose one precision, not {' and '.join(asked)}")
+    return asked[0] if asked else "fp32"
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
@@ -146,14 +149,15 @@ def _peak_rss_bytes() -> int:
 
 
 def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
-    manifest = artifact.manifest
+    manifest, root = artifact.manifest, str(artifact.root)
     parity, graph, accuracy = manifest.parity, manifest.graph, manifest.accuracy
-    console.print(f"[bold green]passed[/]  {artifact.root}  ({seconds:.0f} s)")
+    goal = recipes.lookup(manifest.precision).goal_sqnr_db
+    console.print(f"[bold green]passed[/]  {escape(root)}  ({seconds:.0f} s)")
     console.print(f"  file      {manifest.file}, {manifest.size_bytes / 1e6:.2f} MB")
     console.print(
-        f"  parity    {parity['sqnr_db']:.1f} dB (floor {parity['min_sqnr_db']:g}), "
-        f"max |err| {parity['max_abs']:.2g}, "
-        f"top-1 agreement {parity['top1_agreement']:.1%} of {parity['samples']}"
+        f"  parity    {parity['sqnr_db']:.1f} dB (floor {parity['min_sqnr_db']:g}, "
+        f"goal {goal:g}), max |err| {parity['max_abs']:.2g}, "
+        f"top-1 agreement {parity['top1_agreement']:.2%} of {parity['samples']}"
     )
     if accuracy is not None:
         console.print(
@@ -166,9 +170,8 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
         f"int8 {graph.int8_mac_fraction:.0%} of multiply-adds"
     )
     for note in manifest.notes:
-        console.print(f"  [yellow]note[/]      {note}")
+        console.print(f"  [yellow]note[/]      {escape(note)}")
     if not manifest.model["trained"]:
         console.print("  [yellow]note[/]      untrained weights: for benchmarks only")
-    console.print(
-        f"next:\n  slide-mobile check {artifact.root}\n  slide-mobile inspect {artifact.root}"
-    )
+    path = escape(shlex.quote(root))
+    console.print(f"next:\n  slide-mobile check {path}\n  slide-mobile inspect {path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session, escape, verb
 
 if TYPE_CHECKING:
     from slide_mobile.artifact import Graph
@@ -27,7 +27,7 @@ def inspect(session: Session, artifact: Path) -> None:
 
 def _print(console: Console, graph: "Graph") -> None:
     ops = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
-    console.print(f"operations  {graph.total_ops}: {ops}")
+    console.print(f"operations  {graph.total_ops}: {escape(ops)}")
     console.print(
         f"delegate    {graph.partitions} partition(s), "
         f"{graph.total_ops - graph.delegated_ops} operations outside"
@@ -36,4 +36,4 @@ def _print(console: Console, graph: "Graph") -> None:
     console.print(f"int8        {graph.int8_mac_fraction:.1%} of multiply-adds")
     console.print(f"runtime     {graph.min_runtime or 'unknown'} or newer")
     for line in graph.findings:
-        console.print(f"[yellow]finding[/]     {line}")
+        console.print(f"[yellow]finding[/]     {escape(line)}")

@@ -7,23 +7,27 @@ both file descriptors point to a scratch file; our own output goes to copies mad
 
 import contextlib
 import functools
+import io
 import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import IO, Any, Concatenate, ParamSpec
+from typing import IO, Any, Concatenate, ParamSpec, TextIO
 
 import click
 from rich.console import Console
+from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from slide_mobile.errors import SlideMobileError
+from slide_mobile.errors import SlideMobileError, UsageError
 
 P = ParamSpec("P")
 INTERRUPTED = 130
-CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours
+BROKEN_PIPE = 141  # what a shell reports for SIGPIPE
+CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours or of a toolchain
+PIPE_WIDTH = 100  # a pipe has no width, and tables must not lose words there
 
 
 class Session:
@@ -32,9 +36,6 @@ class Session:
     def __init__(self, *, as_json: bool, quiet: bool, out: IO[str], err: IO[str]) -> None:
         self.as_json, self.quiet = as_json, quiet
         self._out = out
-        # A pipe has no width: tables must not lose words there.
-        width = None if out.isatty() else 100
-        self.out = Console(file=out, highlight=False, soft_wrap=True, width=width)
         self.err = Console(file=err, highlight=False, soft_wrap=True)
         self.started = time.monotonic()
         self._stage = ""
@@ -76,18 +77,35 @@ class Session:
         """Print the result: one JSON document, or `text` for a person."""
         self.close()
         if self.as_json:
-            self._out.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-            self._out.flush()
+            content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         else:
-            text(self.out)
+            terminal = self._out.isatty()
+            page = Console(
+                file=io.StringIO(),
+                force_terminal=terminal,
+                width=None if terminal else PIPE_WIDTH,
+                highlight=False,
+                soft_wrap=True,
+            )
+            with page.capture() as captured:
+                text(page)
+            content = captured.get()
+        try:
+            self._out.write(content)
+            self._out.flush()
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError) as error:
+            raise UsageError(f"cannot write the result to standard output: {error}") from error
 
     def fail(self, message: str, code: int) -> None:
         """Print the one line; with --json also an object on stdout."""
         self.close()
         line = " ".join(message.split())
-        self.err.print(f"error: {line}", markup=False, style="red")
-        if self.as_json:
-            self.emit({"error": line, "exit_code": code}, lambda _: None)
+        with contextlib.suppress(OSError, ValueError, UsageError):
+            self.err.print(f"error: {line}", markup=False, style="red")
+            if self.as_json:
+                self.emit({"error": line, "exit_code": code}, lambda _: None)
 
     def close(self) -> None:
         """Take the progress bar down."""
@@ -105,7 +123,7 @@ def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..
     @click.option("--debug", is_flag=True, help="Tracebacks, and the toolchains' own output.")
     @functools.wraps(function)
     def wrapped(*args: Any, as_json: bool, quiet: bool, debug: bool, **kwargs: Any) -> None:
-        with _streams(keep=debug) as (out, err):
+        with streams(keep=debug) as (out, err):
             session = Session(as_json=as_json, quiet=quiet, out=out, err=err)
             code = _guarded(session, debug, lambda: function(session, *args, **kwargs))
         sys.exit(code)
@@ -117,8 +135,10 @@ def _guarded(session: Session, debug: bool, call: Callable[[], int | None]) -> i
     try:
         return call() or 0
     except KeyboardInterrupt:
-        session.fail("interrupted; nothing was kept", INTERRUPTED)
+        session.fail("interrupted; nothing was written", INTERRUPTED)
         return INTERRUPTED
+    except BrokenPipeError:
+        return BROKEN_PIPE
     except SlideMobileError as error:
         if debug:
             raise
@@ -139,18 +159,15 @@ def _guarded(session: Session, debug: bool, call: Callable[[], int | None]) -> i
 
 
 @contextlib.contextmanager
-def _streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
+def streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
     """Copies of stdout and stderr; the originals lead to a scratch file unless kept."""
     if keep or not _are_descriptors():
-        yield sys.stdout, sys.stderr
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - no Path there
+            yield sys.stdout or nowhere, sys.stderr or nowhere
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    with (
-        tempfile.TemporaryFile() as scratch,
-        os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding) as out,
-        os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding) as err,
-    ):
+    with tempfile.TemporaryFile() as scratch, _copy(sys.stdout) as out, _copy(sys.stderr) as err:
         os.dup2(scratch.fileno(), 1)
         os.dup2(scratch.fileno(), 2)
         try:
@@ -162,8 +179,21 @@ def _streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
             os.dup2(err.fileno(), 2)
 
 
+@contextlib.contextmanager
+def _copy(stream: TextIO) -> Iterator[IO[str]]:
+    # Paths need not be printable in the stream's encoding.
+    copy = os.fdopen(
+        os.dup(stream.fileno()), "w", encoding=stream.encoding, errors="backslashreplace"
+    )
+    try:
+        yield copy
+    finally:
+        with contextlib.suppress(OSError):  # a full disk or a closed pipe, already reported
+            copy.close()
+
+
 def _are_descriptors() -> bool:
-    # click's test runner puts buffers in their place.
+    # click's test runner puts buffers in their place; a closed stream is None.
     try:
         return sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
     except (OSError, ValueError, AttributeError):

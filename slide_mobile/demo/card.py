@@ -11,7 +11,7 @@ import numpy as np
 import PIL
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from slide_mobile.demo.outliers import measure
@@ -23,14 +23,16 @@ Labels = NDArray[np.int64]  # (N,)
 
 # Of the held-out images, those on which activations are measured.
 OUTLIER_COUNT = 256
+# Small: the published attention's neighbours of more images leave the cache.
+BATCH = 24
 
 
 def predict(model: nn.Module, images: Images) -> Labels:
     """Class numbers that the model gives to images."""
     found = [np.empty(0, np.int64)]
     with torch.inference_mode():
-        for start in range(0, len(images), 120):
-            batch = torch.from_numpy(normalize(images[start : start + 120], IMAGENET))
+        for start in range(0, len(images), BATCH):
+            batch = torch.from_numpy(normalize(images[start : start + BATCH], IMAGENET))
             found.append(model(batch).argmax(1).numpy())
     return np.concatenate(found)
 
@@ -39,7 +41,8 @@ def save(model: nn.Module, path: Path) -> None:
     """Write the parameters, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
-    save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, partial)
+    parameters = {name: p.detach().contiguous() for name, p in model.named_parameters()}
+    partial.write_bytes(to_bytes(parameters))
     os.replace(partial, path)
 
 

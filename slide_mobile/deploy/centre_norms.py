@@ -63,6 +63,7 @@ def centre_norms(module: nn.Module) -> nn.Module | None:
     folds = norms_and_readers(module)
     for name, linears in folds:
         norm = getattr(module, name)
+        assert not norm.elementwise_affine, "fold_affine comes first"
         (dim,) = norm.normalized_shape
         for linear in linears:
             linear.weight.sub_(linear.weight.mean(1, keepdim=True)).mul_(dim**0.5)

@@ -28,6 +28,7 @@ class MergePatches(nn.Module):
     def __init__(self, published: PatchMerging) -> None:
         super().__init__()
         reduction, (width,) = published.reduction, published.norm.normalized_shape
+        assert not published.norm.elementwise_affine, "fold_affine comes first"
         self.dim = width // 4
         # All sums below are over one token's worth of channels (the mean of the four), so that
         # they keep the magnitude they have in the blocks.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
-from slide_mobile.models.slide_swin import WindowAttention
+from slide_mobile.models.window_attention import WindowAttention
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,7 +88,7 @@ def test_a_bad_checkpoint_is_one_line(
     path = broken_checkpoints(tmp_path, weights)[name]
     result = run(*CONVERT, "--checkpoint", path, "--out", tmp_path / "out")
     assert_refused(result, message)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
     assert not (tmp_path / "executed").exists()
 
 
@@ -115,8 +115,8 @@ def assert_refused(result: Result, message: str, code: int = 2) -> None:
         ([*CONVERT, "--untrained", "--input-size", "big"], "--input-size takes N or HxW"),
         ([*CONVERT, "--untrained", "--mean", "1,2"], "three numbers"),
         ([*CONVERT, "--untrained", "--mean", "123,116,103"], "divide by 255"),
-        ([*CONVERT, "--untrained", "--std", "0,1,1"], "must be positive"),
-        ([*CONVERT, "--untrained", "--int8", "--calibration-samples", "0"], "at least 1"),
+        ([*CONVERT, "--untrained", "--std", "0,1,1"], "std positive"),
+        ([*CONVERT, "--untrained", "--int8", "--calibration-samples", "0"], "must be 1 to 10000"),
         ([*CONVERT, "--untrained", "--int8", "--calibration", "nowhere"], "is not a folder"),
         ([*CONVERT, "--untrained", "--labels", "nowhere.txt"], "cannot read the labels"),
         (["check", "nowhere"], "is not an artifact folder"),
@@ -124,6 +124,9 @@ def assert_refused(result: Result, message: str, code: int = 2) -> None:
         (["check", "nowhere", "--against", "x"], "not yet: --against"),
         (["bench", "x", "--threads", "2"], "not yet: bench"),
         (["doctor"], "not yet: doctor"),
+        (["convert", "../../x", "--to", "tflite", "--untrained"], "no model named '../../x'"),
+        (["convert", "--to", "tflite", "--precision", ""], "no precision named ''"),
+        ([*CONVERT, "--untrained", "--calibration-samples", "99999999"], "must be 1 to 10000"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
 )
@@ -133,8 +136,7 @@ def test_a_wrong_call_is_one_line(
     monkeypatch.chdir(tmp_path)
     result = run(*arguments, "--quiet") if "--quiet" not in arguments else run(*arguments)
     assert_refused(result, message)
-    out = tmp_path / "artifacts"
-    assert not out.exists() or list(out.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_int8_of_a_users_checkpoint_needs_calibration(weights: Path, tmp_path: Path) -> None:
@@ -168,6 +170,61 @@ def test_an_unwritable_output_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = run(*CONVERT, "--untrained", "--out", tmp_path / "file")
     assert_refused(result, "cannot write to")
+
+
+def test_an_empty_label_is_named_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("a\n\nb\nc\nd\n")
+    result = run(
+        *CONVERT, "--untrained", "--labels", tmp_path / "labels.txt", "--out", tmp_path / "out"
+    )
+    assert_refused(result, "has no label in line 2")
+
+
+def test_a_time_that_is_none_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert_refused(run(*CONVERT, "--untrained"), "SOURCE_DATE_EPOCH=yesterday")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["convert"], "Missing option '--to'. (slide-mobile convert --help)"),
+        (["conver"], "No such command 'conver'"),
+        (["convert", "--to", "tflite", "--num-classes", "0"], "--num-classes"),
+    ],
+)
+def test_a_call_that_does_not_parse_is_one_line_and_an_object(
+    arguments: list[str], message: str
+) -> None:
+    done = subprocess.run(
+        command(*arguments, "--json"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1 and message in done.stderr
+    assert json.loads(done.stdout)["exit_code"] == 2
+
+
+def test_a_closed_pipe_is_not_a_failed_gate() -> None:
+    line = f"{sys.executable} -m slide_mobile models --json | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in {"0", "141"} and done.stderr.count("Traceback") == 0
+
+
+def test_a_full_standard_output_is_one_line() -> None:
+    line = f"{sys.executable} -m slide_mobile models --quiet > /dev/full"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write the result to standard output")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_path_that_is_markup_or_no_text_is_printed_as_it_is() -> None:
+    done = subprocess.run(
+        [*command("check"), b"a[/b]\xff", "-q"],
+        capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: a[/b]\\udcff is not an artifact folder")
 
 
 def test_an_error_with_json_is_an_object_on_stdout() -> None:
@@ -257,7 +314,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert err.strip() == "error: interrupted; nothing was kept" and out == ""
+    assert err.strip() == "error: interrupted; nothing was written" and out == ""
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,8 +6,8 @@ import json
 import torch
 
 from slide_mobile import demo, models
-from slide_mobile.demo.render import HELD_OUT_SEED, render_many
 from slide_mobile.demo.card import predict
+from slide_mobile.demo.render import HELD_OUT_SEED, render_many
 
 
 def _card() -> dict[str, object]:

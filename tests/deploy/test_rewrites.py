@@ -19,7 +19,8 @@ from slide_mobile.deploy.scale_stream import scale_stream, stream_gain
 from slide_mobile.deploy.split_taps import TapAttention, split_taps
 from slide_mobile.deploy.static_windows import StaticWindowAttention, static_windows
 from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
-from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging, SwinBlock, WindowAttention
+from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging, SwinBlock
+from slide_mobile.models.window_attention import WindowAttention
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import Normalization, normalize
 

@@ -82,9 +82,11 @@ def test_create_is_seeded_and_leaves_the_global_generator_alone() -> None:
     assert not torch.equal(models.create("slide_swin_test", seed=1).head.weight, a.head.weight)
 
 
-@pytest.mark.parametrize(("size", "nearest"), [((225, 224), "224x224"), ((16, 16), "32x32")])
+@pytest.mark.parametrize(
+    ("size", "nearest"), [((225, 224), "224x224"), ((32, 96), "64x96"), ((9999, 64), "2048x64")]
+)
 def test_an_input_size_off_the_stride_is_refused_with_the_nearest(size, nearest) -> None:
-    with pytest.raises(UsageError, match=f"not a multiple of 32; the nearest is {nearest}"):
+    with pytest.raises(UsageError, match=f"does not fit: .*; the nearest is {nearest}"):
         models.create("slide_swin_tiny", input_size=size)
 
 

@@ -1,9 +1,11 @@
 """LiteRT .tflite by litert-torch, quantised by ai-edge-quantizer, run by LiteRT with XNNPACK."""
 
+import contextlib
+import importlib.util
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +20,16 @@ from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.tflite import graph, metadata, probe
 from slide_mobile_converters.tflite.quantization import quantize
 
+if importlib.util.find_spec("litert_torch") is None:  # imported late, missed early
+    raise ModuleNotFoundError("No module named 'litert_torch'", name="litert_torch")
+
 SUFFIX = ".tflite"
 LAYOUT: Literal["NHWC"] = "NHWC"
 RECIPES = frozenset({"fp32", "fp16", "int8", "int8-dynamic", "int8-weights"})
 # "xnnpack-fp16" adds the hint by which XNNPACK computes in fp16 on phones that can (Armv8.2).
 BACKENDS = ("xnnpack", "xnnpack-fp16")
+# ML Drift refuses more ("rank > 4"); XNNPACK takes 6.
+MAX_RANK = 4
 PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
 
 
@@ -69,16 +76,25 @@ def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
 
 def lower(program: ExportedProgram) -> bytes:
     """The program as a float32 .tflite file."""
-    # Imported here: it takes seconds, and reading or running a file does not need it.
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet_logging():
         warnings.simplefilter("ignore")
+        # Imported here: it takes seconds, and reading or running a file does not need it.
         import litert_torch
-        from litert_torch import progress
+        from litert_torch.progress import console
 
-        progress.console.quiet = True  # it prints its stages on stdout
-        logging.getLogger().setLevel(logging.ERROR)
         _, kwargs = program.example_inputs
-        content: bytes = litert_torch.convert(
-            program.module(), sample_kwargs=kwargs
-        ).model_content()
+        with console.capture():  # it prints its stages on stdout
+            edge = litert_torch.convert(program.module(), sample_kwargs=kwargs)
+        content: bytes = edge.model_content()
         return content
+
+
+@contextlib.contextmanager
+def _quiet_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

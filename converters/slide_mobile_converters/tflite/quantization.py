@@ -9,6 +9,7 @@ thin to pay for the conversions around them.
 
 import contextlib
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def calibrate(model: bytes, ops: Sequence[DenseOp], inputs: Sequence[Input]) -> 
         model_content=model,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,
-        num_threads=2,
+        num_threads=os.cpu_count() or 1,
     )
     interpreter.allocate_tensors()
     (image_input,) = interpreter.get_input_details()

@@ -1,0 +1,39 @@
+"""Full-size models: the deploy form of each, and one conversion."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import slide_mobile
+from slide_mobile import models
+from slide_mobile.deploy import deploy
+from slide_mobile.parity import sqnr_db
+from slide_mobile.preprocess import IMAGENET, normalize
+
+pytestmark = pytest.mark.full_size
+
+# The Im2Col baseline keeps its rank-6 attention: it is measured, not shipped.
+NAMES = [name for name in models.names() if not name.startswith("im2col")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_deploy_form_of_a_full_size_model_is_its_reference(name: str, randomised) -> None:
+    size = models.spec(name).input_size
+    reference = randomised(models.create(name))
+    pixels = np.random.default_rng(0).integers(0, 256, (1, *size, 3), dtype=np.uint8)
+    with torch.no_grad():
+        expected = reference(torch.from_numpy(normalize(pixels, IMAGENET)))
+        found = deploy(reference)(torch.from_numpy(pixels).permute(0, 3, 1, 2).float())
+    assert sqnr_db(expected, found) > 115  # the contract's goal
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_slide_swin_tiny_converts(precision: str, tmp_path: Path) -> None:
+    art = slide_mobile.convert(
+        "slide_swin_tiny", target="tflite", precision=precision, untrained=True, out=tmp_path
+    )
+    assert art.manifest.graph.partitions == 1 and art.manifest.graph.max_rank == 4
+    assert art.manifest.graph.delegated_ops == art.manifest.graph.total_ops
+    assert art.manifest.parity["sqnr_db"] > {"fp32": 110, "int8": 28}[precision]  # goals
