@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +42,7 @@ def save(model: nn.Module, path: Path) -> None:
     partial = path.with_name(path.name + ".part")
     parameters = {name: p.detach().contiguous() for name, p in model.named_parameters()}
     partial.write_bytes(to_bytes(parameters))
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def write_card(
