@@ -20,8 +20,8 @@ from slide_mobile.errors import OutputError
 # What a write can meet that the caller can mend; anything else is not about the output.
 _OUTPUT_ERRNOS = frozenset(
     {
-        errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ENAMETOOLONG,
-        errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+        errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR,
+        errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
     }
 )  # fmt: skip
 

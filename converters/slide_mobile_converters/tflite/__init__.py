@@ -85,7 +85,7 @@ def lower(program: ExportedProgram) -> bytes:
         _, kwargs = program.example_inputs
         with console.capture():  # it prints its stages on stdout
             edge = litert_torch.convert(program.module(), sample_kwargs=kwargs)
-        content: bytes = edge.model_content()
+            content: bytes = edge.model_content()
         return content
 
 

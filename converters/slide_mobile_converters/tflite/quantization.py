@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from slide_mobile.recipes import Recipe
 
 MIN_CHANNELS = 16  # one vector register of int8 accumulators; below it, XNNPACK pads
-SAMPLES = 8192  # values kept of one tensor for one image when choosing its range
-CLIPS = np.linspace(0.5, 1.0, 41)  # shares of the full range tried as clipping points
+SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
+CLIPS = np.linspace(0.5, 1.0, 21)  # shares of the full range tried as clipping points
 
 Input = NDArray[np.float32]
 
