@@ -14,7 +14,7 @@ help:
 	@echo "make test-slow  full-size models (tens of minutes)"
 	@echo "make bench      side-by-side latency of the deploy form and the published graph"
 
-# CPU wheels of torch: the default index on Linux brings gigabytes of CUDA.
+# torch first: where pip is pointed at PyTorch's CPU index, it is taken from there (README).
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
@@ -44,7 +44,9 @@ test-slow: $(READY)
 	$(BIN)/pytest
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.forms
+	$(BIN)/python -m benchmarks.demo --out benchmarks/results/demo.json
+	$(BIN)/python -m benchmarks.forms --out benchmarks/results/forms.json
+	$(BIN)/python -m benchmarks.readme
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,6 @@
 """Latency of the deploy form beside the published graph, on LiteRT with XNNPACK.
 
-    python -m benchmarks.forms [--runs 30] [--threads 1] [--out build/forms.json]
+    python -m benchmarks.forms [--runs 30] [--threads 1] [--out benchmarks/results/forms.json]
 
 Every file is built by the same converter: "published" is the reference model exported as it is
 (normalised NCHW input), "deploy" is what `convert` ships. Int8 quantises the same operations in
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch import nn
 
 from slide_mobile import models
@@ -75,17 +76,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("build/forms.json"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/forms.json"))
     options = parser.parse_args()
     console = Console(stderr=True)
-    folder = options.out.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    candidates = []
-    for name in MODELS:
-        console.print(f"build {name}")
-        candidates += list(build(name, folder))
-    console.print(f"measure {len(candidates)} files, {options.runs} runs each in turn")
-    rows = measure(candidates, runs=options.runs, threads=options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        candidates = []
+        for name in MODELS:
+            console.print(f"build {name}")
+            candidates += list(build(name, Path(folder)))
+        console.print(f"measure {len(candidates)} files, {options.runs} runs each in turn")
+        rows = measure(candidates, runs=options.runs, threads=options.threads)
     environment = {
         "machine": platform.machine(),
         "cpu": _cpu(),
@@ -96,8 +96,9 @@ def main() -> None:
         "torch": torch.__version__,
     }
     document = {"environment": environment, "rows": [asdict(row) for row in rows]}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    Console(width=110).print(_table(rows))
+    Console(width=130).print(_table(rows))
 
 
 def build(name: str, folder: Path) -> Iterator[Candidate]:
@@ -183,7 +184,7 @@ def _invoke(interpreter: Interpreter, image: NDArray[np.float32]) -> NDArray[np.
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table("model", "form", "precision")
+    table = Table(*(Column(name, no_wrap=True) for name in ("model", "form", "precision")))
     for header in ("ms", "/ published", "/ Swin-T", "SQNR dB", "partitions", "ops", "MB"):
         table.add_column(header, justify="right")
     ms = {(r.model, r.form, r.precision): r.p50_ms for r in rows}

@@ -60,7 +60,10 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
         OSError, SyntaxError, ValueError, UnidentifiedImageError,
         Image.DecompressionBombError, Image.DecompressionBombWarning,
     ) as error:  # fmt: skip
-        raise UnreadableImage(f"{path} is not a readable image ({error})") from error
+        # Pillow's own line for these repeats the path.
+        known = isinstance(error, UnidentifiedImageError)
+        reason = "of no known format" if known else str(error) or type(error).__name__
+        raise UnreadableImage(f"{path} is not a readable image ({reason})") from error
     return np.asarray(_fit(image, size, crop))
 
 

@@ -43,6 +43,13 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert found is not None and found[1] == slide_mobile.__version__
 
 
+def test_the_readmes_tables_are_those_of_the_benchmarks() -> None:
+    from benchmarks import readme
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.filled(text) == text
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_both_packages_the_demo_and_nothing_else(tmp_path: Path) -> None:
     subprocess.run(
@@ -53,7 +60,8 @@ def test_the_wheel_holds_both_packages_the_demo_and_nothing_else(tmp_path: Path)
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert top == {"slide_mobile", "slide_mobile_converters"}
-    assert "slide_mobile/demo/slide_swin_demo.safetensors" in names
+    data = {"demo/slide_swin_demo.safetensors", "demo/card.json", "manifest.schema.json"}
+    assert {f"slide_mobile/{name}" for name in data} <= set(names)
     shipped = {Path(n).name for n in names if n.startswith("slide_mobile_converters/tflite/")}
     source = ROOT / "converters/slide_mobile_converters/tflite"
     assert shipped == {p.name for p in source.glob("*.py")}
