@@ -69,7 +69,10 @@ def _output_errors(root: Path) -> Iterator[None]:
 def _parents(folder: Path) -> Iterator[None]:
     """Make a folder and its parents; take the empty ones away again if the block fails."""
     missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
     try:
         yield
     except BaseException:
