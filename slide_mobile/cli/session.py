@@ -10,8 +10,10 @@ import functools
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Concatenate, ParamSpec, TextIO
@@ -40,6 +42,7 @@ class Session:
         self.started = time.monotonic()
         self._stage = ""
         self._bar: Progress | None = None
+        self.interrupted = False
 
     @property
     def seconds(self) -> float:
@@ -48,6 +51,8 @@ class Session:
 
     def progress(self, stage: str, done: float | None = None) -> None:
         """A bar on a terminal, a line a stage in a log, nothing when quiet."""
+        if self.interrupted:  # the first KeyboardInterrupt was lost, see _interruptible
+            raise KeyboardInterrupt
         if self.quiet:
             return
         if not self.err.is_terminal:
@@ -125,7 +130,8 @@ def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..
     def wrapped(*args: Any, as_json: bool, quiet: bool, debug: bool, **kwargs: Any) -> None:
         with streams(keep=debug) as (out, err):
             session = Session(as_json=as_json, quiet=quiet, out=out, err=err)
-            code = _guarded(session, debug, lambda: function(session, *args, **kwargs))
+            with _interruptible(session):
+                code = _guarded(session, debug, lambda: function(session, *args, **kwargs))
         sys.exit(code)
 
     return wrapped
@@ -156,6 +162,24 @@ def _guarded(session: Session, debug: bool, call: Callable[[], int | None]) -> i
         return CRASHED
     finally:
         session.close()
+
+
+@contextlib.contextmanager
+def _interruptible(session: Session) -> Iterator[None]:
+    """Remember Ctrl-C: raised inside a toolchain's callback, the exception can get lost there."""
+
+    def interrupt(signal_number: int, frame: object) -> None:
+        session.interrupted = True
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # may not touch signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

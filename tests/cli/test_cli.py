@@ -1,5 +1,6 @@
 """The command line: one line for each failure, the right exit code, nothing left behind."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 
 from slide_mobile import models
 from slide_mobile.cli import main
+from slide_mobile.cli.session import Session, verb
 
 CONVERT = ["convert", "slide_swin_test", "--to", "tflite", "--quiet"]
 
@@ -252,6 +254,19 @@ def test_models_prints_every_model_and_json_has_the_papers_figures() -> None:
     tiny = next(row for row in rows if row["name"] == "slide_swin_tiny")
     assert tiny["paper"] == {"params_m": 29.0, "macs_g": 4.6, "top1": 82.3}
     assert "im2col_swin_tiny" in run("models").stdout
+
+
+def test_an_interruption_that_a_toolchain_swallows_is_not_forgotten() -> None:
+    def command(session: Session) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        session.progress("the next stage")
+        raise AssertionError("the interruption was forgotten")
+
+    with pytest.raises(SystemExit) as caught:
+        verb(command)(as_json=False, quiet=True, debug=False)
+    assert caught.value.code == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def command(*arguments: object) -> list[str]:
