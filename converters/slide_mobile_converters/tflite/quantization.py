@@ -11,12 +11,13 @@ import contextlib
 import io
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import qtyping
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.quantizer import Quantizer
@@ -108,12 +109,15 @@ def calibrate(model: bytes, ops: Sequence[DenseOp], inputs: Sequence[Input]) -> 
     Each range is the one of the tried clippings of [min, max] with the least squared error of
     8-bit rounding, over a fixed sample of the tensor's values and its exact extremes.
     """
-    interpreter = Interpreter(
-        model_content=model,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-        num_threads=os.cpu_count() or 1,
-    )
+    with warnings.catch_warnings():
+        # It warns that a delegate may hide tensors: XNNPACK then takes operations one by one and
+        # hides none, and is five times faster than the builtin kernels.
+        warnings.simplefilter("ignore")
+        interpreter = Interpreter(
+            model_content=model,
+            experimental_preserve_all_tensors=True,
+            num_threads=os.cpu_count() or 1,
+        )
     interpreter.allocate_tensors()
     (image_input,) = interpreter.get_input_details()
     wanted = {name for op in ops for name in (op.input, op.output)}
