@@ -21,6 +21,7 @@ from slide_mobile import (
     parity,
     recipes,
     reference,
+    replay,
     targets,
 )
 from slide_mobile import evidence as evidences
@@ -31,7 +32,6 @@ from slide_mobile.deploy import deploy
 from slide_mobile.errors import GateFailed, OutputError, UsageError
 from slide_mobile.evidence import Evidence
 from slide_mobile.export import export
-from slide_mobile.images import ImageSet
 from slide_mobile.parity import ParityReport
 from slide_mobile.preprocess import IMAGENET, Normalization
 from slide_mobile.progress import Progress, silent
@@ -193,10 +193,10 @@ def check(
     art = Artifact.open(root)
     art.verify()
     converter = targets.load(art.manifest.target)
-    ref = _rebuild(art, checkpoint)
-    golden, recorded = _golden(art)
+    ref = replay.rebuild(art, checkpoint)
+    golden, recorded = replay.golden(art)
     if ref is not None:
-        _require_recorded(recorded, ref.logits(golden.pixels))
+        replay.require_recorded(recorded, ref.logits(golden.pixels))
 
     compared, notes = golden, []
     if folder is not None:
@@ -298,44 +298,3 @@ def _require_exact(
             f"the deploy form is {db:.1f} dB from the reference, the floor is "
             f"{MIN_DEPLOY_SQNR_DB} dB: these weights are numerically extreme"
         )
-
-
-def _require_recorded(recorded: NDArray[np.float32], found: NDArray[np.float32]) -> None:
-    # The same weights on another machine differ by rounding only.
-    if not parity.sqnr_db(found, recorded) >= MIN_DEPLOY_SQNR_DB:
-        raise GateFailed(
-            "the golden logits in the manifest are not the reference model's: the manifest was "
-            "changed after it was certified; convert the model again"
-        )
-
-
-def _golden(art: Artifact) -> tuple[ImageSet, NDArray[np.float32]]:
-    paths = [art.root / golden.file for golden in art.manifest.golden]
-    recorded = np.array([golden.logits for golden in art.manifest.golden], np.float32)
-    return images.read(paths, art.input_size, source="golden images"), recorded
-
-
-def _rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
-    facts, taken = art.manifest.model, art.manifest.input
-    untrained = not facts["trained"]
-    bundled = facts["checkpoint_sha256"] == reference.bundled_sha256()
-    if (untrained or bundled) and checkpoint is not None:
-        raise UsageError(
-            f"{art.root} was not made from a checkpoint of yours; leave --checkpoint out"
-        )
-    if not (untrained or bundled or checkpoint):
-        return None
-    ref = reference.load(
-        facts["name"],
-        normalization=Normalization(mean=tuple(taken["mean"]), std=tuple(taken["std"])),
-        checkpoint=checkpoint,
-        untrained=untrained,
-        num_classes=facts["num_classes"],
-        input_size=art.input_size,
-    )
-    if ref.checkpoint_sha256 != facts["checkpoint_sha256"]:
-        raise UsageError(
-            f"{checkpoint} is not this artifact's checkpoint: its sha256 is "
-            f"{ref.checkpoint_sha256}, the manifest has {facts['checkpoint_sha256']}"
-        )
-    return ref

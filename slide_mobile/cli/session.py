@@ -140,28 +140,30 @@ def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..
 def _guarded(session: Session, debug: bool, call: Callable[[], int | None]) -> int:
     try:
         return call() or 0
-    except KeyboardInterrupt:
-        session.fail("interrupted; nothing was written", INTERRUPTED)
-        return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
-    except SlideMobileError as error:
-        if debug:
+    except (Exception, KeyboardInterrupt) as error:
+        # The outermost frame of the program: whatever went wrong is said in one line.
+        if debug and not isinstance(error, KeyboardInterrupt):
             raise
-        session.fail(str(error), error.exit_code)
-        return error.exit_code
-    except MemoryError:
-        session.fail("out of memory; a conversion wants 6 GB free", 3)
-        return 3
-    except Exception as error:
-        # The outermost frame of the program: a bug of ours or of a toolchain, said in one line.
-        if debug:
-            raise
-        kind = type(error).__name__
-        session.fail(f"internal error ({kind}: {error}); --debug shows where", CRASHED)
-        return CRASHED
+        message, code = _verdict(error, interrupted=session.interrupted)
+        session.fail(message, code)
+        return code
     finally:
         session.close()
+
+
+def _verdict(error: BaseException, *, interrupted: bool) -> tuple[str, int]:
+    """The line and the exit code for an error."""
+    if interrupted or isinstance(error, KeyboardInterrupt):
+        # A toolchain may have turned the interruption into an error of its own.
+        return "interrupted; nothing was written", INTERRUPTED
+    if isinstance(error, SlideMobileError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError):
+        return "out of memory; a conversion wants 6 GB free", 3
+    kind = type(error).__name__  # a bug of ours, or of a toolchain
+    return f"internal error ({kind}: {error}); --debug shows where", CRASHED
 
 
 @contextlib.contextmanager
