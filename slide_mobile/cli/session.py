@@ -174,14 +174,16 @@ def _interruptible(session: Session) -> Iterator[None]:
         session.interrupted = True
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():  # may not touch signals
+    # Another thread may not touch signals, and a job in the background ignores this one.
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    before = signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +257,15 @@ def test_models_prints_every_model_and_json_has_the_papers_figures() -> None:
     assert "im2col_swin_tiny" in run("models").stdout
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a terminal: the tests themselves may run in the background, ignoring it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_that_a_toolchain_swallows_is_not_forgotten() -> None:
     def command(session: Session) -> None:
         with contextlib.suppress(KeyboardInterrupt):
@@ -314,6 +324,7 @@ def start(out: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         command("convert", "slide_swin_test", "--untrained", "--to", "tflite", "--out", out),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:  # progress goes to stderr, a line a stage
