@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from slide_mobile.agreement import Agreement as Agreement
     from slide_mobile.artifact import Artifact as Artifact
     from slide_mobile.artifact import Graph as Graph
     from slide_mobile.artifact import Manifest as Manifest
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
     from slide_mobile.errors import UsageError as UsageError
     from slide_mobile.models import create as create
     from slide_mobile.parity import ParityReport as ParityReport
-    from slide_mobile.pipeline import Check as Check
     from slide_mobile.pipeline import check as check
+    from slide_mobile.pipeline import compare as compare
     from slide_mobile.pipeline import convert as convert
     from slide_mobile.pipeline import inspect as inspect
     from slide_mobile.preprocess import Normalization as Normalization
+    from slide_mobile.verdict import Check as Check
 
 _HOMES = {
+    "Agreement": "agreement",
     "Artifact": "artifact",
-    "Check": "pipeline",
+    "Check": "verdict",
     "GateFailed": "errors",
     "Graph": "artifact",
     "Manifest": "artifact",
@@ -37,6 +40,7 @@ _HOMES = {
     "ToolchainMissing": "errors",
     "UsageError": "errors",
     "check": "pipeline",
+    "compare": "pipeline",
     "convert": "pipeline",
     "create": "models",
     "inspect": "pipeline",

@@ -77,6 +77,7 @@ class Manifest:
     notes: tuple[str, ...]
     toolchain: Mapping[str, str]
     created: str
+    via: str = ""  # unknown before 0.2.0
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Where an error is: each convolution and linear of a file beside the same module in PyTorch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,56 +20,104 @@ Activations = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleParity:
-    """How far one module's output is from PyTorch's, everything before it included."""
+    """How far one module's output is from PyTorch's.
+
+    `sqnr_db` includes the errors of everything before it. For `own_db`, PyTorch was given what the
+    file's earlier modules computed, so only what enters between them and this one is left.
+    """
 
     module: str
+    order: int  # of execution, from 0
     sqnr_db: float
+    own_db: float
 
 
 def modules(
     converter: Converter, path: Path, deployed: nn.Module, pixels: NDArray[np.uint8]
 ) -> tuple[ModuleParity, ...]:
-    """Rank the modules of a deploy form by how far the file's are off, the worst first."""
-    expected = [activations(deployed, image) for image in pixels[:SAMPLES]]
-    found = [converter.activations(path, image) for image in pixels[:SAMPLES]]
-    # Containers that are only indexed leave no trace in an exported file's names.
-    names = {_traced(deployed, name): name for name in expected[0]}
-    return rank(expected, [{names[n]: x for n, x in f.items() if n in names} for f in found])
+    """Rank the modules of a deploy form by the error that enters in each, the worst first."""
+    # Containers that are only indexed leave no trace in some files' names.
+    names = {_traced(deployed, name): name for name in dense(deployed)}
+    names |= {name: name for name in dense(deployed)}
+    found = []
+    for image in pixels[:SAMPLES]:
+        outputs = converter.activations(path, image)
+        found.append({names[n]: x for n, x in outputs.items() if n in names})
+    images = pixels[:SAMPLES]
+    clean = [activations(deployed, image) for image in images]
+    synchronised = [activations(deployed, x, instead=f) for x, f in zip(images, found, strict=True)]
+    return rank(clean, synchronised, found)
 
 
-def rank(expected: Sequence[Activations], found: Sequence[Activations]) -> tuple[ModuleParity, ...]:
-    """SQNR of each module that both sides have, over all images, the worst first."""
+def rank(
+    clean: Sequence[Activations], synchronised: Sequence[Activations], found: Sequence[Activations]
+) -> tuple[ModuleParity, ...]:
+    """SQNR of each module that all have, over all images, the worst by its own error first."""
     rows = []
-    for name in expected[0]:
-        pairs = [(e[name], f[name]) for e, f in zip(expected, found, strict=True) if name in f]
-        if not pairs or any(e.size != f.size for e, f in pairs):
+    for order, name in enumerate(clean[0]):
+        if any(
+            name not in f or c[name].size != f[name].size for c, f in zip(clean, found, strict=True)
+        ):
             continue
-        reference = np.concatenate([e.ravel() for e, _ in pairs])
-        output = np.concatenate([f.ravel() for _, f in pairs])
-        rows.append(ModuleParity(module=name, sqnr_db=round(sqnr_db(reference, output), 2)))
-    return tuple(sorted(rows, key=lambda row: row.sqnr_db))
+        output = _together(found, name)
+        rows.append(
+            ModuleParity(
+                module=name,
+                order=order,
+                sqnr_db=round(sqnr_db(_together(clean, name), output), 2),
+                own_db=round(sqnr_db(_together(synchronised, name), output), 2),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: row.own_db))
+
+
+def dense(deployed: nn.Module) -> dict[str, nn.Module]:
+    """The modules of a deploy form that hold most of its weights, by path, in their own order."""
+    return {
+        name: module
+        for name, module in deployed.named_modules()
+        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
+    }
 
 
 @torch.no_grad()
-def activations(deployed: nn.Module, image: NDArray[np.uint8]) -> Activations:
-    """Outputs of a deploy form's dense convolutions and linears, channels last, by path."""
-    found: dict[str, NDArray[np.float32]] = {}
-    handles = []
-    for name, module in deployed.named_modules():
-        dense = isinstance(module, nn.Linear) or (
-            isinstance(module, nn.Conv2d) and module.groups == 1
-        )
-        if dense:
+def activations(
+    deployed: nn.Module, image: NDArray[np.uint8], *, instead: Activations | None = None
+) -> Activations:
+    """Outputs of a deploy form's dense convolutions and linears, channels last, by path.
 
-            def keep(module: nn.Module, _: Any, output: Tensor, name: str = name) -> None:
-                maps = output.permute(0, 2, 3, 1) if isinstance(module, nn.Conv2d) else output
-                found[name] = maps.numpy().copy()
+    Each output named in `instead` is replaced by the one given before later modules see it.
+    """
+    outputs: dict[str, NDArray[np.float32]] = {}
+    handles = [
+        module.register_forward_hook(_recorder(name, outputs, (instead or {}).get(name)))
+        for name, module in dense(deployed).items()
+    ]
+    try:
+        deployed(torch.from_numpy(image[None].astype(np.float32)).permute(0, 3, 1, 2))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return outputs
 
-            handles.append(module.register_forward_hook(keep))
-    deployed(torch.from_numpy(image[None].astype(np.float32)).permute(0, 3, 1, 2))
-    for handle in handles:
-        handle.remove()
-    return found
+
+def _recorder(
+    name: str, outputs: dict[str, NDArray[np.float32]], instead: NDArray[np.float32] | None
+) -> Callable[[nn.Module, object, Tensor], Tensor | None]:
+    def record(module: nn.Module, _: object, output: Tensor) -> Tensor | None:
+        maps = isinstance(module, nn.Conv2d)
+        rows = output.permute(0, 2, 3, 1) if maps else output
+        outputs[name] = rows.numpy().copy()
+        if instead is None or instead.size != rows.numel():
+            return None
+        new = torch.from_numpy(instead.astype(np.float32)).reshape(rows.shape)
+        return new.permute(0, 3, 1, 2) if maps else new
+
+    return record
+
+
+def _together(rows: Sequence[Activations], name: str) -> NDArray[np.float32]:
+    return np.concatenate([row[name].ravel() for row in rows])
 
 
 def _traced(deployed: nn.Module, path: str) -> str:

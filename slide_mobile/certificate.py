@@ -38,6 +38,7 @@ def certify(
     expected: NDArray[np.float32],
     report: ParityReport,
     graph: Graph,
+    runtime: str,
     created: str,
 ) -> None:
     """Write labels, golden images and the manifest beside a model file that passed."""
@@ -49,14 +50,15 @@ def certify(
         target=target,
         precision=request.recipe.name,
         backend=request.backend,
+        via=request.via,
         file=path.name,
         file_sha256=artifacts.digest(path),
         size_bytes=_size_bytes(path),
         labels_sha256=artifacts.digest(labels),
-        input=_input(ref, converter),
+        input=_input(ref, converter, request),
         output={"name": OUTPUT, "shape": [1, ref.num_classes], "dtype": "float32"},
         graph=graph,
-        parity=report.to_json() | {"images": evidence.comparison.source},
+        parity=report.to_json() | {"images": evidence.comparison.source, "runtime": runtime},
         accuracy=None if report.accuracy is None else vars(report.accuracy),
         calibration=None if calibration is None else _calibration(calibration),
         golden=_golden(folder, evidence.comparison, expected, request.labels),
@@ -94,12 +96,12 @@ def _model(ref: Reference) -> Mapping[str, Any]:
     }
 
 
-def _input(ref: Reference, converter: Converter) -> Mapping[str, Any]:
+def _input(ref: Reference, converter: Converter, request: Request) -> Mapping[str, Any]:
     return {
         "name": INPUT,
         "shape": list(input_shape(ref.input_size, converter.LAYOUT)),
         "layout": converter.LAYOUT,
-        "dtype": "float32",
+        "dtype": converter.input_dtype(request.recipe),
         "color": "RGB",
         "range": [0, 255],
         "mean": list(ref.normalization.mean),

@@ -52,10 +52,9 @@ def gather(
     """
     if not 1 <= samples <= images.MOST:
         raise UsageError(f"--calibration-samples must be 1 to {images.MOST}, got {samples}")
-    count = COMPARED if ref.trained else COMPARED_UNTRAINED
     if folder is not None:
         progress("read the images")
-        return _from_folder(ref, recipe, folder, samples, count, progress)
+        return _from_folder(ref, recipe, folder, samples, progress)
     calibration = None
     if recipe.needs_calibration:
         if ref.trained and not ref.is_demo:
@@ -64,11 +63,13 @@ def gather(
                 f"({samples} are plenty), or use --precision int8-dynamic, which needs none"
             )
         calibration = drawings(render.CALIBRATION_SEED, samples, ref, "calibration", progress)
-    if ref.is_demo:
-        comparison = held_out(ref, progress)
-    else:
-        comparison = drawings(render.GOLDEN_SEED, count, ref, "comparison", progress).unlabelled()
+    comparison = held_out(ref, progress) if ref.is_demo else unlabelled(ref, progress)
     return Evidence(calibration=calibration, comparison=comparison)
+
+
+def unlabelled(ref: Reference, progress: Progress) -> ImageSet:
+    """Drawings to compare numbers on."""
+    return drawings(render.GOLDEN_SEED, _count(ref), ref, "comparison", progress).unlabelled()
 
 
 def held_out(ref: Reference, progress: Progress) -> ImageSet:
@@ -89,7 +90,7 @@ def drawings(seed: int, count: int, ref: Reference, purpose: str, progress: Prog
 
 
 def _from_folder(
-    ref: Reference, recipe: Recipe, folder: Path, samples: int, count: int, progress: Progress
+    ref: Reference, recipe: Recipe, folder: Path, samples: int, progress: Progress
 ) -> Evidence:
     paths = find(folder)
     calibration, rest = None, paths
@@ -101,5 +102,11 @@ def _from_folder(
     if ref.is_demo:
         comparison = held_out(ref, progress)
     else:
-        comparison = images.read(images.spread(rest, count), ref.input_size, source=folder.name)
+        comparison = images.read(
+            images.spread(rest, _count(ref)), ref.input_size, source=folder.name
+        )
     return Evidence(calibration=calibration, comparison=comparison)
+
+
+def _count(ref: Reference) -> int:
+    return COMPARED if ref.trained else COMPARED_UNTRAINED

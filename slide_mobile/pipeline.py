@@ -3,10 +3,8 @@
 reference model -> deploy form -> ExportedProgram -> model file -> folder on disk -> verdict
 """
 
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +13,7 @@ from torch import nn
 
 from slide_mobile import (
     __version__,
+    agreement,
     blame,
     images,
     models,
@@ -25,19 +24,20 @@ from slide_mobile import (
     targets,
 )
 from slide_mobile import evidence as evidences
+from slide_mobile.agreement import Agreement
 from slide_mobile.artifact import Artifact, Graph
 from slide_mobile.blame import ModuleParity
 from slide_mobile.certificate import certify, timestamp
 from slide_mobile.deploy import deploy
-from slide_mobile.errors import GateFailed, OutputError, UsageError
+from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.evidence import Evidence
 from slide_mobile.export import export
-from slide_mobile.parity import ParityReport
-from slide_mobile.preprocess import IMAGENET, Normalization
+from slide_mobile.preprocess import IMAGENET, Normalization, find
 from slide_mobile.progress import Progress, silent
 from slide_mobile.reference import Reference
 from slide_mobile.staging import staging
 from slide_mobile.targets import Converter, Request, Runner
+from slide_mobile.verdict import Check, ParityFailed, Rejected, save
 
 # Of the deploy form against the reference, both fp32 in PyTorch: the rewrites are exact, so this
 # only catches weights that are numerically out of reach. Measured 129 dB on slide_swin_tiny.
@@ -46,51 +46,11 @@ DEPLOY_SAMPLES = 16
 CALIBRATION_SAMPLES = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """What `check` found: the numbers, and the modules that are farthest off (worst first)."""
-
-    artifact: Path
-    parity: ParityReport
-    modules: tuple[ModuleParity, ...]
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of `check --json`."""
-        accuracy = self.parity.accuracy
-        return {
-            "artifact": str(self.artifact),
-            **self.parity.to_json(),
-            "failures": list(self.parity.failures),
-            "accuracy": None if accuracy is None else vars(accuracy),
-            "modules": [vars(row) for row in self.modules],
-            "notes": list(self.notes),
-        }
-
-
-class ParityFailed(GateFailed):
-    """The written file disagrees with PyTorch; `check` has the numbers, `report` is their file."""
-
-    def __init__(self, check: Check, report: Path) -> None:
-        worst = ", ".join(f"{m.module} {m.sqnr_db:.1f} dB" for m in check.modules[:3])
-        failures = "; ".join(check.parity.failures)
-        super().__init__(f"parity failed: {failures}; worst modules: {worst}; report: {report}")
-        self.check, self.report = check, report
-
-
-class _Rejected(Exception):
-    """Carries the numbers of a file that missed its floor out of the staging folder."""
-
-    def __init__(self, check: Check) -> None:
-        super().__init__()
-        self.check = check
-
-
 def convert(
     model: str = reference.DEMO,
     *,
     target: str,
-    precision: str = "fp32",
+    precision: str | None = None,
     checkpoint: Path | None = None,
     untrained: bool = False,
     num_classes: int | None = None,
@@ -100,22 +60,25 @@ def convert(
     calibration_samples: int = CALIBRATION_SAMPLES,
     normalization: Normalization = IMAGENET,
     backend: str | None = None,
+    via: str | None = None,
     out: Path = Path("artifacts"),
     force: bool = False,
     progress: Progress = silent,
 ) -> Artifact:
     """Convert a model to `<out>/<model>-<target>-<precision>/` and prove it there.
 
-    `input_size` is (height, width) in pixels. Raises UsageError for a wrong call or bad input,
-    ToolchainMissing, and ParityFailed where a floor is missed: no folder is left then, only the
-    report `<folder>.parity.json` beside where it would be.
+    Target, precision, backend and road (`via`) are names that `targets` knows; left out, the
+    target's first ones serve. `input_size` is (height, width) in pixels. Raises UsageError for a
+    wrong call or bad input, ToolchainMissing, and ParityFailed where a floor is missed: no folder
+    is left then, only the report `<folder>.parity.json` beside where it would be.
     """
     models.spec(model)  # an unknown name must not become a path
     created = timestamp()
-    recipe, converter = recipes.lookup(precision), targets.load(target)
-    targets.require_recipe(target, converter, recipe)
-    backend = targets.choose_backend(target, converter, backend)
-    root = out / f"{model}-{target}-{precision}"
+    converter = targets.load(target)
+    backend, recipe, via = targets.choose(
+        target, converter, backend=backend, precision=precision, via=via
+    )
+    root = out / f"{model}-{target}-{recipe.name}"
     rejected = root.with_name(f"{root.name}.parity.json")
     try:
         with staging(root, force=force) as folder:
@@ -135,26 +98,31 @@ def convert(
             request = Request(
                 recipe=recipe,
                 backend=backend,
+                via=via,
                 labels=names,
                 title=model,
                 description=ref.description(),
                 version=__version__,
+                facts=ref.facts(recipe.name),
                 calibration=evidence.calibration_pixels,
             )
             path, expected, deployed = _lower(
                 ref, evidence, target, converter, request, folder, progress
             )
             graph = _require_rank(target, converter, path)
+            runner = converter.runner(path)
             report = parity.compare(
                 expected,
-                run(converter.runner(path), evidence.comparison.pixels, progress=progress),
+                run(runner, evidence.comparison.pixels, progress=progress),
                 recipe=recipe,
                 trained=ref.trained,
                 labels=evidence.comparison.labels,
             )
             if not report.passed:
                 modules = blame.modules(converter, path, deployed, evidence.comparison.pixels)
-                raise _Rejected(Check(artifact=root, parity=report, modules=modules))
+                raise Rejected(
+                    Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime)
+                )
             progress("write the artifact")
             certify(
                 folder,
@@ -167,10 +135,11 @@ def convert(
                 expected=expected,
                 report=report,
                 graph=graph,
+                runtime=runner.runtime,
                 created=created,
             )
-    except _Rejected as error:
-        _save(error.check, rejected)
+    except Rejected as error:
+        save(error.check, rejected)
         raise ParityFailed(error.check, rejected) from None
     rejected.unlink(missing_ok=True)
     return Artifact.open(root)
@@ -213,9 +182,10 @@ def check(
             f"labelled images need the reference model too: give the --checkpoint whose sha256 "
             f"is {art.manifest.model['checkpoint_sha256']}"
         )
+    runner = converter.runner(art.model_path)
     report = parity.compare(
         expected,
-        run(converter.runner(art.model_path), compared.pixels, progress=progress),
+        run(runner, compared.pixels, progress=progress),
         recipe=recipes.lookup(art.manifest.precision),
         trained=bool(art.manifest.model["trained"]),
         labels=compared.labels,
@@ -223,9 +193,43 @@ def check(
     modules: tuple[ModuleParity, ...] = ()
     if ref is not None:
         progress("compare module by module")
-        deployed = deploy(ref.model, normalization=ref.normalization)
+        deployed = deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT)
         modules = blame.modules(converter, art.model_path, deployed, golden.pixels)
-    return Check(artifact=root, parity=report, modules=modules, notes=(*notes, *compared.skipped))
+    return Check(
+        artifact=root,
+        parity=report,
+        modules=modules,
+        runtime=runner.runtime,
+        notes=(*notes, *compared.skipped),
+    )
+
+
+def compare(
+    roots: Sequence[Path], *, folder: Path | None = None, progress: Progress = silent
+) -> Agreement:
+    """Run artifacts of one model on the same images, and compare them with each other.
+
+    On the images in `folder`, or drawings where the demo's are known to fit, or the golden images
+    of the first. Raises ArtifactError, GateFailed (integrity), UsageError.
+    """
+    progress("verify the files")
+    arts = [Artifact.open(root) for root in roots]
+    for art in arts:
+        art.verify()
+    agreement.require_one_model(arts)
+    compared, _ = replay.golden(arts[0])
+    if folder is not None:
+        paths = images.spread(find(folder), evidences.COMPARED)
+        compared = images.read(paths, arts[0].input_size, source=folder.name)
+    elif (ref := replay.rebuild(arts[0], None)) is not None:
+        compared = evidences.unlabelled(ref, progress)
+    runners = [targets.load(art.manifest.target).runner(art.model_path) for art in arts]
+    return agreement.compare(
+        arts,
+        [run(runner, compared.pixels, progress=progress) for runner in runners],
+        runtimes=[runner.runtime for runner in runners],
+        images=compared.source,
+    )
 
 
 def inspect(root: Path) -> Graph:
@@ -259,7 +263,7 @@ def _lower(
     pixels = evidence.comparison.pixels
     expected = ref.logits(pixels, progress=progress)
     progress("rewrite to the deploy form")
-    deployed = deploy(ref.model, normalization=ref.normalization)
+    deployed = deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT)
     _require_exact(deployed, pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
     progress(f"lower to {target}")
     path = folder / f"model{converter.SUFFIX}"
@@ -275,15 +279,6 @@ def _require_rank(target: str, converter: Converter, path: Path) -> Graph:
             "at most: this model has no deploy form, it is a baseline for the benchmarks"
         )
     return graph
-
-
-def _save(check: Check, path: Path) -> None:
-    text = json.dumps(check.to_json(), indent=2, allow_nan=False) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write the parity report {path}: {error.strerror}") from error
 
 
 @torch.no_grad()

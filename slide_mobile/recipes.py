@@ -16,7 +16,7 @@ class Recipe:
     """
 
     name: str
-    weights: Literal["float32", "float16", "int8"]
+    weights: Literal["float32", "float16", "int8", "palette6", "palette4"]
     activations: Literal["float32", "int8", "int8-dynamic"] = "float32"
     min_sqnr_db: float
     goal_sqnr_db: float
@@ -68,6 +68,20 @@ RECIPES: dict[str, Recipe] = {
             min_sqnr_db=25,
             goal_sqnr_db=32,
             min_top1_agreement=0.98,
+        ),
+        Recipe(
+            name="palette6",
+            weights="palette6",
+            min_sqnr_db=20,
+            goal_sqnr_db=28,
+            min_top1_agreement=0.97,
+        ),
+        Recipe(
+            name="palette4",
+            weights="palette4",
+            min_sqnr_db=10,
+            goal_sqnr_db=16,
+            min_top1_agreement=0.93,
         ),
     )
 }

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from slide_mobile import demo, models
+from slide_mobile import __version__, demo, models
 from slide_mobile.artifact import digest
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.models import checkpoint as checkpoints
@@ -43,6 +43,20 @@ class Reference:
         """A line for the model file's own metadata."""
         weights = "trained" if self.trained else "random weights, for benchmarks only"
         return f"{self.name} ({weights}); takes RGB in 0..255 and normalises it by itself"
+
+    def facts(self, precision: str) -> dict[str, str]:
+        """Key-value metadata for the model file itself, for whoever meets it without its folder."""
+        return {
+            "model": self.name,
+            "family": models.spec(self.name).family,
+            "precision": precision,
+            "trained": str(self.trained).lower(),
+            "checkpoint_sha256": self.checkpoint_sha256 or "",
+            "input_range": "0..255 RGB, normalised inside the model",
+            "mean": ",".join(map(str, self.normalization.mean)),
+            "std": ",".join(map(str, self.normalization.std)),
+            "slide_mobile": __version__,
+        }
 
     def default_labels(self) -> tuple[str, ...]:
         """The demo's labels, or numbered classes."""

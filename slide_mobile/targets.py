@@ -15,50 +15,63 @@ import slide_mobile_converters
 from slide_mobile.artifact import Graph
 from slide_mobile.errors import ToolchainMissing, UnknownName, UsageError
 from slide_mobile.preprocess import Pixels
-from slide_mobile.recipes import Recipe
+from slide_mobile.recipes import Recipe, lookup
 
 if TYPE_CHECKING:  # importing slide_mobile must not import torch
     from torch.export import ExportedProgram
 
-# Answer for targets that are designed but have no converter file yet.
-PLANNED = ("coreml", "executorch", "onnx")
-
 Logits = NDArray[np.float32]  # (num_classes,)
-Runner = Callable[[Pixels], Logits]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to convert an exported program to.
+    """What to convert an exported program to, by names that the converter has.
 
-    `calibration` holds images at input size and is empty where the recipe needs none. `title` and
-    `description` go into the file's own metadata where the format has such.
+    `calibration` holds images at input size and is empty where the recipe needs none. `title`,
+    `description`, `version` and `facts` go into the file's own metadata where the format has such.
     """
 
     recipe: Recipe
     backend: str
+    via: str
     labels: tuple[str, ...]
     title: str
     description: str
     version: str
+    facts: Mapping[str, str]
     calibration: Sequence[Pixels] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """A loaded model file; `runtime` says what executes it here."""
+
+    call: Callable[[Pixels], Logits]
+    runtime: str
+
+    def __call__(self, image: Pixels) -> Logits:
+        """(H, W, 3) bytes -> (num_classes,)."""
+        return self.call(image)
 
 
 class Converter(Protocol):
     """What a converter file defines at module level."""
 
     SUFFIX: str  # of the model file, with its dot
-    LAYOUT: Literal["NHWC", "NCHW"]  # of the image input
-    RECIPES: frozenset[str]  # names it can honour
-    BACKENDS: tuple[str, ...]  # the default first
+    LAYOUT: Literal["NHWC", "NCHW"]  # of the image input, and of the maps of the deploy form
+    BACKENDS: Mapping[str, tuple[str, ...]]  # to precisions it can honour; the default ones first
+    ROADS: tuple[str, ...]  # how a program gets into the file; the default first
     MAX_RANK: int  # of a tensor, beyond which its accelerators refuse the graph
     PACKAGES: tuple[str, ...]  # distributions that touch the file, for the manifest
+
+    def input_dtype(self, recipe: Recipe) -> Literal["float32", "float16", "uint8"]:
+        """Of the file's image input."""
 
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:
         """Write the model file."""
 
     def runner(self, path: Path) -> Runner:
-        """Load the model file on this machine's real runtime, for the parity check."""
+        """Load the model file on the closest thing to its runtime that this machine has."""
 
     def inspect(self, path: Path) -> Graph:
         """State what the written file holds."""
@@ -74,8 +87,6 @@ def names() -> list[str]:
 
 def load(target: str) -> Converter:
     """Import one converter; raises UnknownName, ToolchainMissing."""
-    if target in PLANNED and target not in names():
-        raise UsageError(f"not yet: target {target!r}; available: {', '.join(names())}")
     if target not in names():
         raise UnknownName("target", target, names())
     try:
@@ -87,24 +98,31 @@ def load(target: str) -> Converter:
     return cast(Converter, module)
 
 
-def choose_backend(target: str, converter: Converter, backend: str | None) -> str:
-    """The backend asked for, or the target's default; raises UsageError."""
-    if backend is None:
-        return converter.BACKENDS[0]
-    if backend not in converter.BACKENDS:
-        raise UsageError(
-            f"target {target!r} has no backend {backend!r}; it has {', '.join(converter.BACKENDS)}"
-        )
-    return backend
+def choose(
+    target: str,
+    converter: Converter,
+    *,
+    backend: str | None,
+    precision: str | None,
+    via: str | None,
+) -> tuple[str, Recipe, str]:
+    """Backend, recipe and road: those asked for, else the target's first; raises UsageError."""
+    backend = _one_of(target, "backend", backend, tuple(converter.BACKENDS))
+    road = _one_of(target, "road", via, converter.ROADS)
+    known = converter.BACKENDS[backend]
+    recipe = lookup(known[0] if precision is None else precision)
+    if recipe.name not in known:
+        where = f"target {target!r}" + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
+        raise UsageError(f"{where} has no precision {recipe.name!r}; it has {', '.join(known)}")
+    return backend, recipe, road
 
 
-def require_recipe(target: str, converter: Converter, recipe: Recipe) -> None:
-    """Raise UsageError unless the converter can honour the recipe."""
-    if recipe.name not in converter.RECIPES:
-        raise UsageError(
-            f"target {target!r} has no precision {recipe.name!r}; "
-            f"it has {', '.join(sorted(converter.RECIPES))}"
-        )
+def _one_of(target: str, kind: str, name: str | None, known: tuple[str, ...]) -> str:
+    if name is None:
+        return known[0]
+    if name not in known:
+        raise UsageError(f"target {target!r} has no {kind} {name!r}; it has {', '.join(known)}")
+    return name
 
 
 def toolchain(converter: Converter) -> dict[str, str]:

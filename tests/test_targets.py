@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+from typing import ClassVar
 
 import pytest
 
@@ -19,17 +20,13 @@ def test_every_converter_defines_what_the_protocol_asks() -> None:
 
 def test_every_precision_of_a_converter_exists() -> None:
     for name in targets.names():
-        assert set(recipes.RECIPES) >= targets.load(name).RECIPES
+        for precisions in targets.load(name).BACKENDS.values():
+            assert set(recipes.RECIPES) >= set(precisions)
 
 
 def test_an_unknown_target_lists_the_known() -> None:
-    with pytest.raises(UnknownName, match="known: tflite"):
+    with pytest.raises(UnknownName, match="known: coreml, executorch, onnx, tflite"):
         targets.load("tensorrt")
-
-
-def test_a_planned_target_says_not_yet() -> None:
-    with pytest.raises(UsageError, match="not yet"):
-        targets.load("onnx")
 
 
 def test_a_missing_toolchain_names_the_command_that_installs_it(
@@ -50,9 +47,36 @@ def test_a_missing_toolchain_names_the_command_that_installs_it(
     assert caught.value.exit_code == 3
 
 
-def test_a_precision_that_a_target_lacks_is_refused() -> None:
-    class Bare:
-        RECIPES = frozenset({"fp32"})
+class Two:
+    BACKENDS: ClassVar = {"cpu": ("fp32", "int8"), "npu": ("fp16",)}
+    ROADS = ("direct", "detour")
 
-    with pytest.raises(UsageError, match="has no precision 'int8'; it has fp32"):
-        targets.require_recipe("bare", Bare, recipes.lookup("int8"))  # type: ignore[arg-type]
+
+def choose(**asked: str) -> tuple[str, str, str]:
+    wanted = {"backend": None, "precision": None, "via": None} | asked
+    backend, recipe, road = targets.choose("two", Two, **wanted)  # type: ignore[arg-type]
+    return backend, recipe.name, road
+
+
+def test_the_first_of_everything_is_the_default() -> None:
+    assert choose() == ("cpu", "fp32", "direct")
+    assert choose(backend="npu") == ("npu", "fp16", "direct")
+    assert choose(precision="int8", via="detour") == ("cpu", "int8", "detour")
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ({"backend": "tpu"}, "target 'two' has no backend 'tpu'; it has cpu, npu"),
+        ({"via": "onnx"}, "target 'two' has no road 'onnx'; it has direct, detour"),
+        (
+            {"backend": "npu", "precision": "int8"},
+            "target 'two' on npu has no precision 'int8'; it has fp16",
+        ),
+        ({"precision": "int4"}, "no precision named 'int4'"),
+    ],
+    ids=str,
+)
+def test_what_a_target_lacks_is_refused(asked: dict[str, str], line: str) -> None:
+    with pytest.raises(UsageError, match=line):
+        choose(**asked)

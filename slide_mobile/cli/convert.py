@@ -30,7 +30,11 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("model", default="slide_swin_demo")
 @click.option("--to", "target", required=True, metavar="TARGET", help=", ".join(targets.names()))
-@click.option("--precision", metavar="NAME", help=f"{', '.join(recipes.RECIPES)}  [default: fp32]")
+@click.option(
+    "--precision",
+    metavar="NAME",
+    help=f"{', '.join(recipes.RECIPES)}  [default: fp32; coreml: fp16]",
+)
 @click.option("--int8", is_flag=True, help="Same as --precision int8.")
 @click.option("--fp16", is_flag=True, help="Same as --precision fp16.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help=".pth, .pt or .safetensors")
@@ -44,8 +48,12 @@ Examples:
 @click.option("--calibration-samples", type=int, default=64, show_default=True)
 @click.option("--mean", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
 @click.option("--std", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
-@click.option("--backend", metavar="NAME", help="tflite: xnnpack (default), xnnpack-fp16.")
-@click.option("--via", metavar="ROAD", default="litert", help="litert (default), onnx.")
+@click.option(
+    "--backend",
+    metavar="NAME",
+    help="tflite: xnnpack, xnnpack-fp16; executorch: xnnpack, coreml.",
+)
+@click.option("--via", metavar="ROAD", help="tflite: litert (default), onnx (by onnx2tf).")
 @click.option("--out", type=click.Path(path_type=Path), default="artifacts", show_default=True)
 @click.option("--force", is_flag=True, help="Replace an existing artifact.")
 @verb
@@ -66,7 +74,7 @@ def convert(
     mean: str | None,
     std: str | None,
     backend: str | None,
-    via: str,
+    via: str | None,
     out: Path,
     force: bool,
 ) -> None:
@@ -76,8 +84,6 @@ def convert(
     needs --checkpoint or --untrained. Prints the parity with PyTorch; a file that misses its floor
     is not kept.
     """
-    if via != "litert":
-        raise UsageError(f"not yet: --via {via}; available: litert")
     from slide_mobile import pipeline
 
     artifact = pipeline.convert(
@@ -93,6 +99,7 @@ def convert(
         calibration_samples=calibration_samples,
         normalization=_normalization(mean, std),
         backend=backend,
+        via=via,
         out=out,
         force=force,
         progress=session.progress,
@@ -106,11 +113,11 @@ def convert(
     session.emit(document, lambda console: _print(console, artifact, session.seconds))
 
 
-def _precision(name: str | None, int8: bool, fp16: bool) -> str:
+def _precision(name: str | None, int8: bool, fp16: bool) -> str | None:
     asked = ([] if name is None else [name]) + ["int8"] * int8 + ["fp16"] * fp16
     if len(set(asked)) > 1:
         raise UsageError(f"choose one precision, not {' and '.join(asked)}")
-    return asked[0] if asked else "fp32"
+    return asked[0] if asked else None
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

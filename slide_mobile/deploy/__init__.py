@@ -7,11 +7,13 @@ exact and lives in a file of its own, with before and after in its docstring.
 import copy
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import nn
 
 from slide_mobile.deploy.centre_norms import centre_norms
+from slide_mobile.deploy.channels_first import channels_first
 from slide_mobile.deploy.fold_affine import fold_affine
 from slide_mobile.deploy.fold_pixels import fold_pixels
 from slide_mobile.deploy.merge_patches import merge_patches
@@ -35,16 +37,23 @@ REWRITES: tuple[Rewrite, ...] = (
 
 
 @torch.no_grad()
-def deploy(model: nn.Module, *, normalization: Normalization = IMAGENET) -> nn.Module:
+def deploy(
+    model: nn.Module,
+    *,
+    normalization: Normalization = IMAGENET,
+    layout: Literal["NHWC", "NCHW"] = "NHWC",
+) -> nn.Module:
     """Return the deploy form of an eval-mode model; the argument is untouched.
 
-    Takes (1, 3, H, W) raw RGB in 0..255 where the model takes normalised images. Raises ValueError
-    for a model in training mode.
+    Takes (1, 3, H, W) raw RGB in 0..255 where the model takes normalised images. `layout` is that
+    of the maps inside. Raises ValueError for a model in training mode.
     """
     if model.training:
         raise ValueError("deploy() wants an eval-mode model: call model.eval() first")
     model = copy.deepcopy(model).requires_grad_(False)
-    rewrites: tuple[Rewrite, ...] = (*REWRITES, partial(fold_pixels, by=normalization))
+    rewrites: list[Rewrite] = [*REWRITES, partial(fold_pixels, by=normalization)]
+    if layout == "NCHW":
+        rewrites.append(channels_first)  # last: the others look for linears
     for rewrite in rewrites:
         model = apply(rewrite, model)
     return model.requires_grad_(False).eval()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile.deploy.fold_affine import norms_and_readers
+from slide_mobile.deploy.layout import Affine, ChannelSum
 from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging
 
 
@@ -24,12 +25,11 @@ class TokenScale(nn.Module):
 
     def __init__(self, dim: int, eps: float) -> None:
         super().__init__()
-        self.dim, self.eps = dim, dim * eps
+        self.mean, self.energy = ChannelSum(dim, scale=1 / dim), ChannelSum(dim, shift=dim * eps)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        mean = x.sum(-1, keepdim=True) * (1 / self.dim)
-        return x * torch.rsqrt(torch.square(x - mean).sum(-1, keepdim=True) + self.eps)
+        return x * torch.rsqrt(self.energy(torch.square(x - self.mean(x))))
 
 
 class CentredAffine(nn.Module):
@@ -38,14 +38,12 @@ class CentredAffine(nn.Module):
     def __init__(self, norm: nn.LayerNorm) -> None:
         super().__init__()
         (dim,) = norm.normalized_shape
-        self.eps = dim * norm.eps
-        self.gamma = nn.Parameter(norm.weight * dim**0.5)
-        self.beta = nn.Parameter(norm.bias.clone())
+        self.energy = ChannelSum(dim, shift=dim * norm.eps)
+        self.affine = Affine(norm.weight * dim**0.5, norm.bias.clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        scale = torch.rsqrt(torch.square(x).sum(-1, keepdim=True) + self.eps)
-        return x * scale * self.gamma + self.beta
+        return self.affine(x * torch.rsqrt(self.energy(torch.square(x))))
 
 
 @torch.no_grad()

@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slide_mobile.deploy.layout import Affine, ChannelSum, Laid
 from slide_mobile.models.slide_swin import PatchMerging
 
 
-class MergePatches(nn.Module):
+class MergePatches(Laid):
     """(1, H, W, C) -> (1, H / 2, W / 2, 2C)."""
 
     average: Tensor
@@ -32,14 +33,14 @@ class MergePatches(nn.Module):
         self.dim = width // 4
         # All sums below are over one token's worth of channels (the mean of the four), so that
         # they keep the magnitude they have in the blocks.
-        self.eps = self.dim * published.norm.eps
         weight = reduction.weight - reduction.weight.mean(1, keepdim=True)
         weight = weight.reshape(-1, 2, 2, self.dim)  # columns are [dx][dy][c]
         self.conv = nn.Conv2d(self.dim, 2 * self.dim, 2, stride=2, bias=False)
         self.conv.weight = nn.Parameter(weight.permute(0, 3, 2, 1).contiguous() * self.dim**0.5)
-        self.bias = nn.Parameter(
-            torch.zeros(2 * self.dim) if reduction.bias is None else reduction.bias.clone()
-        )
+        bias = torch.zeros(2 * self.dim) if reduction.bias is None else reduction.bias.clone()
+        self.affine = Affine(None, bias)
+        self.mean, self.total = ChannelSum(self.dim, scale=1 / self.dim), ChannelSum(self.dim)
+        self.between = ChannelSum(4, scale=self.dim, shift=self.dim * published.norm.eps)
         self.register_buffer("average", torch.full((1, 1, 2, 2), 0.25))
         taps = torch.eye(4).reshape(4, 1, 2, 2)
         # Half the deviations of the four means: their squares then add up to the average.
@@ -47,13 +48,15 @@ class MergePatches(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (1, H / 2, W / 2, 2C)."""
-        mean = x.sum(-1, keepdim=True) * (1 / self.dim)
-        inside = torch.square(x - mean).sum(-1, keepdim=True)
-        inside = F.conv2d(inside.permute(0, 3, 1, 2), self.average, stride=2)
-        between = F.conv2d(mean.permute(0, 3, 1, 2), self.deviation, stride=2)
-        between = torch.square(between.permute(0, 2, 3, 1)).sum(-1, keepdim=True) * self.dim
-        scale = torch.rsqrt(inside.permute(0, 2, 3, 1) + between + self.eps)
-        return self.conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1) * scale + self.bias
+        mean = self.mean(x)
+        inside = self.strided(self.total(torch.square(x - mean)), self.average)
+        between = self.between(torch.square(self.strided(mean, self.deviation)))
+        merged = self.tokens(self.conv(self.maps(x)))
+        return self.affine(merged * torch.rsqrt(inside + between))
+
+    def strided(self, x: Tensor, weight: Tensor) -> Tensor:
+        """(1, H, W, 1) -> (1, H / 2, W / 2, weight's rows)."""
+        return self.tokens(F.conv2d(self.maps(x), weight, stride=2))
 
 
 @torch.no_grad()

@@ -35,8 +35,8 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
     for part in module.modules():  # in the order in which they run
         match part:
             case CentredAffine():
-                part.gamma.mul_(gain)
-                part.beta.mul_(gain)
+                for parameter in part.affine.parameters():
+                    parameter.mul_(gain)
             case SwinBlock():
                 proj, fc2 = part.attn.get_submodule("proj"), part.mlp.fc2
                 for writer in (proj, fc2):
@@ -44,10 +44,10 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
                     writer.weight.mul_(gain)
                     writer.bias.mul_(gain)
             case TokenScale():
-                part.eps *= gain**2
+                part.energy.shift *= gain**2
             case MergePatches():
-                part.eps *= gain**2
+                part.between.shift *= gain**2
                 gain = stream_gain(2 * part.dim)
                 part.conv.weight.mul_(gain)
-                part.bias.mul_(gain)
+                part.affine.beta.mul_(gain)
     return module

@@ -14,17 +14,14 @@ the taps is written out (maximum, exp, sum), because the taps are separate tenso
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slide_mobile.deploy.layout import FixedLinear, Laid
 from slide_mobile.deploy.merge_paths import MergedSlideAttention
 
 
-class TapAttention(nn.Module):
+class TapAttention(Laid):
     """Attention over k * k neighbours, one depthwise convolution a tap."""
-
-    head_sum: Tensor
-    head_spread: Tensor
 
     def __init__(self, merged: MergedSlideAttention) -> None:
         super().__init__()
@@ -42,16 +39,13 @@ class TapAttention(nn.Module):
         self.taps_v = nn.ModuleList(_taps(merged.gather_v, none))
 
         spread = torch.eye(heads).repeat_interleave(d, dim=0)  # (C, heads)
-        self.register_buffer("head_sum", spread.t().contiguous())
-        self.register_buffer("head_spread", spread)
+        self.head_sum, self.head_spread = FixedLinear(spread.t()), FixedLinear(spread)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C)."""
-        q = self.q(x)
-        k = self.k(x).permute(0, 3, 1, 2)
-        v = self.v(x).permute(0, 3, 1, 2)
+        q, k, v = self.q(x), self.maps(self.k(x)), self.maps(self.v(x))
 
-        logits = [F.linear(q * tap(k).permute(0, 2, 3, 1), self.head_sum) for tap in self.taps_k]
+        logits = [self.head_sum(q * self.tokens(tap(k))) for tap in self.taps_k]
         largest = logits[0]
         for logit in logits[1:]:
             largest = torch.maximum(largest, logit)
@@ -59,11 +53,12 @@ class TapAttention(nn.Module):
         total = weights[0]
         for weight in weights[1:]:
             total = total + weight
-        share = 1.0 / total
+        # 1 / total without a constant beside a map: not every delegate has a reciprocal.
+        share = torch.rsqrt(total * total)
 
         out = None
         for weight, tap in zip(weights, self.taps_v, strict=True):
-            term = F.linear(weight * share, self.head_spread) * tap(v).permute(0, 2, 3, 1)
+            term = self.head_spread(weight * share) * self.tokens(tap(v))
             out = term if out is None else out + term
         return self.proj(out)
 

@@ -24,7 +24,9 @@ class StaticWindowAttention(nn.Module):
 
     position_bias: Tensor
     mask: Tensor | None
-    pad_bias: Tensor | None
+    pad_q: Tensor | None
+    pad_k: Tensor | None
+    pad_v: Tensor | None
 
     def __init__(self, published: WindowAttention) -> None:
         super().__init__()
@@ -38,7 +40,8 @@ class StaticWindowAttention(nn.Module):
         scale = torch.tensor([published.scale, 1.0, 1.0])
         rows, bias = rows * scale[:, None, None], bias * scale[:, None]
         padded = self.map_size != self.padded_size
-        self.register_buffer("pad_bias", bias if padded else None)
+        for name, row in zip(("pad_q", "pad_k", "pad_v"), bias, strict=True):
+            self.register_buffer(name, row.clone() if padded else None)
         kept = torch.zeros_like(bias) if padded else bias
         self.q, self.k, self.v = (linear(r, b) for r, b in zip(rows, kept, strict=True))
         self.register_buffer("position_bias", published.position_bias()[None].contiguous())
@@ -47,26 +50,42 @@ class StaticWindowAttention(nn.Module):
 
     def forward(self, x: Tensor, _: Tensor | None = None) -> Tensor:
         """(1, H, W, C) -> (1, H, W, C)."""
-        if self.pad_bias is None:
-            x = self._windows(x)
+        if self.pad_q is None or self.pad_k is None or self.pad_v is None:
+            x = self.partition(x)
             q, k, v = self.q(x), self.k(x), self.v(x)
         else:
-            (h, w), (hp, wp) = self.map_size, self.padded_size
-            maps = [F.pad(f(x), (0, 0, 0, wp - w, 0, hp - h)) for f in (self.q, self.k, self.v)]
-            q, k, v = (self._windows(m + b) for m, b in zip(maps, self.pad_bias, strict=True))
-        q, k, v = self._heads(q), self._heads(k), self._heads(v)
-        attn = q @ k.transpose(2, 3) + self.position_bias  # (windows, heads, N, N)
+            q = self.partition(self.pad(self.q(x)) + self.pad_q)
+            k = self.partition(self.pad(self.k(x)) + self.pad_k)
+            v = self.partition(self.pad(self.v(x)) + self.pad_v)
+        attn = self.products(self.heads(q), self.keys(k)) + self.position_bias
         if self.mask is not None:
             attn = attn + self.mask
-        out = (attn.softmax(-1) @ v).permute(0, 2, 1, 3)
-        return self._map(self.proj(out.reshape(out.shape[0], out.shape[1], -1)))
+        return self.reverse(self.proj(self.tokens(self.products(attn.softmax(-1), self.heads(v)))))
 
-    def _heads(self, x: Tensor) -> Tensor:
+    def products(self, a: Tensor, b: Tensor) -> Tensor:
+        """A matmul for each window and head: (windows, heads, m, k), (..., k, n) -> (..., m, n)."""
+        return a @ b
+
+    def pad(self, x: Tensor) -> Tensor:
+        """(1, H, W, C) -> the same, to whole windows."""
+        (h, w), (hp, wp) = self.map_size, self.padded_size
+        return F.pad(x, (0, 0, 0, wp - w, 0, hp - h))
+
+    def heads(self, x: Tensor) -> Tensor:
         """(windows, N, C) -> (windows, heads, N, d)."""
         windows, n, c = x.shape
         return x.reshape(windows, n, self.num_heads, c // self.num_heads).permute(0, 2, 1, 3)
 
-    def _windows(self, x: Tensor) -> Tensor:
+    def keys(self, x: Tensor) -> Tensor:
+        """(windows, N, C) -> (windows, heads, d, N)."""
+        return self.heads(x).transpose(2, 3)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """(windows, heads, N, d) -> (windows, N, C)."""
+        x = x.permute(0, 2, 1, 3)
+        return x.reshape(x.shape[0], x.shape[1], -1)
+
+    def partition(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (windows, N, C), H and W being whole windows."""
         _, h, w, c = x.shape
         if self.shift:
@@ -75,7 +94,7 @@ class StaticWindowAttention(nn.Module):
         x = x.reshape(h // self.window, self.window, w // self.window, self.window * c)
         return x.permute(0, 2, 1, 3).reshape(-1, self.window**2, c)
 
-    def _map(self, x: Tensor) -> Tensor:
+    def reverse(self, x: Tensor) -> Tensor:
         """(windows, N, C) -> (1, H, W, C), padding cropped."""
         (h, w), (hp, wp) = self.map_size, self.padded_size
         c = x.shape[-1]

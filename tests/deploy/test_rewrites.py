@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import pytest
 import torch
@@ -25,6 +26,8 @@ from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import Normalization, normalize
 
 Randomised = Callable[..., nn.Module]
+Layout = Literal["NHWC", "NCHW"]
+LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")
 
 
 def assert_same(new: nn.Module, old: nn.Module, x: Tensor) -> None:
@@ -189,16 +192,19 @@ def test_a_rewrite_leaves_other_modules_alone(rewrite: Callable) -> None:
         ("slide_swin_tiny_release", (96, 64)),
     ],
 )
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_deploy_form_is_the_reference(
-    name: str, size: tuple[int, int], randomised: Randomised
+    name: str, size: tuple[int, int], layout: Layout, randomised: Randomised
 ) -> None:
     reference = randomised(models.create(name, input_size=size))
     before = {n: p.clone() for n, p in reference.named_parameters()}
-    pixels = torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8)
+    draw = torch.Generator().manual_seed(2)
+    pixels = torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8, generator=draw)
     by = Normalization(mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
     with torch.no_grad():
         expected = reference(torch.from_numpy(normalize(pixels.numpy(), by)))
-        found = deploy(reference, normalization=by)(pixels.permute(0, 3, 1, 2).float())
+        form = deploy(reference, normalization=by, layout=layout)
+        found = form(pixels.permute(0, 3, 1, 2).float())
     assert sqnr_db(expected, found) > 115  # measured 125 to 137 dB
     assert all(torch.equal(p, before[n]) for n, p in reference.named_parameters())
 
@@ -208,9 +214,10 @@ def test_deploy_refuses_training_mode() -> None:
         deploy(models.create("slide_swin_test").train())
 
 
-def test_no_tensor_of_the_deploy_form_exceeds_rank_4() -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_tensor_of_the_deploy_form_exceeds_rank_4(layout: Layout) -> None:
     program = torch.export.export(
-        deploy(models.create("slide_swin_test", input_size=(96, 160))),
+        deploy(models.create("slide_swin_test", input_size=(96, 160)), layout=layout),
         (torch.zeros(1, 3, 96, 160),),
     )
     values = [node.meta["val"] for node in program.graph.nodes if "val" in node.meta]
@@ -218,14 +225,17 @@ def test_no_tensor_of_the_deploy_form_exceeds_rank_4() -> None:
     assert max(t.ndim for t in tensors if isinstance(t, Tensor)) == 4
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("magnitude", [1, 16])
-def test_the_deploy_form_survives_fp16(magnitude: int, randomised: Randomised) -> None:
+def test_the_deploy_form_survives_fp16(
+    magnitude: int, layout: Layout, randomised: Randomised
+) -> None:
     """Every operation rounded to fp16, on a residual stream of large values and means."""
     model = randomised(models.create("slide_swin_test"))
     with torch.no_grad():
         model.patch_embed.norm.weight.mul_(magnitude)
         model.patch_embed.norm.bias.add_(magnitude)
-        form = deploy(model)
+        form = deploy(model, layout=layout)
         pixels = torch.randint(0, 256, (1, 3, 64, 96)).float()
         expected, found = form(pixels), form.half()(pixels.half())
     assert torch.isfinite(found).all()

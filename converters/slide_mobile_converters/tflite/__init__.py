@@ -1,6 +1,7 @@
 """LiteRT .tflite by litert-torch, quantised by ai-edge-quantizer, run by LiteRT with XNNPACK."""
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -16,6 +17,7 @@ from torch.export import ExportedProgram
 
 from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels
+from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.tflite import graph, metadata, probe
 from slide_mobile_converters.tflite.quantization import quantize
@@ -25,12 +27,18 @@ if importlib.util.find_spec("litert_torch") is None:  # imported late, missed ea
 
 SUFFIX = ".tflite"
 LAYOUT: Literal["NHWC"] = "NHWC"
-RECIPES = frozenset({"fp32", "fp16", "int8", "int8-dynamic", "int8-weights"})
+_RECIPES = ("fp32", "fp16", "int8", "int8-dynamic", "int8-weights")
 # "xnnpack-fp16" adds the hint by which XNNPACK computes in fp16 on phones that can (Armv8.2).
-BACKENDS = ("xnnpack", "xnnpack-fp16")
+BACKENDS = {"xnnpack": _RECIPES, "xnnpack-fp16": _RECIPES}
+ROADS = ("litert",)
 # ML Drift refuses more ("rank > 4"); XNNPACK takes 6.
 MAX_RANK = 4
 PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
+
+
+def input_dtype(recipe: Recipe) -> Literal["float32"]:
+    """Of the image input: float32 in every precision."""
+    return "float32"
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
@@ -51,6 +59,7 @@ def convert(program: ExportedProgram, request: Request, path: Path) -> None:
 
 def runner(path: Path) -> Runner:
     """Run with LiteRT, XNNPACK on, a thread per core."""
+    version = importlib.metadata.version("ai-edge-litert")
     interpreter = Interpreter(str(path), num_threads=os.cpu_count() or 1)
     interpreter.allocate_tensors()
     (image_input,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -61,7 +70,7 @@ def runner(path: Path) -> Runner:
         logits: Logits = interpreter.get_tensor(output["index"])[0]
         return logits
 
-    return run
+    return Runner(call=run, runtime=f"LiteRT {version}, XNNPACK")
 
 
 def inspect(path: Path) -> Graph:

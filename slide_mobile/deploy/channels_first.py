@@ -1,0 +1,181 @@
+"""Channels first: maps of (1, C, H, W) and 1x1 convolutions instead of (1, H, W, C) and linears.
+
+    before   linear on (1, H, W, C), permutes around each depthwise convolution,
+             sums over the channels as reductions
+    after    1x1 convolution on (1, C, H, W), no permute outside window attention,
+             sums over the channels as 1x1 convolutions C -> 1
+
+What Core ML, ExecuTorch and ONNX Runtime want: their convolutions are channels first, Apple's
+Neural Engine prefers 1x1 convolutions to linears (github.com/apple/ml-ane-transformers), and
+XNNPACK's ExecuTorch partitioner refuses sums over channels but takes convolutions.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.deploy.layout import Affine, ChannelSum, FixedLinear, FixedPointwise, Laid
+from slide_mobile.deploy.static_windows import StaticWindowAttention
+from slide_mobile.models.slide_attention import LocalAttention
+from slide_mobile.models.slide_swin import PatchEmbed, SwinTransformer
+
+
+class PatchMaps(nn.Module):
+    """A patch embedding that stays channels first."""
+
+    def __init__(self, embed: PatchEmbed) -> None:
+        super().__init__()
+        self.proj, self.norm = embed.proj, embed.norm
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(1, 3, H, W) -> (1, C, H / 4, W / 4)."""
+        return self.norm(self.proj(image))
+
+
+class WindowMaps(StaticWindowAttention):
+    """Multi-head attention inside windows of one (1, C, H, W) map.
+
+    A window is a row of (1, C, windows, N), so that q, k, v and proj stay 1x1 convolutions.
+    """
+
+    def __init__(self, last: StaticWindowAttention) -> None:
+        nn.Module.__init__(self)
+        for name in ("num_heads", "window", "map_size", "padded_size", "shift"):
+            setattr(self, name, getattr(last, name))
+        self.q, self.k, self.v, self.proj = last.q, last.k, last.v, last.proj
+        for name in ("pad_q", "pad_k", "pad_v"):
+            bias = getattr(last, name)
+            self.register_buffer(name, None if bias is None else bias[:, None, None])
+        # (heads, 1, N, N) and (1, windows, N, N): heads come before windows here.
+        self.register_buffer("position_bias", last.position_bias.transpose(0, 1).contiguous())
+        mask = last.mask
+        self.register_buffer("mask", None if mask is None else mask.transpose(0, 1).contiguous())
+
+    def products(self, a: Tensor, b: Tensor) -> Tensor:
+        """A matmul for each head and window: (heads, windows, m, k), (..., k, n) -> (..., m, n).
+
+        Of rank 3, because XNNPACK's ExecuTorch partitioner takes no other.
+        """
+        heads, windows, m, _ = a.shape
+        products = torch.bmm(a.flatten(0, 1), b.flatten(0, 1))
+        return products.reshape(heads, windows, m, products.shape[-1])
+
+    def pad(self, x: Tensor) -> Tensor:
+        """(1, C, H, W) -> the same, to whole windows."""
+        (h, w), (hp, wp) = self.map_size, self.padded_size
+        return nn.functional.pad(x, (0, wp - w, 0, hp - h))
+
+    def heads(self, x: Tensor) -> Tensor:
+        """(1, C, windows, N) -> (heads, windows, N, d)."""
+        return self._split(x).permute(0, 2, 3, 1)
+
+    def keys(self, x: Tensor) -> Tensor:
+        """(1, C, windows, N) -> (heads, windows, d, N)."""
+        return self._split(x).permute(0, 2, 1, 3)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """(heads, windows, N, d) -> (1, C, windows, N)."""
+        x = x.permute(0, 3, 1, 2)
+        return x.reshape(1, -1, x.shape[2], x.shape[3])
+
+    def partition(self, x: Tensor) -> Tensor:
+        """(1, C, H, W) -> (1, C, windows, N), H and W being whole windows."""
+        _, c, h, w = x.shape
+        if self.shift:
+            x = torch.cat((x[:, :, self.shift :], x[:, :, : self.shift]), 2)
+            x = torch.cat((x[:, :, :, self.shift :], x[:, :, :, : self.shift]), 3)
+        x = x.reshape(c * h // self.window, self.window, w // self.window, self.window)
+        return x.permute(0, 2, 1, 3).reshape(1, c, -1, self.window**2)
+
+    def reverse(self, x: Tensor) -> Tensor:
+        """(1, C, windows, N) -> (1, C, H, W), padding cropped."""
+        (h, w), (hp, wp) = self.map_size, self.padded_size
+        c = x.shape[1]
+        x = x.reshape(c * hp // self.window, wp // self.window, self.window, self.window)
+        x = x.permute(0, 2, 1, 3).reshape(1, c, hp, wp)
+        if self.shift:
+            x = torch.cat((x[:, :, hp - self.shift :], x[:, :, : hp - self.shift]), 2)
+            x = torch.cat((x[:, :, :, wp - self.shift :], x[:, :, :, : wp - self.shift]), 3)
+        return x if (h, w) == (hp, wp) else x[:, :, :h, :w]
+
+    def _split(self, x: Tensor) -> Tensor:
+        """(1, C, windows, N) -> (heads, d, windows, N)."""
+        return x.reshape(self.num_heads, -1, x.shape[2], x.shape[3])
+
+
+class PooledMaps(nn.Module):
+    """A SwinTransformer whose maps are channels first from end to end."""
+
+    def __init__(self, model: SwinTransformer) -> None:
+        super().__init__()
+        self.patch_embed, self.layers = model.patch_embed, model.layers
+        self.norm, self.head = model.norm, model.head
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(1, 3, H, W) -> (1, num_classes)."""
+        x = self.patch_embed(image)
+        for stage in self.layers:
+            x = stage(x)
+        return self.head(self.norm(x).mean((2, 3), keepdim=True)).flatten(1)
+
+
+class ChannelsLastInside(nn.Module):
+    """A module without a channels-first form, permutes around it."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, H, W) -> (1, C, H, W)."""
+        return self.inside(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def channels_first(module: nn.Module) -> nn.Module | None:
+    """Rewrite a whole SwinTransformer in deploy form."""
+    if not isinstance(module, SwinTransformer):
+        return None
+    turn(module)
+    return PooledMaps(module)
+
+
+def turn(module: nn.Module) -> nn.Module:
+    """What takes a module's place in channels-first maps; modules inside it change in place."""
+    if isinstance(module, LocalAttention):
+        return ChannelsLastInside(module)
+    for name, child in list(module.named_children()):
+        setattr(module, name, turn(child))
+    if isinstance(module, Laid):
+        module.channels_first = True
+    match module:
+        case nn.Linear():
+            return _pointwise(module)
+        case FixedLinear():
+            return FixedPointwise(module.weight)
+        case ChannelSum():
+            bias = torch.tensor([module.shift]) if module.shift else None
+            return FixedPointwise(torch.full((1, module.dim), module.scale), bias)
+        case Affine():
+            return _depthwise(module)
+        case PatchEmbed():
+            return PatchMaps(module)
+        case StaticWindowAttention():
+            return WindowMaps(module)
+    return module
+
+
+def _pointwise(linear: nn.Linear) -> nn.Conv2d:
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1, bias=linear.bias is not None)
+    conv.weight = nn.Parameter(linear.weight[:, :, None, None].clone())
+    conv.bias = linear.bias
+    return conv
+
+
+def _depthwise(affine: Affine) -> nn.Conv2d:
+    # A convolution keeps the layout of its map; a constant beside a map makes XNNPACK change it.
+    (dim,) = affine.beta.shape
+    conv = nn.Conv2d(dim, dim, 1, groups=dim)
+    weight = torch.ones(dim) if affine.gamma is None else affine.gamma
+    conv.weight = nn.Parameter(weight[:, None, None, None].clone())
+    conv.bias = affine.beta
+    return conv

@@ -1,0 +1,80 @@
+"""Where the channels of a map lie, and the parts of the deploy form that depend on it.
+
+Modules are built with channels last, (1, H, W, C), and linears; `channels_first` turns them over
+to (1, C, H, W) and 1x1 convolutions.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Laid(nn.Module):
+    """A module that reads or writes maps of convolutions, whatever the layout around it."""
+
+    channels_first = False
+
+    def maps(self, x: Tensor) -> Tensor:
+        """The layout around -> (1, C, H, W), for a convolution."""
+        return x if self.channels_first else x.permute(0, 3, 1, 2)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """(1, C, H, W), of a convolution -> the layout around."""
+        return x if self.channels_first else x.permute(0, 2, 3, 1)
+
+
+class ChannelSum(nn.Module):
+    """scale * sum over the channels + shift."""
+
+    def __init__(self, dim: int, *, scale: float = 1.0, shift: float = 0.0) -> None:
+        super().__init__()
+        self.dim, self.scale, self.shift = dim, float(scale), float(shift)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., 1)."""
+        total = x.sum(-1, keepdim=True)
+        if self.scale != 1:
+            total = total * self.scale
+        return total + self.shift if self.shift else total
+
+
+class Affine(nn.Module):
+    """gamma * x + beta, one of each a channel; no product where `gamma` is None."""
+
+    def __init__(self, gamma: Tensor | None, beta: Tensor) -> None:
+        super().__init__()
+        self.gamma = None if gamma is None else nn.Parameter(gamma)
+        self.beta = nn.Parameter(beta)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return (x if self.gamma is None else x * self.gamma) + self.beta
+
+
+class FixedLinear(nn.Module):
+    """A linear whose weight, (C_out, C_in), is no parameter."""
+
+    weight: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight.contiguous())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C_in) -> (..., C_out)."""
+        return F.linear(x, self.weight)
+
+
+class FixedPointwise(nn.Module):
+    """A 1x1 convolution whose weight, (C_out, C_in), and bias are no parameters."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight[:, :, None, None].contiguous())
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C_in, H, W) -> (1, C_out, H, W)."""
+        return F.conv2d(x, self.weight, self.bias)

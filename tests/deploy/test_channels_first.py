@@ -1,0 +1,115 @@
+"""Each part of the channels-first form against the channels-last part that it replaces."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from slide_mobile import blame, models
+from slide_mobile.deploy import REWRITES, apply, deploy
+from slide_mobile.deploy.centre_norms import centre_norms
+from slide_mobile.deploy.channels_first import (
+    ChannelsLastInside,
+    PooledMaps,
+    WindowMaps,
+    channels_first,
+    turn,
+)
+from slide_mobile.deploy.fold_affine import fold_affine
+from slide_mobile.deploy.layout import Affine, ChannelSum, FixedLinear
+from slide_mobile.deploy.merge_patches import merge_patches
+from slide_mobile.deploy.merge_paths import merge_paths
+from slide_mobile.deploy.split_taps import split_taps
+from slide_mobile.deploy.static_windows import static_windows
+from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
+from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging, SwinBlock
+from slide_mobile.models.window_attention import WindowAttention
+
+Randomised = Callable[..., nn.Module]
+
+
+def assert_turned(last: nn.Module, x: Tensor) -> nn.Module:
+    """Check `turn` on a module that takes (1, H, W, C), and return the result."""
+    first = turn(copy.deepcopy(last))
+    with torch.no_grad():
+        found = first(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        torch.testing.assert_close(found, last(x), rtol=1e-5, atol=1e-5)
+    return first
+
+
+@pytest.fixture
+def tokens() -> Tensor:
+    return torch.randn(1, 7, 9, 12, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_linear_becomes_a_1x1_convolution(randomised: Randomised, tokens: Tensor) -> None:
+    for bias in (True, False):
+        first = assert_turned(randomised(nn.Linear(12, 5, bias=bias)), tokens)
+        assert isinstance(first, nn.Conv2d) and first.kernel_size == (1, 1)
+
+
+def test_constant_sums_and_affines_become_convolutions(tokens: Tensor) -> None:
+    gamma, beta = torch.randn(2, 12)
+    for module in (
+        ChannelSum(12),
+        ChannelSum(12, scale=0.3, shift=0.7),
+        FixedLinear(torch.randn(5, 12)),
+        Affine(gamma, beta),
+        Affine(None, beta),
+    ):
+        assert_turned(module, tokens)
+
+
+def test_slide_attention_needs_no_permute(randomised: Randomised, tokens: Tensor) -> None:
+    block = randomised(SwinBlock(12, SlideAttention(12, 3)))
+    first = assert_turned(
+        centre_norms(fold_affine(apply(split_taps, apply(merge_paths, block)))), tokens
+    )
+    program = torch.export.export(first, (tokens.permute(0, 3, 1, 2).contiguous(),))
+    assert not any("permute" in str(node.target) for node in program.graph.nodes)
+
+
+@pytest.mark.parametrize(
+    ("map_size", "shift"),
+    [((4, 6), 0), ((4, 6), 1), ((5, 7), 0), ((5, 7), 1), ((6, 3), 1)],
+)
+def test_window_attention(map_size: tuple[int, int], shift: int, randomised: Randomised) -> None:
+    last = static_windows(randomised(WindowAttention(12, 3, 2, map_size=map_size, shift=shift)))
+    assert isinstance(assert_turned(last, torch.randn(1, *map_size, 12)), WindowMaps)
+
+
+def test_patch_merging(randomised: Randomised) -> None:
+    last = merge_patches(fold_affine(randomised(PatchMerging(12))))
+    assert_turned(last, torch.randn(1, 6, 10, 12) + 5 * torch.randn(1, 6, 10, 1))
+
+
+def test_the_patch_embedding_stays_in_maps(randomised: Randomised) -> None:
+    last = centre_norms(randomised(PatchEmbed(12)))
+    image = torch.randn(1, 3, 20, 28)
+    first = turn(copy.deepcopy(last))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            first(image).permute(0, 2, 3, 1), last(image), rtol=1e-5, atol=1e-5
+        )
+
+
+def test_an_attention_without_a_deploy_form_keeps_its_layout_inside(
+    randomised: Randomised, tokens: Tensor
+) -> None:
+    first = assert_turned(randomised(Im2ColAttention(12, 3)), tokens)
+    assert isinstance(first, ChannelsLastInside)
+
+
+def test_a_whole_model_keeps_its_module_paths() -> None:
+    model = models.create("slide_swin_test")
+    last, first = deploy(model), deploy(model, layout="NCHW")
+    assert isinstance(first, PooledMaps)
+    assert blame.dense(last).keys() == blame.dense(first).keys()
+    assert not any(isinstance(module, nn.Linear) for module in first.modules())
+
+
+def test_other_modules_are_left_alone() -> None:
+    assert channels_first(nn.Linear(3, 3)) is None
+    assert channels_first not in REWRITES  # it is the target's choice
