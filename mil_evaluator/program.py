@@ -1,0 +1,177 @@
+"""A MIL program that can be run: loaded from disk, evaluated with torch."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mil_evaluator.rules import RULES
+from mil_evaluator.values import Precision, Value, constant, declared
+
+Shape = tuple[int | None, ...]  # None: any length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """One input of a program. An image is fed as its pixels, 0..255, (1, C, H, W), float.
+
+    The scale and bias of an image are operations of the program, so they are not applied before
+    it; the channels come in the order of `color_layout` ("RGB", "BGR", "GRAYSCALE", ...).
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    kind: Literal["tensor", "image"]
+    color_layout: str | None  # None for tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation of a program. Constants are not operations."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, str | tuple[str, ...]]  # parameter: variable, or a tuple of them
+    outputs: tuple[str, ...]  # names of variables; the next two are in their order
+    shapes: tuple[Shape, ...]
+    dtypes: tuple[str, ...]  # "fp16", "fp32", "int32", "bool", ...
+
+    def reads(self) -> Iterator[str]:
+        """The names of the variables that are read, constants included."""
+        for names in self.inputs.values():
+            yield from (names,) if isinstance(names, str) else names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One operation evaluated."""
+
+    operation: Operation
+    arguments: Mapping[str, Value]  # by parameter
+    results: Mapping[str, Value]  # by variable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A program with its weights. Running it changes nothing."""
+
+    inputs: tuple[Input, ...]
+    outputs: tuple[str, ...]
+    operations: tuple[Operation, ...]  # in execution order
+    labels: tuple[str, ...]  # of a classifier; empty for any other program
+    specification_version: int  # 6: iOS 15, 7: iOS 16, 8: iOS 17, 9: iOS 18
+    constants: Mapping[str, Value]  # by variable name, decompressed
+
+    def run(
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        precision: Precision = "float32",
+        keep: Callable[[Operation], bool] | Collection[str] = (),
+    ) -> dict[str, NDArray[Any]]:
+        """The outputs by name, and the values of the variables to keep.
+
+        "float32" computes everything in fp32, whatever the program declares. "float16" computes
+        each operation in fp32 and rounds its result to fp16 where the program declares fp16.
+        `keep` holds names of variables, or says of an operation whether its outputs are kept. A
+        classifier's label is an array of one string, its probabilities are in the labels' order.
+
+        Raises ValueError if inputs are missing, unknown or of another shape, or if a name to keep
+        is unknown.
+        """
+        if precision not in get_args(Precision):
+            raise ValueError(f"no precision {precision!r}; known: {', '.join(get_args(Precision))}")
+        wanted = self._wanted(keep)
+        fed = self._fed(inputs, precision)
+        found = {name: v for name, v in {**self.constants, **fed}.items() if name in wanted}
+        for step in self.steps(inputs, precision):
+            found |= {name: value for name, value in step.results.items() if name in wanted}
+        return {name: _array(value) for name, value in found.items()}
+
+    def steps(self, inputs: Mapping[str, NDArray[Any]], precision: Precision) -> Iterator[Step]:
+        """Every operation with what it was called with and what came out, in execution order.
+
+        Decompressed weights were computed when the program was loaded and are left out. Raises
+        ValueError as `run` does.
+        """
+        values = self._fed(inputs, precision)
+        last = {name: step for step, op in enumerate(self.operations) for name in op.reads()}
+        for step, operation in enumerate(self.operations):
+            if operation.outputs[0] in self.constants:
+                continue
+            with torch.inference_mode():
+                arguments = gathered(operation, {**self.constants, **values})
+                results = evaluated(operation, arguments, precision)
+            values |= results
+            yield Step(operation=operation, arguments=arguments, results=results)
+            for name in operation.reads():
+                if last[name] == step:
+                    values.pop(name, None)
+
+    def _wanted(self, keep: Callable[[Operation], bool] | Collection[str]) -> set[str]:
+        if callable(keep):
+            named = {name for op in self.operations if keep(op) for name in op.outputs}
+        else:
+            named = set(keep)
+            variables = {name for op in self.operations for name in op.outputs}
+            known = variables | self.constants.keys() | {item.name for item in self.inputs}
+            if unknown := sorted(named - known):
+                raise ValueError(f"no variables named {', '.join(unknown)}")
+        return named | set(self.outputs)
+
+    def _fed(self, inputs: Mapping[str, NDArray[Any]], precision: Precision) -> dict[str, Value]:
+        expected = {item.name for item in self.inputs}
+        if inputs.keys() != expected:
+            raise ValueError(
+                f"inputs are {', '.join(sorted(expected))}; given: {', '.join(sorted(inputs))}"
+            )
+        fed = {}
+        for item in self.inputs:
+            value = constant(inputs[item.name], item.dtype)
+            if not _fits(value, item.shape):
+                given = tuple(np.shape(inputs[item.name]))
+                raise ValueError(f"input {item.name} is {item.shape}; given: {given}")
+            fed[item.name] = declared(value, item.dtype, precision)
+        return fed
+
+
+def gathered(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
+    """What the rule of an operation is called with."""
+    return {
+        parameter: values[names] if isinstance(names, str) else tuple(values[n] for n in names)
+        for parameter, names in operation.inputs.items()
+    }
+
+
+def evaluated(
+    operation: Operation, arguments: Mapping[str, Value], precision: Precision
+) -> dict[str, Value]:
+    """The outputs of one operation by name, in their declared dtypes."""
+    result = RULES[operation.type](arguments)
+    results = result if isinstance(result, tuple) else (result,)
+    typed = {}
+    for name, shape, dtype, value in zip(
+        operation.outputs, operation.shapes, operation.dtypes, results, strict=True
+    ):
+        assert _fits(value, shape), f"{operation.type}: {name} should be {shape}"
+        typed[name] = declared(value, dtype, precision)
+    return typed
+
+
+def _fits(value: Value, shape: Shape) -> bool:
+    """Whether the value has the shape; what is not a tensor has any."""
+    if not isinstance(value, Tensor):
+        return True
+    return value.ndim == len(shape) and all(
+        length in (None, size) for length, size in zip(shape, value.shape, strict=True)
+    )
+
+
+def _array(value: Value) -> NDArray[Any]:
+    # A copy: the array may be a constant of the program.
+    return value.numpy().copy() if isinstance(value, Tensor) else np.array(value)

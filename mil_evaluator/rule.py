@@ -1,0 +1,87 @@
+"""What a rule is: the meaning of one MIL operation type, as a function of its inputs.
+
+A rule is an ordinary function whose parameters are named as the MIL operation's inputs. The
+annotations say how it wants them: a `Tensor` as it is, an `int`, `float` or `bool` from a scalar, a
+`list` of those from a vector (or from a tuple of scalars), `list[Tensor]` from a tuple, a `str`.
+An optional input that is absent is not passed, so the parameter's default is MIL's.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+from torch import Tensor
+
+from mil_evaluator.values import Value
+
+Function = Callable[..., Any]
+
+
+def _tensor(value: Value) -> Tensor:
+    assert isinstance(value, Tensor)
+    return value
+
+
+def _scalar(value: Value) -> Any:
+    return _tensor(value).item()
+
+
+def _string(value: Value) -> str:
+    assert isinstance(value, str)
+    return value
+
+
+def _vector(value: Value) -> list[Any]:
+    if isinstance(value, tuple):
+        return [_scalar(item) for item in value]
+    return _tensor(value).tolist()
+
+
+def _tuple(value: Value) -> list[Value]:
+    assert isinstance(value, tuple)
+    return list(value)
+
+
+_READERS: Mapping[Any, Callable[[Value], Any]] = {
+    Tensor: _tensor,
+    str: _string,
+    int: _scalar,
+    float: _scalar,
+    bool: _scalar,
+    list[int]: _vector,
+    list[bool]: _vector,
+    list[Tensor]: _tuple,
+    list[str]: _tuple,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How one operation type is computed, and how each of its inputs is read."""
+
+    function: Function
+    readers: Mapping[str, Callable[[Value], Any]]
+
+    def __call__(self, inputs: Mapping[str, Value]) -> Value:
+        """The outputs: one value, or a tuple of them."""
+        return self.function(**{name: self.readers[name](v) for name, v in inputs.items()})
+
+
+def rule(function: Function) -> Rule:
+    """The rule that a function states, read from its signature."""
+    hints = get_type_hints(function)
+    return Rule(
+        function=function,
+        readers={
+            name: _READERS[_without_none(hints[name])]
+            for name in inspect.signature(function).parameters
+        },
+    )
+
+
+def _without_none(hint: Any) -> Any:
+    """`T` of `T | None`; any other hint as it is."""
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    return kinds[0] if isinstance(hint, UnionType) else hint
