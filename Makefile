@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo check test test-slow bench format lock clean
+.PHONY: help demo check test test-slow bench lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
 	@echo "make test       every test that CI runs"
 	@echo "make check      lint, types, layers, and the tests that take seconds"
 	@echo "make test-slow  full-size models (tens of minutes)"
+	@echo "make lab-runtimes  run every .tflite on older TFLite runtimes"
 	@echo "make bench      side-by-side latency of the deploy form and the published graph"
 
 # torch first: where pip is pointed at PyTorch's CPU index, it is taken from there (README).
@@ -19,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[tflite,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
 
 demo: $(READY)
@@ -44,9 +45,13 @@ test-slow: $(READY)
 	$(BIN)/pytest
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.demo --out benchmarks/results/demo.json
-	$(BIN)/python -m benchmarks.forms --out benchmarks/results/forms.json
+	$(BIN)/python -m benchmarks.targets --force
+	$(BIN)/python -m benchmarks.forms
 	$(BIN)/python -m benchmarks.readme
+
+lab-runtimes: $(READY)
+	$(BIN)/python -m slide_mobile.environments tflite-runtime-2.14 tensorflow-2.17 tensorflow-2.18 tensorflow-2.19
+	$(BIN)/python -m benchmarks.runtimes
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

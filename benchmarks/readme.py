@@ -21,26 +21,53 @@ def filled(text: str) -> str:
     """The README with its measured block made anew."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    return before + BEGIN + demo_table() + "\n" + forms_table() + END + after
+    tables = [targets_table("slide_swin_demo"), targets_table("slide_swin_tiny"), forms_table()]
+    return before + BEGIN + "\n".join(tables) + END + after
 
 
-def demo_table() -> str:
-    """The demo model in every precision."""
-    rows = json.loads((RESULTS / "demo.json").read_text(encoding="utf-8"))["rows"]
-    lines = [
-        f"The demo model, on {rows[0]['images']:,} held-out drawings "
-        f"(PyTorch: top-1 {rows[0]['reference_top1']:.2%}):",
-        "",
-        "| precision | SQNR | agreement | top-1 | size | int8 multiply-adds | oldest TFLite |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+def targets_table(model: str) -> str:
+    """One model in every target and precision."""
+    document = json.loads((RESULTS / "targets.json").read_text(encoding="utf-8"))
+    rows = [r for r in document["rows"] if r["model"] == model]
+    trained = rows[0].get("top1") is not None
+    title = f"`{model}`, random weights:"
+    if trained:
+        title = (
+            f"`{model}`, on {rows[0]['samples']:,} held-out drawings "
+            f"(PyTorch: top-1 {rows[0]['reference_top1']:.2%}):"
+        )
+    head = ["target", "precision", "SQNR"] + ["agreement", "top-1"] * trained
+    head += ["size", "partitions", "ops inside / all", "rank", "int8 MACs", "convert", "/ stock"]
+    lines = [title, "", _line(head), _line(["---"] * 2 + ["--:"] * (len(head) - 2))]
+    return "\n".join([*lines, *(_line(_target_cells(r, trained)) for r in rows)]) + "\n"
+
+
+def _target_cells(r: dict[str, Any], trained: bool) -> list[str]:
+    target = (
+        r["target"]
+        if r["backend"] in {"xnnpack", "mlprogram", "cpu"}
+        else (f"{r['target']}, {r['backend']}")
+    )
+    name = [target, f"`{r['precision']}`"]
+    if "error" in r:
+        return [*name, "refused", *[""] * (2 * trained), *[""] * 7]
+    ratio = "" if "to_stock_fp32" not in r else f"{r['to_stock_fp32']:.2f}"
+    return [
+        *name,
+        f"{r['sqnr_db']:.1f} dB",
+        *([f"{r['top1_agreement']:.2%}", f"{r['top1']:.2%}"] if trained else []),
+        f"{r['size_bytes'] / 1e6:.2f} MB",
+        str(r["partitions"]),
+        f"{r['delegated_ops']} / {r['total_ops']}",
+        str(r["max_rank"]),
+        f"{r['int8_mac_fraction']:.0%}",
+        f"{r['seconds']:.0f} s",
+        ratio if r.get("valid", True) else "invalid",
     ]
-    lines += [
-        f"| `{r['precision']}` | {r['sqnr_db']:.1f} dB | {r['top1_agreement']:.2%} "
-        f"| {r['top1']:.2%} | {r['size_bytes'] / 1e6:.2f} MB | {r['int8_mac_fraction']:.0%} "
-        f"| {r['min_runtime']} |"
-        for r in rows
-    ]
-    return "\n".join(lines) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def forms_table() -> str:

@@ -1,6 +1,6 @@
 """Every target and precision beside each other: parity, accuracy, size, delegation, cost, latency.
 
-    python -m benchmarks.targets [--models M ...] [--targets T ...] [--runs 20] [--out FILE]
+    python -m benchmarks.targets [--models M ...] [--targets T ...] [--runs 20] [--artifacts DIR]
 
 Converts the bundled demo and slide_swin_tiny (random weights) in everything that the converters
 offer, each in a process of its own so that its memory is its own, and copies the manifests'
@@ -27,6 +27,7 @@ from rich.console import Console
 from slide_mobile import __version__, models, recipes, targets
 from slide_mobile.demo.render import GOLDEN_SEED, render
 from slide_mobile.export import ImageModel
+from slide_mobile.models.registry import Spec
 from slide_mobile.targets import Request
 
 MODELS = ("slide_swin_demo", "slide_swin_tiny")
@@ -34,65 +35,85 @@ NO_LATENCY = {"coreml"}  # evaluated here, not run
 MAX_SPREAD = 1.10
 WARM_UP = 3
 
+Row = dict[str, Any]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--targets", nargs="+", default=targets.names())
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=20, help="0: no latency")
     parser.add_argument("--force", action="store_true")
-    parser.add_argument("--artifacts", type=Path, default=None, help="keep the artifacts here")
+    parser.add_argument("--artifacts", type=Path, help="keep the artifacts here, and use them")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/targets.json"))
     options = parser.parse_args()
-    rows = json.loads(options.out.read_text())["rows"] if options.out.exists() else []
+    rows: list[Row] = []
+    if options.out.exists() and not options.force:
+        rows = json.loads(options.out.read_text())["rows"]
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.artifacts or Path(scratch)
         for model in options.models:
             for target in options.targets:
-                cells = [r for r in rows if (r["model"], r["target"]) == (model, target)]
-                if cells and not options.force:
-                    continue
-                rows = [r for r in rows if r not in cells]
-                rows += measure(model, target, folder, runs=options.runs)
-                rows.sort(key=lambda r: (MODELS.index(r["model"]), r["target"]))  # stable
-                options.out.parent.mkdir(parents=True, exist_ok=True)
-                document = {"environment": environment(options.runs), "rows": rows}
-                options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+                for cell in cells(model, target):
+                    if not any(cell.items() <= row.items() for row in rows):
+                        rows.append(convert(cell, folder))
+                        save(rows, options.out, options.runs)
+                if options.runs and target not in NO_LATENCY:
+                    add_latency(rows, model, target, folder, runs=options.runs)
+                    save(rows, options.out, options.runs)
 
 
-def measure(model: str, target: str, folder: Path, *, runs: int) -> list[dict[str, Any]]:
-    """Rows of one model and target, one a backend and precision."""
-    console, converter = Console(stderr=True), targets.load(target)
-    rows, paths = [], {}
-    for backend, precisions in converter.BACKENDS.items():
-        for precision in precisions:
-            console.print(f"{model} {target} {backend} {precision}")
-            row = convert(model, target, backend, precision, folder / backend)
-            rows.append(row)
-            first = next(iter(converter.BACKENDS))
-            if backend == first and target not in NO_LATENCY and "error" not in row:
-                paths[precision] = folder / backend / f"{model}-{target}-{precision}"
-    if paths:
-        files = {p: root / f"model{converter.SUFFIX}" for p, root in paths.items()}
-        files["stock"] = stock(model, target, folder)
-        found = times(target, files, models.spec(model).input_size, runs=runs)
-        for row in rows:
-            if row["backend"] == next(iter(converter.BACKENDS)) and row["precision"] in found:
-                p50, valid = found[row["precision"]]
-                row["to_stock_fp32"] = round(p50 / found["stock"][0], 3)
-                row["valid"] = valid and found["stock"][1]
-    return rows
+def cells(model: str, target: str) -> list[Row]:
+    """What identifies each row of a model and a target."""
+    return [
+        {"model": model, "target": target, "backend": backend, "precision": precision}
+        for backend, precisions in targets.load(target).BACKENDS.items()
+        if backend != "xnnpack-fp16"  # the same file, with a hint
+        for precision in precisions
+    ]
 
 
-def convert(model: str, target: str, backend: str, precision: str, out: Path) -> dict[str, Any]:
-    """One conversion by the command line, as a row."""
-    row: dict[str, Any] = {
-        "model": model, "target": target, "backend": backend, "precision": precision,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "slide_mobile", "convert", model, "--to", target]
-    command += ["--backend", backend, "--precision", precision, "--out", str(out)]
-    command += ["--json", "--quiet", "--force"]
-    command += [] if model == "slide_swin_demo" else ["--untrained"]
+def save(rows: list[Row], path: Path, runs: int) -> None:
+    order = {name: i for i, name in enumerate((*MODELS, *targets.names()))}
+    rows.sort(key=lambda row: (order[row["model"]], order[row["target"]]))  # stable
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"environment": environment(runs), "rows": rows}
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def add_latency(rows: list[Row], model: str, target: str, folder: Path, *, runs: int) -> None:
+    """Ratios to the stock graph for the default backend's files that are in the folder."""
+    converter = targets.load(target)
+    default = next(iter(converter.BACKENDS))
+    files = {}
+    for row in rows:
+        if {"model": model, "target": target, "backend": default}.items() <= row.items():
+            path = root(row, folder) / f"model{converter.SUFFIX}"
+            if path.exists():
+                files[row["precision"]] = path
+    found = times(
+        target, files | {"stock": stock(model, target, folder)}, models.spec(model), runs=runs
+    )
+    for row in rows:
+        if (row["model"], row["target"], row["backend"]) != (model, target, default):
+            continue
+        if row["precision"] in found:
+            p50, valid = found[row["precision"]]
+            row["to_stock_fp32"] = round(p50 / found["stock"][0], 3)
+            row["valid"] = valid and found["stock"][1]
+
+
+def root(row: Row, folder: Path) -> Path:
+    return folder / row["backend"] / f"{row['model']}-{row['target']}-{row['precision']}"
+
+
+def convert(row: Row, folder: Path) -> Row:
+    """The row with the numbers of one conversion by the command line."""
+    Console(stderr=True).print(" ".join(row.values()))
+    command = [sys.executable, "-m", "slide_mobile", "convert", row["model"], "--to", row["target"]]
+    command += ["--backend", row["backend"], "--precision", row["precision"]]
+    command += ["--out", str(root(row, folder).parent), "--json", "--quiet", "--force"]
+    command += [] if row["model"] == "slide_swin_demo" else ["--untrained"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     document = json.loads(done.stdout)
     if done.returncode:
@@ -126,7 +147,7 @@ def stock(model: str, target: str, folder: Path) -> Path:
     request = Request(
         recipe=recipes.lookup("fp32"),
         backend=next(iter(converter.BACKENDS)),
-        via=converter.ROADS[0],
+        via=next(iter(converter.ROADS)),
         labels=tuple(f"class {i}" for i in range(spec.num_classes)),
         title=model,
         description="stock",
@@ -138,11 +159,11 @@ def stock(model: str, target: str, folder: Path) -> Path:
 
 
 def times(
-    target: str, files: dict[str, Path], size: tuple[int, int], *, runs: int
+    target: str, files: dict[str, Path], spec: Spec, *, runs: int
 ) -> dict[str, tuple[float, bool]]:
     """Median in ms of each file, and whether it is to be believed; the files run in turn."""
     converter = targets.load(target)
-    image, _ = render(GOLDEN_SEED, 0, size[0])
+    image, _ = render(GOLDEN_SEED, 0, spec.input_size[0])
     # LiteRT's stock graph keeps PyTorch's NCHW input.
     turned = np.ascontiguousarray(image.transpose(2, 0, 1)) if target == "tflite" else image
     runners = {name: converter.runner(path, threads=1) for name, path in files.items()}
@@ -161,7 +182,7 @@ def times(
     return found
 
 
-def environment(runs: int) -> dict[str, Any]:
+def environment(runs: int) -> Row:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

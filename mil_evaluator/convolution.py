@@ -61,7 +61,11 @@ def conv(
     padding = spatial_padding(
         pad_type=pad_type, pad=pad, size=x.shape[2:], kernel=kernel, strides=strides
     )
-    return _CONVOLUTIONS[rank](pad_spatial(x, padding), weight, bias, strides, 0, dilations, groups)
+    if all(before == after for before, after in padding):  # without a padded copy
+        inside = [before for before, _ in padding]
+    else:
+        x, inside = pad_spatial(x, padding), [0] * rank
+    return _CONVOLUTIONS[rank](x, weight, bias, strides, inside, dilations, groups)
 
 
 def conv_transpose(

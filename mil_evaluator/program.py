@@ -1,5 +1,7 @@
 """A MIL program that can be run: loaded from disk, evaluated with torch."""
 
+import functools
+from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -57,6 +59,15 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """An operation, its constant arguments as its rule wants them, and what it reads last."""
+
+    operation: Operation
+    read: Mapping[str, Any]
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Program:
     """A program with its weights. Running it changes nothing."""
 
@@ -100,18 +111,30 @@ class Program:
         ValueError as `run` does.
         """
         values = self._fed(inputs, precision)
-        last = {name: step for step, op in enumerate(self.operations) for name in op.reads()}
-        for step, operation in enumerate(self.operations):
-            if operation.outputs[0] in self.constants:
-                continue
+        known = ChainMap(values, dict(self.constants))
+        for planned in self._plan:
+            operation = planned.operation
             with torch.inference_mode():
-                arguments = gathered(operation, {**self.constants, **values})
-                results = evaluated(operation, arguments, precision)
+                arguments = gathered(operation, known)
+                results = evaluated(operation, arguments, precision, read=planned.read)
             values |= results
             yield Step(operation=operation, arguments=arguments, results=results)
-            for name in operation.reads():
-                if last[name] == step:
-                    values.pop(name, None)
+            for name in planned.done:
+                values.pop(name, None)
+
+    @functools.cached_property
+    def _plan(self) -> tuple[_Planned, ...]:
+        """What can be known before a run: constants as rules want them, and when to forget."""
+        last = {name: step for step, op in enumerate(self.operations) for name in op.reads()}
+        return tuple(
+            _Planned(
+                operation=op,
+                read=RULES[op.type].read(gathered(op, self.constants)),
+                done=tuple(name for name in op.reads() if last[name] == step),
+            )
+            for step, op in enumerate(self.operations)
+            if op.outputs[0] not in self.constants
+        )
 
     def _wanted(self, keep: Callable[[Operation], bool] | Collection[str]) -> set[str]:
         if callable(keep):
@@ -141,18 +164,29 @@ class Program:
 
 
 def gathered(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
-    """What the rule of an operation is called with."""
-    return {
-        parameter: values[names] if isinstance(names, str) else tuple(values[n] for n in names)
-        for parameter, names in operation.inputs.items()
-    }
+    """What the rule of an operation is called with, as far as the values are known."""
+    found: dict[str, Value] = {}
+    for parameter, names in operation.inputs.items():
+        if isinstance(names, str):
+            if names in values:
+                found[parameter] = values[names]
+        elif all(name in values for name in names):
+            found[parameter] = tuple(values[name] for name in names)
+    return found
 
 
 def evaluated(
-    operation: Operation, arguments: Mapping[str, Value], precision: Precision
+    operation: Operation,
+    arguments: Mapping[str, Value],
+    precision: Precision,
+    *,
+    read: Mapping[str, Any] | None = None,
 ) -> dict[str, Value]:
-    """The outputs of one operation by name, in their declared dtypes."""
-    result = RULES[operation.type](arguments)
+    """The outputs of one operation by name, in their declared dtypes.
+
+    `read` holds the arguments that were read for the rule before.
+    """
+    result = RULES[operation.type](arguments, read=read)
     results = result if isinstance(result, tuple) else (result,)
     typed = {}
     for name, shape, dtype, value in zip(

@@ -64,9 +64,17 @@ class Rule:
     function: Function
     readers: Mapping[str, Callable[[Value], Any]]
 
-    def __call__(self, inputs: Mapping[str, Value]) -> Value:
-        """The outputs: one value, or a tuple of them."""
-        return self.function(**{name: self.readers[name](v) for name, v in inputs.items()})
+    def read(self, inputs: Mapping[str, Value]) -> dict[str, Any]:
+        """The inputs as the function wants them."""
+        return {name: self.readers[name](value) for name, value in inputs.items()}
+
+    def __call__(
+        self, inputs: Mapping[str, Value], *, read: Mapping[str, Any] | None = None
+    ) -> Value:
+        """The outputs, one value or a tuple of them; inputs in `read` are not read again."""
+        read = read or {}
+        rest = {name: value for name, value in inputs.items() if name not in read}
+        return self.function(**read, **self.read(rest))
 
 
 def rule(function: Function) -> Rule:

@@ -7,7 +7,7 @@ imports torch or a mobile toolchain by itself.
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from slide_mobile.agreement import Agreement as Agreement

@@ -63,7 +63,7 @@ def certify(
         calibration=None if calibration is None else _calibration(calibration),
         golden=_golden(folder, evidence.comparison, expected, request.labels),
         notes=(*ref.notes, *evidence.skipped),
-        toolchain=_toolchain(converter),
+        toolchain=_toolchain(converter, request.via),
         created=created,
     )
     artifacts.write_manifest(folder, manifest)
@@ -137,6 +137,6 @@ def _size_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _toolchain(converter: Converter) -> Mapping[str, str]:
+def _toolchain(converter: Converter, via: str) -> Mapping[str, str]:
     own = {"python": platform.python_version(), "slide_mobile": __version__}
-    return own | targets.toolchain(converter)
+    return own | targets.toolchain(converter, via)

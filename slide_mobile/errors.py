@@ -8,6 +8,7 @@
     x OutputError         2  the result cannot be written where it was asked for
   x GateFailed            1  parity, accuracy or integrity is below its floor
   x ToolchainMissing      3  the converter's optional dependency is not installed
+  x EnvironmentMissing    3  a toolchain's own environment is not there
 
 The messages are one line: what was wrong, what is possible, what to do.
 """
@@ -64,3 +65,9 @@ class ToolchainMissing(SlideMobileError):
             f"target {target!r} needs {package}, which is not installed: "
             f"pip install 'slide-mobile[{target}]'"
         )
+
+
+class EnvironmentMissing(SlideMobileError):
+    """A toolchain that lives in an environment of its own is absent, or could not be made."""
+
+    exit_code = 3

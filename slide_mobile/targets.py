@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import slide_mobile_converters
+from slide_mobile import environments
 from slide_mobile.artifact import Graph
 from slide_mobile.errors import ToolchainMissing, UnknownName, UsageError
 from slide_mobile.preprocess import Pixels
@@ -60,9 +61,8 @@ class Converter(Protocol):
     SUFFIX: str  # of the model file, with its dot
     LAYOUT: Literal["NHWC", "NCHW"]  # of the image input, and of the maps of the deploy form
     BACKENDS: Mapping[str, tuple[str, ...]]  # to precisions it can honour; the default ones first
-    ROADS: tuple[str, ...]  # how a program gets into the file; the default first
+    ROADS: Mapping[str, tuple[str, ...]]  # into the file, to distributions that touch it then
     MAX_RANK: int  # of a tensor, beyond which its accelerators refuse the graph
-    PACKAGES: tuple[str, ...]  # distributions that touch the file, for the manifest
 
     def input_dtype(self, recipe: Recipe) -> Literal["float32", "float16", "uint8"]:
         """Of the file's image input."""
@@ -70,8 +70,11 @@ class Converter(Protocol):
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:
         """Write the model file."""
 
-    def runner(self, path: Path) -> Runner:
-        """Load the model file on the closest thing to its runtime that this machine has."""
+    def runner(self, path: Path, *, threads: int | None = None) -> Runner:
+        """Load the model file on the closest thing to its runtime that this machine has.
+
+        `threads` is how many it may use where it can be told, a thread a core if None.
+        """
 
     def inspect(self, path: Path) -> Graph:
         """State what the written file holds."""
@@ -108,7 +111,7 @@ def choose(
 ) -> tuple[str, Recipe, str]:
     """Backend, recipe and road: those asked for, else the target's first; raises UsageError."""
     backend = _one_of(target, "backend", backend, tuple(converter.BACKENDS))
-    road = _one_of(target, "road", via, converter.ROADS)
+    road = _one_of(target, "road", via, tuple(converter.ROADS))
     known = converter.BACKENDS[backend]
     recipe = lookup(known[0] if precision is None else precision)
     if recipe.name not in known:
@@ -125,6 +128,13 @@ def _one_of(target: str, kind: str, name: str | None, known: tuple[str, ...]) ->
     return name
 
 
-def toolchain(converter: Converter) -> dict[str, str]:
-    """Versions of every package that touches the file."""
-    return {name: importlib.metadata.version(name) for name in sorted(converter.PACKAGES)}
+def toolchain(converter: Converter, via: str) -> dict[str, str]:
+    """Versions of every package that touches the file on this road."""
+    return {name: _version(name) for name in sorted(converter.ROADS[via])}
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return environments.pin(name)  # it runs in an environment of its own

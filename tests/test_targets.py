@@ -2,7 +2,7 @@
 
 import builtins
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -29,27 +29,37 @@ def test_an_unknown_target_lists_the_known() -> None:
         targets.load("tensorrt")
 
 
+@pytest.mark.parametrize(
+    ("target", "package"),
+    [
+        ("coreml", "coremltools"),
+        ("executorch", "executorch"),
+        ("onnx", "onnxruntime"),
+        ("tflite", "ai_edge_quantizer"),
+    ],
+)
 def test_a_missing_toolchain_names_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch,
+    target: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
 
-    def without_quantizer(name: str, *args: object, **kwargs: object) -> object:
-        if name.startswith("ai_edge_quantizer"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name="ai_edge_quantizer")
+    def without(name: str, *args: Any, **kwargs: Any) -> object:
+        relative = args[3] if len(args) > 3 else kwargs.get("level", 0)
+        if not relative and name.split(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=package)
         return real(name, *args, **kwargs)
 
     for name in [n for n in sys.modules if n.startswith("slide_mobile_converters.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(builtins, "__import__", without_quantizer)
-    with pytest.raises(ToolchainMissing, match=r"pip install 'slide-mobile\[tflite\]'") as caught:
-        targets.load("tflite")
-    assert caught.value.exit_code == 3
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ToolchainMissing, match=rf"pip install 'slide-mobile\[{target}\]'") as e:
+        targets.load(target)
+    assert e.value.exit_code == 3 and package in str(e.value)
 
 
 class Two:
     BACKENDS: ClassVar = {"cpu": ("fp32", "int8"), "npu": ("fp16",)}
-    ROADS = ("direct", "detour")
+    ROADS: ClassVar = {"direct": (), "detour": ()}
 
 
 def choose(**asked: str) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import click
 from slide_mobile import __version__
 from slide_mobile.cli.check import check
 from slide_mobile.cli.convert import convert
+from slide_mobile.cli.doctor import doctor
 from slide_mobile.cli.inspect import inspect
 from slide_mobile.cli.models import models
 from slide_mobile.cli.planned import PLANNED
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (convert, check, inspect, models, *PLANNED):
+for command in (convert, check, inspect, models, doctor, *PLANNED):
     main.add_command(command)

@@ -46,9 +46,8 @@ class WindowMaps(StaticWindowAttention):
             bias = getattr(last, name)
             self.register_buffer(name, None if bias is None else bias[:, None, None])
         # (heads, 1, N, N) and (1, windows, N, N): heads come before windows here.
-        self.register_buffer("position_bias", last.position_bias.transpose(0, 1).contiguous())
-        mask = last.mask
-        self.register_buffer("mask", None if mask is None else mask.transpose(0, 1).contiguous())
+        self.register_buffer("position_bias", _swapped(last.position_bias))
+        self.register_buffer("mask", None if last.mask is None else _swapped(last.mask))
 
     def products(self, a: Tensor, b: Tensor) -> Tensor:
         """A matmul for each head and window: (heads, windows, m, k), (..., k, n) -> (..., m, n).
@@ -162,6 +161,12 @@ def turn(module: nn.Module) -> nn.Module:
         case StaticWindowAttention():
             return WindowMaps(module)
     return module
+
+
+def _swapped(x: Tensor) -> Tensor:
+    # contiguous() leaves odd strides on axes of one element, and ExecuTorch 1.4.1 then serialises
+    # a wrong shape.
+    return x.transpose(0, 1).clone(memory_format=torch.contiguous_format)
 
 
 def _pointwise(linear: nn.Linear) -> nn.Conv2d:

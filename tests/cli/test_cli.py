@@ -128,7 +128,7 @@ def assert_refused(result: Result, message: str, code: int = 2) -> None:
         (["check", "nowhere", "--against", "x"], "is not an artifact folder"),
         (["check", "x", "--against", "y", "--modules"], "leave --checkpoint and --modules out"),
         (["bench", "x", "--threads", "2"], "not yet: bench"),
-        (["doctor"], "not yet: doctor"),
+        (["report", "x"], "not yet: report"),
         (["convert", "../../x", "--to", "tflite", "--untrained"], "no model named '../../x'"),
         (["convert", "--to", "tflite", "--precision", ""], "no precision named ''"),
         ([*CONVERT, "--untrained", "--calibration-samples", "99999999"], "must be 1 to 10000"),

@@ -153,7 +153,7 @@ def test_a_graph_that_xnnpack_takes_whole_is_one_partition(files: dict[str, Path
     graph = inspect(files["net"])
     assert graph.partitions == 1
     assert graph.delegated_ops == graph.total_ops > 0
-    assert graph.findings == ()
+    assert all(finding.startswith("oldest runtime") for finding in graph.findings)
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,12 @@ def test_findings_name_the_multiply_adds_left_in_float(files: dict[str, Path]) -
     assert expected in inspect(files["selective"]).findings  # 4,320 and 1,500 of 21,180
 
 
-def test_min_runtime_of_a_float_file_comes_from_its_newest_operation(
+def test_a_file_that_no_run_confirmed_gets_litert_s_claim_and_a_finding(
     files: dict[str, Path],
 ) -> None:
-    assert inspect(files["only_cumsum"]).min_runtime == "2.4.0"  # CUMSUM 1
+    graph = inspect(files["only_cumsum"])
+    assert graph.min_runtime == "2.4.0"  # CUMSUM 1
+    assert any("not confirmed by a run: CUMSUM 1" in finding for finding in graph.findings)
 
 
 def test_min_runtime_follows_the_types_where_the_file_understates_versions(

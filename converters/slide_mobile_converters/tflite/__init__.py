@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
@@ -19,7 +18,7 @@ from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
-from slide_mobile_converters.tflite import graph, metadata, probe
+from slide_mobile_converters.tflite import graph, metadata, onnx2tf, probe
 from slide_mobile_converters.tflite.quantization import quantize
 
 if importlib.util.find_spec("litert_torch") is None:  # imported late, missed early
@@ -30,10 +29,13 @@ LAYOUT: Literal["NHWC"] = "NHWC"
 _RECIPES = ("fp32", "fp16", "int8", "int8-dynamic", "int8-weights")
 # "xnnpack-fp16" adds the hint by which XNNPACK computes in fp16 on phones that can (Armv8.2).
 BACKENDS = {"xnnpack": _RECIPES, "xnnpack-fp16": _RECIPES}
-ROADS = ("litert",)
+_PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "torch")
+ROADS = {
+    "litert": (*_PACKAGES, "litert-converter", "litert-torch"),
+    "onnx": (*_PACKAGES, "onnx", "onnx2tf", "onnxscript"),
+}
 # ML Drift refuses more ("rank > 4"); XNNPACK takes 6.
 MAX_RANK = 4
-PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "litert-converter", "litert-torch", "torch")
 
 
 def input_dtype(recipe: Recipe) -> Literal["float32"]:
@@ -44,7 +46,8 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Lower, quantise, attach metadata, write."""
     inputs = [image[None].astype(np.float32) for image in request.calibration]
-    model = quantize(lower(program), request.recipe, inputs)
+    lowered = onnx2tf.lower(program) if request.via == "onnx" else lower(program)
+    model = quantize(lowered, request.recipe, inputs)
     description = metadata.Description(
         name=request.title,
         description=request.description,
@@ -57,11 +60,10 @@ def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     path.write_bytes(metadata.attach(model, description))
 
 
-def runner(path: Path) -> Runner:
-    """Run with LiteRT, XNNPACK on, a thread per core."""
+def runner(path: Path, *, threads: int | None = None) -> Runner:
+    """Run with LiteRT, XNNPACK on, a thread a core or so many; raises ArtifactError."""
     version = importlib.metadata.version("ai-edge-litert")
-    interpreter = Interpreter(str(path), num_threads=os.cpu_count() or 1)
-    interpreter.allocate_tensors()
+    interpreter = graph.load(path, threads=threads or os.cpu_count() or 1)
     (image_input,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(image: Pixels) -> Logits:

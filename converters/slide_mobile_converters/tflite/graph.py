@@ -65,6 +65,16 @@ def inspect(path: Path) -> Graph:
     )
 
 
+def load(path: Path, *, threads: int) -> Interpreter:
+    """An interpreter, allocated, as apps get it; raises ArtifactError."""
+    interpreter = _load(_read(path), path, threads)
+    try:
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise _damaged(path, str(error)) from error
+    return interpreter
+
+
 def _read(path: Path) -> bytes:
     """The file's bytes; read whole, because a mapped file that is overwritten kills the process."""
     try:
@@ -82,10 +92,10 @@ def _damaged(path: Path, why: str) -> ArtifactError:
     return ArtifactError(f"{path} is damaged, or LiteRT cannot run it: {reason}; convert it again")
 
 
-def _load(model: bytes, path: Path) -> Interpreter:
+def _load(model: bytes, path: Path, threads: int = 1) -> Interpreter:
     """An interpreter as apps get it; it runs the flatbuffers verifier before anything else."""
     try:
-        return Interpreter(model_content=model)
+        return Interpreter(model_content=model, num_threads=threads)
     except (ValueError, RuntimeError) as error:
         raise _damaged(path, str(error)) from error
 

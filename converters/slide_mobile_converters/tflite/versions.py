@@ -1,18 +1,29 @@
-"""The oldest runtime whose kernels cover a file's operations, from LiteRT's own tables.
+"""The oldest runtime that has run a file's operations; where none was tried, what LiteRT claims.
 
-Source: tflite/converter/tools/versioning in google-ai-edge/LiteRT at f674577. runtime_version.cc
-says which release first had a version of an operation, op_version.cc which version its operand
-types need; only operations that our graphs can hold are kept. ai-edge-quantizer 0.9 changes the
-types but leaves the versions in the file as they were, so the higher of the two counts. Releases
-are numbered as TensorFlow's. The table speaks of TFLite's own kernels: a release older than the
-answer may compute the right thing where its XNNPACK delegate takes an operation, and may not. Seen:
-tflite-runtime 2.14 loads one dynamic int8 FULLY_CONNECTED with a scale a channel that says version
-5 (it needs 12, from 2.17), and its output is wrong by as much as the output is large.
+`confirmed.json` lists operations, by version and operand types, with the releases on which files of
+ours that hold them gave PyTorch's logits (`python -m benchmarks.runtimes` writes it). A file whose
+operations were all confirmed on one release gets that release. For any other, LiteRT's own tables
+answer, and a remark says that no run confirms it.
+
+Source of those: tflite/converter/tools/versioning in google-ai-edge/LiteRT at f674577.
+runtime_version.cc says which release first had a version of an operation, op_version.cc which
+version its operand types need; only operations that our graphs can hold are kept. ai-edge-quantizer
+0.9 changes the types but leaves the versions in the file as they were, so the higher of the two
+counts. Releases are numbered as TensorFlow's. The tables speak of TFLite's own kernels: an older
+release may compute the right thing where its XNNPACK delegate takes an operation, and may not.
+Seen: tflite-runtime 2.14 loads one dynamic int8 FULLY_CONNECTED with a scale a channel that says
+version 5 (it needs 12, from 2.17), and its output is wrong by as much as the output is large.
 """
 
-from collections.abc import Iterable
+import functools
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from slide_mobile_converters.tflite.operations import Op, operands
+
+CONFIRMED = Path(__file__).with_name("confirmed.json")
+_NAMED = 4  # operations in one remark
 
 # name: (version that int8 operands need, 0 where none exists; first release of version 1, 2, 3...)
 _RELEASES: dict[str, tuple[int, str]] = {
@@ -98,8 +109,43 @@ def needed_version(op: Op) -> int | None:
     return 1
 
 
-def min_runtime(ops: Iterable[Op]) -> tuple[str | None, list[str]]:
-    """The oldest release that has every operation in the version it needs, and remarks."""
+def min_runtime(ops: Sequence[Op]) -> tuple[str | None, list[str]]:
+    """The oldest release for these operations, and remarks where it is not known from a run."""
+    releases = [set(_confirmed().get(signature(op), ())) for op in ops]
+    if together := set.intersection(*releases) if releases else set():
+        return in_order(together)[0], []
+    claimed, remarks = _claimed(ops)
+    if claimed is not None:
+        untried = {signature(op) for op, tried in zip(ops, releases, strict=True) if not tried}
+        remarks.append(_unconfirmed(claimed, sorted(untried)))
+    return claimed, remarks
+
+
+def _unconfirmed(claimed: str, untried: Sequence[str]) -> str:
+    named = ", ".join(untried[:_NAMED]) or "no release ran all of its operations"
+    more = f" and {len(untried) - _NAMED} more" if len(untried) > _NAMED else ""
+    return f"oldest runtime {claimed} is LiteRT's claim, not confirmed by a run: {named}{more}"
+
+
+def signature(op: Op) -> str:
+    """An operation as runs confirm it: name, version, types; * is a scale a channel."""
+    entering = (t.dtype + "*" * t.per_channel for t in op.inputs if t is not None)
+    return f"{op.name} {op.version} {','.join(dict.fromkeys(entering))}"
+
+
+def in_order(releases: Iterable[str]) -> list[str]:
+    """Releases, the oldest first."""
+    return sorted(releases, key=lambda release: [int(part) for part in release.split(".")])
+
+
+@functools.cache
+def _confirmed() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = json.loads(CONFIRMED.read_text(encoding="utf-8"))
+    return table
+
+
+def _claimed(ops: Iterable[Op]) -> tuple[str | None, list[str]]:
+    """The first release that has every operation in the version it needs, and remarks."""
     releases = ["1.5.0"]
     unknown: set[str] = set()
     stale: set[str] = set()
@@ -117,7 +163,7 @@ def min_runtime(ops: Iterable[Op]) -> tuple[str | None, list[str]]:
             releases.append(known[version - 1])
             if needed > op.version:
                 stale.add(f"{op.name} says {op.version}, needs {needed}")
-    newest = max(releases, key=lambda release: [int(part) for part in release.split(".")])
+    newest = in_order(releases)[-1]
     remarks = []
     if unknown:
         remarks.append(f"oldest runtime unknown because of: {', '.join(sorted(unknown))}")

@@ -1,0 +1,55 @@
+"""Core ML .mlpackage by coremltools, run by Core ML on a Mac and by mil_evaluator elsewhere."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from slide_mobile.artifact import Graph
+from slide_mobile.preprocess import Pixels
+from slide_mobile.recipes import Recipe
+from slide_mobile.targets import Request, Runner
+from slide_mobile_converters.coreml import graph, package, probe
+from slide_mobile_converters.coreml.lowering import lower
+
+SUFFIX = ".mlpackage"
+LAYOUT: Literal["NCHW"] = "NCHW"
+# fp16 first: it is what the Neural Engine computes in.
+BACKENDS = {"mlprogram": ("fp16", "fp32", "int8", "int8-weights", "palette6", "palette4")}
+ROADS = {"coremltools": ("coremltools", "torch")}
+MAX_RANK = 5  # "Core ML only supports tensors with rank <= 5", coremltools 9
+
+
+def input_dtype(recipe: Recipe) -> Literal["uint8"]:
+    """Of the image input: an RGB image of 8 bits a channel in every precision."""
+    return "uint8"
+
+
+def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+    """Write a classifier for iOS 17: class label, probabilities and logits."""
+    with tempfile.TemporaryDirectory() as scratch:
+        classifier = lower(program, request, Path(scratch) / f"model{SUFFIX}")
+        package.describe(classifier.spec, request, classifier.modules)
+        package.write(classifier.spec, classifier.weights, path)
+
+
+def runner(path: Path, *, threads: int | None = None) -> Runner:
+    """Run with Core ML on macOS; elsewhere evaluate, which `Runner.runtime` says.
+
+    Core ML chooses its threads by itself, and an evaluation has no latency to speak of.
+    """
+    return probe.runner(path)
+
+
+def inspect(path: Path) -> Graph:
+    """Re-read the package."""
+    return graph.inspect(path)
+
+
+def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
+    """Outputs of the package's convolutions and linears, by module path."""
+    return probe.activations(path, image)

@@ -1,0 +1,73 @@
+"""State what a written .mlpackage holds.
+
+Core ML decides on the device which operation runs on the CPU, the GPU or the Neural Engine, and
+says so only there (MLComputePlan). A file has no partitions to count.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from slide_mobile.artifact import Graph
+from slide_mobile_converters.coreml import reading
+from slide_mobile_converters.coreml.neural_engine import findings
+
+_RELEASES = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18"}
+_INT8_WEIGHTS = {"constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"}
+# Parameters of what multiplies: activations, and weights or a second factor.
+_FACTORS = {"conv": ("x", "weight"), "linear": ("x", "weight"), "matmul": ("x", "y")}
+
+
+def inspect(path: Path) -> Graph:
+    """Facts about a .mlpackage, from its program; raises ArtifactError if it is damaged."""
+    program = reading.program(path)
+    shapes = variables(program)
+    macs = list(multiply_adds(program))
+    total = sum(count for count, _ in macs)
+    in_int8 = sum(count for count, int8 in macs if int8)
+    return Graph(
+        ops=dict(sorted(Counter(op.type for op in program.operations).items())),
+        max_rank=max(len(shape) for shape in shapes.values()),
+        partitions=0,
+        delegated_ops=0,
+        total_ops=len(program.operations),
+        int8_mac_fraction=in_int8 / total if total else 0.0,
+        min_runtime=_RELEASES.get(program.specification_version),
+        findings=(
+            "Core ML chooses CPU, GPU or Neural Engine for each operation on the device: "
+            "nothing is delegated beforehand",
+            *findings(program),
+        ),
+    )
+
+
+def variables(program: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of inputs, constants and what operations compute; flexible lengths are 1."""
+    shapes = {name: tuple(getattr(value, "shape", ())) for name, value in program.constants.items()}
+    shapes |= {item.name: item.shape for item in program.inputs}
+    for op in program.operations:
+        shapes |= dict(zip(op.outputs, op.shapes, strict=True))
+    return {name: tuple(length or 1 for length in shape) for name, shape in shapes.items()}
+
+
+def multiply_adds(program: Any) -> Iterator[tuple[int, bool]]:
+    """Multiply-adds of each product, and whether both its factors are 8-bit."""
+    shapes = variables(program)
+    producers = {name: op.type for op in program.operations for name in op.outputs}
+    for op in program.operations:
+        if op.type not in _FACTORS:
+            continue
+        first, second = (op.inputs[name] for name in _FACTORS[op.type])
+        if op.type == "conv":
+            depth = prod(shapes[second][1:])
+        elif op.type == "linear":
+            depth = shapes[second][-1]
+        else:
+            transposed = bool(program.constants[op.inputs["transpose_x"]])
+            depth = shapes[first][-2 if transposed else -1]
+        int8 = producers.get(first) == "dequantize" and (
+            producers.get(second) in (_INT8_WEIGHTS | {"dequantize"})
+        )
+        yield prod(op.shapes[0]) * depth, int8

@@ -1,0 +1,129 @@
+"""ExportedProgram to a classifier in MIL, for iOS 17.
+
+coremltools 9 cannot give a classifier a second output of chosen type in one call: the list of
+output types is indexed with `classLabel` already in front (IndexError in
+converters/mil/backend/mil/load.py, `get_func_output`). So the program is converted to MIL with
+`logits` and probabilities as float32 outputs, and becomes a classifier in a second call, which
+runs no passes but the compression of weights.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
+
+from slide_mobile.preprocess import Pixels
+from slide_mobile.recipes import Recipe
+from slide_mobile.targets import Request
+from slide_mobile_converters.coreml.compression import compression
+from slide_mobile_converters.coreml.quantization import dense, operand, quantize_activations
+from slide_mobile_converters.coreml.toolchain import coremltools as ct
+from slide_mobile_converters.coreml.toolchain import quiet
+
+IMAGE, LOGITS, LABEL = "image", "logits", "classLabel"
+_PROBABILITIES = "probabilities"
+_WRAPPER = "model."  # the exported program wraps the deploy form under this name
+# What coremltools adds to the name of an operation that it moves to fp16.
+_RENAMED = ("", "_cast_fp16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier:
+    """A specification (protobuf), its folder of weights, and the modules behind its variables."""
+
+    spec: Any
+    weights: Path
+    modules: Mapping[str, str]
+
+
+def lower(program: ExportedProgram, request: Request, scratch: Path) -> Classifier:
+    """Convert to a classifier whose weights lie in the package `scratch`."""
+    core = decomposed(program)
+    if request.recipe.activations == "int8":
+        quantize_activations(core, [to_input(image) for image in request.calibration])
+    add_probabilities(core)
+    paths = module_paths(core)
+    with quiet():
+        mil = _to_mil(core, request.recipe)
+        names = {var.name for op in mil.functions["main"].operations for var in op.outputs}
+        model = ct.convert(
+            mil,
+            minimum_deployment_target=ct.target.iOS17,
+            compute_precision=ct.precision.FLOAT32,  # no more casts: the first call made them
+            classifier_config=ct.ClassifierConfig(list(request.labels), LABEL, _PROBABILITIES),
+            pass_pipeline=compression(request.recipe, mil),
+            skip_model_load=True,
+            package_dir=str(scratch),
+        )
+    modules = {
+        name + suffix: path
+        for name, path in paths.items()
+        for suffix in _RENAMED
+        if name + suffix in names
+    }
+    return Classifier(spec=model.get_spec(), weights=Path(model.weights_dir), modules=modules)
+
+
+def decomposed(program: ExportedProgram) -> ExportedProgram:
+    """A copy of the program in core ATen operations, without aliases.
+
+    torch 2.13 can leave `aten.alias` behind, which coremltools 9 does not know.
+    """
+    with quiet():
+        core = program.run_decompositions({})
+    for node in core.graph.nodes:
+        if node.target is torch.ops.aten.alias.default:
+            node.replace_all_uses_with(operand(node, 0))
+    core.graph.eliminate_dead_code()
+    return core
+
+
+def add_probabilities(program: ExportedProgram) -> None:
+    """Give the program softmax(logits) as its second output."""
+    output = program.graph.output_node()
+    (logits,) = output.args[0]
+    with program.graph.inserting_before(output):
+        softmax = program.graph.call_function(torch.ops.aten.softmax.int, (logits, -1))
+    softmax.meta["val"] = logits.meta["val"]
+    output.args = ((logits, softmax),)
+    program.graph_signature.output_specs.append(
+        OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(softmax.name), None)
+    )
+
+
+def module_paths(program: ExportedProgram) -> dict[str, str]:
+    """Paths of the torch modules by the names of the convolutions and linears they became."""
+    parameters = program.graph_signature.inputs_to_parameters
+    return {
+        node.name: parameters[operand(node, 1).name].removeprefix(_WRAPPER).removesuffix(".weight")
+        for node in dense(program)
+    }
+
+
+def to_input(image: Pixels) -> torch.Tensor:
+    """(H, W, 3) bytes -> (1, 3, H, W) float32, still 0..255."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32))
+
+
+def _to_mil(program: ExportedProgram, recipe: Recipe) -> Any:
+    """A MIL program with the image as input and two float32 outputs."""
+    single = recipe.weights == "float32"
+    shape = tuple(program.example_inputs[1][IMAGE].shape)
+    # Unnamed constants are numbered through a counter of the process, which coremltools clears
+    # after each conversion and which reading a package moves on.
+    ct.converters.mil.Builder.name_count.clear()
+    mil = ct.convert(
+        program,
+        convert_to="milinternal",
+        minimum_deployment_target=ct.target.iOS17,
+        compute_precision=ct.precision.FLOAT32 if single else ct.precision.FLOAT16,
+        inputs=[ct.ImageType(IMAGE, shape=shape, color_layout=ct.colorlayout.RGB)],
+        outputs=[ct.TensorType(name, dtype=np.float32) for name in (LOGITS, _PROBABILITIES)],
+    )
+    mil.functions["main"].set_output_types(None)
+    return mil

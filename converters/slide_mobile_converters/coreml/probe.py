@@ -1,0 +1,91 @@
+"""Run a .mlpackage: with Core ML on a Mac, evaluated elsewhere; and look at its layers.
+
+Elsewhere a package that declares fp16 is evaluated with every operation rounded to fp16, which a
+device at best equals. One thread computes: the operations are small, and threads that wait for
+each other take ten times as long where a core is busy otherwise.
+"""
+
+import contextlib
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from slide_mobile.preprocess import Pixels
+from slide_mobile.targets import Logits, Runner
+from slide_mobile_converters.coreml import reading
+from slide_mobile_converters.coreml.lowering import IMAGE, LOGITS
+from slide_mobile_converters.coreml.toolchain import coremltools, quiet
+
+EVALUATED = "mil_evaluator: evaluated, not run on Apple hardware"
+
+
+def runner(path: Path) -> Runner:
+    """Core ML's own `predict` on macOS, the evaluator elsewhere; raises ArtifactError."""
+    program = reading.program(path)
+    if platform.system() == "Darwin":
+        return _predictor(path)
+    precision = declared_precision(program)
+
+    def run(image: Pixels) -> Logits:
+        with one_thread():
+            outputs = program.run({IMAGE: planar(image)}, precision=precision)
+        return np.asarray(outputs[LOGITS][0], np.float32)
+
+    return Runner(call=run, runtime=EVALUATED)
+
+
+def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
+    """Outputs of the dense convolutions and linears by module path, channels last.
+
+    Evaluated on macOS too: Core ML keeps what is between input and output to itself.
+    """
+    program, modules = reading.program(path), reading.modules(path)
+    with one_thread():
+        values = program.run(
+            {IMAGE: planar(image)}, precision=declared_precision(program), keep=modules
+        )
+    return {module: _channels_last(values[name]) for name, module in modules.items()}
+
+
+def declared_precision(program: Any) -> str:
+    """What the program says it computes in: "float16" or "float32"."""
+    half = any("fp16" in op.dtypes for op in program.operations)
+    return "float16" if half else "float32"
+
+
+def planar(image: Pixels) -> NDArray[np.float32]:
+    """(H, W, 3) bytes -> (1, 3, H, W) float32, still 0..255."""
+    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Give torch one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _predictor(path: Path) -> Runner:
+    with quiet():
+        model = coremltools.models.MLModel(str(path))
+
+    def predict(image: Pixels) -> Logits:
+        outputs = model.predict({IMAGE: Image.fromarray(image)})
+        return np.asarray(outputs[LOGITS], np.float32).reshape(-1)
+
+    return Runner(call=predict, runtime=f"Core ML, macOS {platform.mac_ver()[0]}")
+
+
+def _channels_last(x: NDArray[Any]) -> NDArray[np.float32]:
+    maps = x.transpose(0, 2, 3, 1) if x.ndim == 4 else x
+    return np.ascontiguousarray(maps, np.float32)

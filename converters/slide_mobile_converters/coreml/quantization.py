@@ -1,0 +1,149 @@
+"""Static int8 activations: `quantize` and `dequantize` around what the int8 kernels take.
+
+Written into the exported program, in the operations that coremltools' frontend reads as MIL's own
+(converters/mil/frontend/torch/quantization_ops.py). coremltools 9's own calibration needs Apple's
+`predict`, and its `_update_tensor_range` keeps the range of the last image only. torchao's PT2E
+would quantise additions and pooling too, and is one more dependency.
+
+Core ML runs a convolution in int8 where its input, its weights and its output are quantised
+(coremltools, "Quantization Overview", from A17 Pro and M4 on). Ranges are symmetric, as
+`linear_quantize_activations` makes them by default: a zero point costs the kernels a correction.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.ao.quantization.fx import _decomposed  # noqa: F401  registers quantized_decomposed
+from torch.export import ExportedProgram
+from torch.fx import Interpreter, Node
+
+MIN_CHANNELS = 16  # thinner products do not pay for the conversions around them
+SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
+CLIPS = np.linspace(0.5, 1.0, 21)  # shares of the full range tried as clipping points
+
+_DENSE = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
+_GROUPS = 6  # position of `groups` among the arguments of aten.conv2d
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Eight-bit values of a tensor: low..high times the scale; zero is zero."""
+
+    scale: float
+    low: int
+    high: int
+
+    @property
+    def arguments(self) -> tuple[float, int, int, int, torch.dtype]:
+        """As the quantized_decomposed operations take them."""
+        return self.scale, 0, self.low, self.high, torch.int8 if self.low < 0 else torch.uint8
+
+
+def dense(program: ExportedProgram) -> Iterator[Node]:
+    """The convolutions (ungrouped) and linears whose weights are parameters, in order."""
+    parameters = program.graph_signature.inputs_to_parameters
+    for node in program.graph.nodes:
+        grouped = len(node.args) > _GROUPS and node.args[_GROUPS] != 1
+        if node.target in _DENSE and not grouped and operand(node, 1).name in parameters:
+            yield node
+
+
+def operand(node: Node, index: int) -> Node:
+    """The tensor among the arguments of a node."""
+    tensor = node.args[index]
+    assert isinstance(tensor, Node)
+    return tensor
+
+
+def is_thick(weight: Sequence[int]) -> bool:
+    """Whether weights of this shape, (out, in, ...), have enough channels on both sides.
+
+    That leaves out the patch embedding, with its three: it sees pixels of 0..255, whose mean
+    multiplies every rounding of a weight. On slide_swin_demo it would save 0.1 % of the bytes and
+    cost 3 dB of the 46 that int8 weights reach.
+    """
+    return min(weight[:2]) >= MIN_CHANNELS
+
+
+def quantize_activations(program: ExportedProgram, images: Sequence[Tensor]) -> None:
+    """Quantise what enters and leaves the thick dense operations, in place.
+
+    `images` holds inputs of the program, from which the ranges are taken. The last operation
+    keeps its output in float: rounded logits would tie, and nothing reads them in int8.
+    """
+    layers = list(dense(program))
+    readers = [node for node in layers if is_thick(operand(node, 1).meta["val"].shape)]
+    writers = {node for node in readers if node is not layers[-1]}
+    tensors = dict.fromkeys([*(operand(node, 0) for node in readers), *writers])
+    grids = {
+        name: fit(values)
+        for name, values in sample(program, [t.name for t in tensors], images).items()
+    }
+    for tensor in tensors:
+        users = [user for user in tensor.users if tensor in writers or user in readers]
+        rounded = _rounded(program, tensor, grids[tensor.name])
+        for user in users:
+            user.replace_input_with(tensor, rounded)
+    program.graph.lint()
+
+
+def sample(
+    program: ExportedProgram, names: Collection[str], images: Sequence[Tensor]
+) -> dict[str, NDArray[np.float32]]:
+    """Values of the named tensors over all images: SAMPLES of each image, and its extremes."""
+    recorder = _Recorder(program.module(check_guards=False), names)
+    for image in images:
+        recorder.run(image)
+    return {name: np.concatenate(values) for name, values in recorder.kept.items()}
+
+
+def fit(x: NDArray[np.float32]) -> Grid:
+    """The grid whose clipping point gives the least squared error of rounding `x`."""
+    high, signed = float(np.abs(x).max(initial=0.0)), bool((x < 0).any())
+    low_step, high_step = (-127, 127) if signed else (0, 255)
+    if high == 0:
+        return Grid(scale=1.0, low=low_step, high=high_step)
+    scales = high * CLIPS / high_step
+    errors = [
+        np.square(np.clip(np.round(x / scale), low_step, high_step) * scale - x).mean()
+        for scale in scales
+    ]
+    return Grid(scale=float(scales[np.argmin(errors)]), low=low_step, high=high_step)
+
+
+def _rounded(program: ExportedProgram, tensor: Node, grid: Grid) -> Node:
+    """A node that holds the tensor's values rounded to the grid."""
+    operations, graph = torch.ops.quantized_decomposed, program.graph
+    with graph.inserting_after(tensor):
+        eight_bit = graph.call_function(
+            operations.quantize_per_tensor.default, (tensor, *grid.arguments)
+        )
+    with graph.inserting_after(eight_bit):
+        rounded: Node = graph.call_function(
+            operations.dequantize_per_tensor.default, (eight_bit, *grid.arguments)
+        )
+    return rounded
+
+
+class _Recorder(Interpreter):
+    """Runs a program and keeps a fixed sample of some of its tensors."""
+
+    def __init__(self, module: torch.fx.GraphModule, names: Collection[str]) -> None:
+        super().__init__(module)
+        self.kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
+        self.draw = np.random.default_rng(0)
+
+    @torch.no_grad()
+    def run_node(self, n: Node) -> Any:
+        """Run one node, and keep a sample of what it computes."""
+        value = super().run_node(n)
+        if n.name in self.kept:
+            x = value.numpy().ravel()
+            drawn = x if x.size <= SAMPLES else x[self.draw.integers(0, x.size, SAMPLES)]
+            self.kept[n.name].append(np.concatenate([drawn, [x.min(), x.max()]], dtype=np.float32))
+        return value

@@ -1,0 +1,94 @@
+"""ExecuTorch .pte, delegated to XNNPACK or to Core ML."""
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from slide_mobile.artifact import Graph
+from slide_mobile.preprocess import Pixels
+from slide_mobile.recipes import Recipe
+from slide_mobile.targets import Logits, Request, Runner
+from slide_mobile_converters.executorch.toolchain import quiet
+
+with quiet():
+    from slide_mobile_converters.executorch import (
+        graph,
+        lowering,
+        metadata,
+        payload,
+        probe,
+        running,
+    )
+
+SUFFIX = ".pte"
+LAYOUT: Literal["NCHW"] = "NCHW"
+BACKENDS = {
+    "xnnpack": ("fp32", "fp16", "int8", "int8-dynamic"),
+    "coreml": ("fp16", "fp32"),
+}
+ROADS = ("executorch",)
+MAX_RANK = 4
+PACKAGES = ("executorch", "torch", "torchao")
+
+
+def input_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
+    """The delegates compute in the type of the input; float16 holds 0..255 exactly."""
+    return "float16" if recipe.weights == "float16" else "float32"
+
+
+def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+    """Quantise, lower, attach metadata, write."""
+    (example,) = program.example_inputs[1].values()
+    with quiet():
+        program = lowering.in_format(program, request)
+        constants = metadata.describe(
+            request,
+            shape=example.shape,
+            dtype=input_dtype(request.recipe),
+            modules=list(lowering.modules(program)),
+        )
+        if request.backend == "coreml":
+            # Imported here: it takes seconds, and XNNPACK does not need it.
+            from slide_mobile_converters.executorch import coreml
+
+            path.write_bytes(coreml.lower(program, request.recipe, constants))
+        else:
+            path.write_bytes(lowering.lower(program, constants))
+
+
+def runner(path: Path) -> Runner:
+    """Run with ExecuTorch's runtime; a Core ML delegate is evaluated where there is no Core ML."""
+    file = payload.read(path)
+    apple = payload.first_delegate(file) == payload.COREML
+    if apple and platform.system() != "Darwin":
+        from slide_mobile_converters.executorch import coreml
+
+        program = coreml.program(file, path)
+        return Runner(
+            call=lambda image: coreml.logits(program, running.tensor(file, image))[0],
+            runtime=coreml.EVALUATED,
+        )
+    loaded = running.Loaded(path.read_bytes(), path)
+
+    def run(image: Pixels) -> Logits:
+        (logits,) = loaded(running.tensor(file, image))
+        found: Logits = logits[0].float().numpy()
+        return found
+
+    delegate = "Core ML" if apple else "XNNPACK"
+    return Runner(call=run, runtime=f"ExecuTorch {metadata.RELEASE}, {delegate}")
+
+
+def inspect(path: Path) -> Graph:
+    """Re-read the program and the graphs of its delegates."""
+    return graph.inspect(path)
+
+
+def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
+    """Outputs of the file's convolutions and linears, by module path."""
+    return probe.activations(path, image)

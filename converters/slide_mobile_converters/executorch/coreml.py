@@ -1,0 +1,150 @@
+"""The Core ML delegate: an .mlpackage inside the .pte, which only Apple's systems run.
+
+Elsewhere the package is taken out of the file again and evaluated by mil_evaluator, which is a
+lower bound on a device's error and no run. executorch 1.4 names package and items by random
+numbers and adds a megabyte of debug information; both are put right before the file is written.
+"""
+
+import hashlib
+import json
+import tempfile
+import uuid
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from executorch.exir import to_edge_transform_and_lower
+from executorch.exir._serialize._program import PTEFile, deserialize_pte_binary
+from executorch.exir.schema import BackendDelegateInlineData
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from slide_mobile.recipes import Recipe
+from slide_mobile_converters.executorch import payload
+from slide_mobile_converters.executorch.toolchain import quiet
+
+EVALUATED = "mil_evaluator: evaluated, not run on Apple hardware"
+_DEBUGGING = ("debug_info.json", "executorch_debug_handle_mapping.json")
+_PACKAGE = Path("lowered_module", "model.mlpackage")
+_WEIGHTED = {"conv", "linear"}
+
+with quiet():
+    import coremltools
+    from executorch.backends.apple.coreml import executorchcoreml
+    from executorch.backends.apple.coreml.compiler import CoreMLBackend
+    from executorch.backends.apple.coreml.partition import CoreMLPartitioner
+
+    import mil_evaluator
+
+
+def lower(program: ExportedProgram, recipe: Recipe, constants: dict[str, Any]) -> bytes:
+    """A .pte with as much as possible in Core ML delegates, for iOS 17."""
+    half = recipe.weights == "float16"
+    specs = CoreMLBackend.generate_compile_specs(
+        compute_precision=getattr(coremltools.precision, "FLOAT16" if half else "FLOAT32"),
+        minimum_deployment_target=coremltools.target.iOS17,
+    )
+    edge = to_edge_transform_and_lower(
+        program,
+        partitioner=[CoreMLPartitioner(compile_specs=specs)],
+        constant_methods=constants,
+    )
+    file = deserialize_pte_binary(bytes(edge.to_executorch().buffer))
+    data = file.program.backend_delegate_data
+    for delegate in payload.method(file).delegates:
+        tidied = _reproducible(payload.blob(file, delegate))
+        data[delegate.processed.index] = BackendDelegateInlineData(data=tidied)
+    return payload.write(file)
+
+
+def logits(program: Any, image: torch.Tensor) -> NDArray[np.float32]:
+    """(1, num_classes) of one image, every operation rounded to the type it declares."""
+    (output,) = program.outputs
+    return np.asarray(_run(program, image, ())[output], np.float32)
+
+
+def activations(
+    program: Any, names: Sequence[str], image: torch.Tensor
+) -> dict[str, NDArray[np.float32]]:
+    """Outputs of convolutions and linears by module path, channels last."""
+    ops = [op for op in program.operations if op.type in _WEIGHTED]
+    if len(ops) != len(names):
+        raise ValueError(f"{len(ops)} convolutions and linears, {len(names)} names")
+    wanted = {path: op.outputs[0] for path, op in zip(names, ops, strict=True) if path}
+    values = _run(program, image, set(wanted.values()))
+    return {
+        path: np.ascontiguousarray(values[name].transpose(0, 2, 3, 1), np.float32)
+        for path, name in wanted.items()
+    }
+
+
+def program(file: PTEFile, path: Path) -> Any:
+    """The MIL program of a .pte with one delegate; raises ArtifactError for a damaged one."""
+    try:
+        (delegate,) = payload.method(file).delegates
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            root = _unpacked(payload.blob(file, delegate), Path(folder))
+            return mil_evaluator.load(root / _PACKAGE.name)
+    except payload.BROKEN as error:
+        raise payload.damaged(path, error) from error
+
+
+def _run(program: Any, image: torch.Tensor, keep: Collection[str]) -> dict[str, NDArray[Any]]:
+    (declared,) = program.inputs
+    half = any("fp16" in op.dtypes for op in program.operations)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small operations: threads that wait for each other take longer
+    try:
+        return program.run(
+            {declared.name: image.float().numpy()},
+            precision="float16" if half else "float32",
+            keep=keep,
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _unpacked(content: bytes, folder: Path) -> Path:
+    """Write the folder in a delegate's bytes; the path of its root."""
+    if not executorchcoreml.unflatten_directory_contents(content, str(folder.resolve())):
+        raise ValueError("the Core ML delegate does not unpack")
+    return folder / _PACKAGE.parent
+
+
+def _reproducible(content: bytes) -> bytes:
+    """The same package, named after what it holds, without debug information."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = _unpacked(content, Path(folder))
+        for name in _DEBUGGING:
+            for found in root.rglob(name):
+                found.unlink()
+        _rename(root)
+        flat = executorchcoreml.flatten_directory_contents(str(root.resolve()))
+    assert flat is not None
+    return bytes(flat)
+
+
+def _rename(root: Path) -> None:
+    """Replace random names by names made from the package's content, in place."""
+    package = root / _PACKAGE.name
+    model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    spec = coremltools.proto.Model_pb2.Model()
+    spec.ParseFromString(model.read_bytes())
+    model.write_bytes(spec.SerializeToString(deterministic=True))
+    content = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(model.parent.rglob("*.*"))))
+    manifest = package / "Manifest.json"
+    plain = json.loads(manifest.read_text())
+    names = {
+        old: str(uuid.uuid5(uuid.NAMESPACE_OID, content.hexdigest() + item["path"])).upper()
+        for old, item in plain["itemInfoEntries"].items()
+    }
+    entries = {names[old]: item for old, item in plain["itemInfoEntries"].items()}
+    plain["itemInfoEntries"] = dict(sorted(entries.items()))
+    plain["rootModelIdentifier"] = names[plain["rootModelIdentifier"]]
+    manifest.write_text(json.dumps(plain, indent=4))
+    # The runtime caches compiled models by this name: another model must have another.
+    metadata = root / "metadata.json"
+    facts = {**json.loads(metadata.read_text()), "identifier": f"executorch_{content.hexdigest()}"}
+    metadata.write_text(json.dumps(facts))

@@ -1,0 +1,167 @@
+"""Read a written .pte back and state what it holds: methods, delegates, operations inside them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNGraph
+from executorch.exir._serialize._program import PTEFile
+from executorch.exir.schema import DelegateCall, ExecutionPlan, KernelCall
+
+from slide_mobile.artifact import Graph
+from slide_mobile_converters.executorch import payload
+from slide_mobile_converters.executorch.metadata import EXPORTER
+from slide_mobile_converters.executorch.payload import COREML, XNNPACK, Value
+
+MAX_RANK = 4
+_INT8 = {"qint8", "qcint8"}
+_BORDERS = {"XNNConvert", "XNNStaticTranspose"}
+_MANY_BORDERS = 0.25  # share of conversions and transposes among all operations worth a remark
+
+
+@dataclass(frozen=True, kw_only=True)
+class Op:
+    """An operation inside a delegate."""
+
+    name: str
+    inputs: Mapping[str, Value]
+    output: Value
+
+
+def inspect(path: Path) -> Graph:
+    """Facts about a .pte file, from its bytes; raises ArtifactError for a damaged one."""
+    file = payload.read(path)
+    plan = payload.method(file)
+    if payload.first_delegate(file) == COREML:
+        return _of_coreml(file, path)
+    try:
+        outside = list(_outside(plan))
+        graphs = [payload.graph(payload.blob(file, d)) for d in plan.delegates if d.id == XNNPACK]
+        ops = [op for graph in graphs for op in operations(graph)]
+        macs = _macs(ops)
+    except payload.BROKEN as error:
+        raise payload.damaged(path, error) from error
+    tensors = [value for graph in graphs for value in payload.values(graph).values()]
+    total = sum(macs.values())
+    in_int8 = sum(count for (_, int8), count in macs.items() if int8)
+    names = [op.name.removeprefix("XNN") for op in ops] + outside
+    return Graph(
+        ops=dict(sorted(Counter(names).items())),
+        max_rank=max((len(value.shape) for value in tensors), default=0),
+        partitions=len(plan.delegates),
+        delegated_ops=len(ops),
+        total_ops=len(names),
+        int8_mac_fraction=in_int8 / total if total else 0.0,
+        min_runtime=_exporter(file),
+        findings=(*_findings(plan, outside, ops), *_float_macs(macs)),
+    )
+
+
+def _of_coreml(file: PTEFile, path: Path) -> Graph:
+    """Facts about the MIL program in a file's first delegate, which computes in float only."""
+    # Imported here: it takes seconds, and XNNPACK does not need it.
+    from slide_mobile_converters.executorch import coreml
+
+    plan = payload.method(file)
+    operations = coreml.program(file, path).operations
+    outside = list(_outside(plan))
+    return Graph(
+        ops=dict(sorted(Counter([*(op.type for op in operations), *outside]).items())),
+        max_rank=max(len(shape) for op in operations for shape in op.shapes),
+        partitions=len(plan.delegates),
+        delegated_ops=len(operations),
+        total_ops=len(operations) + len(outside),
+        int8_mac_fraction=0.0,
+        min_runtime=_exporter(file),
+        findings=(
+            "Core ML chooses CPU, GPU or Neural Engine for each operation on the device",
+            *_findings(plan, outside, []),
+        ),
+    )
+
+
+def _exporter(file: PTEFile) -> str | None:
+    """The release that wrote the file: older ones do not promise to read it."""
+    (release,) = payload.constants(file).get(EXPORTER, (None,))
+    return release
+
+
+def _outside(plan: ExecutionPlan) -> Iterator[str]:
+    """Names of the operations that portable kernels compute, one by one."""
+    for chain in plan.chains:
+        for instruction in chain.instructions:
+            call = instruction.instr_args
+            if isinstance(call, KernelCall):
+                operator = plan.operators[call.op_index]
+                yield f"{operator.name}.{operator.overload}"
+            elif not isinstance(call, DelegateCall):
+                yield type(call).__name__
+
+
+def operations(graph: XNNGraph) -> Iterator[Op]:
+    """The operations of one delegate with their tensors."""
+    values = payload.values(graph)
+    for node in graph.xnodes:
+        union = node.xnode_union
+        numbers = {key: number for key, number in vars(union).items() if key.endswith("_id")}
+        present = {key: values[number] for key, number in numbers.items() if number in values}
+        output = present.pop("output_id")
+        yield Op(name=type(union).__name__, inputs=present, output=output)
+
+
+# Multiply-adds from shapes; filters are (out, height, width, in), and (1, h, w, c) depthwise.
+_MACS: dict[str, Callable[[Op], int]] = {
+    "XNNConv2d": lambda op: prod(op.output.shape) * prod(op.inputs["filter_id"].shape[1:]),
+    "XNNDepthwiseConv2d": lambda op: (
+        prod(op.output.shape) * prod(op.inputs["filter_id"].shape[1:3])
+    ),
+    "XNNFullyConnected": lambda op: prod(op.output.shape) * op.inputs["filter_id"].shape[-1],
+    "XNNBatchMatrixMultiply": lambda op: prod(op.output.shape) * op.inputs["input1_id"].shape[-1],
+}
+
+
+def _macs(ops: Iterable[Op]) -> Counter[tuple[str, bool]]:
+    """Multiply-adds by operation, and whether the kernel computes in int8: its weights decide."""
+    macs: Counter[tuple[str, bool]] = Counter()
+    for op in ops:
+        if op.name in _MACS:
+            weights = op.inputs.get("filter_id")
+            macs[op.name, weights is not None and weights.dtype in _INT8] += _MACS[op.name](op)
+    return macs
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names with their counts, most frequent first."""
+    return ", ".join(f"{name} x{count}" for name, count in Counter(names).most_common())
+
+
+def _findings(plan: ExecutionPlan, outside: list[str], ops: list[Op]) -> list[str]:
+    """What a person should know about the graph, a line each."""
+    found = []
+    if outside:
+        found.append(f"left outside the delegate: {_listed(outside)}")
+    if len(plan.delegates) > 1:
+        found.append(f"the delegate cuts the graph into {len(plan.delegates)} partitions")
+    if other := [d.id for d in plan.delegates[1:] if d.id != XNNPACK]:
+        found.append(f"delegates that are not looked into: {_listed(other)}")
+    high = [op for op in ops if len(op.output.shape) > MAX_RANK]
+    if high:
+        first = f"{high[0].name} {list(high[0].output.shape)}"
+        found.append(f"{len(high)} outputs have a rank above {MAX_RANK}, the first is {first}")
+    borders = [op.name.removeprefix("XNN") for op in ops if op.name in _BORDERS]
+    if len(borders) > _MANY_BORDERS * len(ops):
+        found.append(f"much of the graph only changes format or layout: {_listed(borders)}")
+    return found
+
+
+def _float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
+    """Which operations of an int8 file still multiply in float."""
+    total = sum(macs.values())
+    left = {name: count / total for (name, int8), count in macs.items() if count and not int8}
+    if not left or not any(int8 for _, int8 in macs):
+        return []
+    shares = sorted(left.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{name.removeprefix('XNN')} {share:.1%}" for name, share in shares)
+    return [f"multiply-adds that stay in float: {listed}"]

@@ -1,0 +1,129 @@
+"""What each dense operation in a .pte computes for one image.
+
+A delegate keeps its inner tensors to itself. So the file is taken apart, the outputs of its dense
+operations are declared outputs of the XNNPACK graph and of the method, and what is put together
+again runs in ExecuTorch's own runtime, with the weights of the file on disk. Which operation came
+from which module is written into the file when it is converted (`metadata.MODULES`).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNGraph
+from executorch.backends.xnnpack.utils.xnnpack_constants import (
+    XNN_INVALID_VALUE_ID,
+    XNN_VALUE_FLAG_EXTERNAL_OUTPUT,
+)
+from executorch.exir._serialize._program import PTEFile
+from executorch.exir.scalar_type import ScalarType
+from executorch.exir.schema import (
+    BackendDelegateInlineData,
+    EValue,
+    ExecutionPlan,
+    Tensor,
+    TensorShapeDynamism,
+)
+from numpy.typing import NDArray
+
+from slide_mobile.errors import ArtifactError
+from slide_mobile.preprocess import Pixels
+from slide_mobile_converters.executorch import payload, running
+from slide_mobile_converters.executorch.metadata import MODULES
+from slide_mobile_converters.executorch.payload import Value
+
+WEIGHTED = {"XNNConv2d", "XNNDepthwiseConv2d", "XNNFullyConnected"}
+_SCALARS = {"fp32": ScalarType.FLOAT, "fp16": ScalarType.HALF, "qint8": ScalarType.CHAR}
+
+Activations = dict[str, NDArray[np.float32]]
+
+
+def activations(path: Path, image: Pixels) -> Activations:
+    """Outputs of convolutions and linears by module path, channels last, dequantised.
+
+    Raises ArtifactError for a damaged file, or one that another program converted.
+    """
+    file = payload.read(path)
+    names = payload.constants(file).get(MODULES)
+    if names is None:
+        raise ArtifactError(f"{path} does not say which modules it holds; convert the model again")
+    given = running.tensor(file, image)
+    if payload.first_delegate(file) == payload.COREML:
+        from slide_mobile_converters.executorch import coreml
+
+        return coreml.activations(coreml.program(file, path), names, given)
+    try:
+        opened = dict(_open(file, names))
+    except payload.BROKEN as error:
+        raise payload.damaged(path, error) from error
+    _, *outputs = running.Loaded(payload.write(file), path)(given)
+    pairs = zip(opened.items(), outputs, strict=True)
+    return {module: _dequantised(output, value) for (module, value), output in pairs}
+
+
+def _open(file: PTEFile, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
+    """Make tensors outputs, in place; yields their modules, in the order of the outputs.
+
+    Raises ValueError unless the program is one delegate, whose operations `names` are.
+    """
+    plan = payload.method(file)
+    (instruction,), (delegate,) = plan.chains[0].instructions, plan.delegates
+    call = instruction.instr_args
+    graph = payload.graph(payload.blob(file, delegate))
+    outputs = list(weighted(graph))
+    if len(outputs) != len(names):
+        raise ValueError(f"{len(outputs)} convolutions and linears, {len(names)} names")
+    values = payload.values(graph)
+    for module, number in zip(names, outputs, strict=True):
+        if module:
+            _publish(graph, number)
+            call.args.append(_declare(plan, values[number]))
+            yield module, values[number]
+    data = file.program.backend_delegate_data
+    data[delegate.processed.index] = BackendDelegateInlineData(data=payload.bytes_of(graph))
+
+
+def weighted(graph: XNNGraph) -> Iterator[int]:
+    """Numbers of the tensors that convolutions and linears write, in execution order."""
+    for node in graph.xnodes:
+        if type(node.xnode_union).__name__ in WEIGHTED:
+            yield node.xnode_union.output_id
+
+
+def _publish(graph: XNNGraph, number: int) -> None:
+    """Make a tensor an output of the XNNPACK graph."""
+    (value,) = (
+        held
+        for held in (payload.tensor(item.xvalue_union) for item in graph.xvalues)
+        if held.id_out == number
+    )
+    assert value.external_id == XNN_INVALID_VALUE_ID, "a map inside a delegate is no output of it"
+    value.external_id, value.flags = graph.num_externs, XNN_VALUE_FLAG_EXTERNAL_OUTPUT
+    graph.output_ids.append(number)
+    graph.num_externs += 1
+
+
+def _declare(plan: ExecutionPlan, value: Value) -> int:
+    """Make a tensor an output of the method, in memory that the caller gives; its index."""
+    tensor = Tensor(
+        scalar_type=_SCALARS[value.dtype],
+        storage_offset=0,
+        sizes=list(value.shape),
+        dim_order=list(range(len(value.shape))),
+        requires_grad=False,
+        layout=0,
+        data_buffer_idx=0,
+        allocation_info=None,
+        shape_dynamism=TensorShapeDynamism.STATIC,
+    )
+    plan.values.append(EValue(tensor))
+    plan.outputs.append(len(plan.values) - 1)
+    return len(plan.values) - 1
+
+
+def _dequantised(output: Any, value: Value) -> NDArray[np.float32]:
+    x: NDArray[np.float32] = output.float().numpy()
+    if value.scale is None:
+        return x
+    return (x - np.float32(value.zero_point)) * np.float32(value.scale)

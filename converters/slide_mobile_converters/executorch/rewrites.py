@@ -1,0 +1,157 @@
+"""Changes to the exported program that only ExecuTorch's XNNPACK needs.
+
+A 1x1 convolution behind a reshape becomes a linear between two permutes. XNNPACK keeps the maps
+of convolutions channels last and those of reshapes as they are, so a transpose stands there
+anyway; a dynamically quantised convolution with such an input is lowered wrongly
+(`ChannelsLastTaggedReshapePass.input_to_nhwc` of executorch 1.4 walks past the operation before
+it, up to the input of the graph), a linear is not, and it has a range a token.
+
+A zero pad becomes a pad of 1e-30 in static int8, because `InsertPadQDQPass` takes every zero pad
+behind an int8 convolution for one before another, and what it makes of ours does not load.
+
+In fp16, GELU becomes x * sigmoid(x * (a + b x^2)), because ExecuTorch's partitioner has no GELU of
+fp16. Minimax over all x, off by 2.7e-4 at most (the usual tanh form: 4.7e-4), half a step of
+fp16 at 1. The sum is a depthwise convolution, since a constant beside a map costs two transposes.
+"""
+
+import copy
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch._ops import OpOverload
+from torch.export import ExportedProgram
+from torch.fx import GraphModule, Node
+from torch.fx.node import Argument
+
+_ATEN = torch.ops.aten
+CONV, LINEAR = _ATEN.conv2d.default, _ATEN.linear.default
+_MUL = _ATEN.mul.Tensor
+_RESHAPES = {_ATEN.reshape.default, _ATEN.view.default, _ATEN.flatten.using_ints}
+_NEXT_TO_ZERO = 1e-30
+_GELU = (1.60028412, 0.06941547)
+_TO_TOKENS, _TO_MAPS = [0, 2, 3, 1], [0, 3, 1, 2]
+
+
+def linears_behind_reshapes(model: GraphModule) -> None:
+    """Replace, in place, each dense 1x1 convolution whose input is a reshape.
+
+    What follows stays behind all linears that share an input, for `siblings_together`'s reason.
+    """
+    for image in [node for node in model.graph.nodes if node.target in _RESHAPES]:
+        if not (convs := _pointwise(image)):
+            continue
+        tokens = _call(model, convs[0], _ATEN.permute.default, image, _TO_TOKENS)
+        for conv in convs:
+            _, weight, *rest = conv.args
+            assert isinstance(weight, Node)
+            _flatten(model, weight)
+            linear = _call(model, conv, LINEAR, tokens, weight, *rest[:1])
+            first = min(conv.users, key=list(model.graph.nodes).index)
+            maps = _call(model, first, _ATEN.permute.default, linear, _TO_MAPS)
+            conv.replace_all_uses_with(maps)
+            model.graph.erase_node(conv)
+    model.recompile()
+
+
+def siblings_together(model: GraphModule) -> None:
+    """Move, in place, dense 1x1 convolutions that share an input behind the first of them.
+
+    Dynamically quantised they share its range too and are one group for the partitioner, which
+    merges in the order of the graph: an operation between them would make two delegates.
+    """
+    order = {node: number for number, node in enumerate(model.graph.nodes)}
+    for image in order:
+        for before, conv in pairwise(sorted(_pointwise(image), key=order.__getitem__)):
+            before.append(conv)
+    model.recompile()
+
+
+def pads_next_to_zero(model: GraphModule) -> None:
+    """Pad with 1e-30 instead of 0, in place."""
+    for node in _nodes(model, _ATEN.pad.default):
+        assert len(node.args) == 2, "pads of the deploy form are of zeros"
+        node.args = (*node.args, "constant", _NEXT_TO_ZERO)
+    model.recompile()
+
+
+def half_input(program: ExportedProgram) -> ExportedProgram:
+    """The program with an fp16 input, for a delegate that sees to its inner types itself."""
+    (name, example), *_ = program.example_inputs[1].items()
+    model = copy.deepcopy(program.module())
+    (image,) = _nodes(model, name)
+    first = next(node for node in model.graph.nodes if node.op == "call_function")
+    full = _call(model, first, _ATEN.to.dtype, image, torch.float32)
+    image.replace_all_uses_with(full, lambda user: user.op == "call_function" and user is not full)
+    model.recompile()
+    return torch.export.export(model, (), {name: example.half()})
+
+
+def half(program: ExportedProgram) -> ExportedProgram:
+    """The program in fp16, input and output included."""
+    (name, example), *_ = program.example_inputs[1].items()
+    model = copy.deepcopy(program.module())  # half() would change the caller's weights
+    for node in _nodes(model, _ATEN.gelu.default):
+        node.replace_all_uses_with(_sigmoid_gelu(model, node))
+        model.graph.erase_node(node)
+    model.recompile()
+    return torch.export.export(model.half(), (), {name: example.half()})
+
+
+def _sigmoid_gelu(model: GraphModule, node: Node) -> Node:
+    (x,) = node.args
+    assert isinstance(x, Node)
+    channels = x.meta["val"].shape[1]
+    names = []
+    for letter, value in zip("ab", _GELU, strict=True):
+        names.append(f"gelu_{letter}_{channels}")
+        shape = (channels,) if letter == "a" else (channels, 1, 1, 1)
+        model.register_buffer(names[-1], torch.full(shape, value))
+    with model.graph.inserting_before(node):
+        a, b = (model.graph.get_attr(name) for name in names)
+    square = _call(model, node, _ATEN.square.default, x)
+    ones, zeros = [1, 1], [0, 0]
+    slope = _call(model, node, CONV, square, b, a, ones, zeros, ones, channels)
+    gate = _call(model, node, _ATEN.sigmoid.default, _call(model, node, _MUL, x, slope))
+    return _call(model, node, _MUL, x, gate)
+
+
+def groups(node: Node) -> int:
+    """Of a convolution; 1 for a linear."""
+    given = node.args[6] if len(node.args) > 6 else 1
+    assert isinstance(given, int)
+    return given
+
+
+def _pointwise(image: Node) -> list[Node]:
+    """The convolutions over a map that compute what linears do."""
+    convs = [node for node in image.users if node.target == CONV and node.args[0] is image]
+    return [conv for conv in convs if groups(conv) == 1 and _kernel(conv) == (1, 1)]
+
+
+def _kernel(conv: Node) -> tuple[int, ...]:
+    weight = conv.args[1]
+    assert isinstance(weight, Node)
+    return tuple(weight.meta["val"].shape[2:])
+
+
+def _flatten(model: GraphModule, weight: Node) -> None:
+    """Make (C_out, C_in, 1, 1) weights (C_out, C_in)."""
+    assert isinstance(weight.target, str)
+    path, _, name = weight.target.rpartition(".")
+    matrix = model.get_parameter(weight.target).detach().flatten(1)
+    setattr(model.get_submodule(path), name, nn.Parameter(matrix, requires_grad=False))
+    weight.meta["val"] = weight.meta["val"].flatten(1)
+
+
+def _nodes(model: GraphModule, target: OpOverload | str) -> list[Node]:
+    """The operations of one kind, or the input of that name, in the order of the graph."""
+    return [node for node in model.graph.nodes if node.target == target]
+
+
+def _call(model: GraphModule, like: Node, target: OpOverload, *args: Argument) -> Node:
+    """A new operation before `like`, which it tells its module to have come from."""
+    with model.graph.inserting_before(like):
+        node = model.graph.call_function(target, args)
+    node.meta["nn_module_stack"] = like.meta["nn_module_stack"]
+    return node

@@ -1,0 +1,92 @@
+"""ONNX .onnx by torch.onnx, quantised and run by ONNX Runtime on the CPU."""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import ModelProto
+from torch.export import ExportedProgram
+
+from slide_mobile.artifact import Graph
+from slide_mobile.preprocess import Pixels
+from slide_mobile.recipes import Recipe
+from slide_mobile.targets import Logits, Request, Runner
+from slide_mobile_converters.onnx import graph, probe
+from slide_mobile_converters.onnx.lowering import INPUT, lower
+from slide_mobile_converters.onnx.quantization import in_format
+
+if importlib.util.find_spec("onnxscript") is None:  # imported late, missed early
+    raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
+
+SUFFIX = ".onnx"
+LAYOUT: Literal["NCHW"] = "NCHW"
+BACKENDS = {"cpu": ("fp32", "fp16", "int8")}
+ROADS = {"torch": ("onnx", "onnxruntime", "onnxscript", "torch")}
+MAX_RANK = graph.MAX_RANK
+
+
+def input_dtype(recipe: Recipe) -> Literal["float32"]:
+    """Of the image input, in every precision."""
+    return "float32"
+
+
+def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+    """Export, change the numeric format, describe, write one file."""
+    inputs = [probe.batch(image) for image in request.calibration]
+    model = _described(in_format(lower(program), request.recipe, inputs), request)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def runner(path: Path, *, threads: int | None = None) -> Runner:
+    """Run with ONNX Runtime's CPU provider, a thread a core or so many; raises ArtifactError."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it warns of weights that no node reads any more
+    options.intra_op_num_threads = threads or os.cpu_count() or 1
+    try:
+        session = onnxruntime.InferenceSession(
+            graph.content(path), options, providers=["CPUExecutionProvider"]
+        )
+    except graph.ERRORS as error:
+        raise graph.damaged(path, error) from error
+
+    def run(image: Pixels) -> Logits:
+        (logits,) = session.run(None, {INPUT: probe.batch(image)})
+        row: Logits = logits[0]
+        return row
+
+    return Runner(call=run, runtime=f"ONNX Runtime {onnxruntime.__version__}, CPU")
+
+
+def inspect(path: Path) -> Graph:
+    """Re-read the file, and ask ONNX Runtime what it makes of it."""
+    return graph.inspect(path)
+
+
+def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
+    """Outputs of the file's convolutions and linears, by module path."""
+    return probe.activations(path, image)
+
+
+def _described(model: ModelProto, request: Request) -> ModelProto:
+    """The model with the request's facts in it, where ONNX Runtime's `get_modelmeta` looks."""
+    described = ModelProto()
+    described.CopyFrom(model)
+    described.producer_name, described.producer_version = "slide-mobile", request.version
+    described.doc_string = request.description
+    described.graph.name = request.title
+    facts = {
+        **request.facts,
+        "author": "slide-mobile",
+        "description": request.description,
+        "labels": "\n".join(request.labels),
+        "license": "Apache-2.0",
+        "title": request.title,
+    }
+    for key, value in sorted(facts.items()):
+        described.metadata_props.add(key=key, value=value)
+    return described

@@ -1,0 +1,188 @@
+"""Read a written .onnx back and state what it holds and what ONNX Runtime makes of it.
+
+ONNX Runtime's CPU provider has no delegate: it rewrites the graph when it loads a file, and that is
+where QuantizeLinear and DequantizeLinear around a convolution become an int8 kernel, or do not. So
+the operations that compute in int8 are read from the graph as ONNX Runtime rewrote it on this
+machine; a rewritten node keeps the name of the one it stands for (ONNX Runtime 1.31).
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import prod
+from pathlib import Path
+
+import onnx
+import onnxruntime
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import ModelProto, NodeProto
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
+
+from slide_mobile.artifact import Graph
+from slide_mobile.errors import ArtifactError
+
+MAX_RANK = 4
+
+# What onnx and ONNX Runtime raise on a file that does not hold together.
+ERRORS = (
+    DecodeError,
+    UnicodeDecodeError,  # onnx reports a name that is not UTF-8 and fails to
+    onnx.checker.ValidationError,
+    onnx.shape_inference.InferenceError,
+    runtime_errors.Fail,
+    runtime_errors.InvalidArgument,
+    runtime_errors.InvalidGraph,
+    runtime_errors.InvalidProtobuf,
+    runtime_errors.NotImplemented,
+    runtime_errors.RuntimeException,
+)
+
+_INT8_KERNELS = frozenset(
+    {
+        "ConvInteger", "DynamicQuantizeMatMul", "MatMulInteger", "MatMulIntegerToFloat",
+        "QGemm", "QLinearConv", "QLinearMatMul",
+    }
+)  # fmt: skip
+# First release that takes a file of this (opset, IR version): onnxruntime.ai, "ONNX Runtime
+# compatibility". 1.17 for (20, 9) was confirmed by runs of all three precisions; 1.16 refuses it.
+_RELEASES = {(18, 8): "1.14", (19, 9): "1.15", (20, 9): "1.17", (21, 10): "1.18"}
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def inspect(path: Path) -> Graph:
+    """Facts about a .onnx file, from its bytes and from ONNX Runtime's CPU provider."""
+    model = read(path)
+    rewritten = _rewritten(model, path)
+    nodes = model.graph.node
+    shapes = _shapes(model)
+    in_int8 = {node.name for node in rewritten.graph.node if node.op_type in _INT8_KERNELS}
+    macs = _macs_by_kind(nodes, shapes, in_int8)
+    total = sum(macs.values())
+    release, remarks = _min_runtime(model)
+    return Graph(
+        ops=dict(sorted(Counter(node.op_type for node in nodes).items())),
+        max_rank=max((len(shape) for shape in shapes.values()), default=0),
+        partitions=0,
+        delegated_ops=0,
+        total_ops=len(nodes),
+        int8_mac_fraction=sum(n for (_, int8), n in macs.items() if int8) / total if total else 0.0,
+        min_runtime=release,
+        findings=(
+            f"no delegate: ONNX Runtime's CPU provider runs the {len(nodes)} operations as "
+            f"{len(rewritten.graph.node)}",
+            *_findings(model, rewritten, shapes),
+            *_float_macs(macs),
+            *remarks,
+        ),
+    )
+
+
+def read(path: Path) -> ModelProto:
+    """The model, valid and with all its shapes; raises ArtifactError in one line."""
+    try:
+        model = onnx.load_model_from_string(content(path))
+        onnx.checker.check_model(model)
+        return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except ERRORS as error:
+        raise damaged(path, error) from error
+
+
+def content(path: Path) -> bytes:
+    """The file's bytes; raises ArtifactError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def damaged(path: Path, error: Exception) -> ArtifactError:
+    """The one line for a file that does not hold together."""
+    reason = " ".join(str(error).split())[:200] or "no reason given"
+    return ArtifactError(f"{path} is damaged, or is not an ONNX model: {reason}; convert it again")
+
+
+def _rewritten(model: ModelProto, path: Path) -> ModelProto:
+    """The graph as ONNX Runtime runs it, before it picks memory layouts for this CPU."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "rewritten.onnx")
+        options.optimized_model_filepath = str(file)
+        try:
+            onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except ERRORS as error:
+            raise damaged(path, error) from error
+        return onnx.load(file)
+
+
+def _shapes(model: ModelProto) -> Shapes:
+    """Shape of every tensor; all are fixed in a file of ours, an unknown size counts as 0."""
+    graph = model.graph
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        shapes[value.name] = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
+    return shapes
+
+
+# Multiply-adds from the shapes of output, first and second input.
+_MACS: dict[str, Callable[[Sequence[tuple[int, ...]]], int]] = {
+    "Conv": lambda shapes: prod(shapes[0]) * prod(shapes[2][1:]),
+    "Gemm": lambda shapes: prod(shapes[0]) * (prod(shapes[1]) // shapes[0][0]),
+    "MatMul": lambda shapes: prod(shapes[0]) * shapes[1][-1],
+}
+
+
+def _macs_by_kind(
+    nodes: Iterable[NodeProto], shapes: Shapes, in_int8: set[str]
+) -> Counter[tuple[str, bool]]:
+    """Multiply-adds by operation, and whether the kernel computes in int8."""
+    macs: Counter[tuple[str, bool]] = Counter()
+    for node in nodes:
+        if node.op_type in _MACS:
+            operands = [shapes[name] for name in (node.output[0], *node.input[:2])]
+            macs[node.op_type, node.name in in_int8] += _MACS[node.op_type](operands)
+    return macs
+
+
+def _findings(model: ModelProto, rewritten: ModelProto, shapes: Shapes) -> list[str]:
+    """What a person should know about the graph, a line each."""
+    found = []
+    high = sorted(name for name, shape in shapes.items() if len(shape) > MAX_RANK)
+    if high:
+        first = f"{high[0]!r} {list(shapes[high[0]])}"
+        found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, the first is {first}")
+    foreign = sorted({n.op_type for n in model.graph.node if n.domain not in {"", "ai.onnx"}})
+    if foreign:
+        found.append(f"operations that are not ONNX's own: {', '.join(foreign)}")
+    run, written = (sum(n.op_type == "Cast" for n in m.graph.node) for m in (rewritten, model))
+    half = any(t.data_type == onnx.TensorProto.FLOAT16 for t in model.graph.initializer)
+    if half and run > written:
+        found.append(
+            f"the CPU provider computes fp16 operations in fp32 and adds {run - written} casts: "
+            "the file is smaller than fp32, and not faster"
+        )
+    return found
+
+
+def _float_macs(macs: Counter[tuple[str, bool]]) -> list[str]:
+    """Which operations of an int8 file still multiply in float."""
+    total = sum(macs.values())
+    left = {name: count / total for (name, int8), count in macs.items() if count and not int8}
+    if not left or not any(int8 for _, int8 in macs):
+        return []
+    shares = sorted(left.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{name} {share:.1%}" for name, share in shares)
+    return [f"multiply-adds that stay in float: {listed}"]
+
+
+def _min_runtime(model: ModelProto) -> tuple[str | None, list[str]]:
+    """The first ONNX Runtime that takes this opset and IR version, and a remark if unknown."""
+    opset = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), 0)
+    release = _RELEASES.get((opset, model.ir_version))
+    if release is None:
+        return None, [f"oldest runtime unknown for opset {opset}, IR version {model.ir_version}"]
+    return release, []

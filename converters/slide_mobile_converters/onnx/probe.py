@@ -1,0 +1,86 @@
+"""Look inside a .onnx file: what each convolution and linear computes for one image."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from slide_mobile.preprocess import Pixels
+from slide_mobile_converters.onnx.graph import ERRORS, damaged, read
+from slide_mobile_converters.onnx.lowering import INPUT
+
+Input = NDArray[np.float32]  # (1, 3, H, W)
+Values = dict[str, NDArray[Any]]
+
+
+def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
+    """Outputs of convolutions and linears by module path, channels last, dequantised.
+
+    ONNX Runtime is asked for those tensors beside the logits, of an int8 file for the dequantised
+    ones: asked for what lies between a convolution and its QuantizeLinear, it would run the
+    convolution in float.
+    """
+    model = read(path)
+    tensors = _module_outputs(model)
+    try:
+        found = watched(model, list(tensors.values()))(batch(image))
+    except ERRORS as error:
+        raise damaged(path, error) from error
+    return {
+        module: _channels_last(found[name].astype(np.float32)) for module, name in tensors.items()
+    }
+
+
+def batch(image: Pixels) -> Input:
+    """(H, W, 3) bytes -> (1, 3, H, W), as the file takes them."""
+    return np.ascontiguousarray(image[None].transpose(0, 3, 1, 2), np.float32)
+
+
+def watched(model: ModelProto, names: Sequence[str]) -> Callable[[Input], Values]:
+    """A function from an input to the values of these tensors, run by ONNX Runtime."""
+    watching = ModelProto()
+    watching.CopyFrom(model)
+    given = {output.name for output in model.graph.output}
+    for name in names:
+        if name not in given and name != INPUT:
+            watching.graph.output.add(name=name)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it warns of outputs without a declared shape
+    session = onnxruntime.InferenceSession(
+        watching.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    asked = [name for name in names if name != INPUT]
+
+    def run(image: Input) -> Values:
+        found = dict(zip(asked, session.run(asked, {INPUT: image}), strict=True))
+        return {name: image if name == INPUT else found[name] for name in names}
+
+    return run
+
+
+def _module_outputs(model: ModelProto) -> dict[str, str]:
+    """The tensor to read for each dense module.
+
+    lowering.py names the output by the module path, and the node by that path and its operator.
+    """
+    produced = {name for node in model.graph.node for name in node.output}
+    readers = {node.input[0]: node for node in reversed(model.graph.node) if node.input}
+    tensors = {}
+    for node in model.graph.node:
+        module = node.name.rpartition("/")[0]
+        if module not in produced:
+            continue
+        tensors[module] = module
+        quantize = readers.get(module)
+        if quantize is not None and quantize.op_type == "QuantizeLinear":
+            tensors[module] = readers[quantize.output[0]].output[0]
+    return tensors
+
+
+def _channels_last(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(1, C, H, W) as (1, H, W, C), which is what every dense module gives in a file of ours."""
+    return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values

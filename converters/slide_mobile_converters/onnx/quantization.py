@@ -1,0 +1,138 @@
+"""Numeric formats of an ONNX model: fp16 throughout, or int8 (QDQ) where int8 is faster.
+
+Int8 goes to convolutions and products with constant weights and at least 16 channels on both
+sides, as it does on the other targets. Activations are uint8 and weights int8, a scale a channel:
+ONNX Runtime 1.31 turns 77 of the 77 chosen convolutions of slide_swin_tiny into QLinearConv that
+way on x86-64, and 25 of them with int8 activations (143 ms a run instead of 100; fp32 took 117).
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto
+from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.calibrate import TensorData, TensorsData, save_tensors_data
+from onnxruntime.quantization.onnx_model import ONNXModel
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from slide_mobile.recipes import Recipe
+from slide_mobile_converters.onnx.lowering import INPUT, checked
+from slide_mobile_converters.onnx.probe import watched
+
+MIN_CHANNELS = 16  # below it the attention's head sums, which are too thin to pay for conversions
+SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
+# Share of the values that a range covers. Measured in dB, demo / slide_swin_test / slide_swin_tiny:
+# 99.99 % 35.9 / 32.4 / 28.0; all (MinMax) 34.4 / 31.0 / 28.1; 99.9 % 32.9 / 31.4 / 26.1; the
+# clipping of least squared error 34.8 / 32.4 / 27.8. ONNX Runtime's own percentile calibrator
+# (36.5 on the demo) looks at every tensor beside any convolution: three times as many, all in
+# memory for all images at once.
+COVERED = 0.9999
+
+Input = NDArray[np.float32]
+
+_DENSE = ("Conv", "Gemm", "MatMul")
+
+
+def in_format(model: ModelProto, recipe: Recipe, calibration: Sequence[Input]) -> ModelProto:
+    """The fp32 model in the recipe's numeric format (fp32: as it is).
+
+    `calibration` holds arrays of the model's own input shape.
+    """
+    if recipe.weights == "float32":
+        return model
+    if recipe.weights == "float16":
+        return to_float16(model)
+    return to_int8(model, calibration)
+
+
+def to_float16(model: ModelProto) -> ModelProto:
+    """The model in fp16, all but its input, its output and the convolution that reads the image.
+
+    That one stays fp32: its weights meet raw pixels, whose mean is large against what the weights
+    tell apart, so that rounding them moves every value. Measured on slide_swin_tiny: 51.7 dB with
+    all in fp16, 64.6 dB so.
+    """
+    (first,) = (node for node in model.graph.node if INPUT in node.input)
+    half = ModelProto()
+    half.CopyFrom(model)
+    # By default Max and Min would stay fp32, for runtimes that predate opset 20.
+    half = convert_float_to_float16(
+        half, keep_io_types=True, op_block_list=[], node_block_list=[first.name]
+    )
+    _feed_directly(half, first.name)
+    ONNXModel(half).topological_sort()  # its casts are appended behind their readers
+    return checked(half)
+
+
+def _feed_directly(model: ModelProto, reader: str) -> None:
+    """Give a node the fp32 input itself, and not the input cast to fp16 and back."""
+    (node,) = (node for node in model.graph.node if node.name == reader)
+    producers = {name: each for each in model.graph.node for name in each.output}
+    while node.input[0] != INPUT:
+        cast = producers[node.input[0]]
+        assert cast.op_type == "Cast"
+        node.input[0] = cast.input[0]
+        model.graph.node.remove(cast)
+
+
+def to_int8(model: ModelProto, calibration: Sequence[Input]) -> ModelProto:
+    """The model with QuantizeLinear and DequantizeLinear around its dense operations."""
+    nodes = list(dense_nodes(model))
+    ranges = TensorsData(CalibrationMethod.MinMax, measure(model, nodes, calibration))
+    source = ModelProto()
+    source.CopyFrom(model)  # quantize_static moves the weights out of the model it is given
+    # Says that shapes are inferred already; without it a warning is logged.
+    source.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
+    with tempfile.TemporaryDirectory() as folder:
+        cache, path = Path(folder, "ranges.json"), Path(folder, "model.onnx")
+        save_tensors_data(ranges, cache)
+        quantize_static(
+            source,
+            path,
+            calibration_cache_path=cache,
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(_DENSE),
+            nodes_to_quantize=[node.name for node in nodes],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        return checked(onnx.load(path))
+
+
+def dense_nodes(model: ModelProto) -> Iterator[NodeProto]:
+    """The operations that int8 makes faster."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type not in _DENSE or (shape := shapes.get(node.input[1])) is None:
+            continue
+        grouped = any(a.name == "group" and a.i != 1 for a in node.attribute)
+        if not grouped and min(shape[0], int(np.prod(shape[1:]))) >= MIN_CHANNELS:
+            yield node
+
+
+def measure(
+    model: ModelProto, nodes: Sequence[NodeProto], inputs: Sequence[Input]
+) -> Mapping[str, TensorData]:
+    """Ranges of what enters and leaves these operations, measured on the fp32 model.
+
+    Of each tensor and image a fixed random sample counts; `COVERED` of all samples lie inside.
+    """
+    names = sorted({name for node in nodes for name in (node.input[0], node.output[0])})
+    run = watched(model, names)
+    draw = np.random.default_rng(0)
+    kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
+    for values_in in inputs:
+        for name, values in run(values_in).items():
+            x = values.ravel()
+            kept[name].append(x if x.size <= SAMPLES else x[draw.integers(0, x.size, SAMPLES)])
+    return {name: _range(np.concatenate(values)) for name, values in kept.items()}
+
+
+def _range(x: NDArray[np.float32]) -> TensorData:
+    low, high = np.quantile(x, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+    return TensorData(lowest=np.float32(low), highest=np.float32(high))

@@ -1,0 +1,73 @@
+"""What is mended on the way from an exported program to MIL, on modules of a few operations."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from slide_mobile import recipes
+from slide_mobile.export import export
+from slide_mobile.targets import Request
+
+pytest.importorskip("coremltools")
+
+from slide_mobile_converters import coreml
+from slide_mobile_converters.coreml import lowering, reading
+
+
+class SharedBiases(nn.Module):
+    """Biases of zero, which coremltools keeps once, for a layer in int8 and two in float."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 128, 1), nn.Conv2d(128, 5, 8)
+        self.depthwise, self.dense = nn.Conv2d(128, 128, 1, groups=128), nn.Conv2d(128, 128, 1)
+        for layer in (self.stem, self.depthwise, self.dense):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(1, 3, 8, 8) -> (1, 5)."""
+        return self.head(self.dense(self.depthwise(self.stem(image)))).flatten(1)
+
+
+@pytest.mark.parametrize("precision", ["int8-weights", "palette6"])
+def test_a_bias_shared_with_a_float_layer_is_no_conflict(precision: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    program = export(SharedBiases().requires_grad_(False), (8, 8), "NCHW")
+    path = tmp_path / "shared.mlpackage"
+    request = Request(
+        recipe=recipes.lookup(precision),
+        backend="mlprogram",
+        via="coremltools",
+        labels=("ant", "bee", "cat", "dog", "emu"),
+        title="shared biases",
+        description="random weights",
+        version="1",
+        facts={},
+    )
+    coreml.convert(program, request, path)
+    operations = reading.program(path).operations
+    assert len([op for op in operations if op.type.startswith("constexpr_")]) == 1
+
+
+class Gelu(nn.Module):
+    """One operation to put an alias behind."""
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Any shape."""
+        return {"logits": nn.functional.gelu(image) + 1}
+
+
+def test_aliases_are_stripped() -> None:
+    image = torch.linspace(-3, 3, 16)
+    program = torch.export.export(Gelu(), (), {"image": image}).run_decompositions({})
+    gelu = next(node for node in program.graph.nodes if "gelu" in node.name)
+    with program.graph.inserting_after(gelu):
+        alias = program.graph.call_function(torch.ops.aten.alias.default, (gelu,))
+    gelu.replace_all_uses_with(alias, delete_user_cb=lambda user: user is not alias)
+    alias.meta = dict(gelu.meta)
+    assert alias.users
+    core = lowering.decomposed(program)
+    assert torch.ops.aten.alias.default not in {node.target for node in core.graph.nodes}
+    torch.testing.assert_close(core.module()(image=image), Gelu()(image))

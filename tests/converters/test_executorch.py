@@ -1,0 +1,205 @@
+"""What .pte files of a small net hold and compute, in every precision and for both delegates."""
+
+import dataclasses
+import tempfile
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slide_mobile import blame, recipes
+from slide_mobile.export import export
+from slide_mobile.parity import sqnr_db
+from slide_mobile.targets import Request
+
+pytest.importorskip("executorch")
+
+from executorch.runtime import Runtime
+
+from slide_mobile_converters import executorch
+from slide_mobile_converters.executorch import graph, payload
+
+pytestmark = pytest.mark.slow
+
+SIZE = (16, 24)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, *SIZE, 3), dtype=np.uint8)
+LABELS = ("ant", "bee", "Käfer", "dog")
+XNNPACK = ("fp32", "fp16", "int8", "int8-dynamic")
+CASES = [("xnnpack", precision) for precision in XNNPACK] + [("coreml", "fp16"), ("coreml", "fp32")]
+# Measured 137, 65, 33 and 37 dB with XNNPACK, 65 and 137 with Core ML.
+FLOORS_DB = {"fp32": 110, "fp16": 50, "int8": 25, "int8-dynamic": 28}
+DENSE = ("embed", "q", "k", "v", "proj", "head")  # 16 channels and more on both sides
+MODULES = {*DENSE, "narrow", "widen"}
+# Multiply-adds: 24 tokens of 16 channels, 32 where the map is padded to whole windows.
+INT8_MACS = 24 * 16 * 48 + 3 * 24 * 16 * 16 + 32 * 16 * 16 + 16 * 20
+FLOAT_MACS = 24 * 16 * 9 + 2 * 24 * 16 * 4 + 2 * 32 * 32 * 16
+
+
+class Net(nn.Module):
+    """Each form that the deploy form has: depthwise, thin, padded, behind a reshape, GELU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3, 16, 4, stride=4)
+        self.embed.weight.data /= 64  # pixels of 0..255 come in
+        self.depthwise = nn.Conv2d(16, 16, 3, padding=1, groups=16)
+        self.narrow, self.widen = nn.Conv2d(16, 4, 1), nn.Conv2d(4, 16, 1)
+        self.q, self.k, self.v = (nn.Conv2d(16, 16, 1) for _ in range(3))
+        self.proj, self.head = nn.Conv2d(16, 16, 1), nn.Conv2d(16, 20, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(1, 3, 16, 24) -> (1, 20)."""
+        x = F.gelu(self.embed(image))
+        x = x + self.widen(self.narrow(self.depthwise(x)))
+        q, k, v = (self.tokens(linear(x)) for linear in (self.q, self.k, self.v))
+        shares = torch.bmm(q.permute(0, 2, 1), k).softmax(-1)
+        x = torch.bmm(v, shares.permute(0, 2, 1)).reshape(1, 16, 4, 8)
+        return self.head(self.proj(x).mean((2, 3), keepdim=True)).flatten(1)
+
+    @staticmethod
+    def tokens(x: Tensor) -> Tensor:
+        """(1, 16, 4, 6) -> (1, 16, 32), zeros at the right."""
+        return F.pad(x, (0, 2)).reshape(1, 16, 32)
+
+
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net().eval().requires_grad_(False)
+
+
+def convert(model: nn.Module, path: Path, precision: str, backend: str = "xnnpack") -> Path:
+    recipe = recipes.lookup(precision)
+    request = Request(
+        recipe=recipe,
+        backend=backend,
+        via="executorch",
+        labels=LABELS,
+        title="net",
+        description="random weights",
+        version="1.2.3",
+        facts={"model": "net", "precision": precision},
+        calibration=tuple(IMAGES[:4]) if recipe.needs_calibration else (),
+    )
+    executorch.convert(export(model, SIZE, "NCHW"), request, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
+    folder = tmp_path_factory.mktemp("files")
+    return {
+        (backend, precision): convert(
+            net(), folder / f"{backend}-{precision}.pte", precision, backend
+        )
+        for backend, precision in CASES
+    }
+
+
+def expected() -> np.ndarray:
+    images = torch.from_numpy(IMAGES).permute(0, 3, 1, 2).float()
+    return torch.cat([net()(image[None]) for image in images]).numpy()
+
+
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_one_delegate_computes_what_torch_does(case, files) -> None:
+    run = executorch.runner(files[case])
+    found = np.stack([run(image) for image in IMAGES])
+    assert found.dtype == np.float32 and found.shape == (6, 20)
+    assert sqnr_db(expected(), found) > FLOORS_DB[case[1]]
+    facts = executorch.inspect(files[case])
+    assert (facts.partitions, facts.max_rank) == (1, 4)
+    assert facts.delegated_ops == facts.total_ops == sum(facts.ops.values())
+    assert facts.min_runtime and not any("outside" in line for line in facts.findings)
+
+
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_every_module_is_seen_inside_the_delegate(case, files) -> None:
+    reference = blame.activations(net(), IMAGES[0])
+    found = executorch.activations(files[case], IMAGES[0])
+    assert set(found) == set(reference) == MODULES
+    for name, values in found.items():
+        assert values.shape == reference[name].shape, name
+        assert sqnr_db(reference[name], values) > FLOORS_DB[case[1]] - 5, name
+
+
+@pytest.mark.parametrize("case", [("xnnpack", "int8"), ("coreml", "fp16")], ids="-".join)
+def test_a_wrong_bias_in_the_file_shows_at_its_module(case, tmp_path: Path) -> None:
+    wrong = net()
+    wrong.v.bias.add_(1.0)
+    path = convert(wrong, tmp_path / "model.pte", case[1], case[0])
+    reference = blame.activations(net(), IMAGES[0])
+    found = executorch.activations(path, IMAGES[0])
+    off = {name for name in MODULES if sqnr_db(reference[name], found[name]) < 15}
+    assert off == {"v", "proj", "head"}  # the module, and what reads it
+
+
+def filters(path: Path) -> dict[str, list[str]]:
+    """Types of the weights by kind of operation."""
+    file = payload.read(path)
+    (delegate,) = payload.method(file).delegates
+    found: dict[str, list[str]] = {}
+    for op in graph.operations(payload.graph(payload.blob(file, delegate))):
+        if "filter_id" in op.inputs:
+            found.setdefault(op.name, []).append(op.inputs["filter_id"].dtype)
+    return found
+
+
+@pytest.mark.parametrize("precision", ["int8", "int8-dynamic"])
+def test_only_wide_dense_operations_are_int8_a_channel(precision, files) -> None:
+    found = filters(files["xnnpack", precision])
+    assert found.pop("XNNDepthwiseConv2d") == ["fp32"]
+    assert sorted(chain(*found.values())) == ["fp32"] * 2 + ["qcint8"] * len(DENSE)
+    share = executorch.inspect(files["xnnpack", precision]).int8_mac_fraction
+    assert share == pytest.approx(INT8_MACS / (INT8_MACS + FLOAT_MACS))
+
+
+def test_a_dynamic_convolution_behind_a_reshape_is_a_linear(files) -> None:
+    assert len(filters(files["xnnpack", "int8-dynamic"])["XNNFullyConnected"]) == 1
+    assert "XNNFullyConnected" not in filters(files["xnnpack", "int8"])
+
+
+def test_fp16_takes_fp16_and_has_no_gelu(files) -> None:
+    path = files["xnnpack", "fp16"]
+    (image,) = payload.method(payload.read(path)).inputs
+    assert payload.method(payload.read(path)).values[image].val.scalar_type.name == "HALF"
+    assert "Gelu" not in executorch.inspect(path).ops
+    assert executorch.input_dtype(recipes.lookup("fp16")) == "float16"
+
+
+def test_apps_read_what_the_file_says_about_itself(files) -> None:
+    path = files["xnnpack", "int8"]
+    program = Runtime.get().load_program(path.read_bytes())
+
+    def ask(name: str) -> list[object]:
+        return list(program.load_method(name).execute([]))
+
+    assert tuple(ask("labels")) == LABELS
+    assert ask("input_shape") == [1, 3, *SIZE] and ask("input_range") == [0, 255]
+    assert ask("input_layout") == ["NCHW"] and ask("input_dtype") == ["float32"]
+    assert ask("facts") == ['{"model": "net", "precision": "int8"}']
+    constants = payload.constants(payload.read(path))
+    assert constants["labels"] == LABELS and constants["version"] == ("1.2.3",)
+
+
+@pytest.mark.parametrize("case", [("xnnpack", "int8"), ("coreml", "fp16")], ids="-".join)
+def test_the_same_inputs_give_the_same_bytes(case, files, tmp_path: Path) -> None:
+    again = convert(net(), tmp_path / "again.pte", case[1], case[0]).read_bytes()
+    assert again == files[case].read_bytes()
+    assert tempfile.gettempdir().encode() not in again
+
+
+def test_the_exported_program_is_left_as_it_was(tmp_path: Path) -> None:
+    model = net()
+    convert(model, tmp_path / "model.pte", "fp16")
+    for name, value in net().state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_off_a_mac_core_ml_is_evaluated_and_says_so(files) -> None:
+    assert "not run on Apple hardware" in executorch.runner(files["coreml", "fp16"]).runtime
+    assert executorch.runner(files["xnnpack", "fp32"]).runtime.endswith("XNNPACK")
+    assert dataclasses.asdict(executorch.inspect(files["coreml", "fp32"]))["ops"]["conv"] == 9

@@ -1,0 +1,117 @@
+"""Reading .pte files that are foreign, cut, damaged, or only partly delegated."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.errors import ArtifactError
+
+pytest.importorskip("executorch")
+
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import to_edge_transform_and_lower
+
+from slide_mobile_converters import executorch
+from slide_mobile_converters.executorch import payload
+from slide_mobile_converters.executorch.rewrites import _GELU
+from slide_mobile_converters.executorch.toolchain import quiet
+
+pytestmark = pytest.mark.slow
+
+SHAPE = (1, 3, 8, 12)
+IMAGE = np.zeros((8, 12, 3), np.uint8)
+GELU_ERROR = 2.8e-4
+
+
+class Cut(nn.Module):
+    """Two convolutions with a running sum between them, which XNNPACK does not have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, 3, 8, 12) -> (1, 3, 4, 8)."""
+        return self.second(torch.cumsum(self.first(x), 1))
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .pte that another program wrote, in two delegates."""
+    path = tmp_path_factory.mktemp("foreign") / "model.pte"
+    program = torch.export.export(Cut().eval(), (torch.zeros(SHAPE),))
+    with quiet():
+        edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        path.write_bytes(edge.to_executorch().buffer)
+    return path
+
+
+def test_operations_outside_are_counted_and_named(foreign: Path) -> None:
+    facts = executorch.inspect(foreign)
+    assert facts.partitions == 2 and facts.total_ops - facts.delegated_ops == 1
+    assert facts.ops["Conv2d"] == 2 and facts.ops["aten::cumsum.out"] == 1
+    assert facts.findings == (
+        "left outside the delegate: aten::cumsum.out x1",
+        "the delegate cuts the graph into 2 partitions",
+        "much of the graph only changes format or layout: StaticTranspose x4",
+    )
+    assert facts.min_runtime is None  # nothing in the file says who wrote it
+
+
+def test_a_file_without_module_names_is_refused_for_blame(foreign: Path) -> None:
+    with pytest.raises(ArtifactError, match="does not say which modules"):
+        executorch.activations(foreign, IMAGE)
+
+
+def test_what_is_read_is_written_again_to_the_byte(foreign: Path) -> None:
+    file = payload.read(foreign)
+    assert payload.write(file) == foreign.read_bytes()
+    for delegate in payload.method(file).delegates:
+        content = payload.blob(file, delegate)
+        assert payload.bytes_of(payload.graph(content)) == content
+
+
+def test_an_absent_or_other_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        executorch.inspect(tmp_path / "absent.pte")
+    other = tmp_path / "other.pte"
+    other.write_bytes(b"PK\3\4 and so on")
+    with pytest.raises(ArtifactError, match=r"not a \.pte file"):
+        executorch.runner(other)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_a_cut_file_is_one_line(share: float, foreign: Path, tmp_path: Path) -> None:
+    content = foreign.read_bytes()
+    cut = tmp_path / "cut.pte"
+    cut.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ArtifactError, match="damaged") as caught:
+        executorch.inspect(cut)
+    assert "\n" not in str(caught.value)
+
+
+def test_flipped_bytes_are_facts_or_one_line(foreign: Path, tmp_path: Path) -> None:
+    content, draw, refused = foreign.read_bytes(), random.Random(0), 0
+    for number in range(40):
+        flipped = bytearray(content)
+        for _ in range(4):
+            flipped[draw.randrange(8, len(flipped))] = draw.randrange(256)
+        path = tmp_path / f"{number}.pte"
+        path.write_bytes(flipped)
+        try:
+            executorch.inspect(path)
+        except ArtifactError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 10
+
+
+def test_the_gelu_of_fp16_is_off_by_what_it_says() -> None:
+    x = torch.linspace(-300, 300, 600_001, dtype=torch.float64)
+    a, b = _GELU
+    error = x * torch.sigmoid(x * (a + b * x.square())) - nn.functional.gelu(x)
+    assert 2.6e-4 < error.abs().max() < GELU_ERROR
