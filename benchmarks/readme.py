@@ -21,14 +21,15 @@ def filled(text: str) -> str:
     """The README with its measured block made anew."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    tables = [targets_table("slide_swin_demo"), targets_table("slide_swin_tiny"), forms_table()]
-    return before + BEGIN + "\n".join(tables) + END + after
-
-
-def targets_table(model: str) -> str:
-    """One model in every target and precision."""
     document = json.loads((RESULTS / "targets.json").read_text(encoding="utf-8"))
-    rows = [r for r in document["rows"] if r["model"] == model]
+    models = dict.fromkeys(row["model"] for row in document["rows"])
+    tables = [*(targets_table(model, document["rows"]) for model in models), forms_table()]
+    return before + BEGIN + "\n".join([*tables, runtimes_table()]) + END + after
+
+
+def targets_table(model: str, measured: list[dict[str, Any]]) -> str:
+    """One model in every target and precision that was measured."""
+    rows = [r for r in measured if r["model"] == model]
     trained = rows[0].get("top1") is not None
     title = f"`{model}`, random weights:"
     if trained:
@@ -68,6 +69,26 @@ def _target_cells(r: dict[str, Any], trained: bool) -> list[str]:
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def runtimes_table() -> str:
+    """Each precision of the demo's .tflite on older runtimes."""
+    rows = json.loads((RESULTS / "runtimes.json").read_text(encoding="utf-8"))["rows"]
+    releases = list(dict.fromkeys(r["release"] for r in rows))
+    found = {(r["precision"], r["via"], r["release"]): r for r in rows}
+    lines = [
+        "`slide_swin_demo` as .tflite on older runtimes, golden images, SQNR against PyTorch:",
+        "",
+        _line(["precision", *(f"TFLite {release}" for release in releases)]),
+        _line(["---", *["--:"] * len(releases)]),
+    ]
+    for precision, via in dict.fromkeys((r["precision"], r["via"]) for r in rows):
+        cells = [found[precision, via, release] for release in releases]
+        name = f"`{precision}`" + (" via onnx" if via == "onnx" else "")
+        lines.append(
+            _line([name, *(f"{r['sqnr_db']:.1f} dB" if r["works"] else "refused" for r in cells)])
+        )
+    return "\n".join(lines) + "\n"
 
 
 def forms_table() -> str:

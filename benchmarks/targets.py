@@ -12,7 +12,7 @@ invalid. Only ratios carry over to another machine.
 
 import argparse
 import json
-import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -57,10 +57,10 @@ def main() -> None:
                 for cell in cells(model, target):
                     if not any(cell.items() <= row.items() for row in rows):
                         rows.append(convert(cell, folder))
-                        save(rows, options.out, options.runs)
+                        save(rows, options.out)
                 if options.runs and target not in NO_LATENCY:
                     add_latency(rows, model, target, folder, runs=options.runs)
-                    save(rows, options.out, options.runs)
+                    save(rows, options.out)
 
 
 def cells(model: str, target: str) -> list[Row]:
@@ -73,11 +73,11 @@ def cells(model: str, target: str) -> list[Row]:
     ]
 
 
-def save(rows: list[Row], path: Path, runs: int) -> None:
+def save(rows: list[Row], path: Path) -> None:
     order = {name: i for i, name in enumerate((*MODELS, *targets.names()))}
     rows.sort(key=lambda row: (order[row["model"]], order[row["target"]]))  # stable
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = {"environment": environment(runs), "rows": rows}
+    document = {"rows": rows}
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
@@ -101,6 +101,7 @@ def add_latency(rows: list[Row], model: str, target: str, folder: Path, *, runs:
             p50, valid = found[row["precision"]]
             row["to_stock_fp32"] = round(p50 / found["stock"][0], 3)
             row["valid"] = valid and found["stock"][1]
+            row["runs"] = runs
 
 
 def root(row: Row, folder: Path) -> Path:
@@ -132,6 +133,9 @@ def convert(row: Row, folder: Path) -> Row:
             "partitions", "delegated_ops", "total_ops", "max_rank", "int8_mac_fraction",
             "min_runtime",
         )},
+        "toolchain": manifest["toolchain"],
+        "created": manifest["created"],
+        "cpu": cpu(),
         "seconds": document["seconds"],
         "peak_rss_bytes": document["peak_rss_bytes"],
     }  # fmt: skip
@@ -182,11 +186,11 @@ def times(
     return found
 
 
-def environment(runs: int) -> Row:
+def cpu() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else "", "cores": os.cpu_count(), "threads": 1, "runs": runs}
+    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 from coremltools.converters.mil.mil import types
 from coremltools.converters.mil.mil.types.symbolic import is_symbolic
 
-from mil_evaluator.errors import UnsupportedProgram
+from mil_evaluator.errors import FAILURES, UnsupportedProgram, first_line
 from mil_evaluator.package import Package, read
 from mil_evaluator.program import Input, Operation, Program, Shape, evaluated, gathered
 from mil_evaluator.rules import RULES
@@ -18,13 +18,15 @@ def load(path: Path) -> Program:
     """The program of a .mlpackage or .mlmodel, weights included and decompressed.
 
     Raises UnsupportedProgram, a ValueError, if the file is not a readable ML program, or names the
-    operation types in it that have no rule.
+    operation types in it that have no rule, or if its weights cannot be decompressed.
     """
     package = read(path, RULES)
     try:
         return transcribed(package)
     except UnsupportedProgram as error:
-        raise UnsupportedProgram(f"{path} {error}") from error
+        raise UnsupportedProgram(f"{path}: {error}") from error
+    except FAILURES as error:
+        raise UnsupportedProgram(f"{path} cannot be evaluated: {first_line(error)}") from error
 
 
 def transcribed(package: Package) -> Program:
@@ -53,7 +55,7 @@ def _operation(mil_operation: Any) -> Operation:
     kind = mil_operation.op_type
     if unknown := sorted(given.keys() - RULES[kind].readers.keys()):
         raise UnsupportedProgram(
-            f"has inputs of {kind} that cannot be evaluated: {', '.join(unknown)}"
+            f"inputs of {kind} that cannot be evaluated: {', '.join(unknown)}"
         )
     return Operation(
         type=kind,

@@ -10,21 +10,9 @@ from coremltools import proto
 from coremltools.converters.mil.frontend.milproto.load import load as load_milproto
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from mil_evaluator.errors import UnsupportedProgram
+from mil_evaluator.errors import FAILURES, UnsupportedProgram, first_line
 
-# What coremltools' reader raises on damaged or unusual programs, depending on where it trips.
-_READER_FAILURES = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-_COLOR_LAYOUTS = ("INVALID", "GRAYSCALE", "RGB", "BGR", "GRAYSCALE_FLOAT16")
+_COLOR_LAYOUTS = {0: "INVALID", 10: "GRAYSCALE", 20: "RGB", 30: "BGR", 40: "GRAYSCALE_FLOAT16"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +30,7 @@ def read(path: Path, known: Iterable[str]) -> Package:
     Raises UnsupportedProgram unless it is an ML program whose operation types are all `known`.
     """
     model = _model_file(path)
-    spec = _specification(model)
+    spec = _parsed(model)
     if (kind := spec.WhichOneof("Type")) != "mlProgram":
         raise UnsupportedProgram(
             f"{path} holds {f'a Core ML {kind}' if kind else 'no model'}, not an ML program; "
@@ -60,15 +48,27 @@ def read(path: Path, known: Iterable[str]) -> Package:
         specification_version=spec.specificationVersion,
         function=_function(path, model, spec, name),
         color_layouts={
-            feature.name: _COLOR_LAYOUTS[feature.type.imageType.colorSpace // 10]
+            feature.name: _color_layout(path, feature)
             for feature in spec.description.input
             if feature.type.WhichOneof("Type") == "imageType"
         },
     )
 
 
+def specification(path: Path) -> Any:
+    """The specification of a package, as the protobuf that `load` evaluates the program of.
+
+    Raises UnsupportedProgram if there is none, or if it is damaged. Nothing on disk is touched.
+    """
+    return _parsed(_model_file(path))
+
+
 def _model_file(path: Path) -> Path:
-    """The specification's file: the path itself, or what a package's manifest calls its root."""
+    """The specification's file: the path itself, or what a package's manifest calls its root.
+
+    Raises UnsupportedProgram unless a package's root lies in its Data folder, with no symbolic
+    links in the package: what is evaluated is what is in it.
+    """
     if path.is_file():
         return path
     if not path.is_dir():
@@ -77,20 +77,37 @@ def _model_file(path: Path) -> Path:
         manifest = json.loads((path / "Manifest.json").read_bytes())
         item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
         model = path / "Data" / item["path"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UnsupportedProgram(f"{path} is not a Core ML package: {_line(error)}") from error
+        inside = model.resolve().is_relative_to((path / "Data").resolve())
+    except FAILURES as error:
+        reason = first_line(error)
+        raise UnsupportedProgram(f"{path} is not a Core ML package: {reason}") from error
+    if links := sorted(file for file in path.rglob("*") if file.is_symlink()):
+        raise UnsupportedProgram(
+            f"{path} has a symbolic link, {links[0].relative_to(path)}; put the file in its place"
+        )
+    if not inside:
+        raise UnsupportedProgram(f"{path} names a model outside its Data folder: {item['path']}")
     if not model.is_file():
         raise UnsupportedProgram(f"{path} lacks {item['path']}; copy the whole package again")
     return model
 
 
-def _specification(model: Path) -> Any:
+def _parsed(model: Path) -> Any:
     spec = proto.Model_pb2.Model()
     try:
         spec.ParseFromString(model.read_bytes())
     except DecodeError as error:
         raise UnsupportedProgram(f"{model} is not a Core ML specification, or damaged") from error
+    except OSError as error:
+        raise UnsupportedProgram(f"{model} cannot be read: {error.strerror}") from error
     return spec
+
+
+def _color_layout(path: Path, feature: Any) -> str:
+    space = feature.type.imageType.colorSpace
+    if space not in _COLOR_LAYOUTS:
+        raise UnsupportedProgram(f"{path} has an image in an unknown colour space, {space}")
+    return _COLOR_LAYOUTS[space]
 
 
 def _function(path: Path, model: Path, spec: Any, name: str) -> Any:
@@ -101,8 +118,8 @@ def _function(path: Path, model: Path, spec: Any, name: str) -> Any:
             raise UnsupportedProgram(f"{path} lacks weights/{file}; copy the whole package again")
     try:
         program = load_milproto(spec, spec.specificationVersion, str(weights))
-    except _READER_FAILURES as error:
-        raise UnsupportedProgram(f"{path} cannot be read: {_line(error)}") from error
+    except FAILURES as error:
+        raise UnsupportedProgram(f"{path} cannot be read: {first_line(error)}") from error
     return program.functions[name]
 
 
@@ -128,9 +145,3 @@ def _weight_files(function: Any) -> Iterator[str]:
             for value in values:
                 if value.WhichOneof("value") == "blobFileValue":
                     yield value.blobFileValue.fileName.split("/")[-1]
-
-
-def _line(error: BaseException) -> str:
-    """The first line of what an error says, with its kind where it says nothing."""
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

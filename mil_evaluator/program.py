@@ -1,5 +1,6 @@
 """A MIL program that can be run: loaded from disk, evaluated with torch."""
 
+import contextlib
 import functools
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mil_evaluator.errors import FAILURES, UnsupportedProgram, first_line
 from mil_evaluator.rules import RULES
 from mil_evaluator.values import Precision, Value, constant, declared
 
@@ -93,7 +95,7 @@ class Program:
         classifier's label is an array of one string, its probabilities are in the labels' order.
 
         Raises ValueError if inputs are missing, unknown or of another shape, or if a name to keep
-        is unknown.
+        is unknown; UnsupportedProgram, a ValueError, if an operation cannot be computed.
         """
         if precision not in get_args(Precision):
             raise ValueError(f"no precision {precision!r}; known: {', '.join(get_args(Precision))}")
@@ -129,11 +131,11 @@ class Program:
         return tuple(
             _Planned(
                 operation=op,
-                read=RULES[op.type].read(gathered(op, self.constants)),
+                read=_read(op, gathered(op, self.constants)),
                 done=tuple(name for name in op.reads() if last[name] == step),
             )
             for step, op in enumerate(self.operations)
-            if op.outputs[0] not in self.constants
+            if not self.constants.keys() >= set(op.outputs)
         )
 
     def _wanted(self, keep: Callable[[Operation], bool] | Collection[str]) -> set[str]:
@@ -184,17 +186,35 @@ def evaluated(
 ) -> dict[str, Value]:
     """The outputs of one operation by name, in their declared dtypes.
 
-    `read` holds the arguments that were read for the rule before.
+    `read` holds the arguments that were read for the rule before. Raises UnsupportedProgram where
+    the rule cannot compute what the file asks for.
     """
-    result = RULES[operation.type](arguments, read=read)
-    results = result if isinstance(result, tuple) else (result,)
-    typed = {}
-    for name, shape, dtype, value in zip(
-        operation.outputs, operation.shapes, operation.dtypes, results, strict=True
-    ):
-        assert _fits(value, shape), f"{operation.type}: {name} should be {shape}"
-        typed[name] = declared(value, dtype, precision)
+    with _one_line(operation):
+        result = RULES[operation.type](arguments, read=read)
+        results = result if isinstance(result, tuple) else (result,)
+        typed = {}
+        for name, shape, dtype, value in zip(
+            operation.outputs, operation.shapes, operation.dtypes, results, strict=True
+        ):
+            assert _fits(value, shape), f"{name} should be {shape}"
+            typed[name] = declared(value, dtype, precision)
     return typed
+
+
+def _read(operation: Operation, constants: Mapping[str, Value]) -> dict[str, Any]:
+    with _one_line(operation):
+        return RULES[operation.type].read(constants)
+
+
+@contextlib.contextmanager
+def _one_line(operation: Operation) -> Iterator[None]:
+    """Let what a rule raises on arguments that make no sense become UnsupportedProgram."""
+    try:
+        yield
+    except FAILURES as error:
+        raise UnsupportedProgram(
+            f"operation {operation.type} {operation.name!r} cannot be computed: {first_line(error)}"
+        ) from error
 
 
 def _fits(value: Value, shape: Shape) -> bool:

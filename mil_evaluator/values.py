@@ -12,6 +12,8 @@ import torch
 from coremltools.converters.mil.mil import types
 from torch import Tensor
 
+from mil_evaluator.errors import UnsupportedProgram
+
 Precision = Literal["float32", "float16"]
 Value = Tensor | str | tuple["Value", ...]
 
@@ -44,21 +46,30 @@ def dtype_name(mil_type: Any) -> str:
 
 
 def constant(value: Any, dtype: str) -> Value:
-    """The value of a MIL constant; lists (the labels of a classifier) become tuples of strings."""
+    """The value of a MIL constant; lists (the labels of a classifier) become tuples of strings.
+
+    Raises UnsupportedProgram for a dtype that torch cannot hold.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):
         return tuple(str(item) for item in value)
-    return torch.from_numpy(np.array(value)).to(_TORCH_DTYPES[dtype])
+    return torch.from_numpy(np.array(value)).to(_torch_dtype(dtype))
 
 
 def declared(value: Value, dtype: str, precision: Precision) -> Value:
     """The value as its variable holds it: in its declared dtype.
 
     Under "float32", fp16 variables hold float32; under "float16", what fp16 can represent
-    (to nearest even, infinite from 65520 on).
+    (to nearest even, infinite from 65520 on). Raises UnsupportedProgram as `constant`.
     """
     if not isinstance(value, Tensor):
         return value
-    value = value.to(_TORCH_DTYPES[dtype])
+    value = value.to(_torch_dtype(dtype))
     return value.half().float() if dtype == "fp16" and precision == "float16" else value
+
+
+def _torch_dtype(dtype: str) -> torch.dtype:
+    if dtype not in _TORCH_DTYPES:
+        raise UnsupportedProgram(f"values of type {dtype} cannot be evaluated")
+    return _TORCH_DTYPES[dtype]

@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 
 from slide_mobile.errors import ArtifactError, GateFailed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2 added `via` and `manifest_sha256`
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 
@@ -77,7 +77,8 @@ class Manifest:
     notes: tuple[str, ...]
     toolchain: Mapping[str, str]
     created: str
-    via: str = ""  # unknown before 0.2.0
+    via: str = ""  # unknown in schema version 1
+    manifest_sha256: str = ""  # of everything else, see `seal`
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -87,7 +88,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, plain: object) -> "Manifest":
-        """The inverse of `to_json`; raises ArtifactError for anything that is not a manifest."""
+        """The inverse of `to_json`; raises ArtifactError, GateFailed for a damaged manifest."""
         version = plain.get("schema_version") if isinstance(plain, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise ArtifactError(
@@ -95,8 +96,12 @@ class Manifest:
             )
         for error in _validator().iter_errors(plain):
             where = "/".join(map(str, error.absolute_path)) or "the document"
-            raise ArtifactError(f"the manifest is damaged: {where}: {error.message[:200]}")
+            raise GateFailed(f"the manifest is damaged: {where}: {error.message[:200]}")
         assert isinstance(plain, dict)
+        if plain["schema_version"] > 1 and plain["manifest_sha256"] != seal(plain):
+            raise GateFailed(
+                "the manifest was changed after it was certified; convert the model again"
+            )
         graph = Graph(**{**plain["graph"], "findings": tuple(plain["graph"]["findings"])})
         golden = tuple(
             Golden(**{**item, "logits": tuple(map(float, item["logits"]))})
@@ -131,7 +136,7 @@ class Artifact:
 
     @classmethod
     def open(cls, root: Path) -> "Artifact":
-        """Read a folder's manifest; raises ArtifactError if it is not an artifact."""
+        """Read a folder's manifest; raises ArtifactError, GateFailed (integrity)."""
         path = root / MANIFEST
         try:
             plain = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
@@ -141,8 +146,10 @@ class Artifact:
             ) from error
         except NotADirectoryError as error:
             raise ArtifactError(f"{root} is a file; give the artifact's folder") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise ArtifactError(f"{path} cannot be read ({error})") from error
+        except OSError as error:
+            raise ArtifactError(f"{path} cannot be read ({error.strerror})") from error
+        except (ValueError, RecursionError) as error:
+            raise GateFailed(f"the manifest is damaged: {path} is not JSON ({error})") from error
         return cls(root=root, manifest=Manifest.from_json(plain))
 
     def verify(self) -> None:
@@ -175,9 +182,16 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def seal(plain: Mapping[str, Any]) -> str:
+    """sha256 of a manifest's other fields, so that an edit shows (not a signature)."""
+    rest = {key: value for key, value in plain.items() if key != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write manifest.json, durably; raises AssertionError if it breaks its own schema."""
+    """Write manifest.json, sealed and durably; raises AssertionError if it breaks its schema."""
     plain = manifest.to_json()
+    plain["manifest_sha256"] = seal(plain)
     assert _validator().is_valid(plain), next(_validator().iter_errors(plain)).message
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # A path that is not UTF-8 becomes JSON's own escapes.
@@ -195,9 +209,9 @@ def _validator() -> Draft202012Validator:
 
 def _require_consistent(model: Mapping[str, Any], golden: tuple[Golden, ...]) -> None:
     if any(len(item.logits) != model["num_classes"] for item in golden):
-        raise ArtifactError("the manifest is damaged: golden logits are not one a class")
+        raise GateFailed("the manifest is damaged: golden logits are not one a class")
     if model["trained"] != (model["checkpoint_sha256"] is not None):
-        raise ArtifactError("the manifest is damaged: a trained model has a checkpoint's sha256")
+        raise GateFailed("the manifest is damaged: a trained model has a checkpoint's sha256")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -56,7 +56,11 @@ def certify(
         size_bytes=_size_bytes(path),
         labels_sha256=artifacts.digest(labels),
         input=_input(ref, converter, request),
-        output={"name": OUTPUT, "shape": [1, ref.num_classes], "dtype": "float32"},
+        output={
+            "name": OUTPUT,
+            "shape": [1, ref.num_classes],
+            "dtype": converter.output_dtype(request.recipe),
+        },
         graph=graph,
         parity=report.to_json() | {"images": evidence.comparison.source, "runtime": runtime},
         accuracy=None if report.accuracy is None else vars(report.accuracy),

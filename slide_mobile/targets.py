@@ -67,6 +67,9 @@ class Converter(Protocol):
     def input_dtype(self, recipe: Recipe) -> Literal["float32", "float16", "uint8"]:
         """Of the file's image input."""
 
+    def output_dtype(self, recipe: Recipe) -> Literal["float32", "float16"]:
+        """Of the file's logits."""
+
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:
         """Write the model file."""
 

@@ -1,12 +1,14 @@
 """The folder appears whole or not at all, and says when it was changed."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from slide_mobile import artifact as artifacts
 from slide_mobile.artifact import Artifact, Manifest
-from slide_mobile.errors import ArtifactError
+from slide_mobile.errors import ArtifactError, GateFailed
 
 
 def test_the_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
@@ -23,11 +25,11 @@ def test_the_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "is not an artifact folder"),
-        ("{", "cannot be read"),
+        ("{", "is not JSON"),
         ("[]", "the manifest is damaged: the document"),
-        ("[" * 100_000, "cannot be read"),
+        ("[" * 100_000, "is not JSON"),
         ('{"schema_version": NaN}', "NaN is not a JSON number"),
-        ('{"schema_version": 99}', "schema 99 is newer than 1: update"),
+        ('{"schema_version": 99}', "schema 99 is newer than 2: update"),
         ('{"schema_version": 1}', "the manifest is damaged"),
     ],
 )
@@ -36,8 +38,9 @@ def test_what_is_no_artifact_is_refused_in_one_line(
 ) -> None:
     if content is not None:
         (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(ArtifactError, match=message) as caught:
+    with pytest.raises((ArtifactError, GateFailed), match=message) as caught:
         Artifact.open(tmp_path)
+    assert caught.value.exit_code == (1 if "damaged" in str(caught.value) else 2)
     assert "\n" not in str(caught.value)
 
 
@@ -101,7 +104,7 @@ def test_a_damaged_field_is_refused(key: str, value: object) -> None:
         plain[key] = value
     if (key in kept and value == "x") or (key == "schema_version" and value is True):
         return
-    with pytest.raises(ArtifactError):
+    with pytest.raises(GateFailed):
         Manifest.from_json(plain)
 
 
@@ -131,8 +134,25 @@ def test_a_damaged_nested_field_is_refused(where: tuple, value: object) -> None:
     for key in where[:-1]:
         owner = owner[key]
     owner[where[-1]] = value
-    with pytest.raises(ArtifactError, match="the manifest is damaged"):
+    with pytest.raises(GateFailed, match="the manifest is damaged"):
         Manifest.from_json(plain)
+
+
+@pytest.mark.parametrize("key", list(a_manifest()))
+def test_an_edited_field_of_a_written_manifest_is_found(key: str, tmp_path: Path) -> None:
+    manifest = Manifest.from_json(a_manifest() | {"via": "litert"})
+    artifacts.write_manifest(tmp_path, dataclasses.replace(manifest, schema_version=2))
+    assert Artifact.open(tmp_path).manifest.manifest_sha256
+    plain = json.loads((tmp_path / "manifest.json").read_text())
+    accuracy = {"top1": 1, "reference_top1": 1, "images": 1}
+    edits = {
+        "precision": "palette4", "size_bytes": 7, "created": "x", "notes": ["x"],
+        "accuracy": accuracy,
+    }  # fmt: skip
+    plain[key] = edits.get(key, {**plain[key], "more": 1} if isinstance(plain[key], dict) else None)
+    (tmp_path / "manifest.json").write_text(json.dumps(plain))
+    with pytest.raises(GateFailed, match=r"damaged|changed after it was certified"):
+        Artifact.open(tmp_path)
 
 
 def test_fields_of_the_manifest_are_those_of_the_contract() -> None:

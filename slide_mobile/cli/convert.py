@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from slide_mobile import recipes, targets
+from slide_mobile.cli.inspect import delegation
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
@@ -151,7 +152,11 @@ def _triple(option: str, text: str) -> tuple[float, float, float]:
 
 
 def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Of this process or of its largest child, such as onnx2tf.
+    peak = max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
 
 
@@ -166,14 +171,15 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
         f"goal {goal:g}), max |err| {parity['max_abs']:.2g}, "
         f"top-1 agreement {parity['top1_agreement']:.2%} of {parity['samples']}"
     )
+    console.print(f"  run by    {escape(parity['runtime'])}")
     if accuracy is not None:
         console.print(
             f"  accuracy  top-1 {accuracy['top1']:.2%}, PyTorch {accuracy['reference_top1']:.2%}, "
             f"on {accuracy['images']} held-out images"
         )
     console.print(
-        f"  graph     {graph.total_ops} operations, {graph.partitions} delegate partition(s), "
-        f"{graph.total_ops - graph.delegated_ops} outside, rank <= {graph.max_rank}, "
+        f"  graph     {graph.total_ops} operations, delegate: {delegation(graph)}, "
+        f"rank <= {graph.max_rank}, "
         f"int8 {graph.int8_mac_fraction:.0%} of multiply-adds"
     )
     for note in manifest.notes:

@@ -28,12 +28,17 @@ def inspect(session: Session, artifact: Path) -> None:
 def _print(console: Console, graph: "Graph") -> None:
     ops = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
     console.print(f"operations  {graph.total_ops}: {escape(ops)}")
-    console.print(
-        f"delegate    {graph.partitions} partition(s), "
-        f"{graph.total_ops - graph.delegated_ops} operations outside"
-    )
+    console.print(f"delegate    {delegation(graph)}")
     console.print(f"rank        <= {graph.max_rank}")
     console.print(f"int8        {graph.int8_mac_fraction:.1%} of multiply-adds")
     console.print(f"runtime     {graph.min_runtime or 'unknown'} or newer")
     for line in graph.findings:
         console.print(f"[yellow]finding[/]     {escape(line)}")
+
+
+def delegation(graph: "Graph") -> str:
+    """How much of the graph a delegate takes, in words."""
+    if not graph.partitions:
+        return "none"
+    outside = graph.total_ops - graph.delegated_ops
+    return f"{graph.partitions} partition(s), {outside} operations outside"

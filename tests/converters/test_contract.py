@@ -68,6 +68,8 @@ def test_the_folder_is_whole_and_certified(case, made) -> None:
     assert (manifest.target, manifest.precision) == case
     assert manifest.model["trained"] is False and manifest.model["checkpoint_sha256"] is None
     assert manifest.model["params"] == sum(p.numel() for p in models.create(MODEL).parameters())
+    half = target == "executorch" and recipe == "fp16"
+    assert manifest.output["dtype"] == ("float16" if half else "float32")
     assert manifest.input["range"] == [0, 255] and manifest.output["name"] == "logits"
     assert manifest.parity["passed"] and manifest.parity["reference"] == "pytorch"
     assert manifest.parity["sqnr_db"] >= recipes.lookup(recipe).goal_sqnr_db - 4
@@ -221,6 +223,7 @@ def test_one_flipped_byte_in_the_model_is_found(target: str, made, tmp_path: Pat
     # Even where the manifest is made to match, nothing crashes.
     plain = json.loads((art.root / artifacts.MANIFEST).read_text())
     plain["file_sha256"] = artifacts.digest(art.model_path)
+    plain["manifest_sha256"] = artifacts.seal(plain)
     (art.root / artifacts.MANIFEST).write_text(json.dumps(plain))
     with contextlib.suppress(SlideMobileError):
         slide_mobile.check(art.root)
@@ -235,6 +238,7 @@ def test_a_model_file_that_is_cut_short_is_one_line(target: str, made, tmp_path:
     largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
     plain = json.loads((art.root / artifacts.MANIFEST).read_text())
     plain["file_sha256"] = artifacts.digest(art.model_path)
+    plain["manifest_sha256"] = artifacts.seal(plain)
     (art.root / artifacts.MANIFEST).write_text(json.dumps(plain))
     for verb in (slide_mobile.check, slide_mobile.inspect):
         with pytest.raises(SlideMobileError):
@@ -263,6 +267,10 @@ def test_an_edited_golden_logit_is_found(copy_of: Artifact) -> None:
     path = copy_of.root / artifacts.MANIFEST
     manifest = json.loads(path.read_text())
     manifest["golden"][0]["logits"][0] += 0.1
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(GateFailed, match="the manifest was changed after it was certified"):
+        slide_mobile.check(copy_of.root)
+    manifest["manifest_sha256"] = artifacts.seal(manifest)
     path.write_text(json.dumps(manifest))
     with pytest.raises(GateFailed, match="golden logits"):
         slide_mobile.check(copy_of.root)

@@ -24,7 +24,7 @@ from slide_mobile.targets import Request
 pytest.importorskip("coremltools")
 
 from slide_mobile_converters import coreml
-from slide_mobile_converters.coreml import package, probe, reading
+from slide_mobile_converters.coreml import probe, reading
 from slide_mobile_converters.coreml.toolchain import coremltools
 
 pytestmark = pytest.mark.slow
@@ -99,7 +99,7 @@ def test_the_logits_are_pytorchs(precision: str, made: Made) -> None:
 
 
 def test_the_package_is_a_classifier_for_ios_17(made: Made) -> None:
-    spec = package.specification(made.packages["fp16"])
+    spec = reading.specification(made.packages["fp16"])
     description = spec.description
     (image,) = description.input
     assert spec.specificationVersion == 8
@@ -128,7 +128,7 @@ def test_label_and_probabilities_follow_from_the_logits(made: Made) -> None:
 
 
 def test_the_metadata_is_the_requests(made: Made) -> None:
-    metadata = package.specification(made.packages["int8"]).description.metadata
+    metadata = reading.specification(made.packages["int8"]).description.metadata
     assert (metadata.author, metadata.license) == ("slide-mobile", "Apache-2.0")
     assert metadata.versionString == "1.2.3" and "random weights" in metadata.shortDescription
     own = dict(metadata.userDefined)
@@ -154,7 +154,7 @@ def test_the_same_inputs_give_the_same_bytes_in_silence(
 def test_opening_the_package_with_coremltools_leaves_its_bytes(made: Made) -> None:
     path = made.packages["fp32"]
     before = artifact.digest(path)
-    assert coremltools.utils.load_spec(str(path)) == package.specification(path)
+    assert coremltools.utils.load_spec(str(path)) == reading.specification(path)
     assert artifact.digest(path) == before
 
 
@@ -273,7 +273,7 @@ def test_a_damaged_package_is_refused_in_one_line(
 def test_a_package_of_others_has_no_modules(made: Made, tmp_path: Path) -> None:
     path = tmp_path / "other.mlpackage"
     shutil.copytree(made.packages["fp16"], path)
-    spec = package.specification(path)
+    spec = reading.specification(path)
     assert len(json.loads(spec.description.metadata.userDefined.pop("modules"))) == MODULES
     (path / "Data/com.apple.CoreML/model.mlmodel").write_bytes(spec.SerializeToString())
     with pytest.raises(ArtifactError, match="does not say which modules it holds"):

@@ -1,6 +1,7 @@
 """What .pte files of a small net hold and compute, in every precision and for both delegates."""
 
 import dataclasses
+import os
 import tempfile
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slide_mobile import blame, recipes
+from slide_mobile.errors import UsageError
 from slide_mobile.export import export
 from slide_mobile.parity import sqnr_db
 from slide_mobile.targets import Request
@@ -197,6 +199,14 @@ def test_the_exported_program_is_left_as_it_was(tmp_path: Path) -> None:
     convert(model, tmp_path / "model.pte", "fp16")
     for name, value in net().state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_one_thread_computes_the_same_as_all_and_others_are_refused(files) -> None:
+    path = files["xnnpack", "fp32"]
+    one, every = executorch.runner(path, threads=1), executorch.runner(path)
+    assert sqnr_db(every(IMAGES[0]), one(IMAGES[0])) > FLOORS_DB["fp32"]
+    with pytest.raises(UsageError, match="on 1 thread or on all"):
+        executorch.runner(path, threads=os.cpu_count() + 1)
 
 
 def test_off_a_mac_core_ml_is_evaluated_and_says_so(files) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from slide_mobile.targets import Request
-from slide_mobile_converters.coreml.toolchain import coremltools
 
 AUTHOR, LICENSE = "slide-mobile", "Apache-2.0"
 MODULES = "modules"  # key of the table of modules among the file's own metadata
@@ -69,13 +68,6 @@ def write(spec: Any, weights: Path, path: Path) -> None:
     }
     text = json.dumps(manifest, indent=4, sort_keys=True) + "\n"
     (path / "Manifest.json").write_text(text, encoding="utf-8")
-
-
-def specification(path: Path) -> Any:
-    """The specification of a package that `write` made, and nothing on disk touched."""
-    spec = coremltools.proto.Model_pb2.Model()
-    spec.ParseFromString((path / "Data" / _OWNER / _SPECIFICATION).read_bytes())
-    return spec
 
 
 def _entry(name: str, description: str) -> dict[str, str]:

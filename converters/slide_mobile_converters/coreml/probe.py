@@ -1,13 +1,14 @@
 """Run a .mlpackage: with Core ML on a Mac, evaluated elsewhere; and look at its layers.
 
-Elsewhere a package that declares fp16 is evaluated with every operation rounded to fp16, which a
-device at best equals. One thread computes: the operations are small, and threads that wait for
-each other take ten times as long where a core is busy otherwise.
+Elsewhere a package that declares fp16 is evaluated with every operation rounded to fp16. That is
+an estimate: a device's error may be larger, or smaller where it rounds less often. One thread
+computes: the operations are small, and threads that wait for each other take ten times as long
+where a core is busy otherwise.
 """
 
 import contextlib
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets import Logits, Runner
 from slide_mobile_converters.coreml import reading
@@ -26,16 +28,18 @@ EVALUATED = "mil_evaluator: evaluated, not run on Apple hardware"
 
 
 def runner(path: Path) -> Runner:
-    """Core ML's own `predict` on macOS, the evaluator elsewhere; raises ArtifactError."""
+    """Core ML's own `predict` on macOS, the evaluator elsewhere.
+
+    Raises ArtifactError for a damaged package, and when called if the package cannot be run.
+    """
     program = reading.program(path)
     if platform.system() == "Darwin":
         return _predictor(path)
     precision = declared_precision(program)
 
     def run(image: Pixels) -> Logits:
-        with one_thread():
-            outputs = program.run({IMAGE: planar(image)}, precision=precision)
-        return np.asarray(outputs[LOGITS][0], np.float32)
+        with one_thread(), artifact_errors(path):
+            return _row(program.run({IMAGE: planar(image)}, precision=precision))
 
     return Runner(call=run, runtime=EVALUATED)
 
@@ -43,14 +47,15 @@ def runner(path: Path) -> Runner:
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     """Outputs of the dense convolutions and linears by module path, channels last.
 
-    Evaluated on macOS too: Core ML keeps what is between input and output to itself.
+    Evaluated on macOS too: Core ML keeps what is between input and output to itself. Raises
+    ArtifactError for a damaged package, and for one that slide-mobile did not write.
     """
     program, modules = reading.program(path), reading.modules(path)
-    with one_thread():
+    with one_thread(), artifact_errors(path):
         values = program.run(
             {IMAGE: planar(image)}, precision=declared_precision(program), keep=modules
         )
-    return {module: _channels_last(values[name]) for name, module in modules.items()}
+        return {module: _channels_last(values[name]) for name, module in modules.items()}
 
 
 def declared_precision(program: Any) -> str:
@@ -65,6 +70,19 @@ def planar(image: Pixels) -> NDArray[np.float32]:
 
 
 @contextlib.contextmanager
+def artifact_errors(path: Path) -> Iterator[None]:
+    """Let what a foreign or damaged package makes a run raise become ArtifactError of one line.
+
+    The evaluator raises ValueError for all it cannot compute; Core ML raises RuntimeError.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ArtifactError(f"{path} cannot be run: {reason}; convert the model again") from error
+
+
+@contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Give torch one thread."""
     threads = torch.get_num_threads()
@@ -76,14 +94,25 @@ def one_thread() -> Iterator[None]:
 
 
 def _predictor(path: Path) -> Runner:
-    with quiet():
+    with quiet(), artifact_errors(path):
         model = coremltools.models.MLModel(str(path))
 
     def predict(image: Pixels) -> Logits:
-        outputs = model.predict({IMAGE: Image.fromarray(image)})
-        return np.asarray(outputs[LOGITS], np.float32).reshape(-1)
+        with artifact_errors(path):
+            return _row(model.predict({IMAGE: Image.fromarray(image)}))
 
     return Runner(call=predict, runtime=f"Core ML, macOS {platform.mac_ver()[0]}")
+
+
+def _row(outputs: Mapping[str, Any]) -> Logits:
+    """The logits of one image, (num_classes,); raises ValueError if they are not among these."""
+    if LOGITS not in outputs:
+        raise ValueError(f"no output {LOGITS!r}; outputs: {', '.join(sorted(outputs))}")
+    logits = np.asarray(outputs[LOGITS], np.float32)
+    if logits.ndim != 2 or len(logits) != 1:
+        raise ValueError(f"output {LOGITS!r} should be (1, classes); it is {logits.shape}")
+    row: Logits = logits[0]
+    return row
 
 
 def _channels_last(x: NDArray[Any]) -> NDArray[np.float32]:

@@ -31,14 +31,18 @@ BACKENDS = {
     "xnnpack": ("fp32", "fp16", "int8", "int8-dynamic"),
     "coreml": ("fp16", "fp32"),
 }
-ROADS = ("executorch",)
+ROADS = {"executorch": ("executorch", "torch", "torchao")}
 MAX_RANK = 4
-PACKAGES = ("executorch", "torch", "torchao")
 
 
 def input_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
     """The delegates compute in the type of the input; float16 holds 0..255 exactly."""
     return "float16" if recipe.weights == "float16" else "float32"
+
+
+def output_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
+    """Of the logits: that of the input."""
+    return input_dtype(recipe)
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
@@ -61,8 +65,11 @@ def convert(program: ExportedProgram, request: Request, path: Path) -> None:
             path.write_bytes(lowering.lower(program, constants))
 
 
-def runner(path: Path) -> Runner:
-    """Run with ExecuTorch's runtime; a Core ML delegate is evaluated where there is no Core ML."""
+def runner(path: Path, *, threads: int | None = None) -> Runner:
+    """Run with ExecuTorch's runtime; a Core ML delegate is evaluated where there is no Core ML.
+
+    Raises UsageError for `threads` that are neither 1 nor a thread a core.
+    """
     file = payload.read(path)
     apple = payload.first_delegate(file) == payload.COREML
     if apple and platform.system() != "Darwin":
@@ -73,7 +80,7 @@ def runner(path: Path) -> Runner:
             call=lambda image: coreml.logits(program, running.tensor(file, image))[0],
             runtime=coreml.EVALUATED,
         )
-    loaded = running.Loaded(path.read_bytes(), path)
+    loaded = running.Loaded(path.read_bytes(), path, threads=threads)
 
     def run(image: Pixels) -> Logits:
         (logits,) = loaded(running.tensor(file, image))

@@ -35,6 +35,11 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
     return "float32"
 
 
+def output_dtype(recipe: Recipe) -> Literal["float32"]:
+    """Of the logits, in every precision."""
+    return "float32"
+
+
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Export, change the numeric format, describe, write one file."""
     inputs = [probe.batch(image) for image in request.calibration]

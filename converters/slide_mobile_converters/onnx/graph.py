@@ -8,14 +8,15 @@ machine; a rewritten node keeps the name of the one it stands for (ONNX Runtime 
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
 
 import onnx
 import onnxruntime
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import ModelProto, NodeProto
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
+from onnx import ModelProto, NodeProto, TensorProto
+from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from slide_mobile.artifact import Graph
@@ -79,9 +80,9 @@ def inspect(path: Path) -> Graph:
 
 
 def read(path: Path) -> ModelProto:
-    """The model, valid and with all its shapes; raises ArtifactError in one line."""
+    """The model, valid, whole and with all its shapes; raises ArtifactError in one line."""
+    model = _parsed(path, _bytes(path))
     try:
-        model = onnx.load_model_from_string(content(path))
         onnx.checker.check_model(model)
         return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
     except ERRORS as error:
@@ -89,11 +90,42 @@ def read(path: Path) -> ModelProto:
 
 
 def content(path: Path) -> bytes:
-    """The file's bytes; raises ArtifactError."""
+    """The bytes of a file that holds all its tensors; raises ArtifactError."""
+    found = _bytes(path)
+    _parsed(path, found)
+    return found
+
+
+def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parsed(path: Path, found: bytes) -> ModelProto:
+    """The model as it was written; refuses tensors in other files, which no digest covers."""
+    try:
+        model = onnx.load_model_from_string(found)
+    except ERRORS as error:
+        raise damaged(path, error) from error
+    outside = next((tensor for tensor in _tensors(model) if uses_external_data(tensor)), None)
+    if outside is not None:
+        raise ArtifactError(
+            f"{path} keeps tensor {outside.name!r} in another file; save it with all its tensors"
+        )
+    return model
+
+
+def _tensors(message: Message) -> Iterator[TensorProto]:
+    """Every tensor in a message: dense or sparse, of the graph, a node, a function."""
+    if isinstance(message, TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in (value,) if isinstance(value, Message) else value:
+                yield from _tensors(part)
 
 
 def damaged(path: Path, error: Exception) -> ArtifactError:

@@ -43,6 +43,11 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
     return "float32"
 
 
+def output_dtype(recipe: Recipe) -> Literal["float32"]:
+    """Of the logits, in every precision."""
+    return "float32"
+
+
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Lower, quantise, attach metadata, write."""
     inputs = [image[None].astype(np.float32) for image in request.calibration]
