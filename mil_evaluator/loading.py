@@ -1,6 +1,6 @@
 """From files on disk to a program that can be run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def transcribed(package: Package) -> Program:
     """The program of a MIL function in memory; raises UnsupportedProgram."""
     function = package.function
     mil_operations = list(function.operations)
+    _tell_apart(function, mil_operations)
     constants = {
         op.outputs[0].name: constant(op.outputs[0].val, dtype_name(op.outputs[0].sym_type))
         for op in mil_operations
@@ -50,13 +51,27 @@ def transcribed(package: Package) -> Program:
     )
 
 
+def _tell_apart(function: Any, operations: Sequence[Any]) -> None:
+    """Rename, in place, constants that are named as another variable.
+
+    coremltools 9.0 makes a constant of a classifier's labels as it reads a file, and names it from
+    a counter of the process: "const_0" in a new one, which the file may have given to another.
+    """
+    taken = {var.name for op in operations if op.op_type != "const" for var in op.outputs}
+    taken |= {var.name for var in function.inputs.values()}
+    for op in operations:
+        if op.op_type == "const":
+            (var,) = op.outputs
+            while var.name in taken:
+                var.name += "_"
+            taken.add(var.name)
+
+
 def _operation(mil_operation: Any) -> Operation:
     given = {name: var for name, var in mil_operation.inputs.items() if var is not None}
     kind = mil_operation.op_type
     if unknown := sorted(given.keys() - RULES[kind].readers.keys()):
-        raise UnsupportedProgram(
-            f"inputs of {kind} that cannot be evaluated: {', '.join(unknown)}"
-        )
+        raise UnsupportedProgram(f"inputs of {kind} that cannot be evaluated: {', '.join(unknown)}")
     return Operation(
         type=kind,
         name=mil_operation.name,

@@ -105,7 +105,8 @@ def test_int8_is_int8(case, made) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_files_shrink_with_the_format(target: str, made) -> None:
     size = {recipe: made[t, recipe].manifest.size_bytes for t, recipe in CASES if t == target}
-    assert size["fp16"] < 0.7 * size["fp32"]
+    if target != "executorch":  # XNNPACK takes no fp16 convolution kernels from a .pte
+        assert size["fp16"] < 0.7 * size["fp32"]
     assert size["int8"] < 0.7 * size["fp32"]
 
 
@@ -167,7 +168,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Artifact
     def convert_faulty(target: str) -> Artifact:
         def spoilt(model: nn.Module, **options: Any) -> nn.Module:
             form = deploy(model, **options)
-            form.get_submodule(FAULTY).bias += 0.5
+            form.get_submodule(FAULTY).bias[::2] += 0.5  # norms would take no notice of all
             return form
 
         with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,8 @@
 """Reading .pte files that are foreign, cut, damaged, or only partly delegated."""
 
+import json
 import random
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,12 @@ from slide_mobile.errors import ArtifactError
 pytest.importorskip("executorch")
 
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNArgMaxPooling2d
 from executorch.exir import to_edge_transform_and_lower
+from executorch.exir.schema import BackendDelegateInlineData
 
 from slide_mobile_converters import executorch
-from slide_mobile_converters.executorch import payload
+from slide_mobile_converters.executorch import graph, payload
 from slide_mobile_converters.executorch.rewrites import _GELU
 from slide_mobile_converters.executorch.toolchain import quiet
 
@@ -39,14 +43,31 @@ class Cut(nn.Module):
         return self.second(torch.cumsum(self.first(x), 1))
 
 
+def written(model: nn.Module, path: Path, *partitioners: XnnpackPartitioner) -> Path:
+    """A .pte as another program would write it."""
+    program = torch.export.export(model.eval(), (torch.zeros(SHAPE),))
+    with quiet():
+        edge = to_edge_transform_and_lower(program, partitioner=list(partitioners))
+        path.write_bytes(edge.to_executorch().buffer)
+    return path
+
+
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A .pte that another program wrote, in two delegates."""
     path = tmp_path_factory.mktemp("foreign") / "model.pte"
-    program = torch.export.export(Cut().eval(), (torch.zeros(SHAPE),))
-    with quiet():
-        edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-        path.write_bytes(edge.to_executorch().buffer)
+    return written(Cut(), path, XnnpackPartitioner())
+
+
+def with_delegate(name: str, content: bytes, foreign: Path, path: Path) -> Path:
+    """A .pte with one delegate, which was given `content`."""
+    file = payload.read(foreign)
+    plan = payload.method(file)
+    plan.delegates = plan.delegates[:1]
+    plan.delegates[0].id = name
+    plan.delegates[0].processed.index = 0
+    file.program.backend_delegate_data = [BackendDelegateInlineData(data=content)]
+    path.write_bytes(payload.write(file))
     return path
 
 
@@ -108,6 +129,56 @@ def test_flipped_bytes_are_facts_or_one_line(foreign: Path, tmp_path: Path) -> N
             assert "\n" not in str(error)
             refused += 1
     assert refused > 10
+
+
+def test_a_package_that_leads_out_of_its_folder_writes_nothing(
+    foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "../../escape"
+    nodes = [
+        {"name": name, "kind": 0, "dataRegion": {"offset": 0, "size": 4}, "children": {}},
+        {"name": "lowered_module", "kind": 1, "children": {name: 0}},
+    ]
+    content = b"evil" + json.dumps({"nodes": nodes}).encode()[::-1]
+    path = with_delegate(payload.COREML, content, foreign, tmp_path / "hostile.pte")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    with pytest.raises(ArtifactError, match=r"damaged: .* names a file '\.\./\.\./escape'"):
+        executorch.inspect(path)
+    assert sorted(tmp_path.iterdir()) == [path, scratch] and not list(scratch.iterdir())
+
+
+def test_a_package_nested_without_end_is_one_line(foreign: Path, tmp_path: Path) -> None:
+    content = (b'{"nodes":' + b"[" * 100_000)[::-1]
+    path = with_delegate(payload.COREML, content, foreign, tmp_path / "nested.pte")
+    with pytest.raises(ArtifactError, match=r"damaged: .*recursion") as caught:
+        executorch.runner(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_a_delegate_portable_kernels_compute(tmp_path: Path) -> None:
+    path = written(Cut(), tmp_path / "model.pte")
+    assert executorch.runner(path).runtime.endswith(", portable kernels")
+
+
+def test_an_operation_that_writes_two_tensors_is_read(foreign: Path, tmp_path: Path) -> None:
+    file = payload.read(foreign)
+    parsed = payload.graph(payload.blob(file, payload.method(file).delegates[0]))
+    image, index = parsed.input_ids[0], parsed.output_ids[0]
+    (convolution,) = (n for n in parsed.xnodes if type(n.xnode_union).__name__ == "XNNConv2d")
+    pooling = {"pooling_height": 2, "pooling_width": 2, "flags": 0}
+    padding = {f"padding_{side}": 0 for side in ("top", "right", "bottom", "left")}
+    # Crafted: the format has the operation, but executorch 1.4 lowers a maximum to MaxPooling2d.
+    convolution.xnode_union = XNNArgMaxPooling2d(
+        input_id=image, output_value_id=index, output_index_id=image, **pooling, **padding
+    )
+    content = payload.bytes_of(parsed)
+    path = with_delegate(payload.XNNPACK, content, foreign, tmp_path / "model.pte")
+    assert executorch.inspect(path).ops["ArgMaxPooling2d"] == 1
+    (op,) = (op for op in graph.operations(parsed) if op.name == "XNNArgMaxPooling2d")
+    values = payload.values(parsed)
+    assert op.outputs == (values[index], values[image]) and set(op.inputs) == {"input_id"}
 
 
 def test_the_gelu_of_fp16_is_off_by_what_it_says() -> None:

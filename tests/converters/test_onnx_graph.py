@@ -1,5 +1,6 @@
 """What inspect says of an .onnx file, on graphs small enough to count by hand."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from slide_mobile_converters.onnx.graph import inspect
+from slide_mobile.errors import ArtifactError
+from slide_mobile_converters.onnx.graph import content, inspect, read
 from slide_mobile_converters.onnx.quantization import to_float16, to_int8
 
 # Multiply-adds of the net below, on an image of 3 channels, 8 by 6 pixels.
@@ -145,3 +147,29 @@ def test_operations_that_are_not_onnx_s_own_are_named(net: Path, tmp_path: Path)
     path = tmp_path / "foreign.onnx"
     path.write_bytes(model.SerializeToString())
     assert "operations that are not ONNX's own: Gelu" in inspect(path).findings
+
+
+def kept_outside(tensor: TensorProto) -> None:
+    """Move a tensor's numbers to a file beside the model."""
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+
+
+@pytest.mark.parametrize("kind", ["initializer", "attribute"])
+@pytest.mark.parametrize("verb", [inspect, read, content])
+def test_tensors_in_other_files_are_refused(
+    kind: str, verb: Callable[[Path], object], net: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(net)
+    weight = model.graph.initializer[0]
+    (tmp_path / "weights.bin").write_bytes(weight.raw_data)
+    if kind == "attribute":
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["w1"], "w1", value=weight))
+        del model.graph.initializer[0]
+        kept_outside(model.graph.node[0].attribute[0].t)
+    else:
+        kept_outside(weight)
+    net.write_bytes(model.SerializeToString())
+    with pytest.raises(ArtifactError, match=r"^[^\n]*keeps tensor 'w1' in another file[^\n]*$"):
+        verb(net)

@@ -1,6 +1,8 @@
 """Files that are not what they should be: one line each, never a traceback of protobuf."""
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import coremltools as ct
@@ -11,6 +13,7 @@ from coremltools.converters.mil import Builder
 from torch import nn
 
 import mil_evaluator
+from mil_evaluator.loading import _decompressed
 
 MODEL = Path("Data/com.apple.CoreML/model.mlmodel")
 WEIGHTS = Path("Data/com.apple.CoreML/weights/weight.bin")
@@ -58,7 +61,9 @@ def test_a_folder_without_a_manifest(tmp_path: Path) -> None:
     assert "is not a Core ML package" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"rootModelIdentifier": "x"}', "\x00"])
+@pytest.mark.parametrize(
+    "manifest", ["", "[]", "{}", '{"rootModelIdentifier": "x"}', "\x00", "[" * 100_000]
+)
 def test_a_manifest_that_says_nothing(package: Path, manifest: str) -> None:
     (package / "Manifest.json").write_text(manifest)
     assert "is not a Core ML package" in refusal(package)
@@ -67,6 +72,60 @@ def test_a_manifest_that_says_nothing(package: Path, manifest: str) -> None:
 def test_a_missing_specification(package: Path) -> None:
     (package / MODEL).unlink()
     assert "lacks com.apple.CoreML/model.mlmodel" in refusal(package)
+
+
+def pointing(package: Path, model: str) -> Path:
+    """The package with a manifest whose root is at that path."""
+    manifest = json.loads((package / "Manifest.json").read_bytes())
+    manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"] = model
+    (package / "Manifest.json").write_text(json.dumps(manifest))
+    return package
+
+
+def test_the_specification_is_the_one_that_the_manifest_names(package: Path) -> None:
+    other = mil_evaluator.specification(package)
+    other.description.metadata.author = "another"
+    (package / MODEL.parent / "other.mlmodel").write_bytes(other.SerializeToString())
+    pointing(package, "com.apple.CoreML/other.mlmodel")
+    assert mil_evaluator.specification(package) == other
+    (package / MODEL).unlink()
+    assert mil_evaluator.load(package).outputs
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        lambda package: "../../outside/" + str(MODEL),
+        lambda package: str(package.parent / "outside" / MODEL),
+        lambda package: "../Manifest.json",
+    ],
+    ids=["relative", "absolute", "beside"],
+)
+def test_a_model_outside_the_packages_data_is_refused(
+    package: Path, outside: Callable[[Path], str]
+) -> None:
+    shutil.copytree(package, package.parent / "outside")
+    assert "names a model outside its Data folder" in refusal(pointing(package, outside(package)))
+
+
+@pytest.mark.parametrize("file", [MODEL, WEIGHTS, WEIGHTS.parent, Path("Data"), Path("Data/more")])
+def test_symbolic_links_in_a_package_are_refused(package: Path, file: Path) -> None:
+    elsewhere = package.parent / "elsewhere"
+    if (package / file).exists():
+        shutil.move(package / file, elsewhere)
+    (package / file).symlink_to(elsewhere)
+    assert f"has a symbolic link, {file};" in refusal(package)
+
+
+def test_an_unknown_colour_space(tmp_path: Path) -> None:
+    exported = torch.export.export(nn.ReLU(), (torch.rand(1, 3, 8, 8),)).run_decompositions({})
+    image = ct.ImageType(name="image", shape=(1, 3, 8, 8))
+    path = tmp_path / "net.mlpackage"
+    ct.convert(exported, inputs=[image], minimum_deployment_target=ct.target.iOS17).save(str(path))
+    spec = mil_evaluator.specification(path)
+    spec.description.input[0].type.imageType.colorSpace = 1000
+    (path / MODEL).write_bytes(spec.SerializeToString())
+    assert "unknown colour space, 1000" in refusal(path)
 
 
 def test_missing_weights(package: Path) -> None:
@@ -143,3 +202,17 @@ def test_operations_without_a_rule_are_named(tmp_path: Path) -> None:
     converted.save(str(tmp_path / "drawn.mlpackage"))
     message = refusal(tmp_path / "drawn.mlpackage")
     assert message.endswith("operation types that cannot be evaluated: random_normal, while_loop")
+
+
+def test_weights_that_cannot_be_decompressed_are_one_line() -> None:
+    given = {"data": torch.zeros(2, 3), "scale": torch.ones(7, 1)}
+    operation = mil_evaluator.Operation(
+        type="constexpr_blockwise_shift_scale",
+        name="weight",
+        inputs={name: name for name in given},
+        outputs=("weight",),
+        shapes=((2, 3),),
+        dtypes=("fp32",),
+    )
+    with pytest.raises(mil_evaluator.UnsupportedProgram, match="'weight' cannot be computed"):
+        _decompressed((operation,), given)

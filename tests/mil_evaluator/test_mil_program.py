@@ -183,6 +183,7 @@ def test_two_rules_for_one_operation_are_refused() -> None:
 
 def test_the_limits_say_that_no_device_was_used() -> None:
     assert mil_evaluator.LIMITS.startswith("evaluated, not run on Apple hardware")
+    assert "an estimate, and a device's error may be larger or smaller" in mil_evaluator.LIMITS
 
 
 def test_the_readme_lists_every_operation() -> None:

@@ -29,7 +29,7 @@ def inspect(path: Path) -> Graph:
     in_int8 = sum(count for count, int8 in macs if int8)
     return Graph(
         ops=dict(sorted(Counter(op.type for op in program.operations).items())),
-        max_rank=max(len(shape) for shape in shapes.values()),
+        max_rank=max((len(shape) for shape in shapes.values()), default=0),
         partitions=0,
         delegated_ops=0,
         total_ops=len(program.operations),
@@ -70,4 +70,4 @@ def multiply_adds(program: Any) -> Iterator[tuple[int, bool]]:
         int8 = producers.get(first) == "dequantize" and (
             producers.get(second) in (_INT8_WEIGHTS | {"dequantize"})
         )
-        yield prod(op.shapes[0]) * depth, int8
+        yield prod(shapes[op.outputs[0]]) * depth, int8

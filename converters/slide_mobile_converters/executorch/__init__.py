@@ -33,6 +33,7 @@ BACKENDS = {
 }
 ROADS = {"executorch": ("executorch", "torch", "torchao")}
 MAX_RANK = 4
+_COMPUTED_BY = {payload.XNNPACK: "XNNPACK", payload.COREML: "Core ML", None: "portable kernels"}
 
 
 def input_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
@@ -71,8 +72,8 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     Raises UsageError for `threads` that are neither 1 nor a thread a core.
     """
     file = payload.read(path)
-    apple = payload.first_delegate(file) == payload.COREML
-    if apple and platform.system() != "Darwin":
+    delegate = payload.first_delegate(file)
+    if delegate == payload.COREML and platform.system() != "Darwin":
         from slide_mobile_converters.executorch import coreml
 
         program = coreml.program(file, path)
@@ -87,8 +88,8 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
         found: Logits = logits[0].float().numpy()
         return found
 
-    delegate = "Core ML" if apple else "XNNPACK"
-    return Runner(call=run, runtime=f"ExecuTorch {metadata.RELEASE}, {delegate}")
+    by = _COMPUTED_BY.get(delegate, delegate)
+    return Runner(call=run, runtime=f"ExecuTorch {metadata.RELEASE}, {by}")
 
 
 def inspect(path: Path) -> Graph:

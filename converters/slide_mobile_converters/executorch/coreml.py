@@ -1,8 +1,9 @@
 """The Core ML delegate: an .mlpackage inside the .pte, which only Apple's systems run.
 
-Elsewhere the package is taken out of the file again and evaluated by mil_evaluator, which is a
-lower bound on a device's error and no run. executorch 1.4 names package and items by random
-numbers and adds a megabyte of debug information; both are put right before the file is written.
+Elsewhere the package is taken out of the file again and evaluated by mil_evaluator, which is an
+estimate and no run: a device's error may be larger or smaller. executorch 1.4 names package and
+items by random numbers and adds a megabyte of debug information; both are put right before the
+file is written.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from slide_mobile.recipes import Recipe
-from slide_mobile_converters.executorch import payload
+from slide_mobile_converters.executorch import folder, payload
 from slide_mobile_converters.executorch.toolchain import quiet
 
 EVALUATED = "mil_evaluator: evaluated, not run on Apple hardware"
@@ -84,8 +85,8 @@ def program(file: PTEFile, path: Path) -> Any:
     """The MIL program of a .pte with one delegate; raises ArtifactError for a damaged one."""
     try:
         (delegate,) = payload.method(file).delegates
-        with tempfile.TemporaryDirectory() as folder, quiet():
-            root = _unpacked(payload.blob(file, delegate), Path(folder))
+        with tempfile.TemporaryDirectory() as parent, quiet():
+            root = _unpacked(payload.blob(file, delegate), Path(parent))
             return mil_evaluator.load(root / _PACKAGE.name)
     except payload.BROKEN as error:
         raise payload.damaged(path, error) from error
@@ -106,17 +107,19 @@ def _run(program: Any, image: torch.Tensor, keep: Collection[str]) -> dict[str, 
         torch.set_num_threads(threads)
 
 
-def _unpacked(content: bytes, folder: Path) -> Path:
-    """Write the folder in a delegate's bytes; the path of its root."""
-    if not executorchcoreml.unflatten_directory_contents(content, str(folder.resolve())):
-        raise ValueError("the Core ML delegate does not unpack")
-    return folder / _PACKAGE.parent
+def _unpacked(content: bytes, parent: Path) -> Path:
+    """Write the folder in a delegate's bytes; the path of its root. Raises what `files` raises."""
+    for path, held in folder.files(content).items():
+        written = parent / path
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_bytes(held)
+    return parent / _PACKAGE.parent
 
 
 def _reproducible(content: bytes) -> bytes:
     """The same package, named after what it holds, without debug information."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = _unpacked(content, Path(folder))
+    with tempfile.TemporaryDirectory() as parent:
+        root = _unpacked(content, Path(parent))
         for name in _DEBUGGING:
             for found in root.rglob(name):
                 found.unlink()

@@ -27,7 +27,7 @@ class Op:
 
     name: str
     inputs: Mapping[str, Value]
-    output: Value
+    outputs: tuple[Value, ...]  # at least one
 
 
 def inspect(path: Path) -> Graph:
@@ -69,7 +69,7 @@ def _of_coreml(file: PTEFile, path: Path) -> Graph:
     outside = list(_outside(plan))
     return Graph(
         ops=dict(sorted(Counter([*(op.type for op in operations), *outside]).items())),
-        max_rank=max(len(shape) for op in operations for shape in op.shapes),
+        max_rank=max((len(shape) for op in operations for shape in op.shapes), default=0),
         partitions=len(plan.delegates),
         delegated_ops=len(operations),
         total_ops=len(operations) + len(outside),
@@ -101,24 +101,30 @@ def _outside(plan: ExecutionPlan) -> Iterator[str]:
 
 
 def operations(graph: XNNGraph) -> Iterator[Op]:
-    """The operations of one delegate with their tensors."""
+    """The operations of one delegate with their tensors; raises ValueError for one without."""
     values = payload.values(graph)
     for node in graph.xnodes:
         union = node.xnode_union
         numbers = {key: number for key, number in vars(union).items() if key.endswith("_id")}
         present = {key: values[number] for key, number in numbers.items() if number in values}
-        output = present.pop("output_id")
-        yield Op(name=type(union).__name__, inputs=present, output=output)
+        name = type(union).__name__
+        written = [key for key in present if key.startswith("output_")]  # XNNArgMaxPooling2d: two
+        if not written:
+            raise ValueError(f"an {name} writes no tensor")
+        outputs = tuple(present.pop(key) for key in written)
+        yield Op(name=name, inputs=present, outputs=outputs)
 
 
 # Multiply-adds from shapes; filters are (out, height, width, in), and (1, h, w, c) depthwise.
 _MACS: dict[str, Callable[[Op], int]] = {
-    "XNNConv2d": lambda op: prod(op.output.shape) * prod(op.inputs["filter_id"].shape[1:]),
+    "XNNConv2d": lambda op: prod(op.outputs[0].shape) * prod(op.inputs["filter_id"].shape[1:]),
     "XNNDepthwiseConv2d": lambda op: (
-        prod(op.output.shape) * prod(op.inputs["filter_id"].shape[1:3])
+        prod(op.outputs[0].shape) * prod(op.inputs["filter_id"].shape[1:3])
     ),
-    "XNNFullyConnected": lambda op: prod(op.output.shape) * op.inputs["filter_id"].shape[-1],
-    "XNNBatchMatrixMultiply": lambda op: prod(op.output.shape) * op.inputs["input1_id"].shape[-1],
+    "XNNFullyConnected": lambda op: prod(op.outputs[0].shape) * op.inputs["filter_id"].shape[-1],
+    "XNNBatchMatrixMultiply": lambda op: (
+        prod(op.outputs[0].shape) * op.inputs["input1_id"].shape[-1]
+    ),
 }
 
 
@@ -146,10 +152,10 @@ def _findings(plan: ExecutionPlan, outside: list[str], ops: list[Op]) -> list[st
         found.append(f"the delegate cuts the graph into {len(plan.delegates)} partitions")
     if other := [d.id for d in plan.delegates[1:] if d.id != XNNPACK]:
         found.append(f"delegates that are not looked into: {_listed(other)}")
-    high = [op for op in ops if len(op.output.shape) > MAX_RANK]
+    written = [(op.name, list(value.shape)) for op in ops for value in op.outputs]
+    high = [f"{name} {shape}" for name, shape in written if len(shape) > MAX_RANK]
     if high:
-        first = f"{high[0].name} {list(high[0].output.shape)}"
-        found.append(f"{len(high)} outputs have a rank above {MAX_RANK}, the first is {first}")
+        found.append(f"{len(high)} outputs have a rank above {MAX_RANK}, the first is {high[0]}")
     borders = [op.name.removeprefix("XNN") for op in ops if op.name in _BORDERS]
     if len(borders) > _MANY_BORDERS * len(ops):
         found.append(f"much of the graph only changes format or layout: {_listed(borders)}")

@@ -1,7 +1,7 @@
 """What a .pte says about itself: methods that take nothing and return constants.
 
 ExecuTorch has no place for metadata other than such methods; apps ask for them as for `forward`
-(`module.execute("labels")` in Swift and Kotlin, `module.execute("labels")` in C++).
+(`module.execute("labels")` in Swift, Kotlin and C++).
 
     labels        class names, a string each, in the order of the logits
     input_name    "image"
@@ -18,7 +18,7 @@ ExecuTorch has no place for metadata other than such methods; apps ask for them 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from executorch.version import __version__
@@ -48,10 +48,3 @@ def describe(
         EXPORTER: RELEASE,
         MODULES: list(modules),
     }
-
-
-def facts(constants: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
-    """The mapping in a file's `facts`."""
-    (text,) = constants["facts"]
-    plain: dict[str, str] = json.loads(text)
-    return plain

@@ -50,6 +50,7 @@ BROKEN = (
     AssertionError,
     OverflowError,
     MemoryError,
+    RuntimeError,
     struct.error,
     subprocess.CalledProcessError,
 )

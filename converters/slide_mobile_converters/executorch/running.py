@@ -71,4 +71,4 @@ def tensor(file: PTEFile, image: Pixels) -> torch.Tensor:
     declared = plan.values[plan.inputs[0]].val
     assert isinstance(declared, Tensor)
     dtype = torch.float16 if declared.scalar_type == ScalarType.HALF else torch.float32
-    return torch.from_numpy(image).permute(2, 0, 1)[None].to(dtype).contiguous()
+    return torch.tensor(image).permute(2, 0, 1)[None].to(dtype).contiguous()

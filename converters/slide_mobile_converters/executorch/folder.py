@@ -1,0 +1,82 @@
+"""The folder in a Core ML delegate's bytes, read without trust in its names and numbers.
+
+Format (executorch 1.4, backends/apple/coreml/runtime/inmemoryfs): the contents of the files, then
+JSON with its bytes in reverse order, so that it can be read from the end:
+
+    {"nodes": [{"name", "kind", "dataRegion": {"offset", "size"}, "children": {name: index}}]}
+
+Kind 0 is a file, 1 a folder; nodes come after their children, the root is the last. ExecuTorch's
+own `unflatten_directory_contents` writes to whatever path the names make, and crashes on regions
+outside the bytes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+_FILE, _FOLDER = 0, 1
+_MAX_NAME, _MAX_DEPTH = 255, 12  # bytes, names: every system can write such paths; packages have 6
+
+
+def files(content: bytes) -> Mapping[PurePosixPath, bytes]:
+    """Contents by path below the folder's parent, none of which leads out of it.
+
+    Raises ValueError, TypeError, KeyError, AttributeError, IndexError or RecursionError where the
+    bytes hold no such folder.
+    """
+    nodes = _nodes(content)
+    regions = {path: _region(node, len(content)) for path, node in _walk(nodes)}
+    if sum(map(len, regions.values())) > len(content):
+        raise ValueError("the files in the Core ML delegate overlap")
+    return {path: content[region.start : region.stop] for path, region in regions.items()}
+
+
+def _nodes(content: bytes) -> list[Any]:
+    backwards = content[::-1].decode("latin-1")  # a character a byte, whatever follows the JSON
+    _, end = json.JSONDecoder().raw_decode(backwards)
+    nodes: list[Any] = json.loads(backwards[:end].encode("latin-1"))["nodes"]
+    return nodes
+
+
+def _walk(nodes: list[Any]) -> Iterator[tuple[PurePosixPath, Mapping[str, Any]]]:
+    """The files below the last node with their paths; each node is reached once at most."""
+    waiting = [(PurePosixPath(), len(nodes) - 1)]
+    reached = set()
+    while waiting:
+        parent, index = waiting.pop()
+        node = nodes[index]
+        path = parent / _plain(node["name"])
+        if index in reached or len(path.parts) > _MAX_DEPTH:
+            raise ValueError(f"the Core ML delegate holds {node['name']!r} twice or too deep")
+        reached.add(index)
+        if node["kind"] == _FILE:
+            yield path, node
+        elif node["kind"] == _FOLDER:
+            waiting.extend((path, _child(nodes, *item)) for item in node["children"].items())
+        else:
+            raise ValueError(f"{path} in the Core ML delegate is neither a file nor a folder")
+
+
+def _child(nodes: list[Any], name: str, index: int) -> int:
+    """The index of a folder's child; the child's own name is that by which the folder knows it."""
+    if not 0 <= index < len(nodes) or nodes[index]["name"] != name:
+        raise ValueError(f"the Core ML delegate has no {name!r} at {index}")
+    return index
+
+
+def _plain(name: str) -> str:
+    """The name, if it names something inside a folder on every system."""
+    # Windows' rules are the strictest: both slashes separate, and "c:" leads to a drive.
+    inside = PureWindowsPath(name).name == name not in {"", ".."} and "\0" not in name
+    if not inside or len(name.encode()) > _MAX_NAME:
+        raise ValueError(f"the Core ML delegate names a file {name!r}")
+    return name
+
+
+def _region(node: Mapping[str, Any], length: int) -> range:
+    """Where in so many bytes a file's content lies."""
+    start, size = node["dataRegion"]["offset"], node["dataRegion"]["size"]
+    if not 0 <= start <= start + size <= length:
+        raise ValueError(f"{node['name']!r} lies outside the Core ML delegate")
+    return range(start, start + size)
