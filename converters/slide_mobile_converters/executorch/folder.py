@@ -6,8 +6,7 @@ JSON with its bytes in reverse order, so that it can be read from the end:
     {"nodes": [{"name", "kind", "dataRegion": {"offset", "size"}, "children": {name: index}}]}
 
 Kind 0 is a file, 1 a folder; nodes come after their children, the root is the last. ExecuTorch's
-own `unflatten_directory_contents` writes to whatever path the names make, and crashes on regions
-outside the bytes.
+own `unflatten_directory_contents` writes to whatever path the names make.
 """
 
 import json
