@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from torch import nn
 
+from benchmarks.machine import cpu
 from slide_mobile import models
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED, render_many
 from slide_mobile.deploy import deploy
@@ -88,7 +89,7 @@ def main() -> None:
         rows = measure(candidates, runs=options.runs, threads=options.threads)
     environment = {
         "machine": platform.machine(),
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "cores": os.cpu_count(),
         "threads": options.threads,
         "runs": options.runs,
@@ -202,13 +203,6 @@ def _table(rows: list[Row]) -> Table:
             f"{r.size_bytes / 1e6:.1f}",
         )
     return table
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

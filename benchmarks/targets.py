@@ -12,7 +12,6 @@ invalid. Only ratios carry over to another machine.
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from benchmarks.machine import cpu
 from slide_mobile import __version__, models, recipes, targets
 from slide_mobile.demo.render import GOLDEN_SEED, render
 from slide_mobile.export import ImageModel
@@ -184,13 +184,6 @@ def times(
         p50, p90 = (float(np.percentile(values, q)) for q in (50, 90))
         found[name] = (p50, p90 <= MAX_SPREAD * p50)
     return found
-
-
-def cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from mil_evaluator.program import Program as Program
 from mil_evaluator.rules import RULES as RULES
 from mil_evaluator.values import Precision as Precision
 
+EVALUATED = "mil_evaluator: evaluated, not run on Apple hardware"  # LIMITS in one line
 LIMITS = (
     "evaluated, not run on Apple hardware: every operation is computed in fp32 and, in float16, "
     "its result rounded once. Fusion, the order and width of accumulation, and the look-up "

@@ -45,6 +45,20 @@ class Graph:
     findings: tuple[str, ...] = ()
 
 
+def float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
+    """A finding: which operations of an int8 file still multiply in float.
+
+    `macs` counts multiply-adds by (operation, whether its kernel computes in int8).
+    """
+    total = sum(macs.values())
+    left = {name: count / total for (name, int8), count in macs.items() if count and not int8}
+    if not left or not any(int8 for _, int8 in macs):
+        return []
+    shares = sorted(left.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{name} {share:.1%}" for name, share in shares)
+    return [f"multiply-adds that stay in float: {listed}"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Golden:
     """One image of the parity capsule, with the reference model's logits for it."""

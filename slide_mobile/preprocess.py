@@ -46,6 +46,11 @@ class UnreadableImage(UsageError):
     """The file is not an image that Pillow can decode."""
 
 
+def planar(image: Pixels) -> NDArray[np.float32]:
+    """(H, W, 3) bytes -> (1, 3, H, W) float32, still 0..255: a channels-first model's input."""
+    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
+
+
 def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
     """Read an image, upright (EXIF), centre-cropped and resized to (height, width) pixels.
 

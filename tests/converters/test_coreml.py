@@ -18,14 +18,14 @@ from slide_mobile.deploy import deploy
 from slide_mobile.errors import ArtifactError
 from slide_mobile.export import export
 from slide_mobile.parity import sqnr_db
-from slide_mobile.preprocess import IMAGENET, normalize
+from slide_mobile.preprocess import IMAGENET, normalize, planar
 from slide_mobile.targets import Request
 
 pytest.importorskip("coremltools")
 
 from slide_mobile_converters import coreml
 from slide_mobile_converters.coreml import probe, reading
-from slide_mobile_converters.coreml.toolchain import coremltools
+from slide_mobile_converters.coreml.toolchain import coremltools, mil_evaluator
 
 pytestmark = pytest.mark.slow
 
@@ -119,7 +119,7 @@ def test_the_package_is_a_classifier_for_ios_17(made: Made) -> None:
 def test_label_and_probabilities_follow_from_the_logits(made: Made) -> None:
     program = reading.program(made.packages["fp32"])
     assert program.labels == LABELS
-    outputs = program.run({"image": probe.planar(IMAGES[0])})
+    outputs = program.run({"image": planar(IMAGES[0])})
     logits = torch.from_numpy(outputs["logits"][0])
     np.testing.assert_allclose(
         outputs["classLabel_probs"].ravel(), torch.softmax(logits, 0).numpy(), rtol=1e-5
@@ -232,7 +232,7 @@ def test_inspect_states_what_the_file_holds(made: Made) -> None:
 
 
 def test_the_runtime_says_that_this_was_no_device(made: Made) -> None:
-    assert coreml.runner(made.packages["fp16"]).runtime == probe.EVALUATED
+    assert coreml.runner(made.packages["fp16"]).runtime == mil_evaluator.EVALUATED
     assert probe.declared_precision(reading.program(made.packages["fp32"])) == "float32"
     assert probe.declared_precision(reading.program(made.packages["palette4"])) == "float16"
 

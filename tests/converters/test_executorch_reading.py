@@ -19,10 +19,10 @@ from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNAr
 from executorch.exir import to_edge_transform_and_lower
 from executorch.exir.schema import BackendDelegateInlineData
 
+from slide_mobile.silence import quiet
 from slide_mobile_converters import executorch
 from slide_mobile_converters.executorch import graph, payload
 from slide_mobile_converters.executorch.rewrites import _GELU
-from slide_mobile_converters.executorch.toolchain import quiet
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
 
-from slide_mobile.preprocess import Pixels
+from slide_mobile.preprocess import planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Request
 from slide_mobile_converters.coreml.compression import compression
@@ -45,7 +45,9 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Classifi
     """Convert to a classifier whose weights lie in the package `scratch`."""
     core = decomposed(program)
     if request.recipe.activations == "int8":
-        quantize_activations(core, [to_input(image) for image in request.calibration])
+        quantize_activations(
+            core, [torch.from_numpy(planar(image)) for image in request.calibration]
+        )
     add_probabilities(core)
     paths = module_paths(core)
     with quiet():
@@ -103,11 +105,6 @@ def module_paths(program: ExportedProgram) -> dict[str, str]:
         node.name: parameters[operand(node, 1).name].removeprefix(_WRAPPER).removesuffix(".weight")
         for node in dense(program)
     }
-
-
-def to_input(image: Pixels) -> torch.Tensor:
-    """(H, W, 3) bytes -> (1, 3, H, W) float32, still 0..255."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32))
 
 
 def _to_mil(program: ExportedProgram, recipe: Recipe) -> Any:

@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from slide_mobile.errors import ArtifactError
-from slide_mobile.preprocess import Pixels
+from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets import Logits, Runner
 from slide_mobile_converters.coreml import reading
 from slide_mobile_converters.coreml.lowering import IMAGE, LOGITS
-from slide_mobile_converters.coreml.toolchain import coremltools, quiet
-
-EVALUATED = "mil_evaluator: evaluated, not run on Apple hardware"
+from slide_mobile_converters.coreml.toolchain import coremltools, mil_evaluator, quiet
 
 
 def runner(path: Path) -> Runner:
@@ -41,7 +39,7 @@ def runner(path: Path) -> Runner:
         with one_thread(), artifact_errors(path):
             return _row(program.run({IMAGE: planar(image)}, precision=precision))
 
-    return Runner(call=run, runtime=EVALUATED)
+    return Runner(call=run, runtime=mil_evaluator.EVALUATED)
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
@@ -62,11 +60,6 @@ def declared_precision(program: Any) -> str:
     """What the program says it computes in: "float16" or "float32"."""
     half = any("fp16" in op.dtypes for op in program.operations)
     return "float16" if half else "float32"
-
-
-def planar(image: Pixels) -> NDArray[np.float32]:
-    """(H, W, 3) bytes -> (1, 3, H, W) float32, still 0..255."""
-    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
 
 
 @contextlib.contextmanager

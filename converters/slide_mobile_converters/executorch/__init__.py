@@ -12,8 +12,8 @@ from torch.export import ExportedProgram
 from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
+from slide_mobile.silence import quiet
 from slide_mobile.targets import Logits, Request, Runner
-from slide_mobile_converters.executorch.toolchain import quiet
 
 with quiet():
     from slide_mobile_converters.executorch import (

@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from slide_mobile.recipes import Recipe
+from slide_mobile.silence import quiet
 from slide_mobile_converters.executorch import folder, payload
-from slide_mobile_converters.executorch.toolchain import quiet
 
-EVALUATED = "mil_evaluator: evaluated, not run on Apple hardware"
 _DEBUGGING = ("debug_info.json", "executorch_debug_handle_mapping.json")
 _PACKAGE = Path("lowered_module", "model.mlpackage")
 _WEIGHTED = {"conv", "linear"}
@@ -38,6 +37,8 @@ with quiet():
     from executorch.backends.apple.coreml.partition import CoreMLPartitioner
 
     import mil_evaluator
+
+EVALUATED = mil_evaluator.EVALUATED
 
 
 def lower(program: ExportedProgram, recipe: Recipe, constants: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNGr
 from executorch.exir._serialize._program import PTEFile
 from executorch.exir.schema import DelegateCall, ExecutionPlan, KernelCall
 
-from slide_mobile.artifact import Graph
+from slide_mobile.artifact import Graph, float_macs
 from slide_mobile_converters.executorch import payload
 from slide_mobile_converters.executorch.metadata import EXPORTER
 from slide_mobile_converters.executorch.payload import COREML, XNNPACK, Value
@@ -55,7 +55,7 @@ def inspect(path: Path) -> Graph:
         total_ops=len(names),
         int8_mac_fraction=in_int8 / total if total else 0.0,
         min_runtime=_exporter(file),
-        findings=(*_findings(plan, outside, ops), *_float_macs(macs)),
+        findings=(*_findings(plan, outside, ops), *float_macs(macs)),
     )
 
 
@@ -160,14 +160,3 @@ def _findings(plan: ExecutionPlan, outside: list[str], ops: list[Op]) -> list[st
     if len(borders) > _MANY_BORDERS * len(ops):
         found.append(f"much of the graph only changes format or layout: {_listed(borders)}")
     return found
-
-
-def _float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
-    """Which operations of an int8 file still multiply in float."""
-    total = sum(macs.values())
-    left = {name: count / total for (name, int8), count in macs.items() if count and not int8}
-    if not left or not any(int8 for _, int8 in macs):
-        return []
-    shares = sorted(left.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{name.removeprefix('XNN')} {share:.1%}" for name, share in shares)
-    return [f"multiply-adds that stay in float: {listed}"]

@@ -10,6 +10,7 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.fx import Node
 
+from slide_mobile.preprocess import planar
 from slide_mobile.targets import Request
 from slide_mobile_converters.executorch import quantization, rewrites
 
@@ -25,9 +26,7 @@ def in_format(program: ExportedProgram, request: Request) -> ExportedProgram:
     if recipe.weights == "float16":
         apple = request.backend == "coreml"
         return rewrites.half_input(program) if apple else rewrites.half(program)
-    images = [
-        torch.from_numpy(image).permute(2, 0, 1)[None].float() for image in request.calibration
-    ]
+    images = [torch.from_numpy(planar(image)) for image in request.calibration]
     dynamic = recipe.activations == "int8-dynamic"
     return quantization.quantize(program, dynamic=dynamic, calibration=images)
 

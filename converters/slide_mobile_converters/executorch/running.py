@@ -20,7 +20,7 @@ from executorch.extension.pybindings import _portable_lib
 from executorch.runtime import Runtime
 
 from slide_mobile.errors import UsageError
-from slide_mobile.preprocess import Pixels
+from slide_mobile.preprocess import Pixels, planar
 from slide_mobile_converters.executorch import payload
 
 _GUARD = "_ZN10executorch9extension10threadpool17NoThreadPoolGuard11set_enabledEb"
@@ -71,4 +71,4 @@ def tensor(file: PTEFile, image: Pixels) -> torch.Tensor:
     declared = plan.values[plan.inputs[0]].val
     assert isinstance(declared, Tensor)
     dtype = torch.float16 if declared.scalar_type == ScalarType.HALF else torch.float32
-    return torch.tensor(image).permute(2, 0, 1)[None].to(dtype).contiguous()
+    return torch.from_numpy(planar(image)).to(dtype)

@@ -13,7 +13,7 @@ from onnx import ModelProto
 from torch.export import ExportedProgram
 
 from slide_mobile.artifact import Graph
-from slide_mobile.preprocess import Pixels
+from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.onnx import graph, probe
@@ -42,7 +42,7 @@ def output_dtype(recipe: Recipe) -> Literal["float32"]:
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Export, change the numeric format, describe, write one file."""
-    inputs = [probe.batch(image) for image in request.calibration]
+    inputs = [planar(image) for image in request.calibration]
     model = _described(in_format(lower(program), request.recipe, inputs), request)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -60,7 +60,7 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
         raise graph.damaged(path, error) from error
 
     def run(image: Pixels) -> Logits:
-        (logits,) = session.run(None, {INPUT: probe.batch(image)})
+        (logits,) = session.run(None, {INPUT: planar(image)})
         row: Logits = logits[0]
         return row
 

@@ -19,7 +19,7 @@ from onnx import ModelProto, NodeProto, TensorProto
 from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
-from slide_mobile.artifact import Graph
+from slide_mobile.artifact import Graph, float_macs
 from slide_mobile.errors import ArtifactError
 
 MAX_RANK = 4
@@ -73,7 +73,7 @@ def inspect(path: Path) -> Graph:
             f"no delegate: ONNX Runtime's CPU provider runs the {len(nodes)} operations as "
             f"{len(rewritten.graph.node)}",
             *_findings(model, rewritten, shapes),
-            *_float_macs(macs),
+            *float_macs(macs),
             *remarks,
         ),
     )
@@ -198,17 +198,6 @@ def _findings(model: ModelProto, rewritten: ModelProto, shapes: Shapes) -> list[
             "the file is smaller than fp32, and not faster"
         )
     return found
-
-
-def _float_macs(macs: Counter[tuple[str, bool]]) -> list[str]:
-    """Which operations of an int8 file still multiply in float."""
-    total = sum(macs.values())
-    left = {name: count / total for (name, int8), count in macs.items() if count and not int8}
-    if not left or not any(int8 for _, int8 in macs):
-        return []
-    shares = sorted(left.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{name} {share:.1%}" for name, share in shares)
-    return [f"multiply-adds that stay in float: {listed}"]
 
 
 def _min_runtime(model: ModelProto) -> tuple[str | None, list[str]]:

@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from slide_mobile.preprocess import Pixels
+from slide_mobile.preprocess import Pixels, planar
 from slide_mobile_converters.onnx.graph import ERRORS, damaged, read
 from slide_mobile_converters.onnx.lowering import INPUT
 
@@ -27,17 +27,12 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     model = read(path)
     tensors = _module_outputs(model)
     try:
-        found = watched(model, list(tensors.values()))(batch(image))
+        found = watched(model, list(tensors.values()))(planar(image))
     except ERRORS as error:
         raise damaged(path, error) from error
     return {
         module: _channels_last(found[name].astype(np.float32)) for module, name in tensors.items()
     }
-
-
-def batch(image: Pixels) -> Input:
-    """(H, W, 3) bytes -> (1, 3, H, W), as the file takes them."""
-    return np.ascontiguousarray(image[None].transpose(0, 3, 1, 2), np.float32)
 
 
 def watched(model: ModelProto, names: Sequence[str]) -> Callable[[Input], Values]:

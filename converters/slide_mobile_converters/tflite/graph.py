@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
-from slide_mobile.artifact import Graph
+from slide_mobile.artifact import Graph, float_macs
 from slide_mobile.errors import ArtifactError
 from slide_mobile_converters.tflite.operations import Op, Tensor, operands, parse
 from slide_mobile_converters.tflite.versions import min_runtime
@@ -61,7 +61,7 @@ def inspect(path: Path) -> Graph:
         total_ops=plan.total_ops,
         int8_mac_fraction=in_int8 / total if total else 0.0,
         min_runtime=release,
-        findings=(*_findings(subgraphs, tensors, plan), *_float_macs(macs), *remarks),
+        findings=(*_findings(subgraphs, tensors, plan), *float_macs(macs), *remarks),
     )
 
 
@@ -193,14 +193,3 @@ def _findings(
     if len(subgraphs) > 1:
         found.append(f"{len(subgraphs)} subgraphs: partitions and MACs are those of the first")
     return found
-
-
-def _float_macs(macs: Counter[tuple[str, bool]]) -> list[str]:
-    """Which operations of an int8 file still multiply in float."""
-    total = sum(macs.values())
-    left = {name: count / total for (name, int8), count in macs.items() if count and not int8}
-    if not left or not any(int8 for _, int8 in macs):
-        return []
-    shares = sorted(left.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{name} {share:.1%}" for name, share in shares)
-    return [f"multiply-adds that stay in float: {listed}"]

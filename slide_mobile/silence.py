@@ -1,4 +1,4 @@
-"""The toolchain's remarks, kept to itself."""
+"""A toolchain's remarks, kept to itself."""
 
 import contextlib
 import io
@@ -12,7 +12,7 @@ def quiet() -> Iterator[None]:
     """Hold back warnings, log lines and progress bars; exceptions pass.
 
     torchao logs every CUDA library that a CPU build lacks, coremltools says on Linux that Apple's
-    frameworks are missing.
+    frameworks are missing, and draws progress bars on stderr.
     """
     disabled = logging.root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
