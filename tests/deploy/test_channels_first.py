@@ -85,13 +85,13 @@ def test_patch_merging(randomised: Randomised) -> None:
     assert_turned(last, torch.randn(1, 6, 10, 12) + 5 * torch.randn(1, 6, 10, 1))
 
 
-def test_the_patch_embedding_stays_in_maps(randomised: Randomised) -> None:
-    last = centre_norms(randomised(PatchEmbed(12)))
-    image = torch.randn(1, 3, 20, 28)
-    first = turn(copy.deepcopy(last))
+def test_the_patch_embedding_stays_in_maps_and_centres_its_pixels(randomised: Randomised) -> None:
+    last = centre_norms(randomised(PatchEmbed(12))).double()
+    image = torch.randint(0, 256, (1, 3, 20, 28)).double()
+    first = turn(copy.deepcopy(last)).double()
     with torch.no_grad():
         torch.testing.assert_close(
-            first(image).permute(0, 2, 3, 1), last(image), rtol=1e-5, atol=1e-5
+            first(image).permute(0, 2, 3, 1), last(image), rtol=1e-6, atol=1e-6
         )
 
 
