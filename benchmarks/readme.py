@@ -72,23 +72,28 @@ def _line(cells: list[str]) -> str:
 
 
 def runtimes_table() -> str:
-    """Each precision of the demo's .tflite on older runtimes."""
+    """Each .tflite on older runtimes."""
     rows = json.loads((RESULTS / "runtimes.json").read_text(encoding="utf-8"))["rows"]
     releases = list(dict.fromkeys(r["release"] for r in rows))
-    found = {(r["precision"], r["via"], r["release"]): r for r in rows}
     lines = [
-        "`slide_swin_demo` as .tflite on older runtimes, golden images, SQNR against PyTorch:",
+        ".tflite files on older runtimes, golden images, SQNR against PyTorch:",
         "",
-        _line(["precision", *(f"TFLite {release}" for release in releases)]),
-        _line(["---", *["--:"] * len(releases)]),
+        _line(["model", "precision", *(f"TFLite {release}" for release in releases)]),
+        _line(["---"] * 2 + ["--:"] * len(releases)),
     ]
-    for precision, via in dict.fromkeys((r["precision"], r["via"]) for r in rows):
-        cells = [found[precision, via, release] for release in releases]
+    files: dict[tuple[str, str, str], dict[str, str]] = {}
+    for r in rows:
+        files.setdefault((r["model"], r["precision"], r["via"]), {})[r["release"]] = _outcome(r)
+    for (model, precision, via), found in files.items():
         name = f"`{precision}`" + (" via onnx" if via == "onnx" else "")
-        lines.append(
-            _line([name, *(f"{r['sqnr_db']:.1f} dB" if r["works"] else "refused" for r in cells)])
-        )
+        lines.append(_line([model, name, *(found[release] for release in releases)]))
     return "\n".join(lines) + "\n"
+
+
+def _outcome(r: dict[str, Any]) -> str:
+    if r["sqnr_db"] is None:
+        return "refused"
+    return f"{r['sqnr_db']:.1f} dB" + ("" if r["works"] else ", wrong")
 
 
 def forms_table() -> str:

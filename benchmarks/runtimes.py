@@ -3,13 +3,15 @@
     python -m slide_mobile.environments tflite-runtime-2.14 tensorflow-2.17 ...
     python -m benchmarks.runtimes [--via-onnx] [--out benchmarks/results/runtimes.json]
 
-Every precision of the demo runs on every runtime, each in a process of its own: an old runtime may
-abort on a new file. A run counts where its logits for the artifact's golden images are within the
+Every precision of the models runs on every runtime, each in a process of its own: an old runtime
+may abort on a new file. slide_swin_test has padded windows, which the others have not at their
+own size. A run counts where its logits for the artifact's golden images are within the
 precision's floor of PyTorch's. The operations of files that count are what `inspect` takes for
 confirmed: they are written to the converter, as confirmed.json.
 """
 
 import argparse
+import itertools
 import json
 import re
 import signal
@@ -27,9 +29,11 @@ from slide_mobile import environments, targets
 from slide_mobile.artifact import Artifact
 from slide_mobile.parity import sqnr_db
 from slide_mobile.recipes import RECIPES
+from slide_mobile.reference import DEMO
 from slide_mobile_converters.tflite import operations, versions
 
 RUNTIMES = ("tflite-runtime-2.14", "tensorflow-2.17", "tensorflow-2.18", "tensorflow-2.19")
+MODELS = (DEMO, "slide_swin_test", "slide_swin_tiny")
 PRECISIONS = targets.load("tflite").BACKENDS["xnnpack"]
 WORKER = Path(__file__).with_name("run_tflite.py")
 _MOST_WORDS = 300  # characters of an error
@@ -39,6 +43,7 @@ _MOST_WORDS = 300  # characters of an error
 class Row:
     """One file on one runtime; `error` is its last line where it did not run."""
 
+    model: str
     precision: str
     via: str
     runtime: str
@@ -51,18 +56,23 @@ class Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/runtimes.json"))
-    parser.add_argument("--via-onnx", action="store_true", help="also fp32 by onnx2tf (minutes)")
+    parser.add_argument("--via-onnx", action="store_true", help="the demo by onnx2tf too (slow)")
     options = parser.parse_args()
     for runtime in RUNTIMES:
         environments.python_of(runtime)  # all are there, or none is tried
-    asked = [(precision, "litert") for precision in PRECISIONS]
-    asked += [("fp32", "onnx")] if options.via_onnx else []
+    asked = list(itertools.product(MODELS, ("litert",), PRECISIONS))
+    asked += itertools.product((DEMO,) * options.via_onnx, ("onnx",), PRECISIONS)
     rows: list[Row] = []
     confirmed: dict[str, set[str]] = defaultdict(set)
     with tempfile.TemporaryDirectory() as folder:
-        for precision, via in asked:
+        for model, via, precision in asked:
             artifact = slide_mobile.convert(
-                target="tflite", precision=precision, via=via, out=Path(folder, via)
+                model,
+                untrained=model != DEMO,
+                target="tflite",
+                precision=precision,
+                via=via,
+                out=Path(folder, via),
             )
             subgraphs, _ = operations.parse(artifact.model_path.read_bytes())
             for runtime in RUNTIMES:
@@ -98,6 +108,7 @@ def run(artifact: Artifact, runtime: str, via: str) -> Row:
         release = next(iter(done.stdout.split()), None)
         if done.returncode != 0:
             return Row(
+                model=manifest.model["name"],
                 precision=manifest.precision,
                 via=via,
                 runtime=runtime,
@@ -107,6 +118,7 @@ def run(artifact: Artifact, runtime: str, via: str) -> Row:
             )
         db = sqnr_db(expected, np.load(made))
     return Row(
+        model=manifest.model["name"],
         precision=manifest.precision,
         via=via,
         runtime=runtime,

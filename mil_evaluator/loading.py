@@ -22,11 +22,25 @@ def load(path: Path) -> Program:
     """
     package = read(path, RULES)
     try:
-        return transcribed(package)
+        program = transcribed(package)
+        _require_bounded(program)
+        return program
     except UnsupportedProgram as error:
         raise UnsupportedProgram(f"{path}: {error}") from error
     except FAILURES as error:
         raise UnsupportedProgram(f"{path} cannot be evaluated: {first_line(error)}") from error
+
+
+def _require_bounded(program: Program) -> None:
+    """Raise UnsupportedProgram if data decide how large a tensor is: that could be any size."""
+    if any(None in item.shape for item in program.inputs):
+        return  # lengths are open because the caller gives them
+    for op in program.operations:
+        for shape, dtype in zip(op.shapes, op.dtypes, strict=True):
+            if None in shape and dtype != "dict":
+                raise UnsupportedProgram(
+                    f"{op.type} {op.name!r} does not fix the size of its result"
+                )
 
 
 def transcribed(package: Package) -> Program:

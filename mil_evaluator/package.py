@@ -1,17 +1,24 @@
 """Reading a .mlpackage or a .mlmodel from disk: its description, and its program as MIL."""
 
+import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from coremltools import proto
 from coremltools.converters.mil.frontend.milproto.load import load as load_milproto
+from coremltools.converters.mil.mil import Operation, types
+from coremltools.converters.mil.mil.types.symbolic import is_symbolic
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from mil_evaluator.errors import FAILURES, UnsupportedProgram, first_line
 
+# A GiB of float32, 80 times the largest tensor of slide_swin_base at 224 pixels. More is a file
+# that wants to fill the memory: a few bytes can ask for any size.
+MAX_ELEMENTS = 1 << 28
 _COLOR_LAYOUTS = {0: "INVALID", 10: "GRAYSCALE", 20: "RGB", 30: "BGR", 40: "GRAYSCALE_FLOAT16"}
 
 
@@ -117,10 +124,41 @@ def _function(path: Path, model: Path, spec: Any, name: str) -> Any:
         if not (weights / file).is_file():
             raise UnsupportedProgram(f"{path} lacks weights/{file}; copy the whole package again")
     try:
-        program = load_milproto(spec, spec.specificationVersion, str(weights))
+        with _bounded():
+            program = load_milproto(spec, spec.specificationVersion, str(weights))
     except FAILURES as error:
         raise UnsupportedProgram(f"{path} cannot be read: {first_line(error)}") from error
     return program.functions[name]
+
+
+@contextlib.contextmanager
+def _bounded() -> Iterator[None]:
+    """Let coremltools refuse, with ValueError, an operation with results of absurd size.
+
+    It computes the results of operations on constants while it reads them, and compares them with
+    what the file declares afterwards. Between their types and their values it calls `_auto_val`
+    (coremltools 9.0, mil/operation.py), and offers no other place to stop it.
+    """
+    compute = Operation._auto_val
+
+    def compute_if_bounded(operation: Any, output_types: Sequence[Any]) -> Any:
+        for output in output_types:
+            if types.is_tensor(output):
+                refuse_absurd(operation.name, output.get_shape())
+        return compute(operation, output_types)
+
+    Operation._auto_val = compute_if_bounded
+    try:
+        yield
+    finally:
+        Operation._auto_val = compute
+
+
+def refuse_absurd(name: str, shape: Iterable[Any]) -> None:
+    """Raise ValueError for more elements than a tensor of a model has; unknown lengths count 1."""
+    known = [int(length) for length in shape if length is not None and not is_symbolic(length)]
+    if prod(known) > MAX_ELEMENTS:
+        raise ValueError(f"{name!r} claims the shape {known}")
 
 
 def _blocks(function: Any) -> Iterator[Any]:

@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,34 +27,44 @@ from slide_mobile.targets import Converter, Request
 GOLDEN_SAMPLES = 8
 
 
-def certify(
-    folder: Path,
-    path: Path,
-    *,
-    target: str,
-    converter: Converter,
-    request: Request,
-    ref: Reference,
-    evidence: Evidence,
-    expected: NDArray[np.float32],
-    report: ParityReport,
-    graph: Graph,
-    runtime: str,
-    created: str,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is converted to what, and the images on which both have to agree."""
+
+    target: str
+    converter: Converter
+    request: Request
+    ref: Reference
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A model file, and how its logits compare with PyTorch's, `expected`."""
+
+    path: Path
+    graph: Graph
+    expected: NDArray[np.float32]
+    report: ParityReport
+    runtime: str
+
+
+def certify(job: Job, proof: Proof, *, created: str) -> None:
     """Write labels, golden images and the manifest beside a model file that passed."""
+    ref, request, converter, evidence = job.ref, job.request, job.converter, job.evidence
+    folder, report = proof.path.parent, proof.report
     labels = folder / artifacts.LABELS
     labels.write_text("\n".join(request.labels) + "\n", encoding="utf-8")
     calibration = evidence.calibration
     manifest = Manifest(
         model=_model(ref),
-        target=target,
+        target=job.target,
         precision=request.recipe.name,
         backend=request.backend,
         via=request.via,
-        file=path.name,
-        file_sha256=artifacts.digest(path),
-        size_bytes=_size_bytes(path),
+        file=proof.path.name,
+        file_sha256=artifacts.digest(proof.path),
+        size_bytes=_size_bytes(proof.path),
         labels_sha256=artifacts.digest(labels),
         input=_input(ref, converter, request),
         output={
@@ -61,11 +72,11 @@ def certify(
             "shape": [1, ref.num_classes],
             "dtype": converter.output_dtype(request.recipe),
         },
-        graph=graph,
-        parity=report.to_json() | {"images": evidence.comparison.source, "runtime": runtime},
+        graph=proof.graph,
+        parity=report.to_json() | {"images": evidence.comparison.source, "runtime": proof.runtime},
         accuracy=None if report.accuracy is None else vars(report.accuracy),
         calibration=None if calibration is None else _calibration(calibration),
-        golden=_golden(folder, evidence.comparison, expected, request.labels),
+        golden=_golden(folder, evidence.comparison, proof.expected, request.labels),
         notes=(*ref.notes, *evidence.skipped),
         toolchain=_toolchain(converter, request.via),
         created=created,

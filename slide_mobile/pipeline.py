@@ -3,7 +3,8 @@
 reference model -> deploy form -> ExportedProgram -> model file -> folder on disk -> verdict
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,9 @@ from slide_mobile import evidence as evidences
 from slide_mobile.agreement import Agreement
 from slide_mobile.artifact import Artifact, Graph
 from slide_mobile.blame import ModuleParity
-from slide_mobile.certificate import certify, timestamp
+from slide_mobile.certificate import Job, Proof, certify, timestamp
 from slide_mobile.deploy import deploy
 from slide_mobile.errors import GateFailed, UsageError
-from slide_mobile.evidence import Evidence
 from slide_mobile.export import export
 from slide_mobile.preprocess import IMAGENET, Normalization, find
 from slide_mobile.progress import Progress, silent
@@ -79,69 +79,35 @@ def convert(
         target, converter, backend=backend, precision=precision, via=via
     )
     root = out / f"{model}-{target}-{recipe.name}"
-    rejected = root.with_name(f"{root.name}.parity.json")
-    try:
-        with staging(root, force=force) as folder:
-            progress("load the model")
-            ref = reference.load(
-                model,
-                normalization=normalization,
-                checkpoint=checkpoint,
-                untrained=untrained,
-                num_classes=num_classes,
-                input_size=input_size,
-            )
-            names = ref.default_labels() if labels is None else ref.read_labels(labels)
-            evidence = evidences.gather(
-                ref, recipe, folder=calibration, samples=calibration_samples, progress=progress
-            )
-            request = Request(
-                recipe=recipe,
-                backend=backend,
-                via=via,
-                labels=names,
-                title=model,
-                description=ref.description(),
-                version=__version__,
-                facts=ref.facts(recipe.name),
-                calibration=evidence.calibration_pixels,
-            )
-            path, expected, deployed = _lower(
-                ref, evidence, target, converter, request, folder, progress
-            )
-            graph = _require_rank(target, converter, path)
-            runner = converter.runner(path)
-            report = parity.compare(
-                expected,
-                run(runner, evidence.comparison.pixels, progress=progress),
-                recipe=recipe,
-                trained=ref.trained,
-                labels=evidence.comparison.labels,
-            )
-            if not report.passed:
-                modules = blame.modules(converter, path, deployed, evidence.comparison.pixels)
-                raise Rejected(
-                    Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime)
-                )
-            progress("write the artifact")
-            certify(
-                folder,
-                path,
-                target=target,
-                converter=converter,
-                request=request,
-                ref=ref,
-                evidence=evidence,
-                expected=expected,
-                report=report,
-                graph=graph,
-                runtime=runner.runtime,
-                created=created,
-            )
-    except Rejected as error:
-        save(error.check, rejected)
-        raise ParityFailed(error.check, rejected) from None
-    rejected.unlink(missing_ok=True)
+    with _reported(root), staging(root, force=force) as folder:
+        progress("load the model")
+        ref = reference.load(
+            model,
+            normalization=normalization,
+            checkpoint=checkpoint,
+            untrained=untrained,
+            num_classes=num_classes,
+            input_size=input_size,
+        )
+        names = ref.default_labels() if labels is None else ref.read_labels(labels)
+        evidence = evidences.gather(
+            ref, recipe, folder=calibration, samples=calibration_samples, progress=progress
+        )
+        request = Request(
+            recipe=recipe,
+            backend=backend,
+            via=via,
+            labels=names,
+            title=model,
+            description=ref.description(),
+            version=__version__,
+            facts=ref.facts(recipe.name),
+            calibration=evidence.calibration_pixels,
+        )
+        job = Job(target=target, converter=converter, request=request, ref=ref, evidence=evidence)
+        proof = _prove(job, root, folder, progress)
+        progress("write the artifact")
+        certify(job, proof, created=created)
     return Artifact.open(root)
 
 
@@ -167,16 +133,17 @@ def check(
     if ref is not None:
         replay.require_recorded(recorded, ref.logits(golden.pixels))
 
-    compared, notes = golden, []
+    compared = golden
     if folder is not None:
         compared = images.read_labelled(folder, art.input_size, art.labels)
     elif ref is not None and ref.is_demo:
         compared = evidences.held_out(ref, progress)
+    notes = compared.skipped
     if ref is not None:
         expected = ref.logits(compared.pixels, progress=progress)
     elif folder is None:
         expected = recorded
-        notes.append("PyTorch's logits are the recorded ones; --checkpoint runs it again")
+        notes = ("PyTorch's logits are the recorded ones; --checkpoint runs it again", *notes)
     else:
         raise UsageError(
             f"labelled images need the reference model too: give the --checkpoint whose sha256 "
@@ -193,15 +160,8 @@ def check(
     modules: tuple[ModuleParity, ...] = ()
     if ref is not None:
         progress("compare module by module")
-        deployed = deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT)
-        modules = blame.modules(converter, art.model_path, deployed, golden.pixels)
-    return Check(
-        artifact=root,
-        parity=report,
-        modules=modules,
-        runtime=runner.runtime,
-        notes=(*notes, *compared.skipped),
-    )
+        modules = blame.modules(converter, art.model_path, _deployed(ref, converter), golden.pixels)
+    return Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime, notes=notes)
 
 
 def compare(
@@ -250,35 +210,51 @@ def run(
     return np.stack(rows)
 
 
-def _lower(
-    ref: Reference,
-    evidence: Evidence,
-    target: str,
-    converter: Converter,
-    request: Request,
-    folder: Path,
-    progress: Progress,
-) -> tuple[Path, NDArray[np.float32], nn.Module]:
-    """Write the model file; return it, the reference's logits, and the deploy form behind it."""
-    pixels = evidence.comparison.pixels
-    expected = ref.logits(pixels, progress=progress)
+@contextlib.contextmanager
+def _reported(root: Path) -> Iterator[None]:
+    """Keep the numbers of a file that missed its floor, beside `root`, and raise ParityFailed."""
+    report = root.with_name(f"{root.name}.parity.json")
+    try:
+        yield
+    except Rejected as error:
+        save(error.check, report)
+        raise ParityFailed(error.check, report) from None
+    report.unlink(missing_ok=True)
+
+
+def _prove(job: Job, root: Path, folder: Path, progress: Progress) -> Proof:
+    """Write the model file and hold it against PyTorch; raises GateFailed, Rejected."""
+    ref, converter, compared = job.ref, job.converter, job.evidence.comparison
+    expected = ref.logits(compared.pixels, progress=progress)
     progress("rewrite to the deploy form")
-    deployed = deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT)
-    _require_exact(deployed, pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
-    progress(f"lower to {target}")
+    deployed = _deployed(ref, converter)
+    _require_exact(deployed, compared.pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
+    progress(f"lower to {job.target}")
     path = folder / f"model{converter.SUFFIX}"
-    converter.convert(export(deployed, ref.input_size, converter.LAYOUT), request, path)
-    return path, expected, deployed
-
-
-def _require_rank(target: str, converter: Converter, path: Path) -> Graph:
+    converter.convert(export(deployed, ref.input_size, converter.LAYOUT), job.request, path)
     graph = converter.inspect(path)
+    _require_rank(job.target, converter, graph)
+    runner = converter.runner(path)
+    output = run(runner, compared.pixels, progress=progress)
+    report = parity.compare(
+        expected, output, recipe=job.request.recipe, trained=ref.trained, labels=compared.labels
+    )
+    if not report.passed:
+        modules = blame.modules(converter, path, deployed, compared.pixels)
+        raise Rejected(Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime))
+    return Proof(path=path, graph=graph, expected=expected, report=report, runtime=runner.runtime)
+
+
+def _deployed(ref: Reference, converter: Converter) -> nn.Module:
+    return deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT)
+
+
+def _require_rank(target: str, converter: Converter, graph: Graph) -> None:
     if graph.max_rank > converter.MAX_RANK:
         raise GateFailed(
             f"the graph has tensors of rank {graph.max_rank}, {target} takes {converter.MAX_RANK} "
             "at most: this model has no deploy form, it is a baseline for the benchmarks"
         )
-    return graph
 
 
 @torch.no_grad()

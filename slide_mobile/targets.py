@@ -58,11 +58,25 @@ class Runner:
 class Converter(Protocol):
     """What a converter file defines at module level."""
 
-    SUFFIX: str  # of the model file, with its dot
-    LAYOUT: Literal["NHWC", "NCHW"]  # of the image input, and of the maps of the deploy form
-    BACKENDS: Mapping[str, tuple[str, ...]]  # to precisions it can honour; the default ones first
-    ROADS: Mapping[str, tuple[str, ...]]  # into the file, to distributions that touch it then
-    MAX_RANK: int  # of a tensor, beyond which its accelerators refuse the graph
+    @property
+    def SUFFIX(self) -> str:
+        """Of the model file, with its dot."""
+
+    @property
+    def LAYOUT(self) -> Literal["NHWC", "NCHW"]:
+        """Of the image input, and of the maps of the deploy form."""
+
+    @property
+    def BACKENDS(self) -> Mapping[str, tuple[str, ...]]:
+        """To precisions it can honour; the default ones first."""
+
+    @property
+    def ROADS(self) -> Mapping[str, tuple[str, ...]]:
+        """Into the file, to distributions that touch it then; the default one first."""
+
+    @property
+    def MAX_RANK(self) -> int:
+        """Of a tensor, beyond which its accelerators refuse the graph."""
 
     def input_dtype(self, recipe: Recipe) -> Literal["float32", "float16", "uint8"]:
         """Of the file's image input."""

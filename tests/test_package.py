@@ -1,5 +1,6 @@
 """What is installed, exported and imported."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import slide_mobile
+from slide_mobile import targets
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {
@@ -22,6 +24,37 @@ def test_importing_is_lean(module: str) -> None:
     code = f"import sys, {module}; print({HEAVY!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+WITHOUT_TOOLCHAINS = """
+import sys
+
+sys.modules.update(dict.fromkeys({absent}))  # None: an import of it fails
+sys.argv[1:] = {arguments}
+from slide_mobile.__main__ import run
+run()
+"""
+
+
+def without_toolchains(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    absent = HEAVY - {"torch"}
+    code = WITHOUT_TOOLCHAINS.format(absent=absent, arguments=list(arguments))
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_models_are_listed_without_any_toolchain() -> None:
+    done = without_toolchains("models", "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert "slide_swin_tiny" in {row["name"] for row in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("target", targets.names())
+def test_a_missing_toolchain_is_exit_code_3_and_one_command(target: str, tmp_path: Path) -> None:
+    done = without_toolchains("convert", "--to", target, "--out", str(tmp_path), "--quiet")
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert f"pip install 'slide-mobile[{target}]'" in done.stderr
+    assert not any(tmp_path.iterdir())
 
 
 def test_every_public_name_loads_from_its_home() -> None:

@@ -5,6 +5,7 @@ import sys
 from typing import Any, ClassVar
 
 import pytest
+from typing_converters import CONVERTERS
 
 from slide_mobile import recipes, targets
 from slide_mobile.errors import ToolchainMissing, UnknownName, UsageError
@@ -16,6 +17,10 @@ def test_every_converter_defines_what_the_protocol_asks() -> None:
     }
     for name in targets.names():
         assert asked <= set(vars(targets.load(name)))
+
+
+def test_the_type_checker_sees_every_converter() -> None:
+    assert {name: targets.load(name) for name in targets.names()} == CONVERTERS
 
 
 def test_every_precision_of_a_converter_exists() -> None:

@@ -18,6 +18,8 @@ from slide_mobile.preprocess import IMAGENET, Normalization
 if TYPE_CHECKING:
     from slide_mobile.artifact import Artifact
 
+# A converter knows its own names, but reading them would import its toolchain.
+OF_THE_TARGET = "[default: the target's first; a wrong name lists them]"
 EXAMPLES = """
 \b
 Examples:
@@ -34,7 +36,7 @@ Examples:
 @click.option(
     "--precision",
     metavar="NAME",
-    help=f"{', '.join(recipes.RECIPES)}  [default: fp32; coreml: fp16]",
+    help=f"{', '.join(recipes.RECIPES)}  [default: the target's first]",
 )
 @click.option("--int8", is_flag=True, help="Same as --precision int8.")
 @click.option("--fp16", is_flag=True, help="Same as --precision fp16.")
@@ -49,12 +51,8 @@ Examples:
 @click.option("--calibration-samples", type=int, default=64, show_default=True)
 @click.option("--mean", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
 @click.option("--std", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
-@click.option(
-    "--backend",
-    metavar="NAME",
-    help="tflite: xnnpack, xnnpack-fp16; executorch: xnnpack, coreml.",
-)
-@click.option("--via", metavar="ROAD", help="tflite: litert (default), onnx (by onnx2tf).")
+@click.option("--backend", metavar="NAME", help=f"What runs the file there.  {OF_THE_TARGET}")
+@click.option("--via", metavar="ROAD", help=f"Tools that make the file.  {OF_THE_TARGET}")
 @click.option("--out", type=click.Path(path_type=Path), default="artifacts", show_default=True)
 @click.option("--force", is_flag=True, help="Replace an existing artifact.")
 @verb

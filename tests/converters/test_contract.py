@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import platform
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -145,6 +146,17 @@ def test_the_fp16_backend_only_adds_the_hint(made, tmp_path: Path) -> None:
     assert art.manifest.backend == "xnnpack-fp16"
     assert b"fp16accfp16" in art.model_path.read_bytes()
     assert b"fp16accfp16" not in made["tflite", "fp16"].model_path.read_bytes()
+
+
+@pytest.mark.parametrize("precision", targets.load("executorch").BACKENDS["coreml"])
+def test_executorchs_core_ml_delegate_takes_everything(precision: str, tmp_path: Path) -> None:
+    art = convert(tmp_path, "executorch", precision, backend="coreml")
+    assert art.manifest.backend == "coreml" and art.manifest.parity["passed"]
+    assert art.manifest.graph.partitions == 1
+    assert art.manifest.graph.delegated_ops == art.manifest.graph.total_ops
+    if platform.system() != "Darwin":
+        assert "not run on Apple hardware" in art.manifest.parity["runtime"]
+    assert slide_mobile.check(art.root).parity.passed
 
 
 @pytest.mark.parametrize("target", TARGETS)

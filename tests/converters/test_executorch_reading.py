@@ -17,7 +17,13 @@ pytest.importorskip("executorch")
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNArgMaxPooling2d
 from executorch.exir import to_edge_transform_and_lower
-from executorch.exir.schema import BackendDelegateInlineData
+from executorch.exir.schema import (
+    BackendDelegateInlineData,
+    Bool,
+    EValue,
+    Instruction,
+    JumpFalseCall,
+)
 
 from slide_mobile.silence import quiet
 from slide_mobile_converters import executorch
@@ -186,3 +192,34 @@ def test_the_gelu_of_fp16_is_off_by_what_it_says() -> None:
     a, b = _GELU
     error = x * torch.sigmoid(x * (a + b * x.square())) - nn.functional.gelu(x)
     assert 2.6e-4 < error.abs().max() < GELU_ERROR
+
+
+def test_memory_that_no_model_needs_is_refused(foreign: Path, tmp_path: Path) -> None:
+    file = payload.read(foreign)
+    payload.method(file).non_const_buffer_sizes = [0, 1 << 35]
+    path = tmp_path / "greedy.pte"
+    path.write_bytes(payload.write(file))
+    with pytest.raises(ArtifactError, match=r"asks for .* bytes"):
+        executorch.runner(path)
+
+
+def test_a_method_that_jumps_back_is_refused(foreign: Path, tmp_path: Path) -> None:
+    file = payload.read(foreign)
+    plan = payload.method(file)
+    plan.values.append(EValue(Bool(False)))
+    jump = JumpFalseCall(cond_value_index=len(plan.values) - 1, destination_instruction=0)
+    plan.chains[0].instructions.append(Instruction(jump))
+    path = tmp_path / "endless.pte"
+    path.write_bytes(payload.write(file))
+    with pytest.raises(ArtifactError, match="could run without end"):
+        executorch.runner(path)
+
+
+def test_a_delegate_s_tensor_of_absurd_size_is_refused(foreign: Path, tmp_path: Path) -> None:
+    file = payload.read(foreign)
+    graph = payload.graph(payload.blob(file, payload.method(file).delegates[0]))
+    payload.tensor(graph.xvalues[0].xvalue_union).dims = [1 << 15, 1 << 15]
+    content = payload.bytes_of(graph)
+    path = with_delegate(payload.XNNPACK, content, foreign, tmp_path / "huge.pte")
+    with pytest.raises(ArtifactError, match="claims the shape"):
+        executorch.inspect(path)

@@ -158,13 +158,12 @@ def test_every_dense_module_is_read_back_by_its_path(
     assert min(row.sqnr_db for row in rows) > FLOORS_DB[precision] - 10
 
 
-def test_fp16_keeps_the_convolution_that_reads_the_image_in_fp32(files: dict[str, Path]) -> None:
+def test_fp16_is_fp16_between_input_and_output(files: dict[str, Path]) -> None:
     model = onnx.load(files["fp16"])
-    (first,) = (node for node in model.graph.node if "image" in node.input)
-    assert first.op_type == "Conv"
-    types = {t.name: t.data_type for t in model.graph.initializer}
-    floats = [name for name, kind in types.items() if kind == onnx.TensorProto.FLOAT]
-    assert sorted(floats) == sorted(first.input[1:])
+    assert {t.data_type for t in model.graph.initializer} <= {
+        onnx.TensorProto.FLOAT16,
+        onnx.TensorProto.INT64,  # shapes
+    }
     assert sum(node.op_type == "Cast" for node in model.graph.node) == 2
 
 

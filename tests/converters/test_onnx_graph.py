@@ -173,3 +173,72 @@ def test_tensors_in_other_files_are_refused(
     net.write_bytes(model.SerializeToString())
     with pytest.raises(ArtifactError, match=r"^[^\n]*keeps tensor 'w1' in another file[^\n]*$"):
         verb(net)
+
+
+def before_the_rest(nodes: list, constants: list[TensorProto], net: Path) -> Path:
+    """The net, with nodes in front that write "big"."""
+    model = onnx.load(net)
+    rest = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes, *rest])
+    model.graph.initializer.extend(constants)
+    net.write_bytes(model.SerializeToString())
+    return net
+
+
+def integers(name: str, *values: int) -> TensorProto:
+    return numpy_helper.from_array(np.array(values, np.int64), name)
+
+
+@pytest.mark.parametrize("verb", [inspect, read, content])
+def test_a_few_bytes_that_ask_for_gigabytes_are_refused(
+    verb: Callable[[Path], object], net: Path
+) -> None:
+    fill = helper.make_node("ConstantOfShape", ["size"], ["big"])
+    path = before_the_rest([fill], [integers("size", 1 << 15, 1 << 15)], net)
+    with pytest.raises(ArtifactError, match=r"^[^\n]*claims the shape \[32768, 32768\][^\n]*$"):
+        verb(path)
+
+
+def test_a_size_that_is_computed_is_refused_whatever_is_claimed(net: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMax", ["image"], ["top"], keepdims=0),
+        helper.make_node("Cast", ["top"], ["size"], to=TensorProto.INT64),
+        helper.make_node("Expand", ["one", "size1"], ["big"]),
+    ]
+    nodes.insert(2, helper.make_node("Reshape", ["size", "one"], ["size1"]))
+    path = before_the_rest(nodes, [integers("one", 1)], net)
+    model = onnx.load(path)
+    model.graph.value_info.append(helper.make_tensor_value_info("big", TensorProto.INT64, [1]))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ArtifactError, match="does not fix the size of tensor 'big'"):
+        content(path)
+
+
+def test_a_weight_larger_than_its_bytes_is_refused_before_it_runs(net: Path) -> None:
+    huge = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[1 << 20, 1 << 15], raw_data=b"1234"
+    )
+    with pytest.raises(ArtifactError, match="too small for the declared shape"):
+        content(before_the_rest([], [huge], net))
+
+
+def test_functions_nested_without_end_are_refused(net: Path) -> None:
+    model = onnx.load(net)
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("x", 1)]
+    for depth in range(40):  # twice as many operations at each
+        inner = [helper.make_node(f"f{depth + 1}", [a], [b], domain="x") for a, b in ("st", "tu")]
+        model.functions.append(helper.make_function("x", f"f{depth}", ["s"], ["u"], inner, opsets))
+    net.write_bytes(model.SerializeToString())
+    with pytest.raises(ArtifactError, match="has functions"):
+        content(net)
+
+
+def test_a_loop_is_refused(net: Path) -> None:
+    boolean = [helper.make_tensor_value_info(n, TensorProto.BOOL, []) for n in ("go", "on")]
+    counter = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+    step = helper.make_node("Identity", ["go"], ["on"])
+    body = helper.make_graph([step], "body", [counter, boolean[0]], [boolean[1]])
+    loop = helper.make_node("Loop", ["times", ""], [], body=body)
+    with pytest.raises(ArtifactError, match="control flow"):
+        content(before_the_rest([loop], [integers("times", 1 << 62)], net))

@@ -15,10 +15,11 @@ from slide_mobile.errors import ArtifactError
 litert_torch = pytest.importorskip("litert_torch")
 pytest.importorskip("ai_edge_quantizer")
 
+from ai_edge_litert import schema_py_generated as schema  # noqa: E402
 from ai_edge_litert.tools import flatbuffer_utils  # noqa: E402
 from ai_edge_quantizer import quantizer, recipe  # noqa: E402
 
-from slide_mobile_converters.tflite.graph import inspect  # noqa: E402
+from slide_mobile_converters.tflite.graph import inspect, load  # noqa: E402
 
 SHAPE = (1, 6, 10, 3)  # NHWC, odd proportions: a mix-up of axes changes the counts
 # Multiply-adds of Net: 60 pixels, kernels of 9.
@@ -281,5 +282,32 @@ def test_a_shape_too_large_to_be_true_is_refused_before_it_is_allocated(
     model.subgraphs[0].tensors[tensor].shape = shape
     path = tmp_path / "huge.tflite"
     flatbuffer_utils.write_model(model, str(path))
-    with pytest.raises(ArtifactError, match="claims the shape"):
-        inspect(path)
+    for verb in (inspect, load):
+        with pytest.raises(ArtifactError, match="claims the shape"):
+            verb(path)
+
+
+def test_a_shape_that_follows_from_a_constant_is_refused_before_it_is_written(
+    tmp_path: Path,
+) -> None:
+    """FILL claims (1,) and makes what its first input says."""
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.subgraphs = 3, [graph]
+    contents = (None, np.array([1 << 14, 1 << 15], np.int32), np.array(1, np.float32))
+    model.buffers = [schema.BufferT() for _ in contents]
+    for buffer, content in zip(model.buffers[1:], contents[1:], strict=True):
+        buffer.data = np.frombuffer(content.tobytes(), np.uint8)
+    graph.tensors = [schema.TensorT() for _ in range(3)]
+    for number, (tensor, shape) in enumerate(zip(graph.tensors, ([1], [2], []), strict=True)):
+        tensor.name, tensor.shape, tensor.buffer = f"t{number}", shape, number
+    graph.tensors[1].type = schema.TensorType.INT32
+    code, fill = schema.OperatorCodeT(), schema.OperatorT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FILL
+    code.version = 1
+    fill.inputs, fill.outputs = [1, 2], [0]
+    model.operatorCodes, graph.operators = [code], [fill]
+    graph.inputs, graph.outputs = [], [0]
+    path = tmp_path / "fill.tflite"
+    flatbuffer_utils.write_model(model, str(path))
+    with pytest.raises(ArtifactError, match=r"takes the shape \[16384, 32768\]"):
+        load(path)

@@ -216,3 +216,19 @@ def test_weights_that_cannot_be_decompressed_are_one_line() -> None:
     )
     with pytest.raises(mil_evaluator.UnsupportedProgram, match="'weight' cannot be computed"):
         _decompressed((operation,), given)
+
+
+def test_a_few_bytes_that_ask_for_gigabytes_are_refused(tmp_path: Path) -> None:
+    @Builder.program(input_specs=[Builder.TensorSpec((2,))], opset_version=ct.target.iOS17)
+    def prog(x):  # type: ignore[no-untyped-def]
+        return Builder.tile(x=x, reps=[3])
+
+    path = tmp_path / "net.mlpackage"
+    ct.convert(prog, minimum_deployment_target=ct.target.iOS17).save(str(path))
+    spec = ct.proto.Model_pb2.Model()
+    spec.ParseFromString((path / MODEL).read_bytes())
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    (reps,) = (op for op in block.operations if op.outputs[0].name.endswith("reps_0"))
+    reps.attributes["val"].immediateValue.tensor.ints.values[:] = [1 << 28]
+    (path / MODEL).write_bytes(spec.SerializeToString())
+    assert f"claims the shape [{2 << 28}]" in refusal(path)

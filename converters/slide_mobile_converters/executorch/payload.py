@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,15 @@ from executorch.exir._serialize._program import (
     deserialize_pte_binary,
     serialize_pte_binary,
 )
-from executorch.exir.schema import BackendDelegate, ExecutionPlan, String
+from executorch.exir.schema import BackendDelegate, ExecutionPlan, JumpFalseCall, String
 
 from slide_mobile.errors import ArtifactError
 
 XNNPACK, COREML = "XnnpackBackend", "CoreMLBackend"
 FORWARD = "forward"
+# A GiB, 80 times what slide_swin_base takes for its largest tensor at 224 pixels. More is a file
+# that wants to fill the memory: a few bytes can ask for any size.
+MAX_BYTES = 1 << 30
 _MAGIC = slice(4, 6)  # "ET", then the schema's two digits
 
 # What the readers raise on bytes that are no such file; flatc ends with an error code.
@@ -77,10 +81,22 @@ def read(path: Path) -> PTEFile:
         raise ArtifactError(f"{path} is not a .pte file: it does not carry the mark 'ET'")
     try:
         file = deserialize_pte_binary(content)
+        _require_bounded(file)
         method(file), constants(file)  # the parts that every reader needs
     except BROKEN as error:
         raise damaged(path, error) from error
     return file
+
+
+def _require_bounded(file: PTEFile) -> None:
+    """Raise ValueError for a method that runs without end, or plans for absurdly much memory."""
+    for plan in file.program.execution_plan:
+        if sum(plan.non_const_buffer_sizes) > MAX_BYTES:
+            raise ValueError(f"method {plan.name!r} asks for {plan.non_const_buffer_sizes} bytes")
+        if any(
+            isinstance(i.instr_args, JumpFalseCall) for c in plan.chains for i in c.instructions
+        ):
+            raise ValueError(f"method {plan.name!r} jumps, and could run without end")
 
 
 def damaged(path: Path, why: object) -> ArtifactError:
@@ -168,6 +184,8 @@ def _value(value: Any) -> Value:
     quantised = isinstance(value, XNNQuantizedTensorValue)
     held, parameters = tensor(value), value.quant_params if quantised else None
     scale = getattr(parameters, "scale", None)
+    if prod(held.dims) * 4 > MAX_BYTES:  # as float32, which the widest of them are
+        raise ValueError(f"tensor {held.id_out} claims the shape {held.dims}")
     return Value(
         shape=tuple(held.dims),
         dtype=held.datatype.name.removeprefix("xnn_datatype_"),

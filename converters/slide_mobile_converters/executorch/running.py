@@ -39,12 +39,16 @@ class Loaded:
             self._program = Runtime.get().load_program(content)
             with _pool_for(threads):
                 self._method = self._program.load_method(payload.FORWARD)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise payload.damaged(path, error) from error
+        self._path = path
 
     def __call__(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Every output for one input."""
-        return list(self._method.execute([image]))
+        """Every output for one input; raises ArtifactError where the runtime gives up."""
+        try:
+            return list(self._method.execute([image]))
+        except (RuntimeError, MemoryError) as error:
+            raise payload.damaged(self._path, error) from error
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.onnx import graph, probe
-from slide_mobile_converters.onnx.lowering import INPUT, lower
+from slide_mobile_converters.onnx.lowering import INPUT, OUTPUT, lower
 from slide_mobile_converters.onnx.quantization import in_format
 
 if importlib.util.find_spec("onnxscript") is None:  # imported late, missed early
@@ -60,7 +60,10 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
         raise graph.damaged(path, error) from error
 
     def run(image: Pixels) -> Logits:
-        (logits,) = session.run(None, {INPUT: planar(image)})
+        try:
+            (logits,) = session.run([OUTPUT], {INPUT: planar(image)})
+        except (ValueError, *graph.ERRORS) as error:
+            raise graph.damaged(path, error) from error
         row: Logits = logits[0]
         return row
 

@@ -23,6 +23,10 @@ from slide_mobile.artifact import Graph, float_macs
 from slide_mobile.errors import ArtifactError
 
 MAX_RANK = 4
+# A GiB of float32, 80 times the largest tensor of slide_swin_base at 224 pixels. More is a file
+# that wants to fill the memory: a few bytes can ask for any size.
+MAX_ELEMENTS = 1 << 28
+_OWN_DOMAINS = frozenset({"", "ai.onnx"})
 
 # What onnx and ONNX Runtime raise on a file that does not hold together.
 ERRORS = (
@@ -81,19 +85,64 @@ def inspect(path: Path) -> Graph:
 
 def read(path: Path) -> ModelProto:
     """The model, valid, whole and with all its shapes; raises ArtifactError in one line."""
-    model = _parsed(path, _bytes(path))
-    try:
-        onnx.checker.check_model(model)
-        return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    except ERRORS as error:
-        raise damaged(path, error) from error
+    return _checked(path, _bytes(path))
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a file that holds all its tensors; raises ArtifactError."""
+    """The bytes of a file that `read` accepts; raises ArtifactError."""
     found = _bytes(path)
-    _parsed(path, found)
+    _checked(path, found)
     return found
+
+
+def _checked(path: Path, found: bytes) -> ModelProto:
+    """The model with shapes that are inferred, not claimed, and none too large to compute."""
+    model = _parsed(path, found)
+    graph = model.graph
+    # Nested functions can stand for endlessly many operations, a loop runs as long as it likes, and
+    # a sparse tensor is made dense.
+    inner = any(part.HasField("g") or part.graphs for n in graph.node for part in n.attribute)
+    if inner or model.functions or graph.sparse_initializer:
+        raise ArtifactError(f"{path} has functions, control flow or sparse tensors; none is run")
+    try:
+        onnx.checker.check_model(model)
+        _forget_claims(model)
+        whole = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except ERRORS as error:
+        raise damaged(path, error) from error
+    _refuse_absurd(path, whole)
+    return whole
+
+
+def _forget_claims(model: ModelProto) -> None:
+    """Drop the shapes, in place, that the file claims for what onnx can infer by itself."""
+    graph = model.graph
+    own = {name for node in graph.node if node.domain in _OWN_DOMAINS for name in node.output}
+    kept = [value for value in graph.value_info if value.name not in own]
+    del graph.value_info[:]
+    graph.value_info.extend(kept)
+    for value in graph.output:
+        if value.name in own:
+            value.type.tensor_type.ClearField("shape")
+
+
+def _refuse_absurd(path: Path, model: ModelProto) -> None:
+    """Stop before ONNX Runtime allocates tensors of unknown or absurd size."""
+    graph = model.graph
+    fixed = {
+        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output, *graph.value_info)
+        if value.type.tensor_type.HasField("shape")
+        and all(size.HasField("dim_value") for size in value.type.tensor_type.shape.dim)
+    }
+    computed = [name for node in graph.node for name in node.output if name]
+    for name in (*(value.name for value in graph.input), *computed):
+        if name not in fixed:
+            raise ArtifactError(f"{path} does not fix the size of tensor {name!r}; none is run")
+        if prod(fixed[name]) > MAX_ELEMENTS:
+            raise ArtifactError(
+                f"{path} claims the shape {fixed[name]} for tensor {name!r}; it is damaged"
+            )
 
 
 def _bytes(path: Path) -> bytes:
@@ -152,7 +201,7 @@ def _rewritten(model: ModelProto, path: Path) -> ModelProto:
 
 
 def _shapes(model: ModelProto) -> Shapes:
-    """Shape of every tensor; all are fixed in a file of ours, an unknown size counts as 0."""
+    """Shape of every tensor of a model that `read` accepted."""
     graph = model.graph
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     for value in (*graph.input, *graph.output, *graph.value_info):
@@ -187,7 +236,7 @@ def _findings(model: ModelProto, rewritten: ModelProto, shapes: Shapes) -> list[
     if high:
         first = f"{high[0]!r} {list(shapes[high[0]])}"
         found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, the first is {first}")
-    foreign = sorted({n.op_type for n in model.graph.node if n.domain not in {"", "ai.onnx"}})
+    foreign = sorted({n.op_type for n in model.graph.node if n.domain not in _OWN_DOMAINS})
     if foreign:
         found.append(f"operations that are not ONNX's own: {', '.join(foreign)}")
     run, written = (sum(n.op_type == "Cast" for n in m.graph.node) for m in (rewritten, model))
@@ -202,7 +251,7 @@ def _findings(model: ModelProto, rewritten: ModelProto, shapes: Shapes) -> list[
 
 def _min_runtime(model: ModelProto) -> tuple[str | None, list[str]]:
     """The first ONNX Runtime that takes this opset and IR version, and a remark if unknown."""
-    opset = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), 0)
+    opset = next((o.version for o in model.opset_import if o.domain in _OWN_DOMAINS), 0)
     release = _RELEASES.get((opset, model.ir_version))
     if release is None:
         return None, [f"oldest runtime unknown for opset {opset}, IR version {model.ir_version}"]

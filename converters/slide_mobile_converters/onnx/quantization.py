@@ -20,7 +20,7 @@ from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from slide_mobile.recipes import Recipe
-from slide_mobile_converters.onnx.lowering import INPUT, checked
+from slide_mobile_converters.onnx.lowering import checked
 from slide_mobile_converters.onnx.probe import watched
 
 MIN_CHANNELS = 16  # below it the attention's head sums, which are too thin to pay for conversions
@@ -50,33 +50,13 @@ def in_format(model: ModelProto, recipe: Recipe, calibration: Sequence[Input]) -
 
 
 def to_float16(model: ModelProto) -> ModelProto:
-    """The model in fp16, all but its input, its output and the convolution that reads the image.
-
-    That one stays fp32: its weights meet raw pixels, whose mean is large against what the weights
-    tell apart, so that rounding them moves every value. Measured on slide_swin_tiny: 51.7 dB with
-    all in fp16, 64.6 dB so.
-    """
-    (first,) = (node for node in model.graph.node if INPUT in node.input)
+    """The model in fp16, all but its input and its output."""
     half = ModelProto()
     half.CopyFrom(model)
     # By default Max and Min would stay fp32, for runtimes that predate opset 20.
-    half = convert_float_to_float16(
-        half, keep_io_types=True, op_block_list=[], node_block_list=[first.name]
-    )
-    _feed_directly(half, first.name)
+    half = convert_float_to_float16(half, keep_io_types=True, op_block_list=[])
     ONNXModel(half).topological_sort()  # its casts are appended behind their readers
     return checked(half)
-
-
-def _feed_directly(model: ModelProto, reader: str) -> None:
-    """Give a node the fp32 input itself, and not the input cast to fp16 and back."""
-    (node,) = (node for node in model.graph.node if node.name == reader)
-    producers = {name: each for each in model.graph.node for name in each.output}
-    while node.input[0] != INPUT:
-        cast = producers[node.input[0]]
-        assert cast.op_type == "Cast"
-        node.input[0] = cast.input[0]
-        model.graph.node.remove(cast)
 
 
 def to_int8(model: ModelProto, calibration: Sequence[Input]) -> ModelProto:

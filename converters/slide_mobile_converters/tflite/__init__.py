@@ -69,11 +69,16 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     """Run with LiteRT, XNNPACK on, a thread a core or so many; raises ArtifactError."""
     version = importlib.metadata.version("ai-edge-litert")
     interpreter = graph.load(path, threads=threads or os.cpu_count() or 1)
-    (image_input,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    with graph.damaged_if(path):
+        (image_input,), (output,) = (
+            interpreter.get_input_details(),
+            interpreter.get_output_details(),
+        )
 
     def run(image: Pixels) -> Logits:
-        interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
-        interpreter.invoke()
+        with graph.damaged_if(path):
+            interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
+            interpreter.invoke()
         logits: Logits = interpreter.get_tensor(output["index"])[0]
         return logits
 

@@ -8,13 +8,16 @@ enter and leave it, and every operation between those borders runs inside. XNNPA
 the CPU has, so another machine may cut a graph differently.
 """
 
+import contextlib
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from slide_mobile.artifact import Graph, float_macs
@@ -26,7 +29,11 @@ MAX_RANK = 4  # phones' delegates take no more
 # More is a damaged shape, and allocating what follows from it would stall the machine.
 _MAX_TENSOR_BYTES = 1 << 30
 _MAX_INPUT_ELEMENTS = 1 << 24  # an RGB image of 2,300 pixels square
+# What the flatbuffers verifier leaves to its readers fails there.
+_UNVERIFIED = (ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error)
 _MANY_BORDERS = 0.1  # share of QUANTIZE and DEQUANTIZE among all operations worth a remark
+
+Errors = tuple[type[Exception], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +49,9 @@ def inspect(path: Path) -> Graph:
     """Facts about a .tflite file, from its bytes and from LiteRT's default interpreter."""
     model = _read(path)
     interpreter = _load(model, path)
-    try:  # the interpreter has verified the structure; what it left unverified fails here
-        subgraphs, tensors = parse(model)
+    subgraphs, tensors = _bounded(model, path)
+    with damaged_if(path, _UNVERIFIED):
         macs = _macs_by_kind(subgraphs[0])
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error) as error:
-        raise _damaged(path, str(error)) from error
-    _refuse_absurd(subgraphs[0], tensors, path)
     plan = _plan(interpreter, path)
     ops = [op for subgraph in subgraphs for op in subgraph]
     total = sum(macs.values())
@@ -65,14 +69,22 @@ def inspect(path: Path) -> Graph:
     )
 
 
-def load(path: Path, *, threads: int) -> Interpreter:
-    """An interpreter, allocated, as apps get it; raises ArtifactError."""
-    interpreter = _load(_read(path), path, threads)
-    try:
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise _damaged(path, str(error)) from error
+def load(path: Path, *, threads: int = 1, **options: Any) -> Interpreter:
+    """An interpreter, allocated, as apps get it or with `options`; raises ArtifactError."""
+    model = _read(path)
+    interpreter = _load(model, path, num_threads=threads, **options)
+    _bounded(model, path)
+    _allocate(interpreter, path)
     return interpreter
+
+
+@contextlib.contextmanager
+def damaged_if(path: Path, errors: Errors = (ValueError, RuntimeError)) -> Iterator[None]:
+    """Let what LiteRT raises on a file that it cannot take become ArtifactError."""
+    try:
+        yield
+    except errors as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _read(path: Path) -> bytes:
@@ -92,12 +104,31 @@ def _damaged(path: Path, why: str) -> ArtifactError:
     return ArtifactError(f"{path} is damaged, or LiteRT cannot run it: {reason}; convert it again")
 
 
-def _load(model: bytes, path: Path, threads: int = 1) -> Interpreter:
-    """An interpreter as apps get it; it runs the flatbuffers verifier before anything else."""
-    try:
-        return Interpreter(model_content=model, num_threads=threads)
-    except (ValueError, RuntimeError) as error:
-        raise _damaged(path, str(error)) from error
+def _load(model: bytes, path: Path, **options: Any) -> Interpreter:
+    """An interpreter; it runs the flatbuffers verifier before anything else."""
+    with damaged_if(path):
+        return Interpreter(model_content=model, **options)
+
+
+def _bounded(model: bytes, path: Path) -> tuple[list[list[Op]], list[Tensor]]:
+    """What `parse` says of a file that the interpreter has verified, none of it endless."""
+    with damaged_if(path, _UNVERIFIED):
+        subgraphs, tensors = parse(model)
+        _refuse_absurd(subgraphs[0], tensors, path)
+    if any(op.name == "WHILE" for subgraph in subgraphs for op in subgraph):
+        raise _damaged(path, "a loop runs as long as it likes")
+    return subgraphs, tensors
+
+
+def _allocate(interpreter: Interpreter, path: Path) -> None:
+    """Allocate the tensors; the shapes that follow from constants need not be those claimed."""
+    with damaged_if(path):
+        interpreter.allocate_tensors()
+        for tensor in interpreter.get_tensor_details():
+            shape = [int(length) for length in tensor["shape"]]
+            # The memory is reserved by now, but nothing was written to it.
+            if prod(shape) * np.dtype(tensor["dtype"]).itemsize > _MAX_TENSOR_BYTES:
+                raise _damaged(path, f"tensor {tensor['name']!r} takes the shape {shape}")
 
 
 def _refuse_absurd(ops: Sequence[Op], tensors: Iterable[Tensor], path: Path) -> None:
@@ -113,12 +144,10 @@ def _refuse_absurd(ops: Sequence[Op], tensors: Iterable[Tensor], path: Path) -> 
 
 def _plan(interpreter: Interpreter, path: Path) -> _Plan:
     """Let the default delegate cut the graph, and see which operations it took."""
-    try:
+    with damaged_if(path):
         nodes = interpreter._get_ops_details()
-        interpreter.allocate_tensors()
+        _allocate(interpreter, path)
         delegates = interpreter._get_ops_details()[len(nodes) :]
-    except (ValueError, RuntimeError) as error:
-        raise _damaged(path, str(error)) from error
     producer = {int(tensor): node["index"] for node in nodes for tensor in node["outputs"]}
     inside: set[int] = set()
     for delegate in delegates:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.interpreter import OpResolverType
 from numpy.typing import NDArray
 
 from slide_mobile.preprocess import Pixels
+from slide_mobile_converters.tflite import graph
 
 _DENSE = {"CONV_2D", "FULLY_CONNECTED"}
 
@@ -18,15 +19,15 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
 
     Runs LiteRT's builtin kernels: a delegate keeps its inner tensors to itself.
     """
-    interpreter = Interpreter(
-        str(path),
+    interpreter = graph.load(
+        path,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,
     )
-    interpreter.allocate_tensors()
-    (image_input,) = interpreter.get_input_details()
-    interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
-    interpreter.invoke()
+    with graph.damaged_if(path):
+        (image_input,) = interpreter.get_input_details()
+        interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
+        interpreter.invoke()
     details = {t["index"]: t for t in interpreter.get_tensor_details()}
     found = {}
     for op in interpreter._get_ops_details():

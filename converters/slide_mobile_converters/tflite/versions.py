@@ -113,12 +113,21 @@ def min_runtime(ops: Sequence[Op]) -> tuple[str | None, list[str]]:
     """The oldest release for these operations, and remarks where it is not known from a run."""
     releases = [set(_confirmed().get(signature(op), ())) for op in ops]
     if together := set.intersection(*releases) if releases else set():
-        return in_order(together)[0], []
+        oldest, *_ = in_order(together)
+        return oldest, _failed(oldest, together)
     claimed, remarks = _claimed(ops)
     if claimed is not None:
         untried = {signature(op) for op, tried in zip(ops, releases, strict=True) if not tried}
         remarks.append(_unconfirmed(claimed, sorted(untried)))
     return claimed, remarks
+
+
+def _failed(oldest: str, together: set[str]) -> list[str]:
+    """A remark on newer releases that were tried, and do not run all of the operations rightly."""
+    tried = {release for runs in _confirmed().values() for release in runs}
+    ordered = in_order(tried)
+    newer = [r for r in ordered[ordered.index(oldest) :] if r not in together]
+    return [f"refused, or wrong, on TFLite {', '.join(newer)} when tried"] if newer else []
 
 
 def _unconfirmed(claimed: str, untried: Sequence[str]) -> str:

@@ -1,0 +1,11 @@
+"""For mypy: every converter module fits the protocol, by name, type and signature."""
+
+from slide_mobile.targets import Converter
+from slide_mobile_converters import coreml, executorch, onnx, tflite
+
+CONVERTERS: dict[str, Converter] = {
+    "coreml": coreml,
+    "executorch": executorch,
+    "onnx": onnx,
+    "tflite": tflite,
+}
