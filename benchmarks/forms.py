@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from torch import nn
 
+from benchmarks.latency import interleaved
 from benchmarks.machine import cpu
 from slide_mobile import models
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED, render_many
@@ -42,7 +42,6 @@ MODELS = ("slide_swin_tiny", "swin_tiny", "im2col_swin_tiny")
 PRECISIONS = ("fp32", "int8", "int8-dynamic")
 BASELINE = ("swin_tiny", "published")
 CALIBRATION_IMAGES, COMPARED_IMAGES = 8, 4
-MAX_SPREAD = 1.10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,24 +143,19 @@ def measure(candidates: list[Candidate], *, runs: int, threads: int) -> list[Row
     for candidate, interpreter in zip(candidates, interpreters, strict=True):
         interpreter.allocate_tensors()
         outputs.append([_invoke(interpreter, image) for image in candidate.inputs])
-    times_ms: list[list[float]] = [[] for _ in candidates]
-    for _ in range(runs):
-        for interpreter, times in zip(interpreters, times_ms, strict=True):
-            started = time.perf_counter()
-            interpreter.invoke()
-            times.append(1e3 * (time.perf_counter() - started))
+    calls = {str(c.path): i.invoke for c, i in zip(candidates, interpreters, strict=True)}
+    times = interleaved(calls, runs=runs)
     rows = []
-    for candidate, found, times in zip(candidates, outputs, times_ms, strict=True):
-        facts = graph.inspect(candidate.path)
-        p50, p90 = (float(np.percentile(times, q)) for q in (50, 90))
+    for candidate, found in zip(candidates, outputs, strict=True):
+        facts, latency = graph.inspect(candidate.path), times[str(candidate.path)]
         rows.append(
             Row(
                 model=candidate.model,
                 form=candidate.form,
                 precision=candidate.precision,
-                p50_ms=round(p50, 3),
-                p90_ms=round(p90, 3),
-                valid=p90 <= MAX_SPREAD * p50,
+                p50_ms=latency.p50_ms,
+                p90_ms=latency.p90_ms,
+                valid=latency.valid,
                 sqnr_db=round(sqnr_db(candidate.expected, np.stack(found)), 1),
                 partitions=facts.partitions,
                 total_ops=facts.total_ops,

@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from benchmarks.latency import Latency, interleaved
 from benchmarks.machine import cpu
 from slide_mobile import __version__, models, recipes, targets
 from slide_mobile.demo.render import GOLDEN_SEED, render
@@ -32,8 +33,6 @@ from slide_mobile.targets import Request
 
 MODELS = ("slide_swin_demo", "slide_swin_tiny")
 NO_LATENCY = {"coreml"}  # evaluated here, not run
-MAX_SPREAD = 1.10
-WARM_UP = 3
 
 Row = dict[str, Any]
 
@@ -98,9 +97,9 @@ def add_latency(rows: list[Row], model: str, target: str, folder: Path, *, runs:
         if (row["model"], row["target"], row["backend"]) != (model, target, default):
             continue
         if row["precision"] in found:
-            p50, valid = found[row["precision"]]
-            row["to_stock_fp32"] = round(p50 / found["stock"][0], 3)
-            row["valid"] = valid and found["stock"][1]
+            own, stock_one = found[row["precision"]], found["stock"]
+            row["to_stock_fp32"] = round(own.p50_ms / stock_one.p50_ms, 3)
+            row["valid"] = own.valid and stock_one.valid
             row["runs"] = runs
 
 
@@ -162,28 +161,17 @@ def stock(model: str, target: str, folder: Path) -> Path:
     return path
 
 
-def times(
-    target: str, files: dict[str, Path], spec: Spec, *, runs: int
-) -> dict[str, tuple[float, bool]]:
-    """Median in ms of each file, and whether it is to be believed; the files run in turn."""
+def times(target: str, files: dict[str, Path], spec: Spec, *, runs: int) -> dict[str, Latency]:
+    """Latency of each file; the files run in turn."""
     converter = targets.load(target)
     image, _ = render(GOLDEN_SEED, 0, spec.input_size[0])
     # LiteRT's stock graph keeps PyTorch's NCHW input.
     turned = np.ascontiguousarray(image.transpose(2, 0, 1)) if target == "tflite" else image
-    runners = {name: converter.runner(path, threads=1) for name, path in files.items()}
-    pixels = {name: turned if name == "stock" else image for name in files}
-    taken: dict[str, list[float]] = {name: [] for name in files}
-    for turn in range(WARM_UP + runs):
-        for name, runner in runners.items():
-            started = time.perf_counter()
-            runner(pixels[name])
-            if turn >= WARM_UP:
-                taken[name].append(1e3 * (time.perf_counter() - started))
-    found = {}
-    for name, values in taken.items():
-        p50, p90 = (float(np.percentile(values, q)) for q in (50, 90))
-        found[name] = (p50, p90 <= MAX_SPREAD * p50)
-    return found
+    calls = {
+        name: partial(converter.runner(path, threads=1), turned if name == "stock" else image)
+        for name, path in files.items()
+    }
+    return interleaved(calls, runs=runs)
 
 
 if __name__ == "__main__":

@@ -140,4 +140,5 @@ def _identity(artifact: Artifact) -> dict[str, Any]:
         "input size": "x".join(map(str, artifact.input_size)),
         "mean": list(taken["mean"]),
         "std": list(taken["std"]),
+        "labels": artifact.manifest.labels_sha256,
     }

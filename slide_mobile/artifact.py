@@ -77,6 +77,7 @@ class Manifest:
     target: str
     precision: str
     backend: str
+    via: str
     file: str
     file_sha256: str
     size_bytes: int
@@ -91,7 +92,6 @@ class Manifest:
     notes: tuple[str, ...]
     toolchain: Mapping[str, str]
     created: str
-    via: str = ""  # unknown in schema version 1
     manifest_sha256: str = ""  # of everything else, see `seal`
     schema_version: int = SCHEMA_VERSION
 
@@ -103,19 +103,20 @@ class Manifest:
     @classmethod
     def from_json(cls, plain: object) -> "Manifest":
         """The inverse of `to_json`; raises ArtifactError, GateFailed for a damaged manifest."""
+        if isinstance(plain, dict) and plain.get("manifest_sha256", "") != seal(plain):
+            raise GateFailed(
+                "the manifest was changed after it was certified; convert the model again"
+            )
         version = plain.get("schema_version") if isinstance(plain, dict) else None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
+        if isinstance(version, int) and version != SCHEMA_VERSION:
             raise ArtifactError(
-                f"manifest schema {version} is newer than {SCHEMA_VERSION}: update slide-mobile"
+                f"manifest schema {version} is not {SCHEMA_VERSION}: "
+                + ("update slide-mobile" if version > SCHEMA_VERSION else "convert the model again")
             )
         for error in _validator().iter_errors(plain):
             where = "/".join(map(str, error.absolute_path)) or "the document"
             raise GateFailed(f"the manifest is damaged: {where}: {error.message[:200]}")
         assert isinstance(plain, dict)
-        if plain["schema_version"] > 1 and plain["manifest_sha256"] != seal(plain):
-            raise GateFailed(
-                "the manifest was changed after it was certified; convert the model again"
-            )
         graph = Graph(**{**plain["graph"], "findings": tuple(plain["graph"]["findings"])})
         golden = tuple(
             Golden(**{**item, "logits": tuple(map(float, item["logits"]))})
@@ -175,7 +176,7 @@ class Artifact:
         }
         for name, sha256 in expected.items():
             path = self.root / name
-            if not path.exists():
+            if not (path.is_file() or path.is_dir()):  # nor a pipe, which would never end
                 raise GateFailed(f"{path} is missing; convert the model again")
             if (found := digest(path)) != sha256:
                 raise GateFailed(

@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from packaging.requirements import Requirement
 
 from slide_mobile import __version__, environments, targets
+from slide_mobile.errors import NotInstalled
 
 DISTRIBUTION = "slide-mobile"
 
@@ -67,9 +69,13 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at what is installed; imports no toolchain."""
+    """Look at what is installed; imports no toolchain. Raises NotInstalled in a bare checkout."""
+    try:
+        wanted = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or ()]
+    except importlib.metadata.PackageNotFoundError as error:
+        raise NotInstalled from error
     return Diagnosis(
-        toolchains=tuple(_toolchain(target) for target in targets.names()),
+        toolchains=tuple(_toolchain(target, wanted) for target in targets.names()),
         environments=tuple(
             Environment(
                 name=name,
@@ -82,8 +88,7 @@ def diagnose() -> Diagnosis:
     )
 
 
-def _toolchain(target: str) -> Toolchain:
-    wanted = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or ())
+def _toolchain(target: str, wanted: Iterable[Requirement]) -> Toolchain:
     return Toolchain(
         target=target,
         packages=tuple(

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -74,8 +75,12 @@ def exists(name: str) -> bool:
 
 
 def command(name: str) -> str:
-    """The one command that makes an environment."""
-    return f"python -m slide_mobile.environments {name}"
+    """The one command that makes an environment, whichever `python` the shell finds."""
+    found = shutil.which("python")
+    ours = found is not None and Path(found) == Path(sys.executable)
+    return (
+        f"{'python' if ours else shlex.quote(sys.executable)} -m slide_mobile.environments {name}"
+    )
 
 
 def pin(distribution: str) -> str:

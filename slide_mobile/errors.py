@@ -9,6 +9,7 @@
   x GateFailed            1  parity, accuracy or integrity is below its floor
   x ToolchainMissing      3  the converter's optional dependency is not installed
   x EnvironmentMissing    3  a toolchain's own environment is not there
+  x NotInstalled          3  slide-mobile runs from a folder, and cannot say what it needs
 
 The messages are one line: what was wrong, what is possible, what to do.
 """
@@ -71,3 +72,14 @@ class EnvironmentMissing(SlideMobileError):
     """A toolchain that lives in an environment of its own is absent, or could not be made."""
 
     exit_code = 3
+
+
+class NotInstalled(SlideMobileError):
+    """slide-mobile runs from a checkout: nothing says which packages its targets need."""
+
+    exit_code = 3
+
+    def __init__(self) -> None:
+        super().__init__(
+            "slide-mobile runs from its folder and is not installed: pip install '.[all]'"
+        )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import slide_mobile_converters
 from slide_mobile import environments
 from slide_mobile.artifact import Graph
-from slide_mobile.errors import ToolchainMissing, UnknownName, UsageError
+from slide_mobile.errors import ToolchainMissing, UnknownName
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe, lookup
 
@@ -109,13 +109,17 @@ def load(target: str) -> Converter:
     """Import one converter; raises UnknownName, ToolchainMissing."""
     if target not in names():
         raise UnknownName("target", target, names())
+    return cast(Converter, part(target))
+
+
+def part(target: str, name: str = "") -> Any:
+    """Import a converter's module, ".name" below it or itself; raises ToolchainMissing."""
     try:
-        module: Any = importlib.import_module(f"slide_mobile_converters.{target}")
+        return importlib.import_module(f"slide_mobile_converters.{target}{name}")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("slide_mobile"):
             raise  # a bug of ours, not a missing toolchain
         raise ToolchainMissing(target, error.name or target) from error
-    return cast(Converter, module)
 
 
 def choose(
@@ -126,22 +130,19 @@ def choose(
     precision: str | None,
     via: str | None,
 ) -> tuple[str, Recipe, str]:
-    """Backend, recipe and road: those asked for, else the target's first; raises UsageError."""
+    """Backend, recipe and road: those asked for, else the target's first; raises UnknownName."""
     backend = _one_of(target, "backend", backend, tuple(converter.BACKENDS))
     road = _one_of(target, "road", via, tuple(converter.ROADS))
     known = converter.BACKENDS[backend]
-    recipe = lookup(known[0] if precision is None else precision)
-    if recipe.name not in known:
-        where = f"target {target!r}" + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
-        raise UsageError(f"{where} has no precision {recipe.name!r}; it has {', '.join(known)}")
-    return backend, recipe, road
+    where = target + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
+    return backend, lookup(_one_of(where, "precision", precision, known)), road
 
 
-def _one_of(target: str, kind: str, name: str | None, known: tuple[str, ...]) -> str:
+def _one_of(where: str, kind: str, name: str | None, known: tuple[str, ...]) -> str:
     if name is None:
         return known[0]
     if name not in known:
-        raise UsageError(f"target {target!r} has no {kind} {name!r}; it has {', '.join(known)}")
+        raise UnknownName(f"{kind} of {where}", name, known)
     return name
 
 

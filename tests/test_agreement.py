@@ -16,8 +16,12 @@ FACTS = {"name": "m", "num_classes": 5, "checkpoint_sha256": "a" * 64, "trained"
 TAKEN = {"shape": [1, 4, 6, 3], "layout": "NHWC", "mean": [0.0] * 3, "std": [1.0] * 3}
 
 
-def artifact(folder: str, precision: str = "fp32", **changes: object) -> Artifact:
-    manifest = SimpleNamespace(model=FACTS | changes, input=TAKEN, precision=precision)
+def artifact(
+    folder: str, precision: str = "fp32", labels: str = "b" * 64, **changes: object
+) -> Artifact:
+    manifest = SimpleNamespace(
+        model=FACTS | changes, input=TAKEN, precision=precision, labels_sha256=labels
+    )
     return Artifact(root=Path(folder), manifest=manifest)  # type: ignore[arg-type]
 
 
@@ -77,6 +81,8 @@ def test_untrained_models_have_no_agreement_to_miss() -> None:
 def test_artifacts_of_different_models_are_refused() -> None:
     with pytest.raises(UsageError, match="not artifacts of one model: name m and other"):
         agreement.require_one_model([artifact("a"), artifact("b", name="other")])
+    with pytest.raises(UsageError, match=r"not artifacts of one model: labels b+ and c+"):
+        agreement.require_one_model([artifact("a"), artifact("b", labels="c" * 64)])
     with pytest.raises(UsageError, match="given twice"):
         agreement.require_one_model([artifact("a"), artifact("a")])
     agreement.require_one_model([artifact("a"), artifact("b", "int8")])

@@ -1,7 +1,7 @@
 """The folder appears whole or not at all, and says when it was changed."""
 
-import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,10 @@ def test_the_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
     assert len({first, renamed, artifacts.digest(tmp_path / "m")}) == 3
 
 
+def sealed(plain: dict) -> str:
+    return json.dumps(plain | {"manifest_sha256": artifacts.seal(plain)})
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -29,8 +33,10 @@ def test_the_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
         ("[]", "the manifest is damaged: the document"),
         ("[" * 100_000, "is not JSON"),
         ('{"schema_version": NaN}', "NaN is not a JSON number"),
-        ('{"schema_version": 99}', "schema 99 is newer than 2: update"),
-        ('{"schema_version": 1}', "the manifest is damaged"),
+        ('{"schema_version": 99}', "the manifest was changed"),
+        (sealed({"schema_version": 99}), "schema 99 is not 2: update slide-mobile"),
+        (sealed({"schema_version": 1}), "schema 1 is not 2: convert the model again"),
+        (sealed({"schema_version": 2}), "the manifest is damaged"),
     ],
 )
 def test_what_is_no_artifact_is_refused_in_one_line(
@@ -40,7 +46,8 @@ def test_what_is_no_artifact_is_refused_in_one_line(
         (tmp_path / "manifest.json").write_text(content)
     with pytest.raises((ArtifactError, GateFailed), match=message) as caught:
         Artifact.open(tmp_path)
-    assert caught.value.exit_code == (1 if "damaged" in str(caught.value) else 2)
+    broken = re.search("damaged|changed", str(caught.value)) is not None
+    assert caught.value.exit_code == (1 if broken else 2)
     assert "\n" not in str(caught.value)
 
 
@@ -55,12 +62,12 @@ SHA = "0" * 64
 
 def a_manifest() -> dict:
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "model": {
             "name": "m", "family": "f", "num_classes": 2, "params": 1, "macs": 1,
             "trained": True, "checkpoint_sha256": SHA,
         },
-        "target": "tflite", "precision": "int8", "backend": "xnnpack",
+        "target": "tflite", "precision": "int8", "backend": "xnnpack", "via": "litert",
         "file": "model.tflite", "file_sha256": SHA, "size_bytes": 1, "labels_sha256": SHA,
         "input": {
             "name": "image", "shape": [1, 8, 9, 3], "layout": "NHWC", "dtype": "float32",
@@ -78,7 +85,7 @@ def a_manifest() -> dict:
         },
         "accuracy": None,
         "calibration": {"images": 1, "sha256": SHA, "source": "photos"},
-        "golden": [{"file": "golden/00.png", "sha256": SHA, "label": None, "logits": [0.5, 1]}],
+        "golden": [{"file": "golden/00.png", "sha256": SHA, "label": None, "logits": [0.5, 1.0]}],
         "notes": [],
         "toolchain": {"python": "3", "torch": "2", "slide_mobile": "0"},
         "created": "2026-01-01T00:00:00+00:00",
@@ -86,7 +93,7 @@ def a_manifest() -> dict:
 
 
 def test_a_manifest_survives_its_json() -> None:
-    manifest = Manifest.from_json(a_manifest())
+    manifest = Manifest.from_json(json.loads(sealed(a_manifest())))
     assert Manifest.from_json(manifest.to_json()) == manifest
     assert manifest.golden[0].logits == (0.5, 1.0)
 
@@ -96,16 +103,16 @@ def test_a_manifest_survives_its_json() -> None:
 def test_a_damaged_field_is_refused(key: str, value: object) -> None:
     plain = a_manifest()
     kept = {
-        "target", "precision", "backend", "created",  # any text is text
+        "target", "precision", "backend", "via", "created",  # any text is text
     }  # fmt: skip
     if value is ...:
         del plain[key]
     else:
         plain[key] = value
-    if (key in kept and value == "x") or (key == "schema_version" and value is True):
+    if key in kept and value == "x":
         return
-    with pytest.raises(GateFailed):
-        Manifest.from_json(plain)
+    with pytest.raises((GateFailed, ArtifactError)):
+        Manifest.from_json(json.loads(sealed(plain)))
 
 
 @pytest.mark.parametrize(
@@ -135,13 +142,12 @@ def test_a_damaged_nested_field_is_refused(where: tuple, value: object) -> None:
         owner = owner[key]
     owner[where[-1]] = value
     with pytest.raises(GateFailed, match="the manifest is damaged"):
-        Manifest.from_json(plain)
+        Manifest.from_json(json.loads(sealed(plain)))
 
 
 @pytest.mark.parametrize("key", list(a_manifest()))
 def test_an_edited_field_of_a_written_manifest_is_found(key: str, tmp_path: Path) -> None:
-    manifest = Manifest.from_json(a_manifest() | {"via": "litert"})
-    artifacts.write_manifest(tmp_path, dataclasses.replace(manifest, schema_version=2))
+    artifacts.write_manifest(tmp_path, Manifest.from_json(json.loads(sealed(a_manifest()))))
     assert Artifact.open(tmp_path).manifest.manifest_sha256
     plain = json.loads((tmp_path / "manifest.json").read_text())
     accuracy = {"top1": 1, "reference_top1": 1, "images": 1}

@@ -47,4 +47,13 @@ def test_an_environment_is_named_with_the_command_that_makes_it(
     rows = {row["name"]: row for row in json.loads(result.stdout)["environments"]}
     assert rows.keys() == environments.ENVIRONMENTS.keys()
     assert rows["onnx2tf"]["ready"] is False
-    assert rows["onnx2tf"]["command"] == "python -m slide_mobile.environments onnx2tf"
+    assert rows["onnx2tf"]["command"] == environments.command("onnx2tf")
+
+
+def test_a_checkout_that_is_not_installed_is_told_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "DISTRIBUTION", "slide-mobile-nowhere")
+    result = CliRunner().invoke(main, ["doctor", "--quiet"])
+    assert result.exit_code == 3 and result.output.count("\n") == 1
+    assert "pip install '.[all]'" in result.output

@@ -81,12 +81,28 @@ def test_a_failed_install_leaves_nothing_and_is_one_line(
 
 
 def test_a_missing_environment_names_the_command_that_makes_it(cache: Path) -> None:
-    with pytest.raises(
-        EnvironmentMissing,
-        match=r"^this needs the environment 'tiny': python -m slide_mobile\.environments tiny$",
-    ) as caught:
+    with pytest.raises(EnvironmentMissing) as caught:
         environments.python_of("tiny")
+    command = environments.command("tiny")
+    assert str(caught.value) == f"this needs the environment 'tiny': {command}"
     assert caught.value.exit_code == 3
+
+
+def test_the_command_calls_this_python_and_no_other_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "our folder" / "python"
+    ours.parent.mkdir()
+    ours.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(ours))
+    rest = "-m slide_mobile.environments tiny"
+    assert environments.command("tiny") == f"'{ours}' {rest}"
+    monkeypatch.setenv("PATH", str(ours.parent))
+    assert environments.command("tiny") == f"python {rest}"
+    other = tmp_path / "python"  # the same file, as in two virtual environments
+    other.symlink_to(ours)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environments.command("tiny") == f"'{ours}' {rest}"
 
 
 def test_other_pins_are_another_environment(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

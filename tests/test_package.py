@@ -4,10 +4,12 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import slide_mobile
 from slide_mobile import targets
@@ -17,6 +19,7 @@ HEAVY = {
     "ai_edge_litert", "ai_edge_quantizer", "coremltools", "executorch", "jax", "litert_torch",
     "onnx", "onnxruntime", "torch", "torchao",
 }  # fmt: skip
+TOOLCHAINS = HEAVY - {"torch"}
 
 
 @pytest.mark.parametrize("module", ["slide_mobile", "slide_mobile.cli"])
@@ -36,25 +39,53 @@ run()
 """
 
 
-def without_toolchains(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    absent = HEAVY - {"torch"}
+def without(absent: set[str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     code = WITHOUT_TOOLCHAINS.format(absent=absent, arguments=list(arguments))
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_models_are_listed_without_any_toolchain() -> None:
-    done = without_toolchains("models", "--json", "--quiet")
+    done = without(TOOLCHAINS, "models", "--json", "--quiet")
     assert done.returncode == 0, done.stderr
     assert "slide_swin_tiny" in {row["name"] for row in json.loads(done.stdout)}
 
 
 @pytest.mark.parametrize("target", targets.names())
 def test_a_missing_toolchain_is_exit_code_3_and_one_command(target: str, tmp_path: Path) -> None:
-    done = without_toolchains("convert", "--to", target, "--out", str(tmp_path), "--quiet")
-    assert done.returncode == 3
+    done = without(TOOLCHAINS, "convert", "--to", target, "--out", str(tmp_path), "--quiet")
+    assert_missing(done, target)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "backend", "package"),
+    [
+        ("coreml", "mlprogram", "coremltools"),
+        ("executorch", "coreml", "coremltools"),
+        ("executorch", "coreml", "executorch"),
+        ("executorch", "xnnpack", "torchao"),
+        ("onnx", "cpu", "onnx"),
+        ("onnx", "cpu", "onnxruntime"),
+        ("onnx", "cpu", "onnxscript"),
+        ("tflite", "xnnpack", "ai_edge_litert"),
+        ("tflite", "xnnpack", "ai_edge_quantizer"),
+        ("tflite", "xnnpack", "litert_torch"),
+    ],
+)
+def test_each_package_of_a_toolchain_may_be_the_missing_one(
+    target: str, backend: str, package: str, tmp_path: Path
+) -> None:
+    model = ("slide_swin_test", "--untrained", "--to", target, "--backend", backend)
+    done = without({package}, "convert", *model, "--out", str(tmp_path), "--quiet")
+    assert_missing(done, target)
+    assert package in done.stderr and not any(tmp_path.iterdir())
+
+
+def assert_missing(done: "subprocess.CompletedProcess[str]", target: str) -> None:
+    assert done.returncode == 3, done.stderr
     assert done.stderr.count("\n") == 1
     assert f"pip install 'slide-mobile[{target}]'" in done.stderr
-    assert not any(tmp_path.iterdir())
 
 
 def test_every_public_name_loads_from_its_home() -> None:
@@ -77,6 +108,22 @@ def test_the_changelog_begins_with_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     found = re.search(r"^## \[(\d+\.\d+\.\d+)\]", text, flags=re.MULTILINE)
     assert found is not None and found[1] == slide_mobile.__version__
+
+
+def test_the_contract_that_keeps_converters_apart_lists_every_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (contract,) = (
+        c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "independence"
+    )
+    assert contract["modules"] == [f"slide_mobile_converters.{name}" for name in targets.names()]
+
+
+def test_every_target_has_an_extra_and_all_is_their_sum() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert extras.keys() == {*targets.names(), "all", "dev"}
+    (everything,) = map(Requirement, extras["all"])
+    assert everything.name == project["name"] and everything.extras == set(targets.names())
 
 
 def test_the_readmes_tables_are_those_of_the_benchmarks() -> None:

@@ -8,7 +8,7 @@ import pytest
 from typing_converters import CONVERTERS
 
 from slide_mobile import recipes, targets
-from slide_mobile.errors import ToolchainMissing, UnknownName, UsageError
+from slide_mobile.errors import ToolchainMissing, UnknownName
 
 
 def test_every_converter_defines_what_the_protocol_asks() -> None:
@@ -35,16 +35,17 @@ def test_an_unknown_target_lists_the_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "package"),
+    ("target", "part", "package"),
     [
-        ("coreml", "coremltools"),
-        ("executorch", "executorch"),
-        ("onnx", "onnxruntime"),
-        ("tflite", "ai_edge_quantizer"),
+        ("coreml", "", "coremltools"),
+        ("executorch", "", "executorch"),
+        ("executorch", ".coreml", "coremltools"),
+        ("onnx", "", "onnxruntime"),
+        ("tflite", "", "ai_edge_quantizer"),
     ],
 )
 def test_a_missing_toolchain_names_the_command_that_installs_it(
-    target: str, package: str, monkeypatch: pytest.MonkeyPatch
+    target: str, part: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
 
@@ -58,7 +59,7 @@ def test_a_missing_toolchain_names_the_command_that_installs_it(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ToolchainMissing, match=rf"pip install 'slide-mobile\[{target}\]'") as e:
-        targets.load(target)
+        targets.part(target, part)
     assert e.value.exit_code == 3 and package in str(e.value)
 
 
@@ -82,16 +83,22 @@ def test_the_first_of_everything_is_the_default() -> None:
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
-        ({"backend": "tpu"}, "target 'two' has no backend 'tpu'; it has cpu, npu"),
-        ({"via": "onnx"}, "target 'two' has no road 'onnx'; it has direct, detour"),
+        (
+            {"backend": "tpu"},
+            r"no backend of two named 'tpu'; did you mean 'npu'\? known: cpu, npu",
+        ),
+        ({"via": "onnx"}, "no road of two named 'onnx'; known: direct, detour"),
         (
             {"backend": "npu", "precision": "int8"},
-            "target 'two' on npu has no precision 'int8'; it has fp16",
+            "no precision of two on npu named 'int8'; known: fp16$",
         ),
-        ({"precision": "int4"}, "no precision named 'int4'"),
+        (
+            {"precision": "int4"},
+            r"no precision of two on cpu named 'int4'; did you mean 'int8'\? known: fp32, int8$",
+        ),
     ],
     ids=str,
 )
 def test_what_a_target_lacks_is_refused(asked: dict[str, str], line: str) -> None:
-    with pytest.raises(UsageError, match=line):
+    with pytest.raises(UnknownName, match=line):
         choose(**asked)

@@ -104,13 +104,15 @@ def _print(console: Console, result: "Check", everything: bool) -> None:
 
 def _print_agreement(console: Console, found: "Agreement") -> None:
     console.print(f"{_verdict(found.passed)}  on {found.samples} images ({escape(found.images)})")
+    # By number: names of folders need not differ, and paths would be cut in a narrow table.
+    numbers = {path: str(i) for i, path in enumerate(found.artifacts, 1)}
     for path, runtime in zip(found.artifacts, found.runtimes, strict=True):
-        console.print(f"  {escape(str(path))}  run by {escape(runtime)}")
+        console.print(f"  {numbers[path]}  {escape(str(path))}  run by {escape(runtime)}")
     table = Table("", "and", "SQNR, dB", "floor", "max |err|", "top-1 agreement", "")
     for pair in found.pairs:
         table.add_row(
-            escape(pair.a.name),
-            escape(pair.b.name),
+            numbers[pair.a],
+            numbers[pair.b],
             f"{pair.sqnr_db:.1f}",
             f"{pair.min_sqnr_db:.1f}",
             f"{pair.max_abs:.2g}",

@@ -195,7 +195,7 @@ def streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as scratch, _copy(sys.stdout) as out, _copy(sys.stderr) as err:
+    with _scratch() as scratch, _copy(sys.stdout) as out, _copy(sys.stderr) as err:
         os.dup2(scratch.fileno(), 1)
         os.dup2(scratch.fileno(), 2)
         try:
@@ -205,6 +205,13 @@ def streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
             sys.stderr.flush()
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
+
+
+def _scratch() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:  # no folder for temporary files; the command will say so if it needs one
+        return open(os.devnull, "wb")  # noqa: PTH123 - no Path there
 
 
 @contextlib.contextmanager

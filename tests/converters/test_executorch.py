@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 import tempfile
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slide_mobile import blame, recipes
-from slide_mobile.errors import UsageError
+from slide_mobile.errors import ArtifactError, ToolchainMissing, UsageError
 from slide_mobile.export import export
 from slide_mobile.parity import sqnr_db
 from slide_mobile.targets import Request
@@ -24,6 +25,7 @@ from executorch.runtime import Runtime
 
 from slide_mobile_converters import executorch
 from slide_mobile_converters.executorch import graph, payload
+from slide_mobile_converters.executorch.metadata import MODULES as NAMES
 
 pytestmark = pytest.mark.slow
 
@@ -213,3 +215,31 @@ def test_off_a_mac_core_ml_is_evaluated_and_says_so(files) -> None:
     assert "not run on Apple hardware" in executorch.runner(files["coreml", "fp16"]).runtime
     assert executorch.runner(files["xnnpack", "fp32"]).runtime.endswith("XNNPACK")
     assert dataclasses.asdict(executorch.inspect(files["coreml", "fp32"]))["ops"]["conv"] == 9
+
+
+VERBS = {
+    "runner": executorch.runner,
+    "inspect": executorch.inspect,
+    "activations": lambda path: executorch.activations(path, IMAGES[0]),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_without_coremltools_a_core_ml_delegate_names_the_command(
+    verb: str, files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files["coreml", "fp16"]
+    monkeypatch.delitem(sys.modules, "slide_mobile_converters.executorch.coreml")
+    monkeypatch.setitem(sys.modules, "coremltools", None)
+    with pytest.raises(ToolchainMissing, match=r"needs coremltools.*slide-mobile\[executorch\]"):
+        VERBS[verb](path)
+
+
+@pytest.mark.parametrize("case", [("xnnpack", "fp32"), ("coreml", "fp32")], ids="-".join)
+def test_names_of_other_operations_are_refused_in_one_line(case, files, tmp_path: Path) -> None:
+    file = payload.read(files[case])
+    payload.method(file, NAMES).outputs.pop()
+    path = tmp_path / "model.pte"
+    path.write_bytes(payload.write(file))
+    with pytest.raises(ArtifactError, match=r"^[^\n]*9 convolutions and linears, 8 names[^\n]*$"):
+        executorch.activations(path, IMAGES[0])

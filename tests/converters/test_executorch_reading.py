@@ -14,6 +14,7 @@ from slide_mobile.errors import ArtifactError
 
 pytest.importorskip("executorch")
 
+from executorch.backends.apple.coreml.partition import CoreMLPartitioner
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNArgMaxPooling2d
 from executorch.exir import to_edge_transform_and_lower
@@ -49,7 +50,9 @@ class Cut(nn.Module):
         return self.second(torch.cumsum(self.first(x), 1))
 
 
-def written(model: nn.Module, path: Path, *partitioners: XnnpackPartitioner) -> Path:
+def written(
+    model: nn.Module, path: Path, *partitioners: XnnpackPartitioner | CoreMLPartitioner
+) -> Path:
     """A .pte as another program would write it."""
     program = torch.export.export(model.eval(), (torch.zeros(SHAPE),))
     with quiet():
@@ -161,6 +164,32 @@ def test_a_package_nested_without_end_is_one_line(foreign: Path, tmp_path: Path)
     with pytest.raises(ArtifactError, match=r"damaged: .*recursion") as caught:
         executorch.runner(path)
     assert "\n" not in str(caught.value)
+
+
+class Twice(nn.Module):
+    """Two outputs."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, 3, 8, 12) -> (1, 3), (1, 3)."""
+        return x.mean((2, 3)), x.amax((2, 3))
+
+
+@pytest.mark.parametrize("partitioner", [XnnpackPartitioner, CoreMLPartitioner])
+def test_a_file_that_is_no_classifier_is_one_line(partitioner, tmp_path: Path) -> None:
+    run = executorch.runner(written(Twice(), tmp_path / "model.pte", partitioner()))
+    with pytest.raises(ArtifactError, match=r"^[^\n]*too many values to unpack[^\n]*$"):
+        run(IMAGE)
+
+
+def test_a_program_that_the_evaluator_cannot_compute_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(
+        nn.Sequential(nn.Conv2d(3, 3, 8), nn.Flatten()), tmp_path / "model.pte", CoreMLPartitioner()
+    )
+    run = executorch.runner(path)
+    with pytest.raises(ArtifactError, match=r"^[^\n]*model\.pte is damaged[^\n]*$"):
+        run(IMAGE[:4])
 
 
 def test_without_a_delegate_portable_kernels_compute(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """ExecuTorch .pte, delegated to XNNPACK or to Core ML."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
@@ -18,6 +20,7 @@ from slide_mobile.targets import Logits, Request, Runner
 with quiet():
     from slide_mobile_converters.executorch import (
         graph,
+        late,
         lowering,
         metadata,
         payload,
@@ -58,10 +61,7 @@ def convert(program: ExportedProgram, request: Request, path: Path) -> None:
             modules=list(lowering.modules(program)),
         )
         if request.backend == "coreml":
-            # Imported here: it takes seconds, and XNNPACK does not need it.
-            from slide_mobile_converters.executorch import coreml
-
-            path.write_bytes(coreml.lower(program, request.recipe, constants))
+            path.write_bytes(late.coreml().lower(program, request.recipe, constants))
         else:
             path.write_bytes(lowering.lower(program, constants))
 
@@ -73,23 +73,23 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     """
     file = payload.read(path)
     delegate = payload.first_delegate(file)
+    compute: Callable[[torch.Tensor], Sequence[Any]]
     if delegate == payload.COREML and platform.system() != "Darwin":
-        from slide_mobile_converters.executorch import coreml
-
-        program = coreml.program(file, path)
-        return Runner(
-            call=lambda image: coreml.logits(program, running.tensor(file, image))[0],
-            runtime=coreml.EVALUATED,
-        )
-    loaded = running.Loaded(path.read_bytes(), path, threads=threads)
+        coreml = late.coreml()
+        with payload.artifact_errors(path):
+            compute = partial(coreml.outputs, coreml.mil(file))
+        runtime = coreml.EVALUATED
+    else:
+        compute = running.Loaded(path.read_bytes(), path, threads=threads)
+        by = _COMPUTED_BY.get(delegate, delegate)
+        runtime = f"ExecuTorch {metadata.RELEASE}, {by}"
 
     def run(image: Pixels) -> Logits:
-        (logits,) = loaded(running.tensor(file, image))
-        found: Logits = logits[0].float().numpy()
-        return found
+        with payload.artifact_errors(path):
+            (logits,) = compute(running.tensor(file, image))
+            return np.asarray(logits[0], np.float32)
 
-    by = _COMPUTED_BY.get(delegate, delegate)
-    return Runner(call=run, runtime=f"ExecuTorch {metadata.RELEASE}, {by}")
+    return Runner(call=run, runtime=runtime)
 
 
 def inspect(path: Path) -> Graph:

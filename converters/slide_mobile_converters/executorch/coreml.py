@@ -3,7 +3,7 @@
 Elsewhere the package is taken out of the file again and evaluated by mil_evaluator, which is an
 estimate and no run: a device's error may be larger or smaller. executorch 1.4 names package and
 items by random numbers and adds a megabyte of debug information; both are put right before the
-file is written.
+file is written. The readers raise what `payload.artifact_errors` translates.
 """
 
 import hashlib
@@ -61,16 +61,17 @@ def lower(program: ExportedProgram, recipe: Recipe, constants: dict[str, Any]) -
     return payload.write(file)
 
 
-def logits(program: Any, image: torch.Tensor) -> NDArray[np.float32]:
-    """(1, num_classes) of one image, every operation rounded to the type it declares."""
-    (output,) = program.outputs
-    return np.asarray(_run(program, image, ())[output], np.float32)
+def outputs(program: Any, image: torch.Tensor) -> list[NDArray[Any]]:
+    """Every output for one input, every operation rounded to the type it declares."""
+    values = _run(program, image, ())
+    return [values[name] for name in program.outputs]
 
 
 def activations(
-    program: Any, names: Sequence[str], image: torch.Tensor
+    file: PTEFile, names: Sequence[str], image: torch.Tensor
 ) -> dict[str, NDArray[np.float32]]:
     """Outputs of convolutions and linears by module path, channels last."""
+    program = mil(file)
     ops = [op for op in program.operations if op.type in _WEIGHTED]
     if len(ops) != len(names):
         raise ValueError(f"{len(ops)} convolutions and linears, {len(names)} names")
@@ -82,15 +83,12 @@ def activations(
     }
 
 
-def program(file: PTEFile, path: Path) -> Any:
-    """The MIL program of a .pte with one delegate; raises ArtifactError for a damaged one."""
-    try:
-        (delegate,) = payload.method(file).delegates
-        with tempfile.TemporaryDirectory() as parent, quiet():
-            root = _unpacked(payload.blob(file, delegate), Path(parent))
-            return mil_evaluator.load(root / _PACKAGE.name)
-    except payload.BROKEN as error:
-        raise payload.damaged(path, error) from error
+def mil(file: PTEFile) -> Any:
+    """The MIL program of a .pte with one delegate."""
+    (delegate,) = payload.method(file).delegates
+    with tempfile.TemporaryDirectory() as parent, quiet():
+        root = _unpacked(payload.blob(file, delegate), Path(parent))
+        return mil_evaluator.load(root / _PACKAGE.name)
 
 
 def _run(program: Any, image: torch.Tensor, keep: Collection[str]) -> dict[str, NDArray[Any]]:

@@ -11,7 +11,7 @@ from executorch.exir._serialize._program import PTEFile
 from executorch.exir.schema import DelegateCall, ExecutionPlan, KernelCall
 
 from slide_mobile.artifact import Graph, float_macs
-from slide_mobile_converters.executorch import payload
+from slide_mobile_converters.executorch import late, payload
 from slide_mobile_converters.executorch.metadata import EXPORTER
 from slide_mobile_converters.executorch.payload import COREML, XNNPACK, Value
 
@@ -33,16 +33,17 @@ class Op:
 def inspect(path: Path) -> Graph:
     """Facts about a .pte file, from its bytes; raises ArtifactError for a damaged one."""
     file = payload.read(path)
+    with payload.artifact_errors(path):
+        return _of_coreml(file) if payload.first_delegate(file) == COREML else _of_xnnpack(file)
+
+
+def _of_xnnpack(file: PTEFile) -> Graph:
+    """Facts about the graphs in a file's XNNPACK delegates, where it has any."""
     plan = payload.method(file)
-    if payload.first_delegate(file) == COREML:
-        return _of_coreml(file, path)
-    try:
-        outside = list(_outside(plan))
-        graphs = [payload.graph(payload.blob(file, d)) for d in plan.delegates if d.id == XNNPACK]
-        ops = [op for graph in graphs for op in operations(graph)]
-        macs = _macs(ops)
-    except payload.BROKEN as error:
-        raise payload.damaged(path, error) from error
+    outside = list(_outside(plan))
+    graphs = [payload.graph(payload.blob(file, d)) for d in plan.delegates if d.id == XNNPACK]
+    ops = [op for graph in graphs for op in operations(graph)]
+    macs = _macs(ops)
     tensors = [value for graph in graphs for value in payload.values(graph).values()]
     total = sum(macs.values())
     in_int8 = sum(count for (_, int8), count in macs.items() if int8)
@@ -59,13 +60,10 @@ def inspect(path: Path) -> Graph:
     )
 
 
-def _of_coreml(file: PTEFile, path: Path) -> Graph:
-    """Facts about the MIL program in a file's first delegate, which computes in float only."""
-    # Imported here: it takes seconds, and XNNPACK does not need it.
-    from slide_mobile_converters.executorch import coreml
-
+def _of_coreml(file: PTEFile) -> Graph:
+    """Facts about the MIL program in a file's only delegate, which computes in float only."""
     plan = payload.method(file)
-    operations = coreml.program(file, path).operations
+    operations = late.coreml().mil(file).operations
     outside = list(_outside(plan))
     return Graph(
         ops=dict(sorted(Counter([*(op.type for op in operations), *outside]).items())),

@@ -5,13 +5,14 @@ schema and the writer only, so the reading goes through the flatc of the same pa
 Format: executorch 1.4, schema/program.fbs and backends/xnnpack/serialization/schema.fbs.
 """
 
+import contextlib
 import dataclasses
 import importlib.resources
 import json
 import struct
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -45,7 +46,7 @@ MAX_BYTES = 1 << 30
 _MAGIC = slice(4, 6)  # "ET", then the schema's two digits
 
 # What the readers raise on bytes that are no such file; flatc ends with an error code.
-BROKEN = (
+_BROKEN = (
     ValueError,
     TypeError,
     KeyError,
@@ -79,13 +80,11 @@ def read(path: Path) -> PTEFile:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     if content[_MAGIC] != b"ET":
         raise ArtifactError(f"{path} is not a .pte file: it does not carry the mark 'ET'")
-    try:
+    with artifact_errors(path):
         file = deserialize_pte_binary(content)
         _require_bounded(file)
         method(file), constants(file)  # the parts that every reader needs
-    except BROKEN as error:
-        raise damaged(path, error) from error
-    return file
+        return file
 
 
 def _require_bounded(file: PTEFile) -> None:
@@ -99,12 +98,17 @@ def _require_bounded(file: PTEFile) -> None:
             raise ValueError(f"method {plan.name!r} jumps, and could run without end")
 
 
-def damaged(path: Path, why: object) -> ArtifactError:
-    """The one line for a file that does not hold together."""
-    if isinstance(why, subprocess.CalledProcessError):
-        why = why.stderr.decode(errors="replace").rpartition(": ")[2]
-    reason = " ".join(str(why).split())[:200] or "no reason given"
-    return ArtifactError(f"{path} is damaged: {reason}; convert it again")
+@contextlib.contextmanager
+def artifact_errors(path: Path) -> Iterator[None]:
+    """Let what a foreign or damaged file makes a reader raise become ArtifactError of one line."""
+    try:
+        yield
+    except _BROKEN as error:
+        why: object = error
+        if isinstance(error, subprocess.CalledProcessError):
+            why = error.stderr.decode(errors="replace").rpartition(": ")[2]
+        reason = " ".join(str(why).split())[:200] or "no reason given"
+        raise ArtifactError(f"{path} is damaged: {reason}; convert it again") from error
 
 
 def method(file: PTEFile, name: str = FORWARD) -> ExecutionPlan:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels
-from slide_mobile_converters.executorch import payload, running
+from slide_mobile_converters.executorch import late, payload, running
 from slide_mobile_converters.executorch.metadata import MODULES
 from slide_mobile_converters.executorch.payload import Value
 
@@ -48,18 +48,15 @@ def activations(path: Path, image: Pixels) -> Activations:
     names = payload.constants(file).get(MODULES)
     if names is None:
         raise ArtifactError(f"{path} does not say which modules it holds; convert the model again")
-    given = running.tensor(file, image)
-    if payload.first_delegate(file) == payload.COREML:
-        from slide_mobile_converters.executorch import coreml
-
-        return coreml.activations(coreml.program(file, path), names, given)
-    try:
+    with payload.artifact_errors(path):
+        given = running.tensor(file, image)
+        if payload.first_delegate(file) == payload.COREML:
+            found: Activations = late.coreml().activations(file, names, given)
+            return found
         opened = dict(_open(file, names))
-    except payload.BROKEN as error:
-        raise payload.damaged(path, error) from error
-    _, *outputs = running.Loaded(payload.write(file), path)(given)
-    pairs = zip(opened.items(), outputs, strict=True)
-    return {module: _dequantised(output, value) for (module, value), output in pairs}
+        _, *outputs = running.Loaded(payload.write(file), path)(given)
+        pairs = zip(opened.items(), outputs, strict=True)
+        return {module: _dequantised(output, value) for (module, value), output in pairs}
 
 
 def _open(file: PTEFile, names: Sequence[str]) -> Iterator[tuple[str, Value]]:

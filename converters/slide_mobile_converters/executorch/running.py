@@ -34,21 +34,16 @@ class Loaded:
     """
 
     def __init__(self, content: bytes, path: Path, *, threads: int | None = None) -> None:
-        try:
+        with _pool_for(threads), payload.artifact_errors(path):
             # Held, because it owns the weights: a method alone reads memory that was freed.
             self._program = Runtime.get().load_program(content)
-            with _pool_for(threads):
-                self._method = self._program.load_method(payload.FORWARD)
-        except (RuntimeError, MemoryError) as error:
-            raise payload.damaged(path, error) from error
+            self._method = self._program.load_method(payload.FORWARD)
         self._path = path
 
     def __call__(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Every output for one input; raises ArtifactError where the runtime gives up."""
-        try:
+        with payload.artifact_errors(self._path):
             return list(self._method.execute([image]))
-        except (RuntimeError, MemoryError) as error:
-            raise payload.damaged(self._path, error) from error
 
 
 @contextlib.contextmanager

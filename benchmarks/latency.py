@@ -1,0 +1,41 @@
+"""Latency side by side: everything in one process, one thread, in turn, medians."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_SPREAD = 1.10  # p90 over p50, beyond which the machine was too noisy to say
+WARM_UP = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Of one candidate, in milliseconds."""
+
+    p50_ms: float
+    p90_ms: float
+
+    @property
+    def valid(self) -> bool:
+        """Whether the spread is small enough to believe the median."""
+        return self.p90_ms <= MAX_SPREAD * self.p50_ms
+
+
+def interleaved(calls: Mapping[str, Callable[[], object]], *, runs: int) -> dict[str, Latency]:
+    """Time the calls in turn, so that a drift of the machine touches all alike."""
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(WARM_UP + runs):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            if turn >= WARM_UP:
+                taken[name].append(1e3 * (time.perf_counter() - started))
+    return {
+        name: Latency(
+            p50_ms=round(float(np.percentile(values, 50)), 3),
+            p90_ms=round(float(np.percentile(values, 90)), 3),
+        )
+        for name, values in taken.items()
+    }

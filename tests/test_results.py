@@ -1,0 +1,74 @@
+"""What was measured keeps to the limits that were set beforehand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FILE = Path(__file__).parent.parent / "benchmarks/results/targets.json"
+ROWS: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["rows"]
+TINY = [row for row in ROWS if row["model"] == "slide_swin_tiny"]
+MAX_RSS_BYTES = 8e9
+MIN_FP32_SQNR_DB = 90
+MAX_RANK = 4
+# Seconds for a conversion of slide_swin_tiny, parity included.
+MAX_SECONDS = {"coreml": 60, "onnx": 60}
+MAX_EXECUTORCH_INT8_SECONDS = 180
+# No limit was set for palettes, whose clustering takes the time: palette6 takes 71 s.
+WITHOUT_LIMIT = {"palette4", "palette6"}
+
+
+def label(row: dict[str, Any]) -> str:
+    return "-".join(row[key] for key in ("model", "target", "backend", "precision"))
+
+
+def test_there_is_a_row_of_both_models_for_every_target() -> None:
+    found = {(row["model"], row["target"]) for row in ROWS}
+    models, targets = (
+        {"slide_swin_demo", "slide_swin_tiny"},
+        {"coreml", "executorch", "onnx", "tflite"},
+    )
+    assert found == {(model, target) for model in models for target in targets}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=label)
+def test_a_conversion_stays_within_the_memory_of_a_laptop(row: dict[str, Any]) -> None:
+    assert row["peak_rss_bytes"] < MAX_RSS_BYTES
+
+
+@pytest.mark.parametrize("row", TINY, ids=label)
+def test_no_tensor_has_a_higher_rank_than_accelerators_take(row: dict[str, Any]) -> None:
+    assert row["max_rank"] <= MAX_RANK
+
+
+@pytest.mark.parametrize("row", [r for r in TINY if r["precision"] == "fp32"], ids=label)
+def test_fp32_is_the_same_function(row: dict[str, Any]) -> None:
+    assert row["sqnr_db"] >= MIN_FP32_SQNR_DB
+
+
+@pytest.mark.parametrize(
+    "row",
+    [r for r in TINY if (r["target"], r["backend"]) == ("executorch", "xnnpack")],
+    ids=label,
+)
+def test_xnnpack_takes_the_whole_graph_in_one_delegate(row: dict[str, Any]) -> None:
+    assert row["partitions"] == 1 and row["delegated_ops"] == row["total_ops"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [r for r in TINY if r["target"] in MAX_SECONDS and r["precision"] not in WITHOUT_LIMIT],
+    ids=label,
+)
+def test_a_conversion_takes_less_than_a_minute(row: dict[str, Any]) -> None:
+    assert row["seconds"] < MAX_SECONDS[row["target"]]
+
+
+def test_static_quantisation_for_executorch_takes_less_than_three_minutes() -> None:
+    (row,) = (
+        r
+        for r in TINY
+        if (r["target"], r["backend"], r["precision"]) == ("executorch", "xnnpack", "int8")
+    )
+    assert row["seconds"] < MAX_EXECUTORCH_INT8_SECONDS
