@@ -15,8 +15,8 @@ MAX_RANK = 4
 # Seconds for a conversion of slide_swin_tiny, parity included.
 MAX_SECONDS = {"coreml": 60, "onnx": 60}
 MAX_EXECUTORCH_INT8_SECONDS = 180
-# No limit was set for palettes, whose clustering takes the time: palette6 takes 71 s.
-WITHOUT_LIMIT = {"palette4", "palette6"}
+# Misses the limit: clustering its weights takes the time, 71 s measured. palette4 keeps to it.
+TOO_SLOW = {"palette6"}
 
 
 def label(row: dict[str, Any]) -> str:
@@ -58,7 +58,7 @@ def test_xnnpack_takes_the_whole_graph_in_one_delegate(row: dict[str, Any]) -> N
 
 @pytest.mark.parametrize(
     "row",
-    [r for r in TINY if r["target"] in MAX_SECONDS and r["precision"] not in WITHOUT_LIMIT],
+    [r for r in TINY if r["target"] in MAX_SECONDS and r["precision"] not in TOO_SLOW],
     ids=label,
 )
 def test_a_conversion_takes_less_than_a_minute(row: dict[str, Any]) -> None:

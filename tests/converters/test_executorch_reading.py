@@ -181,9 +181,7 @@ def test_a_file_that_is_no_classifier_is_one_line(partitioner, tmp_path: Path) -
         run(IMAGE)
 
 
-def test_a_program_that_the_evaluator_cannot_compute_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_input_that_the_evaluator_refuses_is_one_line(tmp_path: Path) -> None:
     path = written(
         nn.Sequential(nn.Conv2d(3, 3, 8), nn.Flatten()), tmp_path / "model.pte", CoreMLPartitioner()
     )
