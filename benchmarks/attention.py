@@ -1,4 +1,4 @@
-"""One local attention in every form, on LiteRT and ExecuTorch: what split_taps was chosen by.
+"""One local attention in every form, on LiteRT and ExecuTorch.
 
     python -m benchmarks.attention [--runs 50] [--out benchmarks/results/attention.json]
 
@@ -24,6 +24,8 @@ from torch.export import ExportedProgram
 from benchmarks.attention_forms import FORMS, FormedAttention
 from benchmarks.latency import interleaved
 from benchmarks.machine import cpu
+from slide_mobile.deploy.channels_first import ChannelsLastInside
+from slide_mobile.export import INPUT, ImageModel
 from slide_mobile.models.slide_attention import SlideAttention
 from slide_mobile.parity import sqnr_db
 from slide_mobile.recipes import RECIPES
@@ -56,20 +58,6 @@ class Projections(nn.Module):
         return self.proj(q + k + v)
 
 
-class Named(nn.Module):
-    """A module with the names that the converters expect of a whole model."""
-
-    def __init__(self, model: nn.Module, *, channels_first: bool) -> None:
-        super().__init__()
-        self.model, self.channels_first = model, channels_first
-
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """A map -> the same shape, called logits."""
-        if self.channels_first:
-            return {"logits": self.model(image.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)}
-        return {"logits": self.model(image)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=50)
@@ -98,19 +86,20 @@ def measure(
     first = target == "executorch"
     x = torch.randn(CALIBRATION, h, w, c)
     expected = published(x[:1]).numpy()
-    modules: dict[str, nn.Module] = {PUBLISHED: Named(published, channels_first=first)}
+    modules: dict[str, nn.Module] = {
+        PUBLISHED: ChannelsLastInside(published) if first else published
+    }
     for form in FORMS:
-        modules[str(form)] = Named(
-            FormedAttention(published, form, channels_first=first), channels_first=False
-        )
-    floor = FormedAttention(published, FORMS[0], channels_first=first)
-    modules[FLOOR] = Named(Projections(floor), channels_first=False)
+        modules[str(form)] = FormedAttention(published, form, channels_first=first)
+    modules[FLOOR] = Projections(FormedAttention(published, FORMS[0], channels_first=first))
     maps = [(m.permute(2, 0, 1) if first else m)[None].contiguous() for m in x]
     build = _executorch if first else _tflite
     calls, rows = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name, module in modules.items():
-            program = torch.export.export(module.eval(), (), {"image": maps[0]})
+            # "NCHW": a map as it is, whichever way its channels lie.
+            named = ImageModel(module, "NCHW").eval()
+            program = torch.export.export(named, (), {INPUT: maps[0]})
             path = Path(folder, f"{len(rows)}.model")
             calls[name], facts = build(program, precision, maps, path)
             found = calls[name]()

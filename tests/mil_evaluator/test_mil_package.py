@@ -220,7 +220,7 @@ def test_weights_that_cannot_be_decompressed_are_one_line() -> None:
 
 def test_a_few_bytes_that_ask_for_gigabytes_are_refused(tmp_path: Path) -> None:
     @Builder.program(input_specs=[Builder.TensorSpec((2,))], opset_version=ct.target.iOS17)
-    def prog(x):  # type: ignore[no-untyped-def]
+    def prog(x):
         return Builder.tile(x=x, reps=[3])
 
     path = tmp_path / "net.mlpackage"
