@@ -30,6 +30,7 @@ from slide_mobile.artifact import Artifact, Graph
 from slide_mobile.blame import ModuleParity
 from slide_mobile.certificate import Job, Proof, certify, timestamp
 from slide_mobile.deploy import deploy
+from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.export import export
 from slide_mobile.preprocess import IMAGENET, Normalization, find
@@ -160,7 +161,8 @@ def check(
     modules: tuple[ModuleParity, ...] = ()
     if ref is not None:
         progress("compare module by module")
-        modules = blame.modules(converter, art.model_path, _deployed(ref, converter), golden.pixels)
+        deployed = _deployed(ref, converter, art.manifest.target, art.manifest.precision)
+        modules = blame.modules(converter, art.model_path, deployed, golden.pixels)
     return Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime, notes=notes)
 
 
@@ -227,7 +229,7 @@ def _prove(job: Job, root: Path, folder: Path, progress: Progress) -> Proof:
     ref, converter, compared = job.ref, job.converter, job.evidence.comparison
     expected = ref.logits(compared.pixels, progress=progress)
     progress("rewrite to the deploy form")
-    deployed = _deployed(ref, converter)
+    deployed = _deployed(ref, converter, job.target, job.request.recipe.name)
     _require_exact(deployed, compared.pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
     progress(f"lower to {job.target}")
     path = folder / f"model{converter.SUFFIX}"
@@ -245,8 +247,13 @@ def _prove(job: Job, root: Path, folder: Path, progress: Progress) -> Proof:
     return Proof(path=path, graph=graph, expected=expected, report=report, runtime=runner.runtime)
 
 
-def _deployed(ref: Reference, converter: Converter) -> nn.Module:
-    return deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT)
+def _deployed(ref: Reference, converter: Converter, target: str, precision: str) -> nn.Module:
+    return deploy(
+        ref.model,
+        normalization=ref.normalization,
+        layout=converter.LAYOUT,
+        forms=chosen(target, precision),
+    )
 
 
 def _require_rank(target: str, converter: Converter, graph: Graph) -> None:

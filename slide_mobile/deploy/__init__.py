@@ -16,14 +16,19 @@ from slide_mobile.deploy.centre_norms import centre_norms
 from slide_mobile.deploy.channels_first import channels_first
 from slide_mobile.deploy.fold_affine import fold_affine
 from slide_mobile.deploy.fold_pixels import fold_pixels
+from slide_mobile.deploy.forms import PLAIN, Forms
+from slide_mobile.deploy.matrix_stages import matrix_stages
 from slide_mobile.deploy.merge_patches import merge_patches
 from slide_mobile.deploy.merge_paths import merge_paths
 from slide_mobile.deploy.scale_stream import scale_stream
-from slide_mobile.deploy.split_taps import split_taps
+from slide_mobile.deploy.split_taps import choose_taps, split_taps
 from slide_mobile.deploy.static_windows import static_windows
 from slide_mobile.preprocess import IMAGENET, Normalization
 
 Rewrite = Callable[[nn.Module], nn.Module | None]
+
+Layout = Literal["NHWC", "NCHW"]
+
 
 REWRITES: tuple[Rewrite, ...] = (
     merge_paths,
@@ -41,19 +46,26 @@ def deploy(
     model: nn.Module,
     *,
     normalization: Normalization = IMAGENET,
-    layout: Literal["NHWC", "NCHW"] = "NHWC",
+    layout: Layout = "NHWC",
+    forms: Forms = PLAIN,
 ) -> nn.Module:
     """Return the deploy form of an eval-mode model; the argument is untouched.
 
     Takes (1, 3, H, W) raw RGB in 0..255 where the model takes normalised images. `layout` is that
-    of the maps inside. Raises ValueError for a model in training mode.
+    of the maps inside; `forms` says how each attention is written (`forms.chosen`). Raises
+    ValueError for a model in training mode.
     """
     if model.training:
         raise ValueError("deploy() wants an eval-mode model: call model.eval() first")
     model = copy.deepcopy(model).requires_grad_(False)
-    rewrites: list[Rewrite] = [*REWRITES, partial(fold_pixels, by=normalization)]
+    rewrites: list[Rewrite] = [
+        *REWRITES,
+        partial(fold_pixels, by=normalization),
+        partial(choose_taps, forms=forms),
+    ]
     if layout == "NCHW":
-        rewrites.append(channels_first)  # last: the others look for linears
+        # channels_first last: the others look for linears.
+        rewrites += [partial(matrix_stages, forms=forms), channels_first]
     for rewrite in rewrites:
         model = apply(rewrite, model)
     return model.requires_grad_(False).eval()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile.deploy.layout import Affine, ChannelSum, FixedLinear, FixedPointwise, Laid
+from slide_mobile.deploy.matrix_stages import MatrixStage
 from slide_mobile.deploy.static_windows import StaticWindowAttention
 from slide_mobile.models.slide_attention import LocalAttention
 from slide_mobile.models.slide_swin import PatchEmbed, SwinTransformer
@@ -155,6 +156,10 @@ def turn(module: nn.Module) -> nn.Module:
     """What takes a module's place in channels-first maps; modules inside it change in place."""
     if isinstance(module, LocalAttention):
         return ChannelsLastInside(module)
+    if isinstance(module, MatrixStage):
+        if module.downsample is not None:
+            module.downsample = turn(module.downsample)
+        return module
     for name, child in list(module.named_children()):
         setattr(module, name, turn(child))
     if isinstance(module, Laid):
@@ -163,10 +168,9 @@ def turn(module: nn.Module) -> nn.Module:
         case nn.Linear():
             return _pointwise(module)
         case FixedLinear():
-            return FixedPointwise(module.weight)
+            return FixedPointwise(module.weight, module.bias)
         case ChannelSum():
-            bias = torch.tensor([module.shift]) if module.shift else None
-            return FixedPointwise(torch.full((1, module.dim), module.scale), bias)
+            return turn(module.as_product())
         case Affine():
             return _depthwise(module)
         case PatchEmbed():

@@ -4,6 +4,7 @@ Modules are built with channels last, (1, H, W, C), and linears; `channels_first
 to (1, C, H, W) and 1x1 convolutions.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,12 +23,33 @@ class Laid(nn.Module):
         return x if self.channels_first else x.permute(0, 2, 3, 1)
 
 
+class FixedLinear(nn.Module):
+    """A linear whose weight, (C_out, C_in), and bias are no parameters."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight.contiguous())
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C_in) -> (..., C_out)."""
+        return F.linear(x, self.weight, self.bias)
+
+
 class ChannelSum(nn.Module):
     """scale * sum over the channels + shift."""
 
     def __init__(self, dim: int, *, scale: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
         self.dim, self.scale, self.shift = dim, float(scale), float(shift)
+
+    def as_product(self) -> FixedLinear:
+        """The same sum as a product with a constant, for delegates that take no sums over C."""
+        bias = torch.tensor([self.shift]) if self.shift else None
+        return FixedLinear(torch.full((1, self.dim), self.scale), bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., 1)."""
@@ -48,20 +70,6 @@ class Affine(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
         return (x if self.gamma is None else x * self.gamma) + self.beta
-
-
-class FixedLinear(nn.Module):
-    """A linear whose weight, (C_out, C_in), is no parameter."""
-
-    weight: Tensor
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("weight", weight.contiguous())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., C_in) -> (..., C_out)."""
-        return F.linear(x, self.weight)
 
 
 class FixedPointwise(nn.Module):

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -12,15 +12,18 @@ from torch import Tensor, nn
 from slide_mobile import models
 from slide_mobile.deploy import REWRITES, apply, deploy
 from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale, centre_norms
+from slide_mobile.deploy.channels_first import ChannelsLastInside, turn
 from slide_mobile.deploy.fold_affine import fold_affine
 from slide_mobile.deploy.fold_pixels import fold_pixels
+from slide_mobile.deploy.forms import Form, Forms, Shape
+from slide_mobile.deploy.matrix_stages import MatrixStage, matrix_stages
 from slide_mobile.deploy.merge_patches import MergePatches, merge_patches
 from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
 from slide_mobile.deploy.scale_stream import scale_stream, stream_gain
-from slide_mobile.deploy.split_taps import TapAttention, split_taps
+from slide_mobile.deploy.split_taps import TapAttention, choose_taps, split_taps
 from slide_mobile.deploy.static_windows import StaticWindowAttention, static_windows
 from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
-from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging, SwinBlock
+from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging, Stage, SwinBlock
 from slide_mobile.models.window_attention import WindowAttention
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import Normalization, normalize
@@ -62,6 +65,37 @@ def test_split_taps_is_exact(options: dict, randomised: Randomised, tokens: Tens
     new = split_taps(old)
     assert isinstance(new, TapAttention)
     assert_same(new, old, tokens)
+
+
+@pytest.mark.parametrize("strips", [1, 2, 4])
+@pytest.mark.parametrize("spread", ["matmul", "broadcast"])
+@pytest.mark.parametrize("options", VARIANTS[:3], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_form_of_the_taps_is_exact(
+    layout: Layout, options: dict, spread: Any, strips: int, randomised: Randomised, tokens: Tensor
+) -> None:
+    old = randomised(slide_attention(**options))
+    form = Form(spread=spread, strips=strips)
+    forms = Forms((("slide", Shape(height=7, width=9, dim=12, heads=3), form),))
+    new = choose_taps(split_taps(merge_paths(copy.deepcopy(old))), forms)
+    if layout == "NCHW":
+        tokens, old = tokens.permute(0, 3, 1, 2), ChannelsLastInside(old)
+        new = turn(new)
+    assert_same(new, old, tokens)
+
+
+@pytest.mark.parametrize("map_size", [(4, 6), (5, 7), (6, 3)])
+def test_matrix_stages_is_exact(map_size: tuple[int, int], randomised: Randomised) -> None:
+    blocks = [SwinBlock(12, WindowAttention(12, 3, 2, map_size=map_size, shift=s)) for s in (0, 1)]
+    stage = randomised(Stage(blocks, None))
+    for rewrite in REWRITES:
+        stage = apply(rewrite, stage)
+    shape = Shape(height=map_size[0], width=map_size[1], dim=12, heads=3)
+    asked = Forms((("window", shape, Form(tokens="matrix")),))
+    new = matrix_stages(copy.deepcopy(stage), asked)
+    assert isinstance(new, MatrixStage)
+    assert_same(turn(new), ChannelsLastInside(stage), torch.randn(1, 12, *map_size))
+    assert matrix_stages(stage, Forms()) is None  # unless asked for
 
 
 def test_split_taps_keeps_neighbours_outside_the_image_in_the_softmax(
