@@ -1,13 +1,16 @@
 """Latency side by side: everything in one process, one thread, in turn, medians."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 MAX_SPREAD = 1.10  # p90 over p50, beyond which the machine was too noisy to say
 WARM_UP = 3
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +26,9 @@ class Latency:
         return self.p90_ms <= MAX_SPREAD * self.p50_ms
 
 
-def interleaved(calls: Mapping[str, Callable[[], object]], *, runs: int) -> dict[str, Latency]:
+def interleaved(calls: Mapping[K, Callable[[], object]], *, runs: int) -> dict[K, Latency]:
     """Time the calls in turn, so that a drift of the machine touches all alike."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+    taken: dict[K, list[float]] = {name: [] for name in calls}
     for turn in range(WARM_UP + runs):
         for name, call in calls.items():
             started = time.perf_counter()

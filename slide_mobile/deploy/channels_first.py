@@ -79,11 +79,15 @@ class WindowMaps(StaticWindowAttention):
 
     def heads(self, x: Tensor) -> Tensor:
         """(1, C, windows, N) -> (heads, windows, N, d)."""
-        return self._split(x).permute(0, 2, 3, 1)
+        return self.split(x).permute(0, 2, 3, 1)
 
     def keys(self, x: Tensor) -> Tensor:
         """(1, C, windows, N) -> (heads, windows, d, N)."""
-        return self._split(x).permute(0, 2, 1, 3)
+        return self.split(x).permute(0, 2, 1, 3)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(1, C, windows, N) -> (heads, d, windows, N)."""
+        return x.reshape(self.num_heads, -1, x.shape[2], x.shape[3])
 
     def tokens(self, x: Tensor) -> Tensor:
         """(heads, windows, N, d) -> (1, C, windows, N)."""
@@ -109,10 +113,6 @@ class WindowMaps(StaticWindowAttention):
             x = torch.cat((x[:, :, hp - self.shift :], x[:, :, : hp - self.shift]), 2)
             x = torch.cat((x[:, :, :, wp - self.shift :], x[:, :, :, : wp - self.shift]), 3)
         return x if (h, w) == (hp, wp) else x[:, :, :h, :w]
-
-    def _split(self, x: Tensor) -> Tensor:
-        """(1, C, windows, N) -> (heads, d, windows, N)."""
-        return x.reshape(self.num_heads, -1, x.shape[2], x.shape[3])
 
 
 class PooledMaps(nn.Module):

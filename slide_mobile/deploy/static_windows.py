@@ -52,15 +52,18 @@ class StaticWindowAttention(nn.Module):
         """(1, H, W, C) -> (1, H, W, C)."""
         if self.pad_q is None or self.pad_k is None or self.pad_v is None:
             x = self.partition(x)
-            q, k, v = self.q(x), self.k(x), self.v(x)
-        else:
-            q = self.partition(self.pad(self.q(x)) + self.pad_q)
-            k = self.partition(self.pad(self.k(x)) + self.pad_k)
-            v = self.partition(self.pad(self.v(x)) + self.pad_v)
+            return self.reverse(self.proj(self.attend(self.q(x), self.k(x), self.v(x))))
+        q = self.partition(self.pad(self.q(x)) + self.pad_q)
+        k = self.partition(self.pad(self.k(x)) + self.pad_k)
+        v = self.partition(self.pad(self.v(x)) + self.pad_v)
+        return self.proj(self.reverse(self.attend(q, k, v)))  # not of the padding
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """(windows, N, C) three times -> (windows, N, C)."""
         attn = self.products(self.heads(q), self.keys(k)) + self.position_bias
         if self.mask is not None:
             attn = attn + self.mask
-        return self.reverse(self.proj(self.tokens(self.products(attn.softmax(-1), self.heads(v)))))
+        return self.tokens(self.products(attn.softmax(-1), self.heads(v)))
 
     def products(self, a: Tensor, b: Tensor) -> Tensor:
         """A matmul for each window and head: (windows, heads, m, k), (..., k, n) -> (..., m, n)."""
@@ -73,12 +76,16 @@ class StaticWindowAttention(nn.Module):
 
     def heads(self, x: Tensor) -> Tensor:
         """(windows, N, C) -> (windows, heads, N, d)."""
-        windows, n, c = x.shape
-        return x.reshape(windows, n, self.num_heads, c // self.num_heads).permute(0, 2, 1, 3)
+        return self.split(x).permute(0, 2, 1, 3)
 
     def keys(self, x: Tensor) -> Tensor:
         """(windows, N, C) -> (windows, heads, d, N)."""
-        return self.heads(x).transpose(2, 3)
+        return self.split(x).permute(0, 2, 3, 1)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(windows, N, C) -> (windows, N, heads, d)."""
+        windows, n, c = x.shape
+        return x.reshape(windows, n, self.num_heads, c // self.num_heads)
 
     def tokens(self, x: Tensor) -> Tensor:
         """(windows, heads, N, d) -> (windows, N, C)."""

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.choose import fastest
+from benchmarks.latency import Latency
 from slide_mobile import targets
 from slide_mobile.deploy.forms import PLAIN, TABLE, Form, Forms, Shape, chosen
 
@@ -30,10 +32,15 @@ def test_what_was_not_measured_gets_the_plain_form() -> None:
     assert chosen("a target", "fp32") == PLAIN
 
 
-@pytest.mark.parametrize(
-    "row", json.loads(TABLE.read_text())["rows"], ids=lambda row: str(row)[:90]
-)
-def test_rows_of_the_table_chose_the_fastest_of_what_they_measured(row: dict) -> None:
+MEASURED = json.loads(TABLE.read_text())["rows"]
+
+
+@pytest.mark.parametrize("row", MEASURED, ids=lambda row: f"{row['target']} {row['precision']}")
+def test_a_row_holds_the_fastest_of_the_forms_that_it_measured(row: dict) -> None:
     assert row["precision"] in next(iter(targets.load(row["target"]).BACKENDS.values()))
     form = chosen(row["target"], row["precision"]).of(row["attention"], Shape(**row["shape"]))
     assert form == Form(**row["form"])
+    times = {
+        Form(**m["form"]): Latency(p50_ms=m["p50_ms"], p90_ms=m["p90_ms"]) for m in row["measured"]
+    }
+    assert form == fastest(times)

@@ -11,7 +11,7 @@ behind an int8 convolution for one before another, and what it makes of ours doe
 
 In fp16, GELU becomes x * sigmoid(x * (a + b x^2)), because ExecuTorch's partitioner has no GELU of
 fp16. Minimax over all x, off by 2.7e-4 at most (the usual tanh form: 4.7e-4), half a step of
-fp16 at 1. The sum is a depthwise convolution, since a constant beside a map costs two transposes.
+fp16 at 1. On maps the sum is a depthwise convolution: a constant beside a map costs two transposes.
 """
 
 import copy
@@ -26,10 +26,13 @@ from torch.fx.node import Argument
 
 _ATEN = torch.ops.aten
 CONV, LINEAR = _ATEN.conv2d.default, _ATEN.linear.default
-_MUL = _ATEN.mul.Tensor
+_ADD, _MUL = _ATEN.add.Tensor, _ATEN.mul.Tensor
+# Or a slice: of a map that windows were put together to.
 _RESHAPES = {_ATEN.reshape.default, _ATEN.view.default, _ATEN.flatten.using_ints}
+_RESHAPES |= {_ATEN.slice.Tensor}
 _NEXT_TO_ZERO = 1e-30
-_GELU = (1.60028412, 0.06941547)
+_GELU = {"a": 1.60028412, "b": 0.06941547}
+_WRAPPER = "model."  # the export wraps the model, for the name of its output
 _TO_TOKENS, _TO_MAPS = [0, 2, 3, 1], [0, 3, 1, 2]
 
 
@@ -101,19 +104,29 @@ def half(program: ExportedProgram) -> ExportedProgram:
 def _sigmoid_gelu(model: GraphModule, node: Node) -> Node:
     (x,) = node.args
     assert isinstance(x, Node)
-    channels = x.meta["val"].shape[1]
-    names = []
-    for letter, value in zip("ab", _GELU, strict=True):
-        names.append(f"gelu_{letter}_{channels}")
-        shape = (channels,) if letter == "a" else (channels, 1, 1, 1)
-        model.register_buffer(names[-1], torch.full(shape, value))
+    rank, channels = x.meta["val"].ndim, x.meta["val"].shape[1]
+    shapes = (
+        {"a": (channels,), "b": (channels, 1, 1, 1)} if rank == 4 else dict.fromkeys("ab", (1,))
+    )
+    names = {letter: f"gelu_{letter}_{'_'.join(map(str, shapes[letter]))}" for letter in _GELU}
+    for letter, value in _GELU.items():
+        model.register_buffer(names[letter], torch.full(shapes[letter], value))
     with model.graph.inserting_before(node):
-        a, b = (model.graph.get_attr(name) for name in names)
+        a, b = (model.graph.get_attr(names[letter]) for letter in "ab")
     square = _call(model, node, _ATEN.square.default, x)
-    ones, zeros = [1, 1], [0, 0]
-    slope = _call(model, node, CONV, square, b, a, ones, zeros, ones, channels)
+    if rank == 4:
+        ones, zeros = [1, 1], [0, 0]
+        slope = _call(model, node, CONV, square, b, a, ones, zeros, ones, channels)
+    else:
+        slope = _call(model, node, _ADD, _call(model, node, _MUL, square, b), a)
     gate = _call(model, node, _ATEN.sigmoid.default, _call(model, node, _MUL, x, slope))
     return _call(model, node, _MUL, x, gate)
+
+
+def module_path(node: Node) -> str:
+    """Of the torch module that an operation belongs to."""
+    path: str = list(node.meta["nn_module_stack"].values())[-1][0]
+    return path.removeprefix(_WRAPPER)
 
 
 def groups(node: Node) -> int:
