@@ -13,7 +13,7 @@ help:
 	@echo "make check      lint, types, layers, and the tests that take seconds"
 	@echo "make test-slow  full-size models (tens of minutes)"
 	@echo "make lab-runtimes  run every .tflite on older TFLite runtimes"
-	@echo "make bench      side-by-side latency of the deploy form and the published graph"
+	@echo "make bench      latency and memory of the deploy form beside the published graphs (hours)"
 
 # torch first: where pip is pointed at PyTorch's CPU index, it is taken from there (README).
 $(READY): pyproject.toml constraints.txt
@@ -46,7 +46,10 @@ test-slow: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.targets --force
-	$(BIN)/python -m benchmarks.forms
+	rm -rf build/benchmarks
+	$(BIN)/python -m benchmarks.whole --files build/benchmarks
+	$(BIN)/python -m benchmarks.memory --files build/benchmarks
+	$(BIN)/python -m benchmarks.growth --files build/benchmarks
 	$(BIN)/python -m benchmarks.readme
 
 lab-runtimes: $(READY)

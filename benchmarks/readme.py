@@ -18,13 +18,21 @@ def main() -> None:
 
 
 def filled(text: str) -> str:
-    """The README with its measured block made anew."""
+    """The README with its measured block made anew, of those results that are there."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    document = json.loads((RESULTS / "targets.json").read_text(encoding="utf-8"))
+    tables = [
+        table(json.loads(path.read_text(encoding="utf-8")))
+        for name, table in TABLES
+        if (path := RESULTS / f"{name}.json").exists()
+    ]
+    return before + BEGIN + "\n".join(tables) + END + after
+
+
+def targets_tables(document: dict[str, Any]) -> str:
+    """A table for each model."""
     models = dict.fromkeys(row["model"] for row in document["rows"])
-    tables = [*(targets_table(model, document["rows"]) for model in models), forms_table()]
-    return before + BEGIN + "\n".join([*tables, runtimes_table()]) + END + after
+    return "\n".join(targets_table(model, document["rows"]) for model in models)
 
 
 def targets_table(model: str, measured: list[dict[str, Any]]) -> str:
@@ -71,9 +79,9 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def runtimes_table() -> str:
+def runtimes_table(document: dict[str, Any]) -> str:
     """Each .tflite on older runtimes."""
-    rows = json.loads((RESULTS / "runtimes.json").read_text(encoding="utf-8"))["rows"]
+    rows = document["rows"]
     releases = list(dict.fromkeys(r["release"] for r in rows))
     lines = [
         ".tflite files on older runtimes, golden images, SQNR against PyTorch:",
@@ -96,36 +104,119 @@ def _outcome(r: dict[str, Any]) -> str:
     return f"{r['sqnr_db']:.1f} dB" + ("" if r["works"] else ", wrong")
 
 
-def forms_table() -> str:
-    """The deploy form beside the published graph; ratios only, they are what carries over."""
-    document = json.loads((RESULTS / "forms.json").read_text(encoding="utf-8"))
+def whole_table(document: dict[str, Any]) -> str:
+    """Whole models beside each other; ratios are what carries over to another machine."""
     where, rows = document["environment"], document["rows"]
-    ms = {(r["model"], r["form"], r["precision"]): r["p50_ms"] for r in rows}
-    lines = [
-        f"Latency at 224x224, LiteRT with XNNPACK, {where['threads']} thread, {where['cpu']}, "
-        f'medians of {where["runs"]} interleaved runs, random weights. "Published" is the '
-        "reference graph through the same converter, quantised in the same operations:",
-        "",
-        "| model | form | precision | / published | / Swin-T published | / own fp32 | partitions "
-        "| SQNR | size |",
-        "|---|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    lines += [_forms_row(r, ms) for r in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _forms_row(r: dict[str, Any], ms: dict[tuple[str, str, str], float]) -> str:
-    model, form, precision, own = r["model"], r["form"], r["precision"], r["p50_ms"]
-    against = [
-        ms[model, "published", precision],
-        ms["swin_tiny", "published", precision],
-        ms[model, form, "fp32"],
-    ]
-    ratios = [f"{own / other:.2f}" if r["valid"] else "invalid" for other in against]
-    return (
-        f"| {model} | {form} | {precision} | {' | '.join(ratios)} | {r['partitions']} "
-        f"| {r['sqnr_db']:.1f} dB | {r['size_bytes'] / 1e6:.1f} MB |"
+    measured = {_cell(r, r["threads"]): r for r in rows if "error" not in r}
+    title = (
+        f"Latency at 224x224 with XNNPACK, one thread, {where['cpu']}, medians of {where['runs']} "
+        'interleaved runs, random weights. "Published" is the reference graph through the same '
+        "converter, quantised in the same operations; the floor is the deploy form without the "
+        "core of its local attention and without norms, and computes something else:"
     )
+    head = ["target", "model", "form", "precision", "ms", "/ published", "/ Swin-T published"]
+    head += ["the same, 2 threads", "/ own fp32", "partitions", "ops inside / all", "SQNR", "size"]
+    lines = []
+    for r in rows:
+        name = [r["target"], r["model"], r["form"], f"`{r['precision']}`"]
+        if "error" in r:
+            lines.append([*name, "refused", *[""] * 8])
+        elif r["threads"] == 1:
+            swin = {**r, "model": "swin_tiny", "form": "published"}
+            own = {**r, "precision": "fp32"}
+            against = [(r | {"form": "published"}, 1), (swin, 1), (swin, 2), (own, 1)]
+            ratios = [_ratio(measured, r, other, threads) for other, threads in against]
+            ms = f"{r['p50_ms']:.1f}" if r["valid"] else "invalid"
+            db = "" if r["sqnr_db"] is None else f"{r['sqnr_db']:.1f} dB"
+            inside, size = f"{r['delegated_ops']} / {r['total_ops']}", r["size_bytes"] / 1e6
+            graph = [str(r["partitions"]), inside, db, f"{size:.1f} MB"]
+            lines.append([*name, ms, *ratios, *graph])
+    return _grid(title, head, 4, lines)
+
+
+def _cell(r: dict[str, Any], threads: int | None) -> tuple[Any, ...]:
+    return (r["target"], r["model"], r["form"], r["precision"], threads)
+
+
+def _ratio(
+    measured: dict[tuple[Any, ...], dict[str, Any]],
+    of: dict[str, Any],
+    over: dict[str, Any],
+    threads: int,
+) -> str:
+    """The quotient of two latencies, nothing where one of them was not measured."""
+    own, other = measured.get(_cell(of, threads)), measured.get(_cell(over, threads))
+    if own is None or other is None:
+        return ""
+    valid = own["valid"] and other["valid"]
+    return f"{own['p50_ms'] / other['p50_ms']:.2f}" if valid else "invalid"
+
+
+def gates_table(document: dict[str, Any]) -> str:
+    """The limits that were set beforehand, and what was measured."""
+    title = "What was promised of `slide_swin_tiny`, one thread, and what was measured:"
+    words = {"goal": "goal met", "gate": "gate met", "missed": "missed", "invalid": "invalid"}
+    lines = []
+    for g in document["gates"]:
+        limits = [f"{g[key]:g}" for key in ("measured", "gate", "goal")]
+        lines.append([g["target"], g["name"], *limits, words[g["verdict"]]])
+    return _grid(title, ["target", "", "measured", "gate", "goal", "verdict"], 2, lines)
+
+
+def memory_table(document: dict[str, Any]) -> str:
+    """Working memory beside the published graph's."""
+    title = (
+        "Working memory, weights not counted. Arena: what LiteRT plans for a `.tflite` without "
+        "delegates. Touched: what an inference with XNNPACK on one thread writes to:"
+    )
+    head = ["target", "model", "form", "precision", "arena", "/ published", "touched"]
+    lines = []
+    for r in document["rows"]:
+        cells = [r["target"], r["model"], r["form"], f"`{r['precision']}`"]
+        for measure in ("arena", "touched"):
+            size, ratio = r.get(f"{measure}_bytes"), r.get(f"{measure}_to_published")
+            cells.append("" if size is None else f"{size / 1e6:.1f} MB")
+            cells.append("" if ratio is None else f"{ratio:.2f}")
+        lines.append(cells)
+    return _grid(title, [*head, "/ published"], 4, lines)
+
+
+def growth_table(document: dict[str, Any]) -> str:
+    """Latency against the size of the image."""
+    where, rows = document["environment"], document["rows"]
+    title = (
+        f"Latency against image size, LiteRT with XNNPACK, one thread, {where['cpu']}, medians of "
+        f"{where['runs']} interleaved runs. The later stages' windows pad maps they do not divide:"
+    )
+    ratios = sorted({key for row in rows for key in row if key.startswith("to_")})
+    head = ["model", "form", "precision", "size", "ms", "ms a pixel / smallest"]
+    head += [key.replace("to_", "/ ", 1).replace("_", " ") for key in ratios]
+    lines = []
+    for r in rows:
+        side = "x".join(map(str, r["size"]))
+        name = [r["model"], r["form"], f"`{r['precision']}`", side]
+        if "error" in r:
+            lines.append([*name, "refused", *[""] * (1 + len(ratios))])
+            continue
+        shares = [f"{r[key]:.2f}" if key in r else "" for key in ("a_pixel_to_first", *ratios)]
+        lines.append([*name, f"{r['p50_ms']:.1f}" if r["valid"] else "invalid", *shares])
+    return _grid(title, head, 4, lines)
+
+
+def _grid(title: str, head: list[str], texts: int, rows: list[list[str]]) -> str:
+    """A table whose first `texts` columns are aligned left."""
+    rule = ["---"] * texts + ["--:"] * (len(head) - texts)
+    return "\n".join([title, "", _line(head), _line(rule), *map(_line, rows)]) + "\n"
+
+
+TABLES = (
+    ("targets", targets_tables),
+    ("whole", whole_table),
+    ("whole", gates_table),
+    ("memory", memory_table),
+    ("growth", growth_table),
+    ("runtimes", runtimes_table),
+)
 
 
 if __name__ == "__main__":

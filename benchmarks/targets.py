@@ -19,17 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from rich.console import Console
 
 from benchmarks.latency import Latency, interleaved
 from benchmarks.machine import cpu
-from slide_mobile import __version__, models, recipes, targets
-from slide_mobile.demo.render import GOLDEN_SEED, render
-from slide_mobile.export import ImageModel
+from benchmarks.whole import Candidate, build, drawings
+from slide_mobile import models, targets
+from slide_mobile.demo.render import GOLDEN_SEED
 from slide_mobile.models.registry import Spec
-from slide_mobile.targets import Request
 
 MODELS = ("slide_swin_demo", "slide_swin_tiny")
 NO_LATENCY = {"coreml"}  # evaluated here, not run
@@ -141,35 +138,25 @@ def convert(row: Row, folder: Path) -> Row:
 
 
 def stock(model: str, target: str, folder: Path) -> Path:
-    """The published graph in fp32 through the same converter; takes NCHW pixels."""
-    converter, spec = targets.load(target), models.spec(model)
-    reference = models.create(model).requires_grad_(False)
-    example = {"image": torch.zeros(1, 3, *spec.input_size)}
-    program = torch.export.export(ImageModel(reference, "NCHW").eval(), (), example)
-    path = folder / f"stock{converter.SUFFIX}"
-    request = Request(
-        recipe=recipes.lookup("fp32"),
-        backend=next(iter(converter.BACKENDS)),
-        via=next(iter(converter.ROADS)),
-        labels=tuple(f"class {i}" for i in range(spec.num_classes)),
-        title=model,
-        description="stock",
-        version=__version__,
-        facts={},
+    """The published graph in fp32 through the same converter."""
+    candidate = Candidate(
+        model=model,
+        form="published",
+        target=target,
+        precision="fp32",
+        size=models.spec(model).input_size,
     )
-    converter.convert(program, request, path)
+    path = candidate.path(folder)
+    build(candidate, path)
     return path
 
 
 def times(target: str, files: dict[str, Path], spec: Spec, *, runs: int) -> dict[str, Latency]:
     """Latency of each file; the files run in turn."""
     converter = targets.load(target)
-    image, _ = render(GOLDEN_SEED, 0, spec.input_size[0])
-    # LiteRT's stock graph keeps PyTorch's NCHW input.
-    turned = np.ascontiguousarray(image.transpose(2, 0, 1)) if target == "tflite" else image
+    (image,) = drawings(GOLDEN_SEED, 1, spec.input_size)
     calls = {
-        name: partial(converter.runner(path, threads=1), turned if name == "stock" else image)
-        for name, path in files.items()
+        name: partial(converter.runner(path, threads=1), image) for name, path in files.items()
     }
     return interleaved(calls, runs=runs)
 

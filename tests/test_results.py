@@ -6,8 +6,19 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).parent.parent / "benchmarks/results/targets.json"
-ROWS: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["rows"]
+from benchmarks import gates, growth
+from slide_mobile.recipes import RECIPES
+
+RESULTS = Path(__file__).parent.parent / "benchmarks/results"
+
+
+def measured(name: str, part: str = "rows") -> list[dict[str, Any]]:
+    """Rows of a result, none where it has not been measured yet."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))[part] if path.exists() else []
+
+
+ROWS = measured("targets")
 TINY = [row for row in ROWS if row["model"] == "slide_swin_tiny"]
 MAX_RSS_BYTES = 8e9
 MIN_FP32_SQNR_DB = 90
@@ -72,3 +83,43 @@ def test_static_quantisation_for_executorch_takes_less_than_three_minutes() -> N
         if (r["target"], r["backend"], r["precision"]) == ("executorch", "xnnpack", "int8")
     )
     assert row["seconds"] < MAX_EXECUTORCH_INT8_SECONDS
+
+
+WHOLE, GATES = measured("whole"), measured("whole", "gates")
+MEMORY, GROWTH = measured("memory"), measured("growth")
+OURS = {"model": "slide_swin_tiny", "form": "deploy"}
+
+
+def name(row: dict[str, Any]) -> str:
+    keys = ("target", "model", "form", "precision", "threads", "size")
+    return "-".join(str(row[key]) for key in keys if key in row)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: f"{gate['target']} {gate['name']}")
+def test_what_was_promised_of_latency_and_delegation_holds(gate: dict[str, Any]) -> None:
+    assert gate["verdict"] in {"goal", "gate"}
+
+
+@pytest.mark.skipif(not WHOLE, reason="not measured yet")
+def test_the_gates_are_all_there_and_follow_from_the_rows() -> None:
+    assert gates.judged(WHOLE) == GATES
+    assert len(GATES) == len(gates.GATES)
+
+
+@pytest.mark.parametrize("row", [row for row in WHOLE if row.get("sqnr_db") is not None], ids=name)
+def test_every_latency_is_that_of_a_file_that_computes_what_pytorch_does(
+    row: dict[str, Any],
+) -> None:
+    assert row["sqnr_db"] >= RECIPES[row["precision"]].min_sqnr_db
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in MEMORY if OURS.items() <= r.items() and r["target"] == "tflite"], ids=name
+)
+def test_what_was_promised_of_memory_holds(row: dict[str, Any]) -> None:
+    assert row["verdict"] in {"goal", "gate"}
+
+
+@pytest.mark.parametrize("row", [r for r in GROWTH if OURS.items() <= r.items()], ids=name)
+def test_ours_grows_no_faster_than_the_pixels(row: dict[str, Any]) -> None:
+    assert row["valid"] and row["a_pixel_to_first"] <= growth.GATE

@@ -1,0 +1,136 @@
+"""Limits on latency and delegation that slide_swin_tiny keeps to, and their verdicts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+OURS, SWIN = "slide_swin_tiny", "swin_tiny"
+BELOW_ONE = 0.999  # a ratio that is to be smaller than 1; ratios have three decimals
+
+Form = Literal["published", "deploy", "floor"]
+Row = dict[str, Any]
+
+
+class Side(NamedTuple):
+    """What a gate looks at; OURS stands for the model under test."""
+
+    model: str
+    form: Form
+    precision: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A limit on what was measured on one thread, and the goal beyond it.
+
+    `of` is divided by `over` where that is given: latency, else the quantity itself.
+    """
+
+    target: str
+    name: str
+    of: Side
+    over: Side | None = None
+    quantity: Literal["p50_ms", "partitions", "outside"] = "p50_ms"
+    gate: float
+    goal: float
+
+
+def _sides(precision: str) -> dict[str, Side]:
+    return {
+        "ours": Side(OURS, "deploy", precision),
+        "stock Slide": Side(OURS, "published", precision),
+        "stock Swin-T": Side(SWIN, "published", precision),
+        "GEMM floor": Side(OURS, "floor", precision),
+    }
+
+
+_FP32, _INT8 = _sides("fp32"), _sides("int8")
+
+
+def _ratio(target: str, precision: str, over: str, gate: float, goal: float) -> Gate:
+    sides = _FP32 if precision == "fp32" else _INT8
+    name = f"{precision}: ours / {over}"
+    return Gate(target=target, name=name, of=sides["ours"], over=sides[over], gate=gate, goal=goal)
+
+
+def _counts(target: str, partitions: int) -> Iterable[Gate]:
+    """Limits on partitions (the goal is one) and, where one is the limit, operations outside."""
+    for precision, sides in (("fp32", _FP32), ("int8", _INT8)):
+        of, name = sides["ours"], f"{precision}: partitions"
+        yield Gate(target=target, name=name, of=of, quantity="partitions", gate=partitions, goal=1)
+        if partitions == 1:
+            name = f"{precision}: operations outside"
+            yield Gate(target=target, name=name, of=of, quantity="outside", gate=0, goal=0)
+
+
+GATES = (
+    _ratio("tflite", "fp32", "stock Slide", 0.66, 0.58),
+    _ratio("tflite", "fp32", "stock Swin-T", 1.08, BELOW_ONE),
+    _ratio("tflite", "int8", "stock Slide", 0.52, 0.38),
+    _ratio("tflite", "int8", "stock Swin-T", 1.25, BELOW_ONE),
+    Gate(
+        target="tflite",
+        name="ours: int8 / fp32",
+        of=_INT8["ours"],
+        over=_FP32["ours"],
+        gate=0.52,
+        goal=0.40,
+    ),
+    _ratio("tflite", "fp32", "GEMM floor", 1.20, 1.10),
+    _ratio("tflite", "int8", "GEMM floor", 1.45, 1.20),
+    *_counts("tflite", 2),
+    _ratio("executorch", "fp32", "stock Slide", 0.62, 0.50),
+    Gate(
+        target="executorch",
+        name="int8: ours / stock fp32 Slide",
+        of=_INT8["ours"],
+        over=_FP32["stock Slide"],
+        gate=0.45,
+        goal=0.25,
+    ),
+    _ratio("executorch", "fp32", "stock Swin-T", 1.10, BELOW_ONE),
+    _ratio("executorch", "int8", "stock Swin-T", 1.10, BELOW_ONE),
+    *_counts("executorch", 1),
+)
+
+
+def judged(rows: Iterable[Row], *, ours: str = OURS) -> list[Row]:
+    """The gates whose sides were measured, each with its verdict."""
+    measured = {
+        (r["target"], r["model"], r["form"], r["precision"]): r
+        for r in rows
+        if r.get("threads") == 1 and "error" not in r
+    }
+    found = []
+    for gate in GATES:
+        sides = [side for side in (gate.of, gate.over) if side is not None]
+        keys = [(gate.target, ours if s.model == OURS else s.model, *s[1:]) for s in sides]
+        if not all(key in measured for key in keys):
+            continue
+        values, valid = [], True
+        for row in (measured[key] for key in keys):
+            if gate.quantity == "outside":
+                values.append(row["total_ops"] - row["delegated_ops"])
+            else:
+                values.append(row[gate.quantity])
+            valid = valid and (gate.quantity != "p50_ms" or row["valid"])
+        value = values[0] if gate.over is None else round(values[0] / values[1], 3)
+        found.append(
+            {
+                "target": gate.target,
+                "name": gate.name,
+                "model": ours,
+                "gate": gate.gate,
+                "goal": gate.goal,
+                "measured": value,
+                "verdict": verdict(value, gate.gate, gate.goal) if valid else "invalid",
+            }
+        )
+    return found
+
+
+def verdict(measured: float, gate: float, goal: float) -> Literal["goal", "gate", "missed"]:
+    """Which of the two limits a measurement keeps to."""
+    if measured <= goal:
+        return "goal"
+    return "gate" if measured <= gate else "missed"
