@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 
 from slide_mobile.errors import ArtifactError, GateFailed
 
-SCHEMA_VERSION = 2  # 2 added `via` and `manifest_sha256`
+SCHEMA_VERSION = 3  # 2 added `via` and `manifest_sha256`, 3 `float_modules`
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 
@@ -85,6 +85,7 @@ class Manifest:
     input: Mapping[str, Any]
     output: Mapping[str, Any]
     graph: Graph
+    float_modules: tuple[str, ...]
     parity: Mapping[str, Any]
     accuracy: Mapping[str, Any] | None
     calibration: Mapping[str, Any] | None
@@ -123,7 +124,8 @@ class Manifest:
             for item in plain["golden"]
         )
         _require_consistent(plain["model"], golden)
-        return cls(**{**plain, "graph": graph, "golden": golden, "notes": tuple(plain["notes"])})
+        lines = {name: tuple(plain[name]) for name in ("float_modules", "notes")}
+        return cls(**{**plain, **lines, "graph": graph, "golden": golden})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,9 +40,13 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """A model file, and how its logits compare with PyTorch's, `expected`."""
+    """A model file, and how its logits compare with PyTorch's, `expected`.
+
+    `float_modules` are those that its format would quantise, and that stay float for its floors.
+    """
 
     path: Path
+    float_modules: tuple[str, ...]
     graph: Graph
     expected: NDArray[np.float32]
     report: ParityReport
@@ -73,6 +77,7 @@ def certify(job: Job, proof: Proof, *, created: str) -> None:
             "dtype": converter.output_dtype(request.recipe),
         },
         graph=proof.graph,
+        float_modules=proof.float_modules,
         parity=report.to_json() | {"images": evidence.comparison.source, "runtime": proof.runtime},
         accuracy=None if report.accuracy is None else vars(report.accuracy),
         calibration=None if calibration is None else _calibration(calibration),

@@ -4,6 +4,9 @@ reference model -> deploy form -> ExportedProgram -> model file -> folder on dis
 """
 
 import contextlib
+import dataclasses
+import functools
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from slide_mobile import (
     __version__,
     agreement,
     blame,
+    fallback,
     images,
     models,
     parity,
@@ -231,20 +235,55 @@ def _prove(job: Job, root: Path, folder: Path, progress: Progress) -> Proof:
     progress("rewrite to the deploy form")
     deployed = _deployed(ref, converter, job.target, job.request.recipe.name)
     _require_exact(deployed, compared.pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
+    attempt = functools.partial(_attempt, job, deployed, expected, folder, progress)
+    proof = fallback.prove(job, deployed, attempt, progress)
+    if not proof.report.passed:
+        raise Rejected(
+            Check(
+                artifact=root,
+                parity=proof.report,
+                modules=blame.modules(converter, proof.path, deployed, compared.pixels),
+                runtime=proof.runtime,
+                notes=fallback.in_vain(proof),
+            )
+        )
+    return proof
+
+
+def _attempt(
+    job: Job,
+    deployed: nn.Module,
+    expected: NDArray[np.float32],
+    folder: Path,
+    progress: Progress,
+    float_modules: Sequence[str],
+) -> Proof:
+    """Write the model file, in place of another one, and run it; raises GateFailed."""
+    ref, converter, compared = job.ref, job.converter, job.evidence.comparison
     progress(f"lower to {job.target}")
     path = folder / f"model{converter.SUFFIX}"
-    converter.convert(export(deployed, ref.input_size, converter.LAYOUT), job.request, path)
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)  # not written over: a runtime may have it mapped
+    request = dataclasses.replace(job.request, float_modules=tuple(float_modules))
+    converter.convert(export(deployed, ref.input_size, converter.LAYOUT), request, path)
     graph = converter.inspect(path)
     _require_rank(job.target, converter, graph)
     runner = converter.runner(path)
-    output = run(runner, compared.pixels, progress=progress)
-    report = parity.compare(
-        expected, output, recipe=job.request.recipe, trained=ref.trained, labels=compared.labels
+    return Proof(
+        path=path,
+        graph=graph,
+        float_modules=tuple(float_modules),
+        expected=expected,
+        report=parity.compare(
+            expected,
+            run(runner, compared.pixels, progress=progress),
+            recipe=request.recipe,
+            trained=ref.trained,
+            labels=compared.labels,
+        ),
+        runtime=runner.runtime,
     )
-    if not report.passed:
-        modules = blame.modules(converter, path, deployed, compared.pixels)
-        raise Rejected(Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime))
-    return Proof(path=path, graph=graph, expected=expected, report=report, runtime=runner.runtime)
 
 
 def _deployed(ref: Reference, converter: Converter, target: str, precision: str) -> nn.Module:

@@ -3,7 +3,7 @@
 import importlib
 import importlib.metadata
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -30,6 +30,8 @@ class Request:
 
     `calibration` holds images at input size and is empty where the recipe needs none. `title`,
     `description`, `version` and `facts` go into the file's own metadata where the format has such.
+    `float_modules` are paths in the deploy form: modules that a quantised format would take, and
+    that stay in float.
     """
 
     recipe: Recipe
@@ -41,6 +43,7 @@ class Request:
     version: str
     facts: Mapping[str, str]
     calibration: Sequence[Pixels] = ()
+    float_modules: Collection[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +87,11 @@ class Converter(Protocol):
     def output_dtype(self, recipe: Recipe) -> Literal["float32", "float16"]:
         """Of the file's logits."""
 
+    def quantises(self, weight: Sequence[int]) -> bool:
+        """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
+
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:
-        """Write the model file."""
+        """Write the model file; raises ValueError for float modules that it would not quantise."""
 
     def runner(self, path: Path, *, threads: int | None = None) -> Runner:
         """Load the model file on the closest thing to its runtime that this machine has.
@@ -144,6 +150,12 @@ def _one_of(where: str, kind: str, name: str | None, known: tuple[str, ...]) -> 
     if name not in known:
         raise UnknownName(f"{kind} of {where}", name, known)
     return name
+
+
+def require_found(float_modules: Collection[str], quantised: Collection[str]) -> None:
+    """Raise ValueError if one of the modules is not among those that would be quantised."""
+    if unknown := sorted(set(float_modules) - set(quantised)):
+        raise ValueError(f"to stay in float, but nothing would quantise them: {', '.join(unknown)}")
 
 
 def toolchain(converter: Converter, via: str) -> dict[str, str]:

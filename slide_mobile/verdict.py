@@ -39,7 +39,7 @@ class ParityFailed(GateFailed):
 
     def __init__(self, check: Check, report: Path) -> None:
         worst = ", ".join(f"{m.module} {m.own_db:.1f} dB" for m in check.modules[:3])
-        failures = "; ".join(check.parity.failures)
+        failures = "; ".join((*check.parity.failures, *check.notes))
         super().__init__(f"parity failed: {failures}; worst modules: {worst}; report: {report}")
         self.check, self.report = check, report
 

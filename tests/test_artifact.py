@@ -34,9 +34,9 @@ def sealed(plain: dict) -> str:
         ("[" * 100_000, "is not JSON"),
         ('{"schema_version": NaN}', "NaN is not a JSON number"),
         ('{"schema_version": 99}', "the manifest was changed"),
-        (sealed({"schema_version": 99}), "schema 99 is not 2: update slide-mobile"),
-        (sealed({"schema_version": 1}), "schema 1 is not 2: convert the model again"),
-        (sealed({"schema_version": 2}), "the manifest is damaged"),
+        (sealed({"schema_version": 99}), "schema 99 is not 3: update slide-mobile"),
+        (sealed({"schema_version": 2}), "schema 2 is not 3: convert the model again"),
+        (sealed({"schema_version": 3}), "the manifest is damaged"),
     ],
 )
 def test_what_is_no_artifact_is_refused_in_one_line(
@@ -62,7 +62,7 @@ SHA = "0" * 64
 
 def a_manifest() -> dict:
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "model": {
             "name": "m", "family": "f", "num_classes": 2, "params": 1, "macs": 1,
             "trained": True, "checkpoint_sha256": SHA,
@@ -78,6 +78,7 @@ def a_manifest() -> dict:
             "ops": {"CONV_2D": 1}, "max_rank": 4, "partitions": 1, "delegated_ops": 1,
             "total_ops": 1, "int8_mac_fraction": 1, "min_runtime": None, "findings": [],
         },
+        "float_modules": ["head"],
         "parity": {
             "passed": True, "sqnr_db": 30, "min_sqnr_db": 20, "max_abs": 0.1,
             "top1_agreement": 1, "min_top1_agreement": 0.97, "samples": 8,
@@ -96,6 +97,7 @@ def test_a_manifest_survives_its_json() -> None:
     manifest = Manifest.from_json(json.loads(sealed(a_manifest())))
     assert Manifest.from_json(manifest.to_json()) == manifest
     assert manifest.golden[0].logits == (0.5, 1.0)
+    assert manifest.float_modules == ("head",)
 
 
 @pytest.mark.parametrize("key", list(a_manifest()))
@@ -132,6 +134,8 @@ def test_a_damaged_field_is_refused(key: str, value: object) -> None:
         (("input", "mean"), "grey"),
         (("parity", "passed"), False),
         (("graph", "findings"), None),
+        (("float_modules",), [""]),
+        (("float_modules",), [1]),
     ],
     ids=str,
 )

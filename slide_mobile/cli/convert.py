@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from slide_mobile import recipes, targets
-from slide_mobile.cli.inspect import delegation
+from slide_mobile.cli.inspect import GIVEN_BACK, delegation
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
@@ -180,6 +180,8 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
         f"rank <= {graph.max_rank}, "
         f"int8 {graph.int8_mac_fraction:.0%} of multiply-adds"
     )
+    if manifest.float_modules:
+        console.print(f"  float     {escape(', '.join(manifest.float_modules))} {GIVEN_BACK}")
     for note in manifest.notes:
         console.print(f"  [yellow]note[/]      {escape(note)}")
     if not manifest.model["trained"]:

@@ -1,6 +1,7 @@
 """slide-mobile inspect."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,24 +14,32 @@ if TYPE_CHECKING:
     from slide_mobile.artifact import Graph
 
 
+GIVEN_BACK = "(given back to hold the floor)"
+
+
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
 @verb
 def inspect(session: Session, artifact: Path) -> None:
     """Re-read ARTIFACT's model file and state what it holds."""
     from slide_mobile import pipeline
+    from slide_mobile.artifact import Artifact
 
     session.progress("read the file")
     graph = pipeline.inspect(artifact)
-    session.emit(dataclasses.asdict(graph), lambda console: _print(console, graph))
+    given_back = Artifact.open(artifact).manifest.float_modules
+    document = dataclasses.asdict(graph) | {"float_modules": list(given_back)}
+    session.emit(document, lambda console: _print(console, graph, given_back))
 
 
-def _print(console: Console, graph: "Graph") -> None:
+def _print(console: Console, graph: "Graph", given_back: Sequence[str]) -> None:
     ops = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
     console.print(f"operations  {graph.total_ops}: {escape(ops)}")
     console.print(f"delegate    {delegation(graph)}")
     console.print(f"rank        <= {graph.max_rank}")
     console.print(f"int8        {graph.int8_mac_fraction:.1%} of multiply-adds")
+    if given_back:
+        console.print(f"float       {escape(', '.join(given_back))} {GIVEN_BACK}")
     console.print(f"runtime     {graph.min_runtime or 'unknown'} or newer")
     for line in graph.findings:
         console.print(f"[yellow]finding[/]     {escape(line)}")

@@ -79,6 +79,7 @@ def test_the_folder_is_whole_and_certified(case, made) -> None:
     assert manifest.graph.partitions == (target in DELEGATING)
     assert manifest.graph.delegated_ops == manifest.graph.total_ops * (target in DELEGATING)
     assert (manifest.calibration is not None) == (recipe == "int8")
+    assert manifest.float_modules == ()
     assert len(art.labels) == 5 and len(manifest.golden) == 8
     files = [art.model_path, *art.model_path.rglob("*")]
     assert manifest.size_bytes == sum(f.stat().st_size for f in files if f.is_file())

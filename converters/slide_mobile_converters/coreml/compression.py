@@ -14,7 +14,7 @@ tensor fifty times its size: 4 bits throughout reach 18.4 dB, 6 bits for the fif
 that is in small tensors 27.4 dB at 4.4 bits a weight; and 31.6 against 39.0 dB at 6.4 bits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from math import prod
 from typing import Any
@@ -39,12 +39,17 @@ SMALL_SHARE = 0.2  # at most this share of the weights is in "the smallest tenso
 _ANY_SIZE = 0
 
 
-def compression(recipe: Recipe, program: Any) -> Any:
+def compression(recipe: Recipe, program: Any, *, keep: Collection[str] = ()) -> Any:
     """The coremltools pass pipeline that brings a MIL program's weights into the recipe's format.
 
-    Under int8 activations exactly the operations that compute in int8 get int8 weights.
+    Under int8 activations exactly the operations that compute in int8 get int8 weights; those
+    whose outputs are named in `keep` get none.
     """
-    layers = [op for op in thick(program) if recipe.activations != "int8" or _reads_int8(op)]
+    layers = [
+        op
+        for op in thick(program)
+        if op.outputs[0].name not in keep and (recipe.activations != "int8" or _reads_int8(op))
+    ]
     # By the names of the constants: a bias may be shared with an operation that stays float.
     sizes = {op.weight.op.name: prod(op.weight.shape) for op in layers}
     pipeline = ct.PassPipeline.EMPTY

@@ -7,7 +7,7 @@ converters/mil/backend/mil/load.py, `get_func_output`). So the program is conver
 runs no passes but the compression of weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
 
 from slide_mobile.preprocess import planar
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets import Request
+from slide_mobile.targets import Request, require_found
 from slide_mobile_converters.coreml.compression import compression
-from slide_mobile_converters.coreml.quantization import dense, operand, quantize_activations
+from slide_mobile_converters.coreml.quantization import dense, operand, quantize_activations, thick
 from slide_mobile_converters.coreml.toolchain import coremltools as ct
 from slide_mobile_converters.coreml.toolchain import quiet
 
@@ -42,14 +42,17 @@ class Classifier:
 
 
 def lower(program: ExportedProgram, request: Request, scratch: Path) -> Classifier:
-    """Convert to a classifier whose weights lie in the package `scratch`."""
+    """Convert to a classifier whose weights lie in the package `scratch`.
+
+    Raises ValueError for a float module that would not be quantised.
+    """
     core = decomposed(program)
-    if request.recipe.activations == "int8":
-        quantize_activations(
-            core, [torch.from_numpy(planar(image)) for image in request.calibration]
-        )
-    add_probabilities(core)
     paths = module_paths(core)
+    keep = kept(core, paths, request.float_modules)
+    if request.recipe.activations == "int8":
+        images = [torch.from_numpy(planar(image)) for image in request.calibration]
+        quantize_activations(core, images, keep=keep)
+    add_probabilities(core)
     with quiet():
         mil = _to_mil(core, request.recipe)
         names = {var.name for op in mil.functions["main"].operations for var in op.outputs}
@@ -58,15 +61,15 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Classifi
             minimum_deployment_target=ct.target.iOS17,
             compute_precision=ct.precision.FLOAT32,  # no more casts: the first call made them
             classifier_config=ct.ClassifierConfig(list(request.labels), LABEL, _PROBABILITIES),
-            pass_pipeline=compression(request.recipe, mil),
+            pass_pipeline=compression(request.recipe, mil, keep=renamed(keep)),
             skip_model_load=True,
             package_dir=str(scratch),
         )
     modules = {
-        name + suffix: path
+        variable: path
         for name, path in paths.items()
-        for suffix in _RENAMED
-        if name + suffix in names
+        for variable in renamed([name])
+        if variable in names
     }
     return Classifier(spec=model.get_spec(), weights=Path(model.weights_dir), modules=modules)
 
@@ -105,6 +108,20 @@ def module_paths(program: ExportedProgram) -> dict[str, str]:
         node.name: parameters[operand(node, 1).name].removeprefix(_WRAPPER).removesuffix(".weight")
         for node in dense(program)
     }
+
+
+def kept(
+    program: ExportedProgram, paths: Mapping[str, str], float_modules: Collection[str]
+) -> set[str]:
+    """Names of the operations of these modules; raises ValueError where none is quantised."""
+    names = {paths[node.name]: node.name for node in thick(program)}
+    require_found(float_modules, names)
+    return {names[path] for path in float_modules}
+
+
+def renamed(names: Collection[str]) -> set[str]:
+    """What coremltools may call the outputs of the operations of these names."""
+    return {name + suffix for name in names for suffix in _RENAMED}
 
 
 def _to_mil(program: ExportedProgram, recipe: Recipe) -> Any:

@@ -69,15 +69,25 @@ def is_thick(weight: Sequence[int]) -> bool:
     return min(weight[:2]) >= MIN_CHANNELS
 
 
-def quantize_activations(program: ExportedProgram, images: Sequence[Tensor]) -> None:
+def thick(program: ExportedProgram) -> Iterator[Node]:
+    """The dense operations with enough channels on both sides, in order."""
+    for node in dense(program):
+        if is_thick(operand(node, 1).meta["val"].shape):
+            yield node
+
+
+def quantize_activations(
+    program: ExportedProgram, images: Sequence[Tensor], *, keep: Collection[str] = ()
+) -> None:
     """Quantise what enters and leaves the thick dense operations, in place.
 
-    `images` holds inputs of the program, from which the ranges are taken. The last operation
-    keeps its output in float: rounded logits would tie, and nothing reads them in int8.
+    `images` holds inputs of the program, from which the ranges are taken; operations whose nodes
+    are named in `keep` stay as they are. The last operation keeps its output in float: rounded
+    logits would tie, and nothing reads them in int8.
     """
-    layers = list(dense(program))
-    readers = [node for node in layers if is_thick(operand(node, 1).meta["val"].shape)]
-    writers = {node for node in readers if node is not layers[-1]}
+    last = list(dense(program))[-1]
+    readers = [node for node in thick(program) if node.name not in keep]
+    writers = {node for node in readers if node is not last}
     tensors = dict.fromkeys([*(operand(node, 0) for node in readers), *writers])
     grids = {
         name: fit(values)

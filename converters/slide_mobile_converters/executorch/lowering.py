@@ -14,7 +14,6 @@ from slide_mobile.preprocess import planar
 from slide_mobile.targets import Request
 from slide_mobile_converters.executorch import quantization, rewrites
 
-_PREFIX = "model."  # the export wraps the model, for the name of its output
 _DENSE = {f"{module.__module__}.{module.__qualname__}" for module in (nn.Conv2d, nn.Linear)}
 
 
@@ -28,7 +27,9 @@ def in_format(program: ExportedProgram, request: Request) -> ExportedProgram:
         return rewrites.half_input(program) if apple else rewrites.half(program)
     images = [torch.from_numpy(planar(image)) for image in request.calibration]
     dynamic = recipe.activations == "int8-dynamic"
-    return quantization.quantize(program, dynamic=dynamic, calibration=images)
+    return quantization.quantize(
+        program, dynamic=dynamic, calibration=images, float_modules=request.float_modules
+    )
 
 
 def modules(program: ExportedProgram) -> Iterator[str]:
@@ -42,9 +43,9 @@ def modules(program: ExportedProgram) -> Iterator[str]:
 
 
 def _module(node: Node) -> str:
-    path, kind = list(node.meta["nn_module_stack"].values())[-1]
+    _, kind = list(node.meta["nn_module_stack"].values())[-1]
     grouped = node.target == rewrites.CONV and rewrites.groups(node) > 1
-    return "" if grouped or kind not in _DENSE else path.removeprefix(_PREFIX)
+    return "" if grouped or kind not in _DENSE else rewrites.module_path(node)
 
 
 def lower(program: ExportedProgram, constants: dict[str, Any]) -> bytes:

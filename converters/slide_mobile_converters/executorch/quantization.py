@@ -6,7 +6,8 @@ flow inserts the quantize and dequantize nodes around the annotated ones. XNNPAC
 used, because it also annotates depthwise convolutions, and spreads int8 over the reshapes behind.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -25,11 +26,13 @@ from torchao.quantization.pt2e.quantizer import (
     Quantizer,
 )
 
+from slide_mobile.targets import require_found
 from slide_mobile_converters.executorch.rewrites import (
     CONV,
     LINEAR,
     groups,
     linears_behind_reshapes,
+    module_path,
     pads_next_to_zero,
     siblings_together,
 )
@@ -41,11 +44,16 @@ _EPS = 2.0**-40
 
 
 def quantize(
-    program: ExportedProgram, *, dynamic: bool, calibration: Sequence[Tensor]
+    program: ExportedProgram,
+    *,
+    dynamic: bool,
+    calibration: Sequence[Tensor],
+    float_modules: Collection[str] = (),
 ) -> ExportedProgram:
     """The program with its dense operations in int8.
 
-    `calibration` holds tensors of the image input's shape; none are needed where `dynamic`.
+    `calibration` holds tensors of the image input's shape; none are needed where `dynamic`. Raises
+    ValueError for a float module that would not be quantised.
     """
     _, example = program.example_inputs
     (name,) = example
@@ -55,7 +63,8 @@ def quantize(
         linears_behind_reshapes(model)
     else:
         pads_next_to_zero(model)
-    prepared = prepare_pt2e(model, DenseQuantizer(dynamic=dynamic))
+    require_found(float_modules, {module_path(node) for node in dense(model)})
+    prepared = prepare_pt2e(model, DenseQuantizer(dynamic=dynamic, float_modules=float_modules))
     with torch.no_grad():
         for image in calibration or (example[name],):  # the weights too are observed by running
             prepared(**{name: image})
@@ -65,14 +74,16 @@ def quantize(
 class DenseQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no stubs
     """Annotates dense convolutions and linears: int8 a channel for weights, a tensor for maps."""
 
-    def __init__(self, *, dynamic: bool) -> None:
+    def __init__(self, *, dynamic: bool, float_modules: Collection[str] = ()) -> None:
         super().__init__()
-        self.dynamic = dynamic
+        self.dynamic, self.float_modules = dynamic, float_modules
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Mark the operations that int8 makes faster; returns the argument."""
         maps = _maps(dynamic=self.dynamic)
         for node in dense(model):
+            if module_path(node) in self.float_modules:
+                continue
             image, weight, *_ = node.args
             assert isinstance(image, Node) and isinstance(weight, Node)
             node.meta["quantization_annotation"] = QuantizationAnnotation(
@@ -91,15 +102,14 @@ def dense(model: GraphModule) -> Iterator[Node]:
     for node in model.graph.nodes:
         if node.op != "call_function" or node.target not in {CONV, LINEAR}:
             continue
-        rows, columns = _matrix(node.args[1])
-        if groups(node) == 1 and min(rows, columns) >= MIN_CHANNELS:
+        weight: Any = node.args[1]
+        if groups(node) == 1 and is_thick(weight.meta["val"].shape):
             yield node
 
 
-def _matrix(weight: Any) -> tuple[int, int]:
-    """Weights as the matrix they multiply by: output channels, and products summed in each."""
-    shape = weight.meta["val"].shape
-    return shape[0], shape[1:].numel()
+def is_thick(weight: Sequence[int]) -> bool:
+    """Whether weights of this shape, (out, in, ...), have enough channels on both sides."""
+    return min(weight[0], math.prod(weight[1:])) >= MIN_CHANNELS
 
 
 def _maps(*, dynamic: bool) -> QuantizationSpec:

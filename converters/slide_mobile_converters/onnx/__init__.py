@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.onnx import graph, probe
 from slide_mobile_converters.onnx.lowering import INPUT, OUTPUT, lower
-from slide_mobile_converters.onnx.quantization import in_format
+from slide_mobile_converters.onnx.quantization import in_format, is_thick
 
 if importlib.util.find_spec("onnxscript") is None:  # imported late, missed early
     raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
@@ -40,11 +40,16 @@ def output_dtype(recipe: Recipe) -> Literal["float32"]:
     return "float32"
 
 
+def quantises(weight: Sequence[int]) -> bool:
+    """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
+    return is_thick(weight)
+
+
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Export, change the numeric format, describe, write one file."""
     inputs = [planar(image) for image in request.calibration]
-    model = _described(in_format(lower(program), request.recipe, inputs), request)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    model = in_format(lower(program), request.recipe, inputs, float_modules=request.float_modules)
+    path.write_bytes(_described(model, request).SerializeToString(deterministic=True))
 
 
 def runner(path: Path, *, threads: int | None = None) -> Runner:

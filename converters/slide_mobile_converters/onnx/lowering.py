@@ -62,6 +62,11 @@ def checked(model: ModelProto) -> ModelProto:
     return clean
 
 
+def module_path(node: NodeProto) -> str:
+    """Path of the torch module that a node of a lowered model belongs to."""
+    return node.name.rpartition("/")[0]
+
+
 def _name_by_modules(model: ModelProto) -> None:
     """Give nodes, and the outputs of dense modules, the names that the module docstring says."""
     last: dict[str, NodeProto] = {}

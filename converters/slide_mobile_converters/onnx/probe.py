@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile_converters.onnx.graph import ERRORS, damaged, read
-from slide_mobile_converters.onnx.lowering import INPUT
+from slide_mobile_converters.onnx.lowering import INPUT, module_path
 
 Input = NDArray[np.float32]  # (1, 3, H, W)
 Values = dict[str, NDArray[Any]]
@@ -66,7 +66,7 @@ def _module_outputs(model: ModelProto) -> dict[str, str]:
     readers = {node.input[0]: node for node in reversed(model.graph.node) if node.input}
     tensors = {}
     for node in model.graph.node:
-        module = node.name.rpartition("/")[0]
+        module = module_path(node)
         if module not in produced:
             continue
         tensors[module] = module

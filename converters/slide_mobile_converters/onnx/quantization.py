@@ -7,7 +7,7 @@ way on x86-64, and 25 of them with int8 activations (143 ms a run instead of 100
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from slide_mobile.recipes import Recipe
-from slide_mobile_converters.onnx.lowering import checked
+from slide_mobile.targets import require_found
+from slide_mobile_converters.onnx.lowering import checked, module_path
 from slide_mobile_converters.onnx.probe import watched
 
 MIN_CHANNELS = 16  # below it the attention's head sums, which are too thin to pay for conversions
@@ -37,16 +38,23 @@ Input = NDArray[np.float32]
 _DENSE = ("Conv", "Gemm", "MatMul")
 
 
-def in_format(model: ModelProto, recipe: Recipe, calibration: Sequence[Input]) -> ModelProto:
+def in_format(
+    model: ModelProto,
+    recipe: Recipe,
+    calibration: Sequence[Input],
+    *,
+    float_modules: Collection[str] = (),
+) -> ModelProto:
     """The fp32 model in the recipe's numeric format (fp32: as it is).
 
-    `calibration` holds arrays of the model's own input shape.
+    `calibration` holds arrays of the model's own input shape. Raises ValueError for a float module
+    that would not be quantised.
     """
     if recipe.weights == "float32":
         return model
     if recipe.weights == "float16":
         return to_float16(model)
-    return to_int8(model, calibration)
+    return to_int8(model, calibration, float_modules)
 
 
 def to_float16(model: ModelProto) -> ModelProto:
@@ -59,9 +67,13 @@ def to_float16(model: ModelProto) -> ModelProto:
     return checked(half)
 
 
-def to_int8(model: ModelProto, calibration: Sequence[Input]) -> ModelProto:
+def to_int8(
+    model: ModelProto, calibration: Sequence[Input], float_modules: Collection[str] = ()
+) -> ModelProto:
     """The model with QuantizeLinear and DequantizeLinear around its dense operations."""
-    nodes = list(dense_nodes(model))
+    every = list(dense_nodes(model))
+    require_found(float_modules, {module_path(node) for node in every})
+    nodes = [node for node in every if module_path(node) not in float_modules]
     ranges = TensorsData(CalibrationMethod.MinMax, measure(model, nodes, calibration))
     source = ModelProto()
     source.CopyFrom(model)  # quantize_static moves the weights out of the model it is given
@@ -91,8 +103,13 @@ def dense_nodes(model: ModelProto) -> Iterator[NodeProto]:
         if node.op_type not in _DENSE or (shape := shapes.get(node.input[1])) is None:
             continue
         grouped = any(a.name == "group" and a.i != 1 for a in node.attribute)
-        if not grouped and min(shape[0], int(np.prod(shape[1:]))) >= MIN_CHANNELS:
+        if not grouped and is_thick(shape):
             yield node
+
+
+def is_thick(weight: Sequence[int]) -> bool:
+    """Whether weights of this shape have enough channels on both sides."""
+    return min(weight[0], int(np.prod(weight[1:]))) >= MIN_CHANNELS
 
 
 def measure(

@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.tflite import graph, metadata, onnx2tf, probe
-from slide_mobile_converters.tflite.quantization import quantize
+from slide_mobile_converters.tflite.quantization import is_thick, quantize
 
 if importlib.util.find_spec("litert_torch") is None:  # imported late, missed early
     raise ModuleNotFoundError("No module named 'litert_torch'", name="litert_torch")
@@ -48,11 +48,21 @@ def output_dtype(recipe: Recipe) -> Literal["float32"]:
     return "float32"
 
 
+def quantises(weight: Sequence[int]) -> bool:
+    """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
+    return is_thick(weight)
+
+
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Lower, quantise, attach metadata, write."""
     inputs = [image[None].astype(np.float32) for image in request.calibration]
-    lowered = onnx2tf.lower(program) if request.via == "onnx" else lower(program)
-    model = quantize(lowered, request.recipe, inputs)
+    # onnx2tf's file gets whole paths, litert-torch writes names of its own.
+    if request.via == "onnx":
+        lowered, names = onnx2tf.lower(program), {}
+    else:
+        lowered, names = lower(program), probe.traced(program)
+    kept = {names.get(path, path) for path in request.float_modules}
+    model = quantize(lowered, request.recipe, inputs, float_modules=kept)
     description = metadata.Description(
         name=request.title,
         description=request.description,

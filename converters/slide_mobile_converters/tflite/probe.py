@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import OpResolverType
 from numpy.typing import NDArray
+from torch.export import ExportedProgram
 
 from slide_mobile.preprocess import Pixels
 from slide_mobile_converters.tflite import graph
@@ -49,6 +50,17 @@ def module_path(tensor_name: str) -> str | None:
     if not parts[-1].startswith("torch.nn.modules."):
         return None
     return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts[2:])
+
+
+def traced(program: ExportedProgram) -> dict[str, str]:
+    """What `module_path` makes of a module's name in litert-torch's file, by the module's path."""
+    found = {}
+    for node in program.graph.nodes:
+        paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+        if len(paths) > 2:  # the wrapper, the model, and what runs inside
+            name = ".".join(path.rpartition(".")[2] for path in paths[2:])
+            found[paths[-1].removeprefix(f"{paths[1]}.")] = name
+    return found
 
 
 def _dequantised(values: NDArray[Any], tensor: Mapping[str, Any]) -> NDArray[np.float32]:

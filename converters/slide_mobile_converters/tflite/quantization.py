@@ -12,7 +12,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ from ai_edge_quantizer.quantizer import Quantizer
 from numpy.typing import NDArray
 
 from slide_mobile.recipes import Recipe
+from slide_mobile.targets import require_found
+from slide_mobile_converters.tflite.probe import module_path
 
 MIN_CHANNELS = 16  # one vector register of int8 accumulators; below it, XNNPACK pads
 SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
@@ -42,17 +44,26 @@ _CASTABLE = (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CO
 
 @dataclass(frozen=True, kw_only=True)
 class DenseOp:
-    """One operation worth quantising, by the names of its tensors."""
+    """One operation worth quantising, by the names of its tensors and of its module, if known."""
 
     kind: qtyping.TFLOperationName
     input: str
     output: str
+    module: str | None
 
 
-def quantize(model: bytes, recipe: Recipe, calibration: Sequence[Input]) -> bytes:
+def quantize(
+    model: bytes,
+    recipe: Recipe,
+    calibration: Sequence[Input],
+    *,
+    float_modules: Collection[str] = (),
+) -> bytes:
     """Return the file in the recipe's numeric format (fp32: as it is).
 
-    `calibration` holds arrays of the model's own input shape.
+    `calibration` holds arrays of the model's own input shape, `float_modules` paths as
+    probe.module_path gives them. Raises ValueError for a path that is none of an operation to
+    quantise.
     """
     if recipe.weights == "float32":
         return model
@@ -62,7 +73,9 @@ def quantize(model: bytes, recipe: Recipe, calibration: Sequence[Input]) -> byte
         for kind in _CASTABLE:
             quantizer.update_quantization_recipe(".*", kind, _FLOAT16, AlgorithmName.FLOAT_CASTING)
     else:
-        ops = list(dense_ops(model))
+        every = list(dense_ops(model))
+        require_found(float_modules, {op.module for op in every if op.module})
+        ops = [op for op in every if op.module not in float_modules]
         for op in ops:
             scope = f"^{re.escape(op.output)};?$"
             if recipe.activations == "int8":
@@ -90,12 +103,19 @@ def dense_ops(model: bytes) -> Iterator[DenseOp]:
             continue
         weight = graph.tensors[op.inputs[1]]
         constant = parsed.buffers[weight.buffer].data is not None
-        if constant and min(weight.shape[0], np.prod(weight.shape[1:])) >= MIN_CHANNELS:
+        if constant and is_thick(weight.shape):
+            output = graph.tensors[op.outputs[0]].name.decode()
             yield DenseOp(
                 kind=kind,
                 input=graph.tensors[op.inputs[0]].name.decode(),
-                output=graph.tensors[op.outputs[0]].name.decode(),
+                output=output,
+                module=module_path(output),
             )
+
+
+def is_thick(weight: Sequence[int]) -> bool:
+    """Whether weights of this shape, (out, ...), have enough channels on both sides."""
+    return min(weight[0], int(np.prod(weight[1:]))) >= MIN_CHANNELS
 
 
 Ranges = dict[str, dict[str, NDArray[np.float32]]]

@@ -1,0 +1,133 @@
+"""What each dense module costs in int8, where it alone is in int8, beside its share of the work.
+
+    python -m benchmarks.sensitivity [--models slide_swin_demo slide_swin_tiny]
+        [--out benchmarks/results/sensitivity.json]
+
+In PyTorch, on the deploy form for TFLite; the bundled demo is trained, any other model has random
+weights. A module that is cheap to compute and dear in dB is the first that `convert --int8` gives
+back to float. "Together" adds the errors' powers up: what a file of all of them should reach, if
+they are independent.
+"""
+
+import argparse
+import json
+import math
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from slide_mobile import evidence, fallback, reference, sensitivity, targets
+from slide_mobile.blame import activations, dense
+from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
+from slide_mobile.deploy import deploy
+from slide_mobile.deploy.forms import chosen
+from slide_mobile.models import census
+from slide_mobile.preprocess import IMAGENET, Pixels
+from slide_mobile.progress import silent
+from slide_mobile.reference import Reference
+
+TARGET = "tflite"
+MODELS = (reference.DEMO, "slide_swin_tiny")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One module; `macs_share`, in 0..1, of all multiply-adds of the model."""
+
+    model: str
+    module: str
+    sqnr_db: float
+    macs_share: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sensitivity.json"))
+    options = parser.parse_args()
+    console = Console(width=100)
+    rows: list[Row] = []
+    for name in options.models:
+        found = list(measure(name))
+        console.print(_table(name, found))
+        rows += found
+    environment = {
+        "target": TARGET,
+        "calibration_images": fallback.CALIBRATION_SAMPLES,
+        "compared_images": fallback.SAMPLES,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+    document = {
+        "environment": environment,
+        "together_db": {name: together_db(rows, name) for name in options.models},
+        "rows": [asdict(row) for row in rows],
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def measure(name: str) -> Iterator[Row]:
+    """Every module of a model that int8 takes, the most sensitive first."""
+    untrained = name != reference.DEMO
+    ref = reference.load(name, normalization=IMAGENET, untrained=untrained)
+    converter = targets.load(TARGET)
+    deployed = deploy(
+        ref.model,
+        normalization=IMAGENET,
+        layout=converter.LAYOUT,
+        forms=chosen(TARGET, "int8"),
+    )
+    compared = drawn(ref, GOLDEN_SEED, fallback.SAMPLES)
+    ranking = sensitivity.measure(
+        deployed,
+        fallback.candidates(converter, deployed),
+        calibration=drawn(ref, CALIBRATION_SEED, fallback.CALIBRATION_SAMPLES),
+        pixels=compared,
+        progress=silent,
+    )
+    total = census.measure(ref.model, ref.input_size).macs
+    macs = multiply_adds(deployed, compared[0])
+    for row in ranking:
+        share = macs[row.module] / total
+        yield Row(model=name, module=row.module, sqnr_db=row.sqnr_db, macs_share=round(share, 5))
+
+
+def drawn(ref: Reference, seed: int, count: int) -> tuple[Pixels, ...]:
+    """The demo's drawings at the model's input size."""
+    return tuple(evidence.drawings(seed, count, ref, "sensitivity", silent).pixels)
+
+
+def multiply_adds(deployed: nn.Module, image: Pixels) -> dict[str, int]:
+    """Of each dense module, for one image."""
+    outputs, modules = activations(deployed, image), dense(deployed)
+    return {
+        path: output.size * modules[path].get_parameter("weight")[0].numel()
+        for path, output in outputs.items()
+    }
+
+
+def together_db(rows: Sequence[Row], model: str) -> float:
+    """SQNR of the logits with every module in int8, if their errors are independent."""
+    noises = (sensitivity.noise(row.sqnr_db) for row in rows if row.model == model)
+    return round(-10 * math.log10(sum(noises)), 2)
+
+
+def _table(name: str, rows: Sequence[Row]) -> Table:
+    table = Table("module", title_justify="left")
+    table.title = f"{name}: together {together_db(rows, name):.1f} dB"
+    table.add_column("alone in int8, dB", justify="right")
+    table.add_column("multiply-adds", justify="right")
+    for row in rows:
+        table.add_row(row.module, f"{row.sqnr_db:.1f}", f"{row.macs_share:.2%}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
