@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo check test test-slow bench lab-runtimes format lock clean
+.PHONY: help demo check test test-slow bench forms lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
@@ -13,6 +13,7 @@ help:
 	@echo "make check      lint, types, layers, and the tests that take seconds"
 	@echo "make test-slow  full-size models (tens of minutes)"
 	@echo "make lab-runtimes  run every .tflite on older TFLite runtimes"
+	@echo "make forms      choose the graph form of each stage by measuring it here (an hour)"
 	@echo "make bench      latency and memory of the deploy form beside the published graphs (hours)"
 
 # torch first: where pip is pointed at PyTorch's CPU index, it is taken from there (README).
@@ -50,7 +51,13 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.whole --files build/benchmarks
 	$(BIN)/python -m benchmarks.memory --files build/benchmarks
 	$(BIN)/python -m benchmarks.growth --files build/benchmarks
-	$(BIN)/python -m benchmarks.readme
+	$(BIN)/python -m benchmarks.attention
+	$(BIN)/python -m benchmarks.islands
+	$(BIN)/python -m benchmarks.sensitivity
+	$(BIN)/python -m benchmarks.tables
+
+forms: $(READY)
+	$(BIN)/python -m benchmarks.choose
 
 lab-runtimes: $(READY)
 	$(BIN)/python -m slide_mobile.environments tflite-runtime-2.14 tensorflow-2.17 tensorflow-2.18 tensorflow-2.19

@@ -112,14 +112,16 @@ def measure(name: str, *, runs: int) -> Iterator[dict[str, Any]]:
 def quantized(model: bytes, kinds: tuple[Kind, ...], inputs: list[Input]) -> bytes:
     """The file with its dense operations, and all of these kinds, in static int8."""
     quantizer = Quantizer(model)
-    ops = [*dense_ops(model), *of_kinds(model, kinds)]
-    for op in ops:
+    dense = list(dense_ops(model))
+    for op in dense:
         quantizer.add_static_config(f"^{re.escape(op.output)};?$", op.kind, 8, 8)
+    for kind in kinds:
+        quantizer.add_static_config(".*", kind, 8, 8)
     if Kind.ALL_SUPPORTED in kinds:
-        quantizer.add_static_config(".*", Kind.ALL_SUPPORTED, 8, 8)
         for end in (Kind.INPUT, Kind.OUTPUT):  # these stay as the apps feed and read them
             quantizer.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    found = quantizer.quantize(calibrate(model, ops, inputs), enable_progress_report=False)
+    ranges = calibrate(model, [*dense, *of_kinds(model, kinds)], inputs)
+    found = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     assert found.quantized_model is not None
     return bytes(found.quantized_model)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import readme
+from benchmarks import tables
 from benchmarks.floor import floor
 from benchmarks.gates import BELOW_ONE, GATES, judged
 from benchmarks.growth import grown
@@ -178,7 +178,7 @@ def test_time_a_pixel_is_relative_to_the_smallest_size_and_ratios_to_the_same() 
     assert (ours["to_swin_tiny_published"], larger["to_swin_tiny_published"]) == (0.5, 0.55)
 
 
-def test_tables_of_the_readme_have_as_many_cells_in_every_line() -> None:
+def test_tables_of_the_pages_have_as_many_cells_in_every_line() -> None:
     rows = [
         row("slide_swin_tiny", "published", "fp32", 100),
         row("slide_swin_tiny", "deploy", "fp32", 60),
@@ -189,14 +189,14 @@ def test_tables_of_the_readme_have_as_many_cells_in_every_line() -> None:
     document = {"environment": ENVIRONMENT, "rows": rows, "gates": judged(rows)}
     sizes = [r | {"arena_bytes": 10, "touched_bytes": 20} for r in rows[:2]]
     for table in (
-        readme.whole_table(document),
-        readme.gates_table(document),
-        readme.memory_table({"rows": [*to_published(sizes), rows[3]]}),
-        readme.growth_table({"environment": ENVIRONMENT, "rows": grown(rows)}),
+        tables.whole_table(document),
+        tables.gates_table(document),
+        tables.memory_table({"rows": [*to_published(sizes), rows[3]]}),
+        tables.growth_table({"environment": ENVIRONMENT, "rows": grown(rows)}),
     ):
         lines = [line for line in table.splitlines() if line.startswith("|")]
         assert len(lines) > 3 and len({line.count("|") for line in lines}) == 1
-    whole = readme.whole_table(document)
+    whole = tables.whole_table(document)
     assert "| deploy | `fp32` | 60.0 | 0.60 |" in whole and "| refused |" in whole
 
 

@@ -1,32 +1,36 @@
-"""Write the measured tables of the README from the JSON in benchmarks/results.
+"""Write the measured tables of README.md and docs/ from the JSON in benchmarks/results.
 
-python -m benchmarks.readme
+    python -m benchmarks.tables
+
+A table stands between `<!-- measured: NAME -->` and `<!-- end -->`; TABLES has the names.
 """
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks/results"
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+PAGES = ("README.md", "docs/lowering.md")
+_BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def filled(text: str) -> str:
-    """The README with its measured block made anew, of those results that are there."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    tables = [
-        table(json.loads(path.read_text(encoding="utf-8")))
-        for name, table in TABLES
-        if (path := RESULTS / f"{name}.json").exists()
-    ]
-    return before + BEGIN + "\n".join(tables) + END + after
+    """A page with its measured blocks made anew; raises KeyError for a table that is none."""
+    return _BLOCK.sub(lambda block: block[1] + table(block[2]) + block[3], text)
+
+
+def table(name: str) -> str:
+    """One measured table."""
+    file, write = TABLES[name]
+    return write(json.loads((ROOT / file).read_text(encoding="utf-8")))
 
 
 def targets_tables(document: dict[str, Any]) -> str:
@@ -209,14 +213,106 @@ def _grid(title: str, head: list[str], texts: int, rows: list[list[str]]) -> str
     return "\n".join([title, "", _line(head), _line(rule), *map(_line, rows)]) + "\n"
 
 
-TABLES = (
-    ("targets", targets_tables),
-    ("whole", whole_table),
-    ("whole", gates_table),
-    ("memory", memory_table),
-    ("growth", growth_table),
-    ("runtimes", runtimes_table),
-)
+def attention_tables(document: dict[str, Any]) -> str:
+    """Every form of one local attention, a table for each map."""
+    where, rows = document["environment"], document["rows"]
+    runtimes = list(dict.fromkeys((r["target"], r["precision"]) for r in rows))
+    head = ["form", *(f"{target} `{precision}`" for target, precision in runtimes), "partitions"]
+    tables = []
+    for size in dict.fromkeys(r["map"] for r in rows):
+        title = f"One attention on {size}, ms, one thread, {where['cpu']}:"
+        forms: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+        for r in rows:
+            if r["map"] == size:
+                forms.setdefault(r["form"], {})[r["target"], r["precision"]] = r
+        lines = []
+        for name, found in forms.items():
+            cells = [
+                f"{found[key]['p50_ms']:.2f}" + ("" if found[key]["valid"] else " (noisy)")
+                for key in runtimes
+            ]
+            counts = "/".join(str(found[key]["partitions"]) for key in runtimes)
+            lines.append([name, *cells, counts])
+        tables.append(_grid(title, head, 1, lines))
+    return "\n".join(tables)
+
+
+def forms_table(document: dict[str, Any]) -> str:
+    """What the chooser measured, and what it chose."""
+    where, rows = document["environment"], document["rows"]
+    title = (
+        f"Stages of the demo and of `slide_swin_tiny`, ms, one thread, {where['cpu']}, medians of "
+        f"{where['runs']} interleaved runs; chosen is the plain form unless another beats it:"
+    )
+    head = ["target", "precision", "map", "plain", "broadcast", "4 strips", "both", "matrix"]
+    lines = []
+    for r in rows:
+        size = r["shape"]
+        ms = {_form_name(m["form"]): m["p50_ms"] for m in r["measured"]}
+        chosen = _form_name(r["form"])
+        cells = [
+            "" if name not in ms else f"**{ms[name]:.2f}**" if name == chosen else f"{ms[name]:.2f}"
+            for name in head[3:]
+        ]
+        shape = f"{size['height']}x{size['width']}x{size['dim']}"
+        lines.append([r["target"], f"`{r['precision']}`", f"{r['attention']} {shape}", *cells])
+    return _grid(title, head, 3, lines)
+
+
+def _form_name(form: dict[str, Any]) -> str:
+    if form["tokens"] == "matrix":
+        return "matrix"
+    names = ["broadcast"] * (form["spread"] == "broadcast") + ["4 strips"] * (form["strips"] == 4)
+    return "both" if len(names) == 2 else names[0] if names else "plain"
+
+
+def islands_table(document: dict[str, Any]) -> str:
+    """What else could be in int8."""
+    where, rows = document["environment"], document["rows"]
+    title = f"`{where['model']}` on LiteRT, one thread, {where['cpu']}; in static int8:"
+    head = ["in int8", "ms", "/ dense", "SQNR", "partitions", "int8 MACs"]
+    lines = [
+        [
+            r["int8"],
+            f"{r['p50_ms']:.1f}" + ("" if r["valid"] else " (noisy)"),
+            f"{r['to_dense']:.2f}",
+            f"{r['sqnr_db']:.1f} dB",
+            str(r["partitions"]),
+            f"{r['int8_mac_fraction']:.0%}",
+        ]
+        for r in rows
+    ]
+    return _grid(title, head, 1, lines)
+
+
+def sensitivity_table(document: dict[str, Any]) -> str:
+    """The modules that cost the most in int8."""
+    lines = []
+    for model, together in document["together_db"].items():
+        rows = [r for r in document["rows"] if r["model"] == model][:MOST_SENSITIVE]
+        lines += [
+            [f"`{model}`", f"`{r['module']}`", f"{r['sqnr_db']:.1f} dB", f"{r['macs_share']:.2%}"]
+            for r in rows
+        ]
+        lines.append([f"`{model}`", "all of them, added up", f"{together:.1f} dB", ""])
+    title = "SQNR of the logits where one module alone is in int8; the most sensitive:"
+    return _grid(title, ["model", "module", "SQNR", "of the multiply-adds"], 2, lines)
+
+
+MOST_SENSITIVE = 8
+
+TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "targets": ("benchmarks/results/targets.json", targets_tables),
+    "runtimes": ("benchmarks/results/runtimes.json", runtimes_table),
+    "whole": ("benchmarks/results/whole.json", whole_table),
+    "gates": ("benchmarks/results/whole.json", gates_table),
+    "memory": ("benchmarks/results/memory.json", memory_table),
+    "growth": ("benchmarks/results/growth.json", growth_table),
+    "attention": ("benchmarks/results/attention.json", attention_tables),
+    "islands": ("benchmarks/results/islands.json", islands_table),
+    "sensitivity": ("benchmarks/results/sensitivity.json", sensitivity_table),
+    "forms": ("slide_mobile/deploy/forms.json", forms_table),
+}
 
 
 if __name__ == "__main__":
