@@ -1,7 +1,7 @@
 """Latency against the size of the image, on LiteRT with XNNPACK: ours beside Swin.
 
-    python -m benchmarks.growth [--models OURS SWIN] [--sizes 224 288 384 512] [--runs 30]
-        [--files DIR] [--out benchmarks/results/growth.json]
+    python -m benchmarks.growth [--models OURS SWIN] [--sizes 224 288 384 512]
+        [--precisions fp32] [--runs 30] [--files DIR] [--out benchmarks/results/growth.json]
 
 Files are built as in `benchmarks.whole`, and --files shares its folder. All of them run in turn in
 one process, one thread, medians; a spread (p90 over median) above 10 % is marked invalid. Where
@@ -28,17 +28,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--models", nargs="+", default=(OURS, SWIN), help="ours, and the baseline")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--precisions", nargs="+", default=("fp32",))
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--files", type=Path, help="keep the files here, and use those there are")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/growth.json"))
     options = parser.parse_args()
     ours, *baselines = options.models
-    measured = {(ours, "deploy"), *_both_forms(baselines)}
+    sides = {(ours, "deploy"), *_both_forms(baselines)}
+    measured = {(*side, precision) for side in sides for precision in options.precisions}
     wanted = [
         candidate
         for side in options.sizes
         for candidate in candidates(options.models, ["tflite"], (side, side))
-        if (candidate.model, candidate.form) in measured
+        if (candidate.model, candidate.form, candidate.precision) in measured
     ]
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.files or Path(scratch)
