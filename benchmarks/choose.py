@@ -4,15 +4,16 @@
 
 The stages of the demo and of slide_swin_tiny, random weights, without their patch merging: the
 blocks around the attention are part of the measurement, because what they leave in the cache is.
-All forms of a stage run in turn, one thread, medians. Another form than the plain one is chosen
-where it is faster by more than noise. Core ML and ONNX are not here: Core ML does not run on this
+All forms of a stage run in turn, one thread, medians; rows that are in the file already and were
+valid (spreads within 10 %) are kept. Another form than the plain one is chosen where it is faster
+by more than noise. Core ML and ONNX are not here: Core ML does not run on this
 kind of machine, and ONNX Runtime's layouts are its own; both get the plain form.
 """
 
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from benchmarks.latency import Latency, interleaved
+from benchmarks.latency import MAX_SPREAD, interleaved
 from benchmarks.machine import cpu
 from benchmarks.modules import prepare
 from slide_mobile import models, targets
@@ -31,6 +32,7 @@ from slide_mobile.models.slide_attention import SlideAttention
 from slide_mobile.models.slide_swin import SwinTransformer
 
 MODELS = ("slide_swin_demo", "slide_swin_tiny")
+BACKEND = "xnnpack"
 FORMS: dict[Attention, tuple[Form, ...]] = {
     "slide": (
         Form(),
@@ -41,6 +43,7 @@ FORMS: dict[Attention, tuple[Form, ...]] = {
     "window": (Form(), Form(tokens="matrix")),
 }
 MARGIN = 1.03  # a form must beat the plain one by more than this
+JITTER_MS = 0.2  # of a clock tick or a context switch, which is more than 10 % of a small stage
 CALIBRATION = 4
 # A convolution quantised dynamically behind the stage would be lowered wrongly
 # (executorch/rewrites.py), so int8-dynamic keeps its maps.
@@ -58,26 +61,58 @@ class Stage:
     attention: Attention
     shape: Shape
 
+    def facts(self, target: str, precision: str) -> Row:
+        """What a row of the table is found by."""
+        return {
+            "target": target,
+            "backend": BACKEND,
+            "precision": precision,
+            "attention": self.attention,
+            "shape": asdict(self.shape),
+        }
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--targets", nargs="+", default=("tflite", "executorch"))
     parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--force", action="store_true", help="measure valid rows again too")
     parser.add_argument("--out", type=Path, default=TABLE)
     options = parser.parse_args()
     console = Console(stderr=True)
-    rows: list[Row] = []
+    rows: dict[tuple[str, ...], Row] = {}
+    if options.out.exists() and not options.force:
+        found = json.loads(options.out.read_text(encoding="utf-8"))["rows"]
+        rows = {_key(row): row for row in found if is_valid(row["measured"])}
     for model in MODELS:
         for target in options.targets:
+            precisions = targets.load(target).BACKENDS[BACKEND]
             for stage in stages(model, target):
+                missing = [p for p in precisions if _key(stage.facts(target, p)) not in rows]
+                if not missing:
+                    continue
                 console.print(f"{target} {stage.attention} {stage.shape}")
-                for row in measure(target, stage, runs=options.runs):
-                    console.print(row["precision"], row["form"])
-                    rows.append(row)
-    rows.sort(key=lambda row: (row["target"], row["precision"]))  # stable
-    environment = {"cpu": cpu(), "threads": 1, "runs": options.runs}
-    document = {"environment": environment, "rows": rows}
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+                for row in measure(target, stage, missing, runs=options.runs):
+                    console.print(row["precision"], row["form"], is_valid(row["measured"]))
+                    rows[_key(row)] = row
+                    save(options.out, list(rows.values()), runs=options.runs)
+
+
+def save(path: Path, rows: list[Row], *, runs: int) -> None:
+    rows.sort(key=lambda r: (r["target"], r["precision"], r["attention"], r["shape"]["dim"]))
+    document = {"environment": {"cpu": cpu(), "threads": 1, "runs": runs}, "rows": rows}
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def is_valid(measured: Sequence[Row]) -> bool:
+    """Whether the machine was quiet enough to compare the forms."""
+    return all(
+        m["p90_ms"] <= max(MAX_SPREAD * m["p50_ms"], m["p50_ms"] + JITTER_MS) for m in measured
+    )
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in ("target", "precision", "attention", "shape"))
 
 
 def stages(model: str, target: str) -> Iterator[Stage]:
@@ -99,12 +134,12 @@ def stages(model: str, target: str) -> Iterator[Stage]:
             )
 
 
-def measure(target: str, stage: Stage, *, runs: int) -> Iterator[Row]:
-    """A row of the table for each precision of the target."""
+def measure(target: str, stage: Stage, precisions: Sequence[str], *, runs: int) -> Iterator[Row]:
+    """A row of the table for each of these precisions."""
     builds = {
         form: prepare(target, *staged(target, stage, form)) for form in FORMS[stage.attention]
     }
-    for precision in targets.load(target).BACKENDS["xnnpack"]:
+    for precision in precisions:
         with tempfile.TemporaryDirectory() as folder:
             built = {
                 form: build(precision, Path(folder, f"{number}.model"))
@@ -112,23 +147,25 @@ def measure(target: str, stage: Stage, *, runs: int) -> Iterator[Row]:
                 if (target, precision, form.tokens) not in REFUSED
             }
             times = interleaved({form: run for form, (run, _) in built.items()}, runs=runs)
-        yield {
-            "target": target,
-            "precision": precision,
-            "attention": stage.attention,
-            "shape": asdict(stage.shape),
-            "form": asdict(fastest(times)),
-            "measured": [
-                {"form": asdict(form), **vars(times[form]), **facts}
-                for form, (_, facts) in built.items()
-            ],
-        }
+        measured = [
+            {"form": asdict(form), **vars(times[form]), **facts}
+            for form, (_, facts) in built.items()
+        ]
+        yield stage.facts(target, precision) | {"form": choice(measured), "measured": measured}
 
 
-def fastest(times: dict[Form, Latency]) -> Form:
-    """The plain form unless another is faster by more than noise."""
-    best = min(times, key=lambda form: times[form].p50_ms)
-    return best if times[best].p50_ms * MARGIN < times[Form()].p50_ms else Form()
+def choice(measured: Sequence[Row]) -> Row:
+    """The plain form, the first, unless another is faster by more than noise.
+
+    One that splits the delegate, or leaves more operations out of it, is none.
+    """
+    plain, *_ = measured
+    delegated = ("partitions", "outside")
+    whole = [m for m in measured if all(m[key] <= plain[key] for key in delegated)]
+    best = min(whole, key=lambda m: m["p50_ms"])
+    faster = is_valid(measured) and best["p50_ms"] * MARGIN < plain["p50_ms"]
+    form: Row = (best if faster else plain)["form"]
+    return form
 
 
 def staged(target: str, stage: Stage, form: Form) -> tuple[nn.Module, list[Tensor]]:

@@ -79,7 +79,7 @@ def measure(name: str, *, runs: int) -> Iterator[dict[str, Any]]:
     compared, _ = render_many(GOLDEN_SEED, COMPARED_IMAGES, spec.input_size[0])
     with torch.no_grad():
         expected = reference(torch.from_numpy(normalize(compared, IMAGENET))).numpy()
-    form = deploy(reference, forms=chosen("tflite", "int8"))
+    form = deploy(reference, forms=chosen("tflite", "xnnpack", "int8"))
     lowered = lower(export(form, spec.input_size, "NHWC"))
     inputs = [image[None].astype(np.float32) for image in calibration]
     files = {FLOAT: lowered}

@@ -82,7 +82,7 @@ def measure(name: str) -> Iterator[Row]:
         ref.model,
         normalization=IMAGENET,
         layout=converter.LAYOUT,
-        forms=chosen(TARGET, "int8"),
+        forms=chosen(TARGET, "xnnpack", "int8"),
     )
     compared = drawn(ref, GOLDEN_SEED, fallback.SAMPLES)
     ranking = sensitivity.measure(

@@ -186,7 +186,7 @@ def formed(candidate: Candidate, layout: Layout) -> nn.Module:
     reference = _reference(candidate)
     if candidate.form == "published":
         return reference
-    table = chosen(candidate.target, candidate.precision)
+    table = chosen(candidate.target, "xnnpack", candidate.precision)
     deployed = deploy(reference, layout=layout, forms=table)
     return floor(deployed) if candidate.form == "floor" else deployed
 

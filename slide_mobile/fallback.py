@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from slide_mobile import sensitivity
+from slide_mobile import images, sensitivity
 from slide_mobile.blame import dense
 from slide_mobile.certificate import Job, Proof
 from slide_mobile.parity import ParityReport
@@ -42,8 +42,8 @@ def prove(job: Job, deployed: nn.Module, attempt: Attempt, progress: Progress) -
     ranking = sensitivity.measure(
         deployed,
         candidates(job.converter, deployed),
-        calibration=job.request.calibration[:CALIBRATION_SAMPLES],
-        pixels=tuple(job.evidence.comparison.pixels[:SAMPLES]),
+        calibration=images.spread(job.request.calibration, CALIBRATION_SAMPLES),
+        pixels=images.spread(list(job.evidence.comparison.pixels), SAMPLES),
         progress=progress,
     )
     modules, most = [row.module for row in ranking], int(MOST * len(ranking))

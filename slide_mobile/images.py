@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from slide_mobile.demo import render
 from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import UnreadableImage, find, load
 from slide_mobile.progress import Progress, silent
+
+T = TypeVar("T")
 
 MOST = 10_000  # images in a set: what fits into memory at 224x224, 1.5 GB
 
@@ -88,10 +91,10 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
     )
 
 
-def spread(paths: list[Path], count: int) -> list[Path]:
-    """At most `count` of the paths, evenly spaced, so that sorted class folders all take part."""
-    count = min(count, len(paths))
-    return [paths[i * len(paths) // count] for i in range(count)]
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the items, evenly spaced, so that sorted class folders all take part."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def rendered(

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -22,6 +21,7 @@ from slide_mobile import (
     fallback,
     images,
     models,
+    parallel,
     parity,
     recipes,
     reference,
@@ -34,7 +34,7 @@ from slide_mobile.artifact import Artifact, Graph
 from slide_mobile.blame import ModuleParity
 from slide_mobile.certificate import Job, Proof, certify, timestamp
 from slide_mobile.deploy import deploy
-from slide_mobile.deploy.forms import chosen
+from slide_mobile.deploy.forms import Forms, chosen
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.export import export
 from slide_mobile.preprocess import IMAGENET, Normalization, find
@@ -165,7 +165,8 @@ def check(
     modules: tuple[ModuleParity, ...] = ()
     if ref is not None:
         progress("compare module by module")
-        deployed = _deployed(ref, converter, art.manifest.target, art.manifest.precision)
+        forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)
+        deployed = _deployed(ref, converter, forms)
         modules = blame.modules(converter, art.model_path, deployed, golden.pixels)
     return Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime, notes=notes)
 
@@ -233,7 +234,8 @@ def _prove(job: Job, root: Path, folder: Path, progress: Progress) -> Proof:
     ref, converter, compared = job.ref, job.converter, job.evidence.comparison
     expected = ref.logits(compared.pixels, progress=progress)
     progress("rewrite to the deploy form")
-    deployed = _deployed(ref, converter, job.target, job.request.recipe.name)
+    forms = chosen(job.target, job.request.backend, job.request.recipe.name)
+    deployed = _deployed(ref, converter, forms)
     _require_exact(deployed, compared.pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
     attempt = functools.partial(_attempt, job, deployed, expected, folder, progress)
     proof = fallback.prove(job, deployed, attempt, progress)
@@ -286,13 +288,8 @@ def _attempt(
     )
 
 
-def _deployed(ref: Reference, converter: Converter, target: str, precision: str) -> nn.Module:
-    return deploy(
-        ref.model,
-        normalization=ref.normalization,
-        layout=converter.LAYOUT,
-        forms=chosen(target, precision),
-    )
+def _deployed(ref: Reference, converter: Converter, forms: Forms) -> nn.Module:
+    return deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT, forms=forms)
 
 
 def _require_rank(target: str, converter: Converter, graph: Graph) -> None:
@@ -303,13 +300,10 @@ def _require_rank(target: str, converter: Converter, graph: Graph) -> None:
         )
 
 
-@torch.no_grad()
 def _require_exact(
     deployed: nn.Module, pixels: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> None:
-    maps = torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2)
-    found = np.concatenate([deployed(image[None]).numpy() for image in maps])
-    db = parity.sqnr_db(expected, found)
+    db = parity.sqnr_db(expected, parallel.logits(deployed, list(pixels)))
     if not db >= MIN_DEPLOY_SQNR_DB:
         raise GateFailed(
             f"the deploy form is {db:.1f} dB from the reference, the floor is "

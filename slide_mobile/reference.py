@@ -1,7 +1,6 @@
 """The PyTorch model that an artifact has to agree with, and where its weights come from."""
 
 import functools
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from slide_mobile import __version__, demo, models
+from slide_mobile import __version__, demo, models, parallel
 from slide_mobile.artifact import digest
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.models import checkpoint as checkpoints
@@ -83,21 +82,12 @@ class Reference:
     def logits(
         self, pixels: NDArray[np.uint8], *, stage: str = "run PyTorch", progress: Progress = silent
     ) -> NDArray[np.float32]:
-        """(N, H, W, 3) bytes -> (N, num_classes).
-
-        A thread a core, each computing its own batches: threads that share an operator wait for
-        each other in every one of them, which is ten times slower where a core is busy otherwise.
-        """
+        """(N, H, W, 3) bytes -> (N, num_classes)."""
         batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
-        threads, rows = torch.get_num_threads(), []
-        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-        try:
-            for done, part in enumerate(pool.map(self._batch, batches)):
-                progress(stage, done / len(batches))
-                rows.append(part)
-        finally:
-            pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)
+        rows = []
+        for done, part in enumerate(parallel.each(self._batch, batches)):
+            progress(stage, done / len(batches))
+            rows.append(part)
         return np.concatenate(rows)
 
     @torch.inference_mode()

@@ -7,15 +7,13 @@ The toolchains differ from this by a few dB, and hardly in the order of the modu
 
 import copy
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from slide_mobile import parallel
 from slide_mobile.blame import dense
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import Pixels
@@ -84,12 +82,12 @@ def measure(
     if unknown := set(modules) - set(chosen):
         raise ValueError(f"no dense modules of this deploy form: {', '.join(sorted(unknown))}")
     ranges = _ranges(deployed, chosen, calibration)
-    expected = _logits(deployed, pixels)
+    expected = parallel.logits(deployed, pixels)
     found = []
     for done, (path, module) in enumerate(chosen.items()):
         progress("measure the sensitivity to int8", done / len(chosen))
         with _hooks({module: _in_int8(module, ranges[path])}):
-            db = sqnr_db(expected, _logits(deployed, pixels))
+            db = sqnr_db(expected, parallel.logits(deployed, pixels))
         found.append(ModuleSensitivity(module=path, sqnr_db=round(db, 2)))
     return tuple(sorted(found, key=lambda row: row.sqnr_db))
 
@@ -132,7 +130,7 @@ def _ranges(
         return record
 
     with _hooks({module: recorder(path) for path, module in modules.items()}):
-        _logits(deployed, calibration)
+        parallel.logits(deployed, calibration)
     return {
         path: _Ranges(
             # Sorted: the images were run in no order, and sums depend on it.
@@ -183,19 +181,3 @@ def _hooks(hooks: dict[nn.Module, _Hook]) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _logits(deployed: nn.Module, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-    """(N, num_classes), one image at a time as on a phone; a thread a core, as in `Reference`."""
-
-    def run(image: Pixels) -> NDArray[np.float32]:
-        maps = torch.from_numpy(image[None].astype(np.float32)).permute(0, 3, 1, 2)
-        logits: NDArray[np.float32] = deployed(maps).numpy()
-        return logits
-
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return np.concatenate(list(pool.map(run, pixels)))
-    finally:
-        torch.set_num_threads(threads)

@@ -63,13 +63,17 @@ class Forms:
 PLAIN = Forms()
 
 
-def chosen(target: str, precision: str) -> Forms:
-    """The rows of the table for a target and a precision."""
+def chosen(target: str, backend: str, precision: str) -> Forms:
+    """The rows of the table for a backend of a target, and a precision.
+
+    A backend's variants ("xnnpack-fp16") have its kernels, and its rows.
+    """
+    wanted = (target, backend.partition("-")[0], precision)
     return Forms(
         tuple(
             (row["attention"], Shape(**row["shape"]), Form(**row["form"]))
             for row in _table()["rows"]
-            if (row["target"], row["precision"]) == (target, precision)
+            if (row["target"], row["backend"], row["precision"]) == wanted
         )
     )
 

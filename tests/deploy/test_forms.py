@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.choose import fastest
-from benchmarks.latency import Latency
+from benchmarks.choose import choice
 from slide_mobile import targets
 from slide_mobile.deploy.forms import PLAIN, TABLE, Form, Forms, Shape, chosen
 
@@ -29,7 +28,8 @@ def test_a_map_gets_its_own_row_or_the_nearest_of_its_attention() -> None:
 
 def test_what_was_not_measured_gets_the_plain_form() -> None:
     assert PLAIN.of("slide", LARGE) == Form()
-    assert chosen("a target", "fp32") == PLAIN
+    assert chosen("a target", "xnnpack", "fp32") == PLAIN
+    assert chosen("executorch", "coreml", "fp16") == PLAIN
 
 
 MEASURED = json.loads(TABLE.read_text())["rows"]
@@ -37,10 +37,17 @@ MEASURED = json.loads(TABLE.read_text())["rows"]
 
 @pytest.mark.parametrize("row", MEASURED, ids=lambda row: f"{row['target']} {row['precision']}")
 def test_a_row_holds_the_fastest_of_the_forms_that_it_measured(row: dict) -> None:
-    assert row["precision"] in next(iter(targets.load(row["target"]).BACKENDS.values()))
-    form = chosen(row["target"], row["precision"]).of(row["attention"], Shape(**row["shape"]))
-    assert form == Form(**row["form"])
-    times = {
-        Form(**m["form"]): Latency(p50_ms=m["p50_ms"], p90_ms=m["p90_ms"]) for m in row["measured"]
-    }
-    assert form == fastest(times)
+    assert row["precision"] in targets.load(row["target"]).BACKENDS[row["backend"]]
+    for backend in (row["backend"], f"{row['backend']}-fp16"):
+        forms = chosen(row["target"], backend, row["precision"])
+        assert forms.of(row["attention"], Shape(**row["shape"])) == Form(**row["form"])
+    assert row["form"] == choice(row["measured"])
+
+
+def test_a_form_must_be_faster_than_noise_and_measured_without_it() -> None:
+    facts = {"p50_ms": 10.0, "p90_ms": 10.5, "partitions": 1, "outside": 0}
+    plain, other = (facts | {"form": name} for name in ("plain", "other"))
+    assert choice([plain, other | {"p50_ms": 9.8, "p90_ms": 10.0}]) == "plain"
+    assert choice([plain, other | {"p50_ms": 9.0, "p90_ms": 9.5}]) == "other"
+    assert choice([plain, other | {"p50_ms": 9.0, "p90_ms": 12.0}]) == "plain"
+    assert choice([plain, other | {"p50_ms": 5.0, "p90_ms": 5.0, "partitions": 2}]) == "plain"

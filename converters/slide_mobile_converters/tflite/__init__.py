@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from slide_mobile.artifact import Graph
+from slide_mobile.errors import GateFailed
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
@@ -56,12 +57,17 @@ def quantises(weight: Sequence[int]) -> bool:
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Lower, quantise, attach metadata, write."""
     inputs = [image[None].astype(np.float32) for image in request.calibration]
-    # onnx2tf's file gets whole paths, litert-torch writes names of its own.
+    kept = set(request.float_modules)
     if request.via == "onnx":
-        lowered, names = onnx2tf.lower(program), {}
+        lowered = onnx2tf.lower(program)
+        if unnamed := sorted(kept - set(onnx2tf.module_weights(program).values())):
+            raise GateFailed(
+                f"int8 misses its floor, and this road cannot give back {', '.join(unnamed)}: "
+                "it tells modules apart by their weights; use --via litert"
+            )
     else:
         lowered, names = lower(program), probe.traced(program)
-    kept = {names.get(path, path) for path in request.float_modules}
+        kept = {names.get(path, path) for path in kept}
     model = quantize(lowered, request.recipe, inputs, float_modules=kept)
     description = metadata.Description(
         name=request.title,
