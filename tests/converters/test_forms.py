@@ -1,0 +1,69 @@
+"""Forms of attention other than the plain one, through the toolchains that may get them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from slide_mobile import models, recipes, targets
+from slide_mobile.deploy import deploy
+from slide_mobile.deploy.forms import Form, Forms, Shape
+from slide_mobile.export import export
+from slide_mobile.parity import sqnr_db
+from slide_mobile.targets import Request
+
+MODEL, SIZE = "slide_swin_test", (96, 160)  # whose windows pad the map of the last stage
+ANY = Shape(height=8, width=8, dim=32, heads=2)  # the nearest there is
+FLOAT = "layers.2.blocks.0.mlp.fc1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "precision", "spread", "strips"),
+    [
+        ("tflite", "fp32", "broadcast", 4),
+        ("tflite", "int8", "broadcast", 4),
+        ("executorch", "fp32", "broadcast", 4),
+        ("executorch", "fp16", "matmul", 4),
+        ("executorch", "int8", "matmul", 4),
+    ],
+)
+def test_strips_broadcasting_and_matrices_keep_parity_in_one_delegate(
+    target: str, precision: str, spread: Any, strips: int, tmp_path: Path
+) -> None:
+    converter, recipe = targets.load(target), recipes.lookup(precision)
+    forms = Forms(
+        (
+            ("slide", ANY, Form(spread=spread, strips=strips)),
+            ("window", ANY, Form(tokens="matrix")),
+        )
+    )
+    torch.manual_seed(0)
+    reference = models.create(MODEL, input_size=SIZE).requires_grad_(False)
+    deployed = deploy(reference, layout=converter.LAYOUT, forms=forms)
+    draw = np.random.default_rng(0)
+    images = [draw.integers(0, 256, (*SIZE, 3), dtype=np.uint8) for _ in range(4)]
+    request = Request(
+        recipe=recipe,
+        backend="xnnpack",
+        via=next(iter(converter.ROADS)),
+        labels=tuple("abcde"),
+        title=MODEL,
+        description="",
+        version="0",
+        facts={},
+        calibration=images if recipe.needs_calibration else (),
+        float_modules={FLOAT} if recipe.needs_calibration else (),
+    )
+    path = tmp_path / f"model{converter.SUFFIX}"
+    converter.convert(export(deployed, SIZE, converter.LAYOUT), request, path)
+    graph = converter.inspect(path)
+    assert (graph.partitions, graph.delegated_ops) == (1, graph.total_ops)
+    assert graph.max_rank <= converter.MAX_RANK
+    runner = converter.runner(path)
+    maps = torch.from_numpy(np.stack(images).astype(np.float32)).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        expected = torch.cat([deployed(image[None]) for image in maps]).numpy()
+    assert sqnr_db(expected, np.stack([runner(image) for image in images])) > recipe.min_sqnr_db
