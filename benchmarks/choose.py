@@ -105,9 +105,11 @@ def save(path: Path, rows: list[Row], *, runs: int) -> None:
 
 
 def is_valid(measured: Sequence[Row]) -> bool:
-    """Whether the machine was quiet enough to compare the forms."""
+    """Whether the machine was quiet enough to compare the plain form, the first, with the best."""
+    best = min(measured, key=lambda m: m["p50_ms"])
     return all(
-        m["p90_ms"] <= max(MAX_SPREAD * m["p50_ms"], m["p50_ms"] + JITTER_MS) for m in measured
+        m["p90_ms"] <= max(MAX_SPREAD * m["p50_ms"], m["p50_ms"] + JITTER_MS)
+        for m in (measured[0], best)
     )
 
 
