@@ -7,7 +7,6 @@ target and precision is one process's run of all forms in turn, one thread, medi
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
 from benchmarks.attention_forms import FORMS, FormedAttention
+from benchmarks.floor import Projections
 from benchmarks.latency import interleaved
-from benchmarks.machine import cpu
 from benchmarks.modules import prepare
+from benchmarks.whole import environment, save
 from slide_mobile.deploy.channels_first import ChannelsLastInside
 from slide_mobile.models.slide_attention import SlideAttention
 from slide_mobile.parity import sqnr_db
@@ -31,19 +31,6 @@ CALIBRATION = 4
 PUBLISHED, FLOOR = "published", "projections only"
 
 Row = dict[str, Any]
-
-
-class Projections(nn.Module):
-    """q, k, v and proj without anything between: what no form can be faster than."""
-
-    def __init__(self, formed: FormedAttention) -> None:
-        super().__init__()
-        self.qkv, self.proj = formed.qkv, formed.proj
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
-        q, k, v = (project(x) for project in self.qkv)
-        return self.proj(q + k + v)
 
 
 def main() -> None:
@@ -58,9 +45,8 @@ def main() -> None:
             for row in measure(shape, target, runs=options.runs):
                 Console(width=130).print(*row.values())
                 rows.append(row)
-    document = {"environment": {"cpu": cpu(), "threads": 1, "runs": options.runs}, "rows": rows}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    where = environment(options.targets, threads=1, runs=options.runs)
+    save(options.out, environment=where, rows=rows)
 
 
 def measure(shape: tuple[int, int, int, int], target: str, *, runs: int) -> Iterator[Row]:
@@ -77,7 +63,8 @@ def measure(shape: tuple[int, int, int, int], target: str, *, runs: int) -> Iter
     }
     for form in FORMS:
         modules[str(form)] = FormedAttention(published, form, channels_first=first)
-    modules[FLOOR] = Projections(FormedAttention(published, FORMS[0], channels_first=first))
+    bare = FormedAttention(published, FORMS[0], channels_first=first)
+    modules[FLOOR] = Projections(*bare.qkv, bare.proj)
     builds = {name: prepare(target, module, maps) for name, module in modules.items()}
     for precision in PRECISIONS:
         with tempfile.TemporaryDirectory() as folder:

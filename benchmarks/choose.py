@@ -23,8 +23,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from benchmarks.latency import MAX_SPREAD, interleaved
-from benchmarks.machine import cpu
 from benchmarks.modules import prepare
+from benchmarks.whole import environment, save
 from slide_mobile import models, targets
 from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import TABLE, Attention, Form, Forms, Shape
@@ -53,7 +53,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class Site:
     """A stage of a model, and what its form is looked up by."""
 
     model: str
@@ -95,13 +95,13 @@ def main() -> None:
                 for row in measure(target, stage, missing, runs=options.runs):
                     console.print(row["precision"], row["form"], is_valid(row["measured"]))
                     rows[_key(row)] = row
-                    save(options.out, list(rows.values()), runs=options.runs)
+                    save_rows(options.out, list(rows.values()), runs=options.runs)
 
 
-def save(path: Path, rows: list[Row], *, runs: int) -> None:
+def save_rows(path: Path, rows: list[Row], *, runs: int) -> None:
     rows.sort(key=lambda r: (r["target"], r["precision"], r["attention"], r["shape"]["dim"]))
-    document = {"environment": {"cpu": cpu(), "threads": 1, "runs": runs}, "rows": rows}
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    used = dict.fromkeys(row["target"] for row in rows)
+    save(path, environment=environment(used, threads=1, runs=runs), rows=rows)
 
 
 def is_valid(measured: Sequence[Row]) -> bool:
@@ -117,7 +117,7 @@ def _key(row: Row) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in ("target", "precision", "attention", "shape"))
 
 
-def stages(model: str, target: str) -> Iterator[Stage]:
+def stages(model: str, target: str) -> Iterator[Site]:
     """The stages of a model that have a form to choose on this target."""
     layout = targets.load(target).LAYOUT
     reference = models.create(model)
@@ -128,7 +128,7 @@ def stages(model: str, target: str) -> Iterator[Stage]:
         if slide or layout == "NCHW":
             side = reference.input_size[0] // 4 >> number
             assert isinstance(attn.dim, int) and isinstance(attn.num_heads, int)
-            yield Stage(
+            yield Site(
                 model=model,
                 number=number,
                 attention="slide" if slide else "window",
@@ -136,7 +136,7 @@ def stages(model: str, target: str) -> Iterator[Stage]:
             )
 
 
-def measure(target: str, stage: Stage, precisions: Sequence[str], *, runs: int) -> Iterator[Row]:
+def measure(target: str, stage: Site, precisions: Sequence[str], *, runs: int) -> Iterator[Row]:
     """A row of the table for each of these precisions."""
     builds = {
         form: prepare(target, *staged(target, stage, form)) for form in FORMS[stage.attention]
@@ -170,7 +170,7 @@ def choice(measured: Sequence[Row]) -> Row:
     return form
 
 
-def staged(target: str, stage: Stage, form: Form) -> tuple[nn.Module, list[Tensor]]:
+def staged(target: str, stage: Site, form: Form) -> tuple[nn.Module, list[Tensor]]:
     """A stage in the deploy form, without its patch merging, and maps for it."""
     torch.manual_seed(0)
     at, layout = stage.shape, targets.load(target).LAYOUT

@@ -21,9 +21,9 @@ from slide_mobile.deploy.split_taps import TapAttention
 class Projections(nn.Module):
     """The projections of a local attention, in either layout."""
 
-    def __init__(self, attention: TapAttention) -> None:
+    def __init__(self, q: nn.Module, k: nn.Module, v: nn.Module, proj: nn.Module) -> None:
         super().__init__()
-        self.q, self.k, self.v, self.proj = attention.q, attention.k, attention.v, attention.proj
+        self.q, self.k, self.v, self.proj = q, k, v, proj
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape."""
@@ -56,7 +56,7 @@ def floor(deployed: nn.Module) -> nn.Module:
 def _without(module: nn.Module) -> nn.Module | None:
     match module:
         case TapAttention():
-            return Projections(module)
+            return Projections(module.q, module.k, module.v, module.proj)
         case TokenScale() | CentredAffine():
             return nn.Identity()
         case MergePatches():

@@ -9,7 +9,6 @@ against fp32 PyTorch; all files in turn, one thread, medians.
 """
 
 import argparse
-import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.latency import interleaved
-from benchmarks.machine import cpu
+from benchmarks.whole import environment, save
 from slide_mobile import models
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED, render_many
 from slide_mobile.deploy import deploy
@@ -65,10 +64,8 @@ def main() -> None:
     rows = list(measure(options.model, runs=options.runs))
     for row in rows:
         Console(width=130).print(*row.values())
-    environment = {"cpu": cpu(), "threads": 1, "runs": options.runs, "model": options.model}
-    document = {"environment": environment, "rows": rows}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    where = environment(["tflite"], threads=1, runs=options.runs, model=options.model)
+    save(options.out, environment=where, rows=rows)
 
 
 def measure(name: str, *, runs: int) -> Iterator[dict[str, Any]]:
