@@ -12,7 +12,8 @@ bias, S the sum over the channels of a head, S' its transpose (heads -> C), a th
 "wide": one operation over all taps side by side (k*k*C channels), in place of k*k. "broadcast" is
 "taps" on the V side without S': the weight of a head multiplies its d channels by broadcasting.
 
-`deploy` ships "taps", with "broadcast" on the V side or strips where forms.json says so. The others are here to be measured beside it.
+`deploy` ships "taps", with "broadcast" on the V side or strips where forms.json says so. The
+others are here to be measured beside it.
 """
 
 from dataclasses import dataclass
