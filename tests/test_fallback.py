@@ -220,12 +220,14 @@ def test_a_hopeless_model_fails_and_leaves_no_folder(
     assert plain["sqnr_db"] > 30 and len(plain["notes"]) == 1
 
 
-def request(precision: str, float_modules: set[str], images: tuple[Pixels, ...]) -> Request:
+def request(
+    precision: str, float_modules: set[str], images: tuple[Pixels, ...], num_classes: int
+) -> Request:
     return Request(
         recipe=recipes.lookup(precision),
         backend="",
         via="",
-        labels=tuple("abcde"),
+        labels=tuple(map(str, range(num_classes))),
         title=MODEL,
         description="",
         version="0",
@@ -235,15 +237,22 @@ def request(precision: str, float_modules: set[str], images: tuple[Pixels, ...])
     )
 
 
-def written(target: str, precision: str, float_modules: set[str], path: Path) -> Path:
+def in_int8_share(target: str, path: Path) -> float:
+    """Of the multiply-adds."""
+    return targets.load(target).inspect(path).int8_mac_fraction
+
+
+def written(
+    target: str, precision: str, float_modules: set[str], path: Path, *, num_classes: int = 5
+) -> Path:
     converter = targets.load(target)
     spec = models.spec(MODEL)
-    model: nn.Module = models.create(MODEL).requires_grad_(False)
+    model: nn.Module = models.create(MODEL, num_classes=num_classes).requires_grad_(False)
     program = export(deploy(model, layout=converter.LAYOUT), spec.input_size, converter.LAYOUT)
     draw = np.random.default_rng(0)
     image = draw.integers(0, 256, (*spec.input_size, 3), dtype=np.uint8)
     images = (image,) if recipes.lookup(precision).needs_calibration else ()
-    converter.convert(program, request(precision, float_modules, images), path)
+    converter.convert(program, request(precision, float_modules, images, num_classes), path)
     return path
 
 
@@ -256,6 +265,18 @@ def test_other_quantised_formats_keep_modules_in_float_too(
     path = tmp_path / f"model{targets.load(target).SUFFIX}"
     found = in_int8(target, written(target, precision, PLANTED, path))
     assert {path for path in thick(target) if not found[path]} == PLANTED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_head_of_many_classes_can_stay_in_float(target: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model{targets.load(target).SUFFIX}"
+    found = in_int8(target, written(target, "int8", {"head"}, path, num_classes=20))
+    assert all(found[path] for path in thick(target))
+    assert not found.get("head", False)
+    assert in_int8_share(target, path) < in_int8_share(
+        target, written(target, "int8", set(), path, num_classes=20)
+    )
 
 
 @pytest.mark.slow

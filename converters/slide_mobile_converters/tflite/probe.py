@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from ai_edge_litert.interpreter import OpResolverType
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
@@ -12,7 +13,10 @@ from torch.export import ExportedProgram
 from slide_mobile.preprocess import Pixels
 from slide_mobile_converters.tflite import graph
 
+LAST = "the last dense module"
+
 _DENSE = {"CONV_2D", "FULLY_CONNECTED"}
+_PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
@@ -53,14 +57,19 @@ def module_path(tensor_name: str) -> str | None:
 
 
 def traced(program: ExportedProgram) -> dict[str, str]:
-    """What `module_path` makes of a module's name in litert-torch's file, by the module's path."""
-    found = {}
+    """What a module is called in litert-torch's file, by the module's path.
+
+    That is what `module_path` makes of the name of its tensor, and LAST for the last dense one.
+    """
+    found, last = {}, ""
     for node in program.graph.nodes:
         paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
         if len(paths) > 2:  # the wrapper, the model, and what runs inside
             name = ".".join(path.rpartition(".")[2] for path in paths[2:])
-            found[paths[-1].removeprefix(f"{paths[1]}.")] = name
-    return found
+            path = paths[-1].removeprefix(f"{paths[1]}.")
+            found[path] = name
+            last = path if node.target in _PRODUCTS else last
+    return found | {last: LAST}
 
 
 def _dequantised(values: NDArray[Any], tensor: Mapping[str, Any]) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import require_found
-from slide_mobile_converters.tflite.probe import module_path
+from slide_mobile_converters.tflite.probe import LAST, module_path
 
 MIN_CHANNELS = 16  # one vector register of int8 accumulators; below it, XNNPACK pads
 SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
@@ -109,7 +109,8 @@ def dense_ops(model: bytes) -> Iterator[DenseOp]:
                 kind=kind,
                 input=graph.tensors[op.inputs[0]].name.decode(),
                 output=output,
-                module=module_path(output),
+                # The last operation's tensor is named after the output of the graph.
+                module=module_path(output) or (LAST if op.outputs[0] in graph.outputs else None),
             )
 
 
