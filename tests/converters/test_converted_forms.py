@@ -23,11 +23,11 @@ FLOAT = "layers.2.blocks.0.mlp.fc1"
 @pytest.mark.parametrize(
     ("target", "precision", "spread", "strips"),
     [
-        ("tflite", "fp32", "broadcast", 4),
         ("tflite", "int8", "broadcast", 4),
-        ("executorch", "fp32", "broadcast", 4),
-        ("executorch", "fp16", "matmul", 4),
         ("executorch", "int8", "matmul", 4),
+        pytest.param("tflite", "fp32", "broadcast", 4, marks=pytest.mark.full_size),
+        pytest.param("executorch", "fp32", "broadcast", 4, marks=pytest.mark.full_size),
+        pytest.param("executorch", "fp16", "matmul", 4, marks=pytest.mark.full_size),
     ],
 )
 def test_strips_broadcasting_and_matrices_keep_parity_in_one_delegate(
