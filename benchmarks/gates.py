@@ -48,9 +48,15 @@ _FP32, _INT8 = _sides("fp32"), _sides("int8")
 
 
 def _ratio(target: str, precision: str, over: str, gate: float, goal: float) -> Gate:
+    """A limit on our latency over another's in the same precision."""
     sides = _FP32 if precision == "fp32" else _INT8
     name = f"{precision}: ours / {over}"
-    return Gate(target=target, name=name, of=sides["ours"], over=sides[over], gate=gate, goal=goal)
+    return _latency(target, name, (sides["ours"], sides[over]), gate, goal)
+
+
+def _latency(target: str, name: str, sides: tuple[Side, Side], gate: float, goal: float) -> Gate:
+    of, over = sides
+    return Gate(target=target, name=name, of=of, over=over, gate=gate, goal=goal)
 
 
 def _counts(target: str, partitions: int) -> Iterable[Gate]:
@@ -68,25 +74,17 @@ GATES = (
     _ratio("tflite", "fp32", "stock Swin-T", 1.08, BELOW_ONE),
     _ratio("tflite", "int8", "stock Slide", 0.52, 0.38),
     _ratio("tflite", "int8", "stock Swin-T", 1.25, BELOW_ONE),
-    Gate(
-        target="tflite",
-        name="ours: int8 / fp32",
-        of=_INT8["ours"],
-        over=_FP32["ours"],
-        gate=0.52,
-        goal=0.40,
-    ),
+    _latency("tflite", "ours: int8 / fp32", (_INT8["ours"], _FP32["ours"]), 0.52, 0.40),
     _ratio("tflite", "fp32", "GEMM floor", 1.20, 1.10),
     _ratio("tflite", "int8", "GEMM floor", 1.45, 1.20),
     *_counts("tflite", 2),
     _ratio("executorch", "fp32", "stock Slide", 0.62, 0.50),
-    Gate(
-        target="executorch",
-        name="int8: ours / stock fp32 Slide",
-        of=_INT8["ours"],
-        over=_FP32["stock Slide"],
-        gate=0.45,
-        goal=0.25,
+    _latency(
+        "executorch",
+        "int8: ours / stock fp32 Slide",
+        (_INT8["ours"], _FP32["stock Slide"]),
+        0.45,
+        0.25,
     ),
     _ratio("executorch", "fp32", "stock Swin-T", 1.10, BELOW_ONE),
     _ratio("executorch", "int8", "stock Swin-T", 1.10, BELOW_ONE),

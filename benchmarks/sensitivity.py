@@ -10,18 +10,16 @@ they are independent.
 """
 
 import argparse
-import json
 import math
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from benchmarks.whole import environment, save
 from slide_mobile import evidence, fallback, reference, sensitivity, targets
 from slide_mobile.blame import activations, dense
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
@@ -57,20 +55,18 @@ def main() -> None:
         found = list(measure(name))
         console.print(_table(name, found))
         rows += found
-    environment = {
-        "target": TARGET,
-        "calibration_images": fallback.CALIBRATION_SAMPLES,
-        "compared_images": fallback.SAMPLES,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-    document = {
-        "environment": environment,
-        "together_db": {name: together_db(rows, name) for name in options.models},
-        "rows": [asdict(row) for row in rows],
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    where = environment(
+        [TARGET],
+        target=TARGET,
+        calibration_images=fallback.CALIBRATION_SAMPLES,
+        compared_images=fallback.SAMPLES,
+    )
+    save(
+        options.out,
+        environment=where,
+        together_db={name: together_db(rows, name) for name in options.models},
+        rows=[asdict(row) for row in rows],
+    )
 
 
 def measure(name: str) -> Iterator[Row]:

@@ -12,7 +12,7 @@ nothing is turned: 114 transposes in slide_swin_tiny become 66.
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.deploy.forms import PLAIN, Forms, Shape
+from slide_mobile.deploy.forms import Forms, Shape
 from slide_mobile.deploy.layout import ChannelSum
 from slide_mobile.deploy.static_windows import StaticWindowAttention
 from slide_mobile.models.slide_swin import Stage
@@ -56,7 +56,7 @@ class MatrixStage(nn.Module):
 
 
 @torch.no_grad()
-def matrix_stages(module: nn.Module, forms: Forms = PLAIN) -> nn.Module | None:
+def matrix_stages(module: nn.Module, forms: Forms) -> nn.Module | None:
     """Rewrite a Stage of StaticWindowAttention, channels last so far, where `forms` ask for it."""
     if not isinstance(module, Stage):
         return None
