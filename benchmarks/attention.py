@@ -19,6 +19,7 @@ from torch import nn
 from benchmarks.attention_forms import FORMS, FormedAttention
 from benchmarks.floor import Projections
 from benchmarks.latency import interleaved
+from benchmarks.machine import renounce_tiles
 from benchmarks.modules import prepare
 from benchmarks.whole import environment, save
 from slide_mobile.deploy.channels_first import ChannelsLastInside
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", default=("tflite", "executorch"))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/attention.json"))
     options = parser.parse_args()
+    renounce_tiles()
     rows: list[Row] = []
     for shape in SHAPES:
         for target in options.targets:

@@ -23,6 +23,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from benchmarks.latency import MAX_SPREAD, interleaved
+from benchmarks.machine import renounce_tiles
 from benchmarks.modules import prepare
 from benchmarks.whole import environment, save
 from slide_mobile import models, targets
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("--force", action="store_true", help="measure valid rows again too")
     parser.add_argument("--out", type=Path, default=TABLE)
     options = parser.parse_args()
+    renounce_tiles()
     console = Console(stderr=True)
     rows: dict[tuple[str, ...], Row] = {}
     if options.out.exists() and not options.force:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gates import OURS, SWIN, Row
+from benchmarks.machine import renounce_tiles
 from benchmarks.whole import build_all, candidates, environment, measure, save
 
 SIZES = (224, 288, 384, 512)  # pixels a side
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--files", type=Path, help="keep the files here, and use those there are")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/growth.json"))
     options = parser.parse_args()
+    renounce_tiles()
     ours, *baselines = options.models
     sides = {(ours, "deploy"), *_both_forms(baselines)}
     measured = {(*side, precision) for side in sides for precision in options.precisions}

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.latency import interleaved
+from benchmarks.machine import renounce_tiles
 from benchmarks.whole import environment, save
 from slide_mobile import models
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED, render_many
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/islands.json"))
     options = parser.parse_args()
+    renounce_tiles()
     rows = list(measure(options.model, runs=options.runs))
     for row in rows:
         Console(width=130).print(*row.values())

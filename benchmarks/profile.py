@@ -24,6 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
+from benchmarks.machine import renounce_tiles
 from slide_mobile.errors import SlideMobileError
 from slide_mobile_converters.tflite.operations import parse
 
@@ -229,6 +230,7 @@ def main() -> None:
         parser.add_argument(option, type=int, default=default)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    renounce_tiles()
     try:
         times = profile(asked.file, runs=asked.runs, threads=asked.threads)
     except SlideMobileError as error:

@@ -36,12 +36,16 @@ MODELS = (reference.DEMO, "slide_swin_tiny")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One module; `macs_share`, in 0..1, of all multiply-adds of the model."""
+    """One module; `macs_share`, in 0..1, of all multiply-adds of the model.
+
+    `in_int8` says whether an int8 file has it so: the thin ones stay float.
+    """
 
     model: str
     module: str
     sqnr_db: float
     macs_share: float
+    in_int8: bool
 
 
 def main() -> None:
@@ -70,7 +74,7 @@ def main() -> None:
 
 
 def measure(name: str) -> Iterator[Row]:
-    """Every module of a model that int8 takes, the most sensitive first."""
+    """Every dense module of a model, the most sensitive first."""
     untrained = name != reference.DEMO
     ref = reference.load(name, normalization=IMAGENET, untrained=untrained)
     converter = targets.load(TARGET)
@@ -83,16 +87,22 @@ def measure(name: str) -> Iterator[Row]:
     compared = drawn(ref, GOLDEN_SEED, fallback.SAMPLES)
     ranking = sensitivity.measure(
         deployed,
-        fallback.candidates(converter, deployed),
+        list(dense(deployed)),
         calibration=drawn(ref, CALIBRATION_SEED, fallback.CALIBRATION_SAMPLES),
         pixels=compared,
         progress=silent,
     )
     total = census.measure(ref.model, ref.input_size).macs
-    macs = multiply_adds(deployed, compared[0])
+    macs, taken = multiply_adds(deployed, compared[0]), set(fallback.candidates(deployed))
     for row in ranking:
         share = macs[row.module] / total
-        yield Row(model=name, module=row.module, sqnr_db=row.sqnr_db, macs_share=round(share, 5))
+        yield Row(
+            model=name,
+            module=row.module,
+            sqnr_db=row.sqnr_db,
+            macs_share=round(share, 5),
+            in_int8=row.module in taken,
+        )
 
 
 def drawn(ref: Reference, seed: int, count: int) -> tuple[Pixels, ...]:
@@ -110,8 +120,8 @@ def multiply_adds(deployed: nn.Module, image: Pixels) -> dict[str, int]:
 
 
 def together_db(rows: Sequence[Row], model: str) -> float:
-    """SQNR of the logits with every module in int8, if their errors are independent."""
-    noises = (sensitivity.noise(row.sqnr_db) for row in rows if row.model == model)
+    """SQNR of the logits of an int8 file, if the errors of its modules are independent."""
+    noises = (sensitivity.noise(row.sqnr_db) for row in rows if row.model == model and row.in_int8)
     return round(-10 * math.log10(sum(noises)), 2)
 
 
@@ -119,9 +129,15 @@ def _table(name: str, rows: Sequence[Row]) -> Table:
     table = Table("module", title_justify="left")
     table.title = f"{name}: together {together_db(rows, name):.1f} dB"
     table.add_column("alone in int8, dB", justify="right")
+    table.add_column("in an int8 file")
     table.add_column("multiply-adds", justify="right")
     for row in rows:
-        table.add_row(row.module, f"{row.sqnr_db:.1f}", f"{row.macs_share:.2%}")
+        table.add_row(
+            row.module,
+            f"{row.sqnr_db:.1f}",
+            "int8" if row.in_int8 else "float",
+            f"{row.macs_share:.2%}",
+        )
     return table
 
 

@@ -114,8 +114,9 @@ def whole_table(document: dict[str, Any]) -> str:
     where, rows = document["environment"], document["rows"]
     measured = {_cell(r, r["threads"]): r for r in rows if "error" not in r}
     title = (
-        f"Latency at 224x224 with XNNPACK, one thread, {where['cpu']}, medians of {where['runs']} "
-        'interleaved runs, random weights. "Published" is the reference graph through the same '
+        f"Latency at 224x224, XNNPACK without AMX, one thread, {where['cpu']}, medians of "
+        f"{where['runs']} interleaved runs, random weights. "
+        '"Published" is the reference graph through the same '
         "converter, quantised in the same operations; the floor is the deploy form without the "
         "core of its local attention and without norms, and computes something else:"
     )
@@ -159,7 +160,8 @@ def _ratio(
 
 def gates_table(document: dict[str, Any]) -> str:
     """The limits that were set beforehand, and what was measured."""
-    title = "What was promised of `slide_swin_tiny`, one thread, and what was measured:"
+    tiles = "with AMX" if document["environment"]["tiles"] else "without AMX"
+    title = f"What was promised of `slide_swin_tiny`, and what was measured, one thread, {tiles}:"
     words = {"goal": "goal met", "gate": "gate met", "missed": "missed", "invalid": "invalid"}
     lines = []
     for g in document["gates"]:
@@ -292,12 +294,20 @@ def sensitivity_table(document: dict[str, Any]) -> str:
     for model, together in document["together_db"].items():
         rows = [r for r in document["rows"] if r["model"] == model][:MOST_SENSITIVE]
         lines += [
-            [f"`{model}`", f"`{r['module']}`", f"{r['sqnr_db']:.1f} dB", f"{r['macs_share']:.2%}"]
+            [
+                f"`{model}`",
+                f"`{r['module']}`",
+                f"{r['sqnr_db']:.1f} dB",
+                f"{r['macs_share']:.2%}",
+                "int8" if r["in_int8"] else "float",
+            ]
             for r in rows
         ]
-        lines.append([f"`{model}`", "all of them, added up", f"{together:.1f} dB", ""])
+        lines.append([f"`{model}`", "all in int8, added up", f"{together:.1f} dB", "", ""])
     title = "SQNR of the logits where one module alone is in int8; the most sensitive:"
-    return _grid(title, ["model", "module", "SQNR", "of the multiply-adds"], 2, lines)
+    return _grid(
+        title, ["model", "module", "SQNR", "of the multiply-adds", "in an int8 file"], 2, lines
+    )
 
 
 MOST_SENSITIVE = 8
@@ -307,6 +317,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "runtimes": ("benchmarks/results/runtimes.json", runtimes_table),
     "whole": ("benchmarks/results/whole.json", whole_table),
     "gates": ("benchmarks/results/whole.json", gates_table),
+    "gates-tiles": ("benchmarks/results/whole_tiles.json", gates_table),
     "memory": ("benchmarks/results/memory.json", memory_table),
     "growth": ("benchmarks/results/growth.json", growth_table),
     "attention": ("benchmarks/results/attention.json", attention_tables),

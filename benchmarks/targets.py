@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.latency import Latency, interleaved
-from benchmarks.machine import cpu
+from benchmarks.machine import cpu, renounce_tiles, tiles
 from benchmarks.whole import Candidate, build, drawings
 from slide_mobile import models, targets
 from slide_mobile.demo.render import GOLDEN_SEED
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, help="keep the artifacts here, and use them")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/targets.json"))
     options = parser.parse_args()
+    renounce_tiles()
     rows: list[Row] = []
     if options.out.exists() and not options.force:
         rows = json.loads(options.out.read_text())["rows"]
@@ -132,6 +133,7 @@ def convert(row: Row, folder: Path) -> Row:
         "toolchain": manifest["toolchain"],
         "created": manifest["created"],
         "cpu": cpu(),
+        "tiles": tiles(),
         "seconds": document["seconds"],
         "peak_rss_bytes": document["peak_rss_bytes"],
     }  # fmt: skip

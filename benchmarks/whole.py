@@ -8,8 +8,9 @@ is, on raw pixels, "deploy" what `convert` ships, "floor" that without attention
 Random weights: SQNR is against the same weights in PyTorch, on the same pixels. A file is built and
 run once in a process of its own, so that one that fails costs one row. All files of a target are
 then timed in turn in one process, medians; a spread (p90 over median) above 10 % is marked invalid.
-Only the ratios carry over to another machine. --files keeps what was built, and takes what is there
-as it is: after a change to the package, start with an empty folder.
+Only the ratios carry over to another machine. XNNPACK gets no AMX, which phones have not, unless
+--tiles is given (benchmarks/machine.py). --files keeps what was built, and takes what is there as
+it is: after a change to the package, start with an empty folder.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from torch import nn
 from benchmarks.floor import floor
 from benchmarks.gates import OURS, SWIN, Form, Row, judged
 from benchmarks.latency import Latency, interleaved
-from benchmarks.machine import cpu
+from benchmarks.machine import cpu, renounce_tiles, tiles
 from slide_mobile import __version__, images, models, recipes, targets
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
 from slide_mobile.deploy import Layout, deploy
@@ -82,8 +83,11 @@ def main() -> None:
     parser.add_argument("--threads", nargs="+", type=int, default=(1, 2))
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--files", type=Path, help="keep the files here, and use those there are")
+    parser.add_argument("--tiles", action="store_true", help="with AMX, where there is any")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/whole.json"))
     options = parser.parse_args()
+    if not options.tiles:
+        renounce_tiles()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.files or Path(scratch)
         files = build_all(candidates(options.models, options.targets), folder)
@@ -266,6 +270,7 @@ def environment(used: Iterable[str], **settings: object) -> Row:
     return {
         "machine": platform.machine(),
         "cpu": cpu(),
+        "tiles": tiles(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "toolchain": dict(sorted(versions.items())),

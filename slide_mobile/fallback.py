@@ -13,7 +13,7 @@ from slide_mobile.blame import dense
 from slide_mobile.certificate import Job, Proof
 from slide_mobile.parity import ParityReport
 from slide_mobile.progress import Progress
-from slide_mobile.targets import Converter
+from slide_mobile.recipes import is_thick
 
 # Beyond this share of the modules in float, int8 is the wrong precision for the model.
 MOST = 0.5
@@ -41,7 +41,7 @@ def prove(job: Job, deployed: nn.Module, attempt: Attempt, progress: Progress) -
         return proof
     ranking = sensitivity.measure(
         deployed,
-        candidates(job.converter, deployed),
+        candidates(deployed),
         calibration=images.spread(job.request.calibration, CALIBRATION_SAMPLES),
         pixels=images.spread(list(job.evidence.comparison.pixels), SAMPLES),
         progress=progress,
@@ -71,12 +71,12 @@ def in_vain(proof: Proof) -> tuple[str, ...]:
     return (f"{len(given)} modules given back to float did not suffice: {_listed(given)}",)
 
 
-def candidates(converter: Converter, deployed: nn.Module) -> list[str]:
-    """Paths of the modules of a deploy form that a converter puts in int8."""
+def candidates(deployed: nn.Module) -> list[str]:
+    """Paths of the modules of a deploy form that int8 takes."""
     return [
         path
         for path, module in dense(deployed).items()
-        if converter.quantises(tuple(module.get_parameter("weight").shape))
+        if is_thick(*module.get_parameter("weight").shape[:2])
     ]
 
 

@@ -87,9 +87,6 @@ class Converter(Protocol):
     def output_dtype(self, recipe: Recipe) -> Literal["float32", "float16"]:
         """Of the file's logits."""
 
-    def quantises(self, weight: Sequence[int]) -> bool:
-        """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
-
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:
         """Write the model file; raises ValueError for float modules that it would not quantise."""
 

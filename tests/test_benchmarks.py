@@ -22,7 +22,7 @@ from slide_mobile.deploy import Layout, deploy
 from slide_mobile.export import export, input_shape
 
 MIB = 1 << 20
-ENVIRONMENT = {"cpu": "a machine", "runs": 30}
+ENVIRONMENT = {"cpu": "a machine", "tiles": False, "runs": 30}
 
 
 def dense(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -126,12 +126,12 @@ def thick(target: str) -> list[str]:
     """The modules that int8 takes."""
     converter = targets.load(target)
     model = models.create(MODEL).requires_grad_(False)
-    return fallback.candidates(converter, deploy(model, layout=converter.LAYOUT))
+    return fallback.candidates(deploy(model, layout=converter.LAYOUT))
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_dense_module_but_the_thin_ones_is_a_candidate(target: str) -> None:
-    dense = {*thick(target), "head"} | ({"patch_embed.proj"} if target == "coreml" else set())
+    dense = {*thick(target), "head", "patch_embed.proj"}
     converter = targets.load(target)
     model = models.create(MODEL).requires_grad_(False)
     assert dense == set(fallback.dense(deploy(model, layout=converter.LAYOUT)))

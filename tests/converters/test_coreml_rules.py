@@ -10,7 +10,7 @@ pytest.importorskip("coremltools")
 from slide_mobile_converters.coreml import graph, reading
 from slide_mobile_converters.coreml.compression import bits_by_size, palette
 from slide_mobile_converters.coreml.neural_engine import findings
-from slide_mobile_converters.coreml.quantization import fit, is_thick
+from slide_mobile_converters.coreml.quantization import fit
 from slide_mobile_converters.coreml.toolchain import coremltools as ct
 from slide_mobile_converters.coreml.toolchain import quiet
 
@@ -36,14 +36,6 @@ def test_a_tensor_without_negative_values_uses_all_eight_bits() -> None:
 
 def test_a_constant_zero_has_a_grid() -> None:
     assert fit(np.zeros(10, np.float32)).scale == 1.0
-
-
-@pytest.mark.parametrize(
-    ("weight", "thick"),
-    [((96, 96, 1, 1), True), ((96, 3, 4, 4), False), ((5, 96), False), ((16, 16), True)],
-)
-def test_thick_is_sixteen_channels_on_both_sides(weight: tuple[int, ...], thick: bool) -> None:
-    assert is_thick(weight) is thick
 
 
 def test_the_smallest_tensors_get_the_larger_palette() -> None:

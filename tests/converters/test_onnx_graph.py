@@ -12,8 +12,8 @@ from slide_mobile.errors import ArtifactError
 from slide_mobile_converters.onnx.graph import content, inspect, read
 from slide_mobile_converters.onnx.quantization import to_float16, to_int8
 
-# Multiply-adds of the net below, on an image of 3 channels, 8 by 6 pixels.
-CONV = 8 * 6 * 32 * 3 * 3 * 3
+# Multiply-adds of the net below, on an image of 16 channels, 8 by 6 pixels.
+CONV = 8 * 6 * 32 * 16 * 3 * 3
 DEPTHWISE = 8 * 6 * 32 * 3 * 3
 POINTWISE = 8 * 6 * 16 * 32
 HEAD = 16 * 20
@@ -28,7 +28,7 @@ def saved(nodes: list, weights: list[TensorProto], output: list[int], path: Path
     graph = helper.make_graph(
         nodes,
         "net",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 6])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 16, 8, 6])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, output)],
         weights,
     )
@@ -49,7 +49,7 @@ def net(tmp_path: Path) -> Path:
         helper.make_node("Gemm", ["e", "w4"], ["logits"], "head", transB=1),
     ]
     weights = [
-        tensor("w1", 32, 3, 3, 3),
+        tensor("w1", 32, 16, 3, 3),
         tensor("w2", 32, 1, 3, 3),
         tensor("w3", 16, 32, 1, 1),
         tensor("w4", 20, 16),
@@ -60,7 +60,7 @@ def net(tmp_path: Path) -> Path:
 @pytest.fixture
 def int8(net: Path, tmp_path: Path) -> Path:
     draw = np.random.default_rng(0)
-    images = [draw.uniform(0, 1, (1, 3, 8, 6)).astype(np.float32) for _ in range(4)]
+    images = [draw.uniform(0, 1, (1, 16, 8, 6)).astype(np.float32) for _ in range(4)]
     model = to_int8(onnx.load(net), images)
     path = tmp_path / "int8.onnx"
     path.write_bytes(model.SerializeToString())
@@ -101,14 +101,14 @@ def test_what_onnx_runtime_quantises_by_itself_counts_as_int8(int8: Path, tmp_pa
 
 
 def test_max_rank_sees_rank_six(tmp_path: Path) -> None:
-    shape = numpy_helper.from_array(np.array([1, 3, 2, 4, 2, 3]), "shape")
-    back = numpy_helper.from_array(np.array([1, 144]), "back")
+    shape = numpy_helper.from_array(np.array([1, 16, 2, 4, 2, 3]), "shape")
+    back = numpy_helper.from_array(np.array([1, 768]), "back")
     nodes = [
         helper.make_node("Reshape", ["image", "shape"], ["six"], "split"),
         helper.make_node("Neg", ["six"], ["negative"], "neg"),
         helper.make_node("Reshape", ["negative", "back"], ["logits"], "join"),
     ]
-    graph = inspect(saved(nodes, [shape, back], [1, 144], tmp_path / "six.onnx"))
+    graph = inspect(saved(nodes, [shape, back], [1, 768], tmp_path / "six.onnx"))
     assert graph.max_rank == 6
     assert any("2 tensors have a rank above 4" in finding for finding in graph.findings)
 

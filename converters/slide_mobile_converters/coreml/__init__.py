@@ -1,7 +1,7 @@
 """Core ML .mlpackage by coremltools, run by Core ML on a Mac and by mil_evaluator elsewhere."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,6 @@ from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Request, Runner
 from slide_mobile_converters.coreml import graph, package, probe
 from slide_mobile_converters.coreml.lowering import lower
-from slide_mobile_converters.coreml.quantization import is_thick
 
 SUFFIX = ".mlpackage"
 LAYOUT: Literal["NCHW"] = "NCHW"
@@ -33,11 +32,6 @@ def input_dtype(recipe: Recipe) -> Literal["uint8"]:
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
     """Of the logits, in every precision."""
     return "float32"
-
-
-def quantises(weight: Sequence[int]) -> bool:
-    """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
-    return is_thick(weight)
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slide_mobile.recipes import Recipe
-from slide_mobile_converters.coreml.quantization import is_thick
+from slide_mobile.recipes import Recipe, is_thick
 from slide_mobile_converters.coreml.toolchain import coremltools as ct
 from slide_mobile_converters.coreml.toolchain import quiet
 
@@ -75,7 +74,7 @@ def thick(program: Any) -> Iterator[Any]:
     """The ungrouped convolutions and the linears of a MIL program with enough channels."""
     for op in program.functions["main"].operations:
         grouped = op.op_type == "conv" and op.groups.val != 1
-        if op.op_type in {"conv", "linear"} and not grouped and is_thick(op.weight.shape):
+        if op.op_type in {"conv", "linear"} and not grouped and is_thick(*op.weight.shape[:2]):
             yield op
 
 

@@ -22,7 +22,8 @@ from torch.ao.quantization.fx import _decomposed  # noqa: F401  registers quanti
 from torch.export import ExportedProgram
 from torch.fx import Interpreter, Node
 
-MIN_CHANNELS = 16  # thinner products do not pay for the conversions around them
+from slide_mobile.recipes import is_thick
+
 SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
 CLIPS = np.linspace(0.5, 1.0, 21)  # shares of the full range tried as clipping points
 
@@ -60,19 +61,10 @@ def operand(node: Node, index: int) -> Node:
     return tensor
 
 
-def is_thick(weight: Sequence[int]) -> bool:
-    """Whether weights of this shape, (out, in, ...), have enough channels on both sides.
-
-    That leaves out the patch embedding, with its three: on slide_swin_demo it would save 0.1 % of
-    the bytes, and everything behind it reads its error.
-    """
-    return min(weight[:2]) >= MIN_CHANNELS
-
-
 def thick(program: ExportedProgram) -> Iterator[Node]:
     """The dense operations with enough channels on both sides, in order."""
     for node in dense(program):
-        if is_thick(operand(node, 1).meta["val"].shape):
+        if is_thick(*operand(node, 1).meta["val"].shape[:2]):
             yield node
 
 

@@ -25,7 +25,6 @@ with quiet():
         metadata,
         payload,
         probe,
-        quantization,
         running,
     )
 
@@ -48,11 +47,6 @@ def input_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
 def output_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
     """Of the logits: that of the input."""
     return input_dtype(recipe)
-
-
-def quantises(weight: Sequence[int]) -> bool:
-    """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
-    return quantization.is_thick(weight)
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:

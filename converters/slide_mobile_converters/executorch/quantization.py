@@ -1,12 +1,11 @@
 """int8 in the exported program: which operations change, and the ranges they get.
 
-Only dense convolutions and linears with at least 16 channels on both sides are quantised, as in
-`tflite.quantization`: XNNPACK's int8 makes dense products faster and nothing else. torchao's PT2E
-flow inserts the quantize and dequantize nodes around the annotated ones. XNNPACKQuantizer is not
-used, because it also annotates depthwise convolutions, and spreads int8 over the reshapes behind.
+Only thick dense convolutions and linears (`recipes.is_thick`) are quantised: XNNPACK's int8 makes
+dense products faster and nothing else. torchao's PT2E flow inserts the quantize and dequantize
+nodes around the annotated ones. XNNPACKQuantizer is not used, because it also annotates depthwise
+convolutions, and spreads int8 over the reshapes behind.
 """
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from torchao.quantization.pt2e.quantizer import (
     Quantizer,
 )
 
+from slide_mobile.recipes import is_thick
 from slide_mobile.targets import require_found
 from slide_mobile_converters.executorch.rewrites import (
     CONV,
@@ -37,7 +37,6 @@ from slide_mobile_converters.executorch.rewrites import (
     siblings_together,
 )
 
-MIN_CHANNELS = 16  # one vector register of int8 accumulators; below it, XNNPACK pads
 # The smallest scale. XNNPACKQuantizer's 2 ** -12 would erase the first convolution, which takes
 # pixels of 0..255 and whose weights are that much smaller.
 _EPS = 2.0**-40
@@ -103,13 +102,8 @@ def dense(model: GraphModule) -> Iterator[Node]:
         if node.op != "call_function" or node.target not in {CONV, LINEAR}:
             continue
         weight: Any = node.args[1]
-        if groups(node) == 1 and is_thick(weight.meta["val"].shape):
+        if groups(node) == 1 and is_thick(*weight.meta["val"].shape[:2]):
             yield node
-
-
-def is_thick(weight: Sequence[int]) -> bool:
-    """Whether weights of this shape, (out, in, ...), have enough channels on both sides."""
-    return min(weight[0], math.prod(weight[1:])) >= MIN_CHANNELS
 
 
 def _maps(*, dynamic: bool) -> QuantizationSpec:

@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.onnx import graph, probe
 from slide_mobile_converters.onnx.lowering import INPUT, OUTPUT, lower
-from slide_mobile_converters.onnx.quantization import in_format, is_thick
+from slide_mobile_converters.onnx.quantization import in_format
 
 if importlib.util.find_spec("onnxscript") is None:  # imported late, missed early
     raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
@@ -38,11 +38,6 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
     """Of the logits, in every precision."""
     return "float32"
-
-
-def quantises(weight: Sequence[int]) -> bool:
-    """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
-    return is_thick(weight)
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Numeric formats of an ONNX model: fp16 throughout, or int8 (QDQ) where int8 is faster.
 
-Int8 goes to convolutions and products with constant weights and at least 16 channels on both
-sides, as it does on the other targets. Activations are uint8 and weights int8, a scale a channel:
+Int8 goes to convolutions and products with thick constant weights (`recipes.is_thick`), as it
+does on the other targets. Activations are uint8 and weights int8, a scale a channel:
 ONNX Runtime 1.31 turns 77 of the 77 chosen convolutions of slide_swin_tiny into QLinearConv that
 way on x86-64, and 25 of them with int8 activations (143 ms a run instead of 100; fp32 took 117).
 """
@@ -19,12 +19,11 @@ from onnxruntime.quantization.calibrate import TensorData, TensorsData, save_ten
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from slide_mobile.recipes import Recipe
+from slide_mobile.recipes import Recipe, is_thick
 from slide_mobile.targets import require_found
 from slide_mobile_converters.onnx.lowering import checked, module_path
 from slide_mobile_converters.onnx.probe import watched
 
-MIN_CHANNELS = 16  # below it the attention's head sums, which are too thin to pay for conversions
 SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
 # Share of the values that a range covers. Measured in dB, demo / slide_swin_test / slide_swin_tiny:
 # 99.99 % 35.9 / 32.4 / 28.0; all (MinMax) 34.4 / 31.0 / 28.1; 99.9 % 32.9 / 31.4 / 26.1; the
@@ -103,13 +102,8 @@ def dense_nodes(model: ModelProto) -> Iterator[NodeProto]:
         if node.op_type not in _DENSE or (shape := shapes.get(node.input[1])) is None:
             continue
         grouped = any(a.name == "group" and a.i != 1 for a in node.attribute)
-        if not grouped and is_thick(shape):
+        if not grouped and is_thick(*shape[:2]):
             yield node
-
-
-def is_thick(weight: Sequence[int]) -> bool:
-    """Whether weights of this shape have enough channels on both sides."""
-    return min(weight[0], int(np.prod(weight[1:]))) >= MIN_CHANNELS
 
 
 def measure(

@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,7 @@ from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Logits, Request, Runner
 from slide_mobile_converters.tflite import graph, metadata, onnx2tf, probe
-from slide_mobile_converters.tflite.quantization import is_thick, quantize
+from slide_mobile_converters.tflite.quantization import quantize
 
 if importlib.util.find_spec("litert_torch") is None:  # imported late, missed early
     raise ModuleNotFoundError("No module named 'litert_torch'", name="litert_torch")
@@ -47,11 +47,6 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
     """Of the logits, in every precision."""
     return "float32"
-
-
-def quantises(weight: Sequence[int]) -> bool:
-    """Whether int8 takes a dense module whose weights, (out, in, ...), have this shape."""
-    return is_thick(weight)
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Numeric formats of a .tflite file: which operations change, and the ranges they get.
 
-Only CONV_2D and FULLY_CONNECTED with at least 16 channels on both sides are quantised. Measured on
+Only thick CONV_2D and FULLY_CONNECTED (`recipes.is_thick`) are quantised. Measured on
 XNNPACK (one thread, slide_swin_tiny): int8 makes dense products three times faster and nothing
 else faster; depthwise convolutions have no dynamic-range kernel, an int8 GELU or BATCH_MATMUL
 splits the delegate or doubles the time, and the head sums of the attention (C -> heads) are too
@@ -23,11 +23,10 @@ from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.quantizer import Quantizer
 from numpy.typing import NDArray
 
-from slide_mobile.recipes import Recipe
+from slide_mobile.recipes import Recipe, is_thick
 from slide_mobile.targets import require_found
 from slide_mobile_converters.tflite.probe import LAST, module_path
 
-MIN_CHANNELS = 16  # one vector register of int8 accumulators; below it, XNNPACK pads
 SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
 CLIPS = np.linspace(0.5, 1.0, 21)  # shares of the full range tried as clipping points
 
@@ -103,7 +102,8 @@ def dense_ops(model: bytes) -> Iterator[DenseOp]:
             continue
         weight = graph.tensors[op.inputs[1]]
         constant = parsed.buffers[weight.buffer].data is not None
-        if constant and is_thick(weight.shape):
+        # (out, in) of a FULLY_CONNECTED, (out, height, width, in) of a CONV_2D.
+        if constant and is_thick(weight.shape[0], weight.shape[-1]):
             output = graph.tensors[op.outputs[0]].name.decode()
             yield DenseOp(
                 kind=kind,
@@ -112,11 +112,6 @@ def dense_ops(model: bytes) -> Iterator[DenseOp]:
                 # The last operation's tensor is named after the output of the graph.
                 module=module_path(output) or (LAST if op.outputs[0] in graph.outputs else None),
             )
-
-
-def is_thick(weight: Sequence[int]) -> bool:
-    """Whether weights of this shape, (out, ...), have enough channels on both sides."""
-    return min(weight[0], int(np.prod(weight[1:]))) >= MIN_CHANNELS
 
 
 Ranges = dict[str, dict[str, NDArray[np.float32]]]

@@ -1,0 +1,33 @@
+"""What the benchmarks take from the machine that they run on."""
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import machine
+
+ASK = "from benchmarks import machine; machine.renounce_tiles(); print(machine.tiles())"
+
+
+def test_the_processor_has_a_name() -> None:
+    assert machine.cpu()
+
+
+@pytest.mark.skipif(not machine.tiles(), reason="this machine has no AMX")
+def test_a_process_that_renounces_tiles_gets_none_nor_do_its_children() -> None:
+    code = f"import subprocess, sys; {ASK}; subprocess.run([sys.executable, '-c', {ASK!r}])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_machine_without_tiles_has_none_to_renounce(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    flags = tmp_path / "cpuinfo"
+    flags.write_text("model name : A chip\nflags : sse2 avx512f\n")
+    monkeypatch.setattr(machine, "_CPUINFO", flags)
+    machine.renounce_tiles()
+    assert machine.cpu() == "A chip" and not machine.tiles()
