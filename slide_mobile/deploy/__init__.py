@@ -14,14 +14,21 @@ from torch import nn
 
 from slide_mobile.deploy.centre_norms import centre_norms
 from slide_mobile.deploy.channels_first import channels_first
+from slide_mobile.deploy.fix_positions import fix_positions
 from slide_mobile.deploy.fold_affine import fold_affine
+from slide_mobile.deploy.fold_layer_scale import fold_layer_scale
 from slide_mobile.deploy.fold_pixels import fold_pixels
 from slide_mobile.deploy.forms import PLAIN, Forms
+from slide_mobile.deploy.map_convs import map_convs
+from slide_mobile.deploy.map_embeds import map_embeds
 from slide_mobile.deploy.matrix_stages import matrix_stages
 from slide_mobile.deploy.merge_patches import merge_patches
 from slide_mobile.deploy.merge_paths import merge_paths
 from slide_mobile.deploy.scale_stream import scale_stream
 from slide_mobile.deploy.split_taps import choose_taps, split_taps
+from slide_mobile.deploy.static_neighbourhoods import static_neighbourhoods
+from slide_mobile.deploy.static_reductions import static_reductions
+from slide_mobile.deploy.static_stripes import static_stripes
 from slide_mobile.deploy.static_windows import static_windows
 from slide_mobile.preprocess import IMAGENET, Normalization
 
@@ -34,6 +41,13 @@ REWRITES: tuple[Rewrite, ...] = (
     merge_paths,
     split_taps,  # after merge_paths: one gather each for K and V
     static_windows,
+    static_reductions,
+    static_stripes,
+    static_neighbourhoods,
+    map_embeds,
+    map_convs,
+    fix_positions,  # after map_embeds: it adds the positions to what they give
+    fold_layer_scale,
     fold_affine,  # after the attentions: it looks for their planar linears
     centre_norms,  # after fold_affine: only norms without affine part are pure scales
     merge_patches,

@@ -8,8 +8,9 @@ Exact, because W (x - mean 1) = W (I - 11^T / C) x. The deviation is squared aro
 nothing cancels (E[x^2] - E[x]^2 does, in fp16, wherever |mean| exceeds the deviation), and on
 XNNPACK that costs no pass more than the raw second moment does. The division by C is in W'.
 
-The norm after the patch embedding has one writer, a convolution: that one is centred instead,
-so the mean is zero by construction.
+A norm behind the convolutions that begin a stage has one writer, the last of them: that one is
+centred instead, so the mean is zero by construction. A norm whose readers are not linears without
+padding (PVTv2's, between two stages) is written out whole.
 """
 
 import torch
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 
 from slide_mobile.deploy.fold_affine import norms_and_readers
 from slide_mobile.deploy.layout import Affine, ChannelSum
-from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging
+from slide_mobile.deploy.map_embeds import MapEmbed
+from slide_mobile.models.backbone import Backbone
+from slide_mobile.models.slide_swin import PatchMerging
 
 
 class TokenScale(nn.Module):
@@ -46,24 +49,45 @@ class CentredAffine(nn.Module):
         return self.affine(x * torch.rsqrt(self.energy(torch.square(x))))
 
 
+class WholeNorm(CentredAffine):
+    """gamma * (x - mean) / length(x - mean) + beta."""
+
+    def __init__(self, norm: nn.LayerNorm) -> None:
+        super().__init__(norm)
+        (dim,) = norm.normalized_shape
+        self.mean = ChannelSum(dim, scale=1 / dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return super().forward(x - self.mean(x))
+
+
 @torch.no_grad()
 def centre_norms(module: nn.Module) -> nn.Module | None:
-    """Rewrite a PatchEmbed, or a module whose norms have lost their affine part, in place."""
-    if isinstance(module, PatchEmbed):
-        conv, norm = module.proj, module.norm
-        assert conv.bias is not None
+    """Rewrite a MapEmbed, or a module whose norms have lost their affine part, in place."""
+    if isinstance(module, MapEmbed):
+        conv, norm = module.convs()[-1], module.last_norm()
+        assert isinstance(norm, nn.LayerNorm)
         conv.weight.sub_(conv.weight.mean(0, keepdim=True))
-        conv.bias.sub_(conv.bias.mean())
-        module.set_submodule("norm", CentredAffine(norm))
+        if conv.bias is not None:
+            conv.bias.sub_(conv.bias.mean())
+        module.set_submodule(module.norm_path, CentredAffine(norm))
         return module
+    if isinstance(module, Backbone):
+        for part in module.stages():
+            if part.norm is not None and part.norm != module.NORM:
+                norm = module.get_submodule(part.norm)
+                assert isinstance(norm, nn.LayerNorm)
+                module.set_submodule(part.norm, WholeNorm(norm))
     if isinstance(module, PatchMerging):
         return None  # merge_patches has its own way of taking the scale
     folds = norms_and_readers(module)
     for name, linears in folds:
-        norm = getattr(module, name)
+        norm = module.get_submodule(name)
+        assert isinstance(norm, nn.LayerNorm)
         assert not norm.elementwise_affine, "fold_affine comes first"
         (dim,) = norm.normalized_shape
         for linear in linears:
             linear.weight.sub_(linear.weight.mean(1, keepdim=True)).mul_(dim**0.5)
-        setattr(module, name, TokenScale(dim, norm.eps))
+        module.set_submodule(name, TokenScale(dim, norm.eps))
     return module if folds else None

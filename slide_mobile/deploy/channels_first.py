@@ -13,36 +13,25 @@ XNNPACK's ExecuTorch partitioner refuses sums over channels but takes convolutio
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.deploy.layout import Affine, ChannelSum, FixedLinear, FixedPointwise, Laid
+from slide_mobile.deploy.fix_positions import PlacedEmbed
+from slide_mobile.deploy.layout import (
+    Affine,
+    ChannelSum,
+    FixedLinear,
+    FixedPointwise,
+    Laid,
+    sums_as_products,
+)
+from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.matrix_stages import MatrixStage
+from slide_mobile.deploy.static_stripes import StaticCross
 from slide_mobile.deploy.static_windows import StaticWindowAttention
+from slide_mobile.deploy.token_attention import TokenAttention
+from slide_mobile.models.backbone import Backbone, MapMean
 from slide_mobile.models.slide_attention import LocalAttention
-from slide_mobile.models.slide_swin import PatchEmbed, SwinTransformer
+from slide_mobile.models.slide_pvt import ClassToken
 
 MIDDLE = 128.0  # of 0..255
-
-
-class PatchMaps(nn.Module):
-    """A patch embedding that stays channels first, on pixels around zero.
-
-    W x + b = W (x - 128) + (b + 128 sum(W)). Pixels of half the size halve what the rounding of
-    an fp16 weight costs; exact, because the convolution has no padding.
-    """
-
-    middle: Tensor
-
-    def __init__(self, embed: PatchEmbed) -> None:
-        super().__init__()
-        self.proj, self.norm = embed.proj, embed.norm
-        # A buffer, so that it follows the model to fp16 and stays inside delegates.
-        self.register_buffer("middle", torch.full((1, 1, 1, 1), MIDDLE))
-        weight, bias = self.proj.weight.double(), self.proj.bias
-        assert bias is not None
-        bias.copy_(bias.double() + MIDDLE * weight.sum((1, 2, 3)))
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(1, 3, H, W) in 0..255 -> (1, C, H / 4, W / 4)."""
-        return self.norm(self.proj(image - self.middle))
 
 
 class WindowMaps(StaticWindowAttention):
@@ -115,20 +104,20 @@ class WindowMaps(StaticWindowAttention):
         return x if (h, w) == (hp, wp) else x[:, :, :h, :w]
 
 
-class PooledMaps(nn.Module):
-    """A SwinTransformer whose maps are channels first from end to end."""
+class MeanOfMap(nn.Module):
+    """The mean over a map, which stays one."""
 
-    def __init__(self, model: SwinTransformer) -> None:
-        super().__init__()
-        self.patch_embed, self.layers = model.patch_embed, model.layers
-        self.norm, self.head = model.norm, model.head
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, H, W) -> (1, C, 1, 1)."""
+        return x.mean((2, 3), keepdim=True)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(1, 3, H, W) -> (1, num_classes)."""
-        x = self.patch_embed(image)
-        for stage in self.layers:
-            x = stage(x)
-        return self.head(self.norm(x).mean((2, 3), keepdim=True)).flatten(1)
+
+class FirstOfRow(nn.Module):
+    """The class token of a row of tokens, which stays a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, 1, N) -> (1, C, 1, 1)."""
+        return x[:, :, :, :1]
 
 
 class ChannelsLastInside(nn.Module):
@@ -145,17 +134,17 @@ class ChannelsLastInside(nn.Module):
 
 @torch.no_grad()
 def channels_first(module: nn.Module) -> nn.Module | None:
-    """Rewrite a whole SwinTransformer in deploy form."""
-    if not isinstance(module, SwinTransformer):
+    """Rewrite a whole Backbone in deploy form, in place."""
+    if not isinstance(module, Backbone):
         return None
     turn(module)
-    return PooledMaps(module)
+    return module
 
 
 def turn(module: nn.Module) -> nn.Module:
     """What takes a module's place in channels-first maps; modules inside it change in place."""
-    if isinstance(module, LocalAttention):
-        return ChannelsLastInside(module)
+    if isinstance(module, LocalAttention | TokenAttention | StaticCross):
+        return ChannelsLastInside(sums_as_products(module))
     if isinstance(module, MatrixStage):
         if module.downsample is not None:
             module.downsample = turn(module.downsample)
@@ -173,11 +162,29 @@ def turn(module: nn.Module) -> nn.Module:
             return turn(module.as_product())
         case Affine():
             return _depthwise(module)
-        case PatchEmbed():
-            return PatchMaps(module)
+        case MapEmbed():
+            return _embed(module)
         case StaticWindowAttention():
             return WindowMaps(module)
+        case MapMean():
+            return MeanOfMap()
+        case ClassToken():
+            return FirstOfRow()
     return module
+
+
+def _embed(embed: MapEmbed) -> MapEmbed:
+    if isinstance(embed, PlacedEmbed):
+        embed.turn()
+    if embed.takes_image and embed.middle is None:
+        # W x + b = W (x - 128) + (b + 128 sum(W)). Pixels of half the size halve what the rounding
+        # of an fp16 weight costs; exact, because the convolution has no padding. A buffer, so that
+        # it follows the model to fp16 and stays inside delegates.
+        embed.register_buffer("middle", torch.full((1, 1, 1, 1), MIDDLE))
+        (conv,) = embed.convs()
+        assert conv.padding == (0, 0) and conv.bias is not None
+        conv.bias.copy_(conv.bias.double() + MIDDLE * conv.weight.double().sum((1, 2, 3)))
+    return embed
 
 
 def _swapped(x: Tensor) -> Tensor:

@@ -1,46 +1,67 @@
-"""Fold the affine part of each LayerNorm into the linears that read it.
+"""Fold the affine part of each LayerNorm into the linears and convolutions that read it.
 
     before   W (gamma * norm(x) + beta) + b
     after    (W gamma) norm(x) + (W beta + b)
 
-The norm after the patch embedding is left alone: it writes the residual stream, which no
-single linear reads.
+Exact for a convolution too, as long as it does not pad. Norms that write the residual stream, those
+behind patch embeddings, are left alone: no single linear reads it.
 """
 
 import torch
 from torch import nn
 
-from slide_mobile.models.slide_swin import PatchMerging, SwinBlock, SwinTransformer
+from slide_mobile.deploy.static_reductions import StaticReduction
+from slide_mobile.models.backbone import Backbone, Block
+from slide_mobile.models.slide_swin import PatchMerging
+
+Reader = nn.Linear | nn.Conv2d
 
 
-def readers(attn: nn.Module) -> tuple[nn.Linear, ...]:
-    """The linears at the entrance of an attention: planar q, k, v, or one qkv."""
-    names = ("q", "k", "v") if hasattr(attn, "q") else ("qkv",)
-    return tuple(getattr(attn, name) for name in names)
+def readers(attn: nn.Module) -> tuple[Reader, ...]:
+    """The linears at the entrance of an attention: planar q, k, v, or one qkv, or q and `sr`."""
+    names: tuple[str, ...] = ("q", "k", "v") if hasattr(attn, "q") else ("qkv",)
+    if isinstance(attn, StaticReduction) and attn.sr is not None:
+        names = ("q", "sr")
+    found = [attn.get_submodule(name) for name in names]
+    return tuple(part for part in found if isinstance(part, Reader))
 
 
-def norms_and_readers(module: nn.Module) -> tuple[tuple[str, tuple[nn.Linear, ...]], ...]:
-    """Names of a module's norms that only linears read, with these linears."""
+def writers(block: Block) -> tuple[nn.Linear, nn.Linear]:
+    """The linears whose outputs a block adds to the residual stream."""
+    proj, fc2 = block.attn.get_submodule("proj"), block.mlp.get_submodule("fc2")
+    assert isinstance(proj, nn.Linear) and isinstance(fc2, nn.Linear)
+    return proj, fc2
+
+
+def norms_and_readers(module: nn.Module) -> tuple[tuple[str, tuple[Reader, ...]], ...]:
+    """Paths of a module's norms that only linears read, with these linears."""
     match module:
-        case SwinBlock():
-            return (("norm1", readers(module.attn)), ("norm2", (module.mlp.fc1,)))
+        case Block():
+            fc1 = module.mlp.get_submodule("fc1")
+            assert isinstance(fc1, nn.Linear)
+            return (("norm1", readers(module.attn)), ("norm2", (fc1,)))
+        case StaticReduction() if module.norm is not None:
+            return (("norm", (module.k, module.v)),)
         case PatchMerging():
             return (("norm", (module.reduction,)),)
-        case SwinTransformer():
+        case Backbone():
             # The mean over tokens between this norm and the head commutes with both.
-            return (("norm", (module.head,)),)
+            return ((module.NORM, (module.head,)),)
     return ()
 
 
 @torch.no_grad()
 def fold_affine(module: nn.Module) -> nn.Module | None:
-    """Rewrite one SwinBlock, PatchMerging or SwinTransformer in place."""
+    """Rewrite one Block, StaticReduction, PatchMerging or Backbone in place."""
     folds = norms_and_readers(module)
-    for name, linears in folds:
-        norm = getattr(module, name)
+    for path, linears in folds:
+        norm = module.get_submodule(path)
+        assert isinstance(norm, nn.LayerNorm)
         for linear in linears:
-            shift = linear.weight @ norm.bias
+            assert isinstance(linear, nn.Linear) or linear.padding == (0, 0)
+            along = (slice(None), *[None] * (linear.weight.dim() - 2))  # the inputs of a weight
+            shift = (linear.weight * norm.bias[along]).flatten(1).sum(1)
             linear.bias = nn.Parameter(shift if linear.bias is None else linear.bias + shift)
-            linear.weight.mul_(norm.weight)
-        setattr(module, name, nn.LayerNorm(norm.normalized_shape, norm.eps, False))
+            linear.weight.mul_(norm.weight[along])
+        module.set_submodule(path, nn.LayerNorm(norm.normalized_shape, norm.eps, False))
     return module if folds else None

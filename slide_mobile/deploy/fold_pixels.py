@@ -1,29 +1,34 @@
-"""Take raw RGB in 0..255: the image normalisation goes into the patch embedding.
+"""Take raw RGB in 0..255: the image normalisation goes into the first convolution.
 
     before   W ((x / 255 - mean) / std) + b
-    after    (W / (255 std)) x + (b - sum(W mean / std))
+    after    (W / (255 std)) x + (b - sum(W mean / std))            without padding
+             (W / (255 std)) (x - 255 mean) + b                     with it
 
-Exact because this convolution has no padding. (Where one pads, zero in normalised space is the
-mean in raw space, and this rewrite would be wrong at the border.)
+Where the convolution pads, zero in normalised space is the mean in raw space: the mean has to be
+subtracted before the padding, and only the scale is folded.
 """
 
 import torch
 from torch import nn
 
-from slide_mobile.models.slide_swin import PatchEmbed
+from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.preprocess import Normalization
 
 
 @torch.no_grad()
 def fold_pixels(module: nn.Module, *, by: Normalization) -> nn.Module | None:
-    """Rewrite one PatchEmbed in place."""
-    if not isinstance(module, PatchEmbed):
+    """Rewrite the MapEmbed that takes an image, in place."""
+    if not isinstance(module, MapEmbed) or not module.takes_image:
         return None
-    conv = module.proj
-    assert conv.padding == (0, 0) and conv.bias is not None
+    conv = module.convs()[0]
     mean = torch.tensor(by.mean, dtype=torch.float64)[:, None, None]
     std = torch.tensor(by.std, dtype=torch.float64)[:, None, None]
     weight = conv.weight.double()
-    conv.bias.copy_(conv.bias.double() - (weight * mean / std).sum((1, 2, 3)))
+    if conv.padding == (0, 0):
+        assert conv.bias is not None
+        conv.bias.copy_(conv.bias.double() - (weight * mean / std).sum((1, 2, 3)))
+    else:
+        # A buffer, so that it follows the model to fp16 and stays inside delegates.
+        module.register_buffer("middle", (255 * mean)[None].float())
     conv.weight.copy_(weight / (255 * std))
     return module

@@ -59,6 +59,14 @@ class ChannelSum(nn.Module):
         return total + self.shift if self.shift else total
 
 
+def sums_as_products(module: nn.Module) -> nn.Module:
+    """Have every ChannelSum inside a module written as a product, in place."""
+    for path, part in list(module.named_modules()):
+        if isinstance(part, ChannelSum):
+            module.set_submodule(path, part.as_product())
+    return module
+
+
 class Affine(nn.Module):
     """gamma * x + beta, one of each a channel; no product where `gamma` is None."""
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile.deploy.forms import Forms, Shape
-from slide_mobile.deploy.layout import ChannelSum
+from slide_mobile.deploy.layout import sums_as_products
 from slide_mobile.deploy.static_windows import StaticWindowAttention
 from slide_mobile.models.slide_swin import Stage
 
@@ -45,14 +45,14 @@ class MatrixStage(nn.Module):
         super().__init__()
         self.blocks, self.downsample = stage.blocks, stage.downsample
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(1, C, H, W) -> what the stage gives, channels first."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, C, H, W) -> the same, and what the next stage takes, channels first."""
         _, c, h, w = x.shape
         x = x.permute(0, 2, 3, 1).reshape(h * w, c)
         for block in self.blocks:
             x = block(x)
         x = x.reshape(1, h, w, c).permute(0, 3, 1, 2)
-        return x if self.downsample is None else self.downsample(x)
+        return x, x if self.downsample is None else self.downsample(x)
 
 
 @torch.no_grad()
@@ -68,10 +68,8 @@ def matrix_stages(module: nn.Module, forms: Forms) -> nn.Module | None:
         shape = Shape(height=h, width=w, dim=attn.proj.out_features, heads=attn.num_heads)
         if forms.of("window", shape).tokens == "map":
             return None
+    sums_as_products(module.blocks)
     for path, part in list(module.blocks.named_modules()):
-        match part:
-            case ChannelSum():
-                module.blocks.set_submodule(path, part.as_product())
-            case StaticWindowAttention():
-                module.blocks.set_submodule(path, MatrixWindows(part))
+        if isinstance(part, StaticWindowAttention):
+            module.blocks.set_submodule(path, MatrixWindows(part))
     return MatrixStage(module)

@@ -21,7 +21,7 @@ class MergedSlideAttention(LocalAttention):
         nn.Module.__init__(self)
         for name in ("dim", "num_heads", "k", "inner_dim", "head_dim", "scale"):
             setattr(self, name, getattr(published, name))
-        self.qkv, self.proj = published.qkv, published.proj
+        self.qkv, self.proj, self.get_v = published.qkv, published.proj, published.get_v
         self.relative_position_bias_table = published.relative_position_bias_table
         learned_v = published.dep_conv2 or published.dep_conv1
         self.gather_k = _sum(published.dep_conv, published.dep_conv1)

@@ -6,9 +6,10 @@
              the sum is 8 to 32 for deviation 1, overflow comes at a deviation of 45 to 90,
              and the smallest eps term, 8e-5, is still a normal fp16 number (>= 6.1e-5)
 
-Every reader of the stream is a norm, and a norm takes no notice of a scale when its eps is scaled
-with it, so only the writers change: patch embedding, proj, fc2 and patch merging. Powers of two
-are exact in every binary format. Costs nothing at run time.
+Readers of the stream are norms, which take no notice of a scale when their eps is scaled with it,
+and the convolutions that begin the next stage, whose weights are divided by it. So only the writers
+change: what begins a stage, and proj and fc2 of each block. Powers of two are exact in every binary
+format. Costs nothing at run time.
 """
 
 import math
@@ -17,8 +18,11 @@ import torch
 from torch import nn
 
 from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale
+from slide_mobile.deploy.fix_positions import PlacedEmbed
+from slide_mobile.deploy.fold_affine import writers
+from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.merge_patches import MergePatches
-from slide_mobile.models.slide_swin import SwinBlock, SwinTransformer
+from slide_mobile.models.backbone import Backbone, Block
 
 
 def stream_gain(dim: int) -> float:
@@ -28,26 +32,51 @@ def stream_gain(dim: int) -> float:
 
 @torch.no_grad()
 def scale_stream(module: nn.Module) -> nn.Module | None:
-    """Rewrite a whole SwinTransformer in place."""
-    if not isinstance(module, SwinTransformer):
+    """Rewrite a whole Backbone in place."""
+    if not isinstance(module, Backbone):
         return None
-    gain = stream_gain(module.patch_embed.proj.out_channels)
-    for part in module.modules():  # in the order in which they run
-        match part:
-            case CentredAffine():
-                for parameter in part.affine.parameters():
-                    parameter.mul_(gain)
-            case SwinBlock():
-                proj, fc2 = part.attn.get_submodule("proj"), part.mlp.fc2
-                for writer in (proj, fc2):
-                    assert isinstance(writer, nn.Linear)
-                    writer.weight.mul_(gain)
-                    writer.bias.mul_(gain)
-            case TokenScale():
-                part.energy.shift *= gain**2
-            case MergePatches():
-                part.between.shift *= gain**2
-                gain = stream_gain(2 * part.dim)
-                part.conv.weight.mul_(gain)
-                part.affine.beta.mul_(gain)
+    gain = 1.0  # of what the next stage reads
+    for part in module.stages():
+        gain = _begin(module.get_submodule(part.embed), gain)
+        blocks = module.get_submodule(part.blocks)
+        for block in blocks.children():
+            assert isinstance(block, Block)
+            for norm in (block.norm1, block.norm2):
+                _read(norm, gain)
+            for writer in writers(block):
+                writer.weight.mul_(gain)
+                writer.bias.mul_(gain)
+        if part.norm is not None:
+            _read(module.get_submodule(part.norm), gain)
+            gain = 1.0
+    if all(part.norm != module.NORM for part in module.stages()):
+        _read(module.get_submodule(module.NORM), gain)
     return module
+
+
+def _begin(embed: nn.Module, read: float) -> float:
+    """The gain of the stream that an embedding writes, where it reads one with gain `read`."""
+    if isinstance(embed, MergePatches):
+        embed.between.shift *= read**2
+        gain = stream_gain(2 * embed.dim)
+        embed.conv.weight.mul_(gain)
+        embed.affine.beta.mul_(gain)
+        return gain
+    assert isinstance(embed, MapEmbed)
+    norm = embed.last_norm()
+    assert isinstance(norm, CentredAffine)
+    convs = embed.convs()
+    convs[0].weight.div_(read)
+    gain = stream_gain(convs[-1].out_channels)
+    for parameter in norm.affine.parameters():
+        parameter.mul_(gain)
+    if isinstance(embed, PlacedEmbed):
+        embed.positions.mul_(gain)
+        if embed.token is not None:
+            embed.token.mul_(gain)
+    return gain
+
+
+def _read(norm: nn.Module, gain: float) -> None:
+    assert isinstance(norm, TokenScale | CentredAffine)
+    norm.energy.shift *= gain**2

@@ -41,7 +41,7 @@ class TapAttention(Laid):
         self.q = linear(rows[:, 0] * merged.scale, bias[:, 0] * merged.scale)
         self.k = linear(rows[:, 1], bias[:, 1])
         self.v = linear(rows[:, 2], bias[:, 2])
-        self.proj = merged.proj
+        self.proj, self.get_v = merged.proj, merged.get_v
 
         position = merged.relative_position_bias_table.reshape(heads, 1, taps)
         none = torch.zeros_like(position)
@@ -99,7 +99,8 @@ class TapAttention(Laid):
             term = weighted(weight * share, self.tap(v, conv, padding))
             out = term if out is None else out + term
         assert out is not None
-        return out if form.spread == "matmul" else out.reshape(q.shape)
+        out = out if form.spread == "matmul" else out.reshape(q.shape)
+        return out if self.get_v is None else out + self.tap(v, self.get_v, padding)
 
     def tap(self, maps: Tensor, conv: nn.Module, padding: int) -> Tensor:
         """One depthwise convolution, in the layout around."""

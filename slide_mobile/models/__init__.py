@@ -3,7 +3,12 @@
 import torch
 from torch import nn
 
-from slide_mobile.models import slide_swin as slide_swin  # registers its models
+# Each registers its models.
+from slide_mobile.models import slide_cswin as slide_cswin
+from slide_mobile.models import slide_nat as slide_nat
+from slide_mobile.models import slide_pvt as slide_pvt
+from slide_mobile.models import slide_pvt_v2 as slide_pvt_v2
+from slide_mobile.models import slide_swin as slide_swin
 from slide_mobile.models.registry import Paper as Paper
 from slide_mobile.models.registry import Spec as Spec
 from slide_mobile.models.registry import names as names

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
-from slide_mobile.models.window_attention import WindowAttention
+from slide_mobile.models.backbone import Attention
+from slide_mobile.models.slide_attention import SlideAttention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def measure(model: nn.Module, input_size: tuple[int, int]) -> Size:
 
     def products(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
         nonlocal total
-        assert isinstance(module, LocalAttention | WindowAttention)
+        assert isinstance(module, Attention)
         total += module.product_macs(*inputs[0].shape[1:3])
 
     merged_away = {
@@ -48,7 +48,7 @@ def measure(model: nn.Module, input_size: tuple[int, int]) -> Size:
     for module in shadow.modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and module not in merged_away:
             module.register_forward_hook(dense)
-        elif isinstance(module, LocalAttention | WindowAttention):
+        elif isinstance(module, Attention):
             module.register_forward_hook(products)
     with torch.no_grad():
         shadow(torch.zeros(1, 3, *input_size, device="meta"))

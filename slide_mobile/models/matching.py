@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile import models
+from slide_mobile.models.backbone import STRIDE_PX
 from slide_mobile.models.slide_attention import SlideAttention
-from slide_mobile.models.slide_swin import STRIDE_PX
 from slide_mobile.models.unpickle import shown
 from slide_mobile.models.window_attention import WindowAttention
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 from torch import nn
 
@@ -46,6 +47,32 @@ def register(spec: Spec) -> None:
     if spec.name in _SPECS:
         raise ValueError(f"model {spec.name!r} is registered twice")
     _SPECS[spec.name] = spec
+
+
+def declare(
+    name: str,
+    family: str,
+    network: Callable[..., nn.Module],
+    config: dict[str, Any],
+    preset: Preset,
+    *,
+    input_size: tuple[int, int] = (224, 224),
+    num_classes: int = 1000,
+    paper: tuple[float | None, float | None, float | None] = (None, None, None),
+    **extra: Any,
+) -> None:
+    """Register a configuration of a network; `paper` is (params in M, MACs in G, top-1 in %)."""
+    register(
+        Spec(
+            name=name,
+            family=family,
+            build=partial(network, **config, **extra),
+            preset=preset,
+            input_size=input_size,
+            num_classes=num_classes,
+            paper=Paper(params_m=paper[0], macs_g=paper[1], top1=paper[2]),
+        )
+    )
 
 
 def names(*, tests: bool = False) -> list[str]:

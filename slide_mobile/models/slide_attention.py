@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slide_mobile.models.backbone import Attention
+
 __all__ = ["Im2ColAttention", "SlideAttention"]
 
 
@@ -24,11 +26,22 @@ def shift_kernel(head_dim: int, k: int) -> Tensor:
     return torch.eye(k * k).reshape(k * k, 1, k, k).repeat(head_dim, 1, 1, 1)
 
 
-class LocalAttention(nn.Module):
-    """What the two local attentions share: projections, softmax over k * k neighbours."""
+class LocalAttention(Attention):
+    """What the two local attentions share: projections, softmax over k * k neighbours.
+
+    With `lepe`, CSwin's positional encoding is added to what the neighbours give: `get_v`, a 3x3
+    depthwise convolution of the values (arXiv:2107.00652).
+    """
 
     def __init__(
-        self, dim: int, num_heads: int, k: int = 3, *, dim_reduction: int = 1, qkv_bias: bool = True
+        self,
+        dim: int,
+        num_heads: int,
+        k: int = 3,
+        *,
+        dim_reduction: int = 1,
+        qkv_bias: bool = True,
+        lepe: bool = False,
     ) -> None:
         super().__init__()
         self.dim, self.num_heads, self.k = dim, num_heads, k
@@ -40,6 +53,8 @@ class LocalAttention(nn.Module):
         self.proj = nn.Linear(self.inner_dim, dim)
         self.relative_position_bias_table = nn.Parameter(torch.zeros(1, num_heads, 1, k * k, 1, 1))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        inner = self.inner_dim
+        self.get_v = nn.Conv2d(inner, inner, 3, padding=1, groups=inner) if lepe else None
 
     def neighbours(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """(B * heads, d, H, W) twice -> (B * heads, d * k * k, H, W) twice."""
@@ -58,12 +73,15 @@ class LocalAttention(nn.Module):
 
         grouped = (b, self.num_heads, self.head_dim, -1, h, w)
         q = (q * self.scale).reshape(grouped)  # (B, heads, d, 1, H, W)
-        k, v = self.neighbours(k, v)
-        k = k.reshape(grouped) + self.relative_position_bias_table  # (B, heads, d, k*k, H, W)
-        v = v.reshape(grouped)
+        around_k, around_v = self.neighbours(k, v)
+        # (B, heads, d, k*k, H, W)
+        k, around_v = around_k.reshape(grouped), around_v.reshape(grouped)
+        k = k + self.relative_position_bias_table
 
         attn = (q * k).sum(2, keepdim=True).softmax(dim=3)  # (B, heads, 1, k*k, H, W)
-        out = (attn * v).sum(3).reshape(b, self.inner_dim, h, w)
+        out = (attn * around_v).sum(3).reshape(b, self.inner_dim, h, w)
+        if self.get_v is not None:
+            out = out + self.get_v(v.reshape(out.shape))
         return self.proj(out.permute(0, 2, 3, 1))
 
 
@@ -84,8 +102,11 @@ class SlideAttention(LocalAttention):
         dim_reduction: int = 1,
         qkv_bias: bool = True,
         separate_v: bool = False,
+        lepe: bool = False,
     ) -> None:
-        super().__init__(dim, num_heads, k, dim_reduction=dim_reduction, qkv_bias=qkv_bias)
+        super().__init__(
+            dim, num_heads, k, dim_reduction=dim_reduction, qkv_bias=qkv_bias, lepe=lepe
+        )
 
         def path() -> nn.Conv2d:
             d = self.head_dim

@@ -11,58 +11,35 @@ Two forms of Slide-Swin are registered. The paper's figures need 7x7 windows in 
 is `slide_swin_*`, the second `slide_swin_*_release`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.errors import UsageError
-from slide_mobile.models.registry import Paper, Preset, Spec, register
+from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, Mlp, StageParts, init_linears
+from slide_mobile.models.registry import declare
 from slide_mobile.models.slide_attention import Im2ColAttention, LocalAttention, SlideAttention
 from slide_mobile.models.window_attention import WindowAttention
 
 __all__ = ["PatchEmbed", "PatchMerging", "SwinBlock", "SwinTransformer"]
 
-STRIDE_PX = 32  # of the last stage
-MAX_MAP = 64  # tokens a side there: 2048 pixels, beyond what a phone would be given
 
-
-class Mlp(nn.Module):
-    """Linear, exact GELU, linear."""
-
-    def __init__(self, dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, hidden_dim)
-        self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden_dim, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., C) -> (..., C)."""
-        return self.fc2(self.act(self.fc1(x)))
-
-
-class SwinBlock(nn.Module):
-    """Attention and MLP, each behind a LayerNorm and beside a shortcut."""
+class SwinBlock(Block):
+    """A block that hands its attention the mask of its shifted windows."""
 
     attn_mask: Tensor | None
 
     def __init__(self, dim: int, attn: nn.Module, mlp_ratio: float = 4.0) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(dim)
-        self.attn = attn
-        self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio))
+        super().__init__(dim, attn, Mlp(dim, int(dim * mlp_ratio)))
         # The official files keep the mask in the block, not in its attention.
         self.register_buffer(
             "attn_mask", attn.mask() if isinstance(attn, WindowAttention) else None
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) -> (B, H, W, C)."""
-        normed = self.norm1(x)
-        x = x + (self.attn(normed) if self.attn_mask is None else self.attn(normed, self.attn_mask))
-        return x + self.mlp(self.norm2(x))
+    def mix(self, x: Tensor) -> Tensor:
+        """The attention, on the normalised map."""
+        return self.attn(x) if self.attn_mask is None else self.attn(x, self.attn_mask)
 
 
 class PatchMerging(nn.Module):
@@ -79,17 +56,13 @@ class PatchMerging(nn.Module):
         return self.reduction(self.norm(torch.cat(quads, -1)))
 
 
-class PatchEmbed(nn.Module):
+class PatchEmbed(ConvEmbed):
     """4x4 patches of a normalised image, then a LayerNorm."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(3, dim, kernel_size=4, stride=4)
         self.norm = nn.LayerNorm(dim)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, H / 4, W / 4, C)."""
-        return self.norm(self.proj(image).permute(0, 2, 3, 1))
 
 
 class Stage(nn.Module):
@@ -100,15 +73,15 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) -> (B, H / 2, W / 2, 2C), or (B, H, W, C) in the last stage."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, W, C) -> the same, and what the next stage takes, (B, H / 2, W / 2, 2C)."""
         for block in self.blocks:
             x = block(x)
-        return x if self.downsample is None else self.downsample(x)
+        return x, x if self.downsample is None else self.downsample(x)
 
 
-class SwinTransformer(nn.Module):
-    """Swin with local attention in its first `slide_stages` stages; logits of a (B, 3, H, W) image.
+class SwinTransformer(Backbone):
+    """Swin with local attention in its first `slide_stages` stages.
 
     `windows` is the side of the attention window in each stage (one number serves all); where the
     map is not larger than it, it is clamped to the map's shorter side and not shifted.
@@ -128,15 +101,7 @@ class SwinTransformer(nn.Module):
         slide_stages: int = 2,
         local_attention: Callable[..., LocalAttention] = SlideAttention,
     ) -> None:
-        super().__init__()
-        self.input_size, self.num_classes = input_size, num_classes
-        if any(side % STRIDE_PX or not 2 <= side // STRIDE_PX <= MAX_MAP for side in input_size):
-            tokens = (min(max(2, round(side / STRIDE_PX)), MAX_MAP) for side in input_size)
-            nearest = "x".join(str(n * STRIDE_PX) for n in tokens)
-            raise UsageError(
-                f"input size {input_size[0]}x{input_size[1]} does not fit: sides are multiples of "
-                f"{STRIDE_PX}, {2 * STRIDE_PX} to {MAX_MAP * STRIDE_PX}; the nearest is {nearest}"
-            )
+        super().__init__(input_size, num_classes, smallest=2)
         if isinstance(windows, int):
             windows = (windows,) * len(depths)
         self.patch_embed = PatchEmbed(embed_dim)
@@ -156,22 +121,21 @@ class SwinTransformer(nn.Module):
         self.layers = nn.ModuleList(stages)
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, num_classes)
-        self.apply(_init_weights)
+        self.apply(init_linears)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W), normalised -> (B, num_classes)."""
+    def stages(self) -> Sequence[StageParts]:
+        """The parts of the four stages; patch merging belongs to the stage that it begins."""
+        embeds = ["patch_embed", *(f"layers.{i}.downsample" for i in range(len(self.layers) - 1))]
+        return [
+            StageParts(embed=embed, blocks=f"layers.{i}.blocks") for i, embed in enumerate(embeds)
+        ]
+
+    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
+        """(B, 3, H, W) -> a map (B, H, W, C) of each stage."""
         x = self.patch_embed(image)
         for stage in self.layers:
-            x = stage(x)
-        return self.head(self.norm(x).mean((1, 2)))
-
-
-def _init_weights(module: nn.Module) -> None:
-    # As released: the depthwise paths keep PyTorch's default.
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+            found, x = stage(x)
+            yield found
 
 
 _TINY = {"embed_dim": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24)}
@@ -187,42 +151,26 @@ _DEMO = {
 _TEST = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (2, 2, 4, 4), "windows": 2}
 
 
-def _register(
-    name: str,
-    config: dict[str, object],
-    preset: Preset,
-    *,
-    family: str = "slide_swin",
-    input_size: tuple[int, int] = (224, 224),
-    num_classes: int = 1000,
-    paper: tuple[float | None, float | None, float | None] = (None, None, None),
-    **extra: object,
-) -> None:
-    register(
-        Spec(
-            name=name,
-            family=family,
-            build=partial(SwinTransformer, **(config | extra)),  # type: ignore[arg-type]
-            preset=preset,
-            input_size=input_size,
-            num_classes=num_classes,
-            paper=Paper(params_m=paper[0], macs_g=paper[1], top1=paper[2]),
-        )
-    )
-
+_slide = partial(declare, family="slide_swin", network=SwinTransformer)
+_swin = partial(declare, family="swin", network=SwinTransformer, slide_stages=0)
 
 # The paper's figures: table of classification results (params M, MACs G, top-1).
-_register("slide_swin_demo", _DEMO, "demo", input_size=(128, 128), num_classes=12)
-_register("slide_swin_tiny", _TINY, "paper", paper=(29.0, 4.6, 82.3))
-_register("slide_swin_small", _SMALL, "paper", paper=(51.0, 8.9, 83.7))
-_register("slide_swin_base", _BASE, "paper", paper=(89.0, 15.5, 84.2))
-_register("slide_swin_tiny_release", _TINY, "release", windows=56)
-_register("slide_swin_small_release", _SMALL, "release", windows=56)
-_register("slide_swin_base_release", _BASE, "release", windows=56)
+_slide("slide_swin_demo", config=_DEMO, preset="demo", input_size=(128, 128), num_classes=12)
+_slide("slide_swin_tiny", config=_TINY, preset="paper", paper=(29.0, 4.6, 82.3))
+_slide("slide_swin_small", config=_SMALL, preset="paper", paper=(51.0, 8.9, 83.7))
+_slide("slide_swin_base", config=_BASE, preset="paper", paper=(89.0, 15.5, 84.2))
+_slide("slide_swin_tiny_release", config=_TINY, preset="release", windows=56)
+_slide("slide_swin_small_release", config=_SMALL, preset="release", windows=56)
+_slide("slide_swin_base_release", config=_BASE, preset="release", windows=56)
 # Swin's own, from its paper's table 1a.
-_swin = partial(_register, family="swin", preset="baseline", slide_stages=0)
-_swin("swin_tiny", _TINY, paper=(29.0, 4.5, 81.3))
-_swin("swin_small", _SMALL, paper=(50.0, 8.7, 83.0))
-_swin("swin_base", _BASE, paper=(88.0, 15.4, 83.5))
-_register("im2col_swin_tiny", _TINY, "baseline", local_attention=Im2ColAttention)
-_register("slide_swin_test", _TEST, "test", input_size=(64, 96), num_classes=5)
+_swin("swin_tiny", config=_TINY, preset="baseline", paper=(29.0, 4.5, 81.3))
+_swin("swin_small", config=_SMALL, preset="baseline", paper=(50.0, 8.7, 83.0))
+_swin("swin_base", config=_BASE, preset="baseline", paper=(88.0, 15.4, 83.5))
+_swin(
+    "im2col_swin_tiny",
+    config=_TINY,
+    preset="baseline",
+    slide_stages=2,
+    local_attention=Im2ColAttention,
+)
+_slide("slide_swin_test", config=_TEST, preset="test", input_size=(64, 96), num_classes=5)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slide_mobile.models.backbone import Attention
+
 __all__ = ["WindowAttention"]
 
 
@@ -44,7 +46,7 @@ def shift_mask(h: int, w: int, window: int, shift: int) -> Tensor:
     return torch.where(ids[:, None, :] == ids[:, :, None], 0.0, -100.0)
 
 
-class WindowAttention(nn.Module):
+class WindowAttention(Attention):
     """Multi-head attention inside square windows, cyclically shifted by `shift` tokens.
 
     A map that the window does not divide is padded with zeros at the bottom and right before

@@ -1,0 +1,29 @@
+"""Depthwise convolutions between two linears, in either layout.
+
+before   permutes around the convolution
+after    none in channels-first maps, and those that a converter removes in others
+"""
+
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.deploy.layout import Laid
+from slide_mobile.models.slide_pvt_v2 import DepthwiseConv
+
+
+class MapConv(Laid):
+    """A depthwise convolution of a map in the layout around."""
+
+    def __init__(self, published: DepthwiseConv) -> None:
+        super().__init__()
+        self.dwconv = published.dwconv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map -> a map of the same shape."""
+        return self.tokens(self.dwconv(self.maps(x)))
+
+
+@torch.no_grad()
+def map_convs(module: nn.Module) -> nn.Module | None:
+    """Rewrite one DepthwiseConv."""
+    return MapConv(module) if type(module) is DepthwiseConv else None

@@ -1,0 +1,120 @@
+"""Neighbourhood attention of rank <= 4, in dense products.
+
+    before   keys and values gathered for every token, k * k-fold, through rank 7
+    after    tiles of queries, each beside all keys that any of its tokens attends to:
+             q.k + bias (tiles * heads, N, M), a constant that rules out what is no neighbour
+
+A tile of k x k tokens sees at most (2k - 1) x (2k - 1): 3.4 times the products that are needed, but
+dense ones. A map of at most twice k a side is one tile, which costs no more. The ruled-out logits
+are so low that their weight is zero in every format.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.deploy.split_taps import linear
+from slide_mobile.deploy.token_attention import TokenAttention
+from slide_mobile.models.neighbourhood import NeighbourhoodAttention, windows
+
+RULED_OUT = -1e4  # fits fp16
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Pieces of one side of a map; they may overlap."""
+
+    starts: tuple[int, ...]
+    length: int
+
+    def positions(self) -> Tensor:
+        """(pieces, length)."""
+        return torch.tensor(self.starts)[:, None] + torch.arange(self.length)
+
+    def overlaps(self) -> tuple[int, ...]:
+        """How much of each piece the one before it has too."""
+        ends = (0, *(start + self.length for start in self.starts))
+        return tuple(end - start for end, start in zip(ends, self.starts, strict=False))
+
+
+def cut(n: int, k: int) -> tuple[Cuts, Cuts]:
+    """Queries along a side of n tokens, and for each piece of them the keys that it sees."""
+    if n <= 2 * k:
+        return Cuts((0,), n), Cuts((0,), n)
+    starts = tuple(min(start, n - k) for start in range(0, n, k))
+    seen = tuple(min(max(start - k // 2, 0), n - 2 * k + 1) for start in starts)
+    return Cuts(starts, k), Cuts(seen, 2 * k - 1)
+
+
+class StaticNeighbourhoods(TokenAttention):
+    """Attention of each token of a (1, H, W, C) map to the k x k nearest."""
+
+    bias: Tensor
+
+    def __init__(self, published: NeighbourhoodAttention) -> None:
+        super().__init__()
+        self.num_heads = published.num_heads
+        weights, biases = published.qkv.weight.chunk(3), published.qkv.bias.chunk(3)
+        self.q = linear(weights[0] * published.scale, biases[0] * published.scale)
+        self.k, self.v = linear(weights[1], biases[1]), linear(weights[2], biases[2])
+        self.proj = published.proj
+        self.down, self.across = (cut(n, published.k) for n in published.map_size)
+        self.register_buffer("bias", self._bias(published))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, H, W, C) -> (1, H, W, C)."""
+        q = tiles(self.q(x), self.down[0], self.across[0])
+        k, v = (tiles(y, self.down[1], self.across[1]) for y in (self.k(x), self.v(x)))
+        return self.proj(self.join(self.attend(q, k, v, self.bias)))
+
+    def join(self, x: Tensor) -> Tensor:
+        """(tiles, N, C) -> (1, H, W, C)."""
+        rows, columns = self.down[0], self.across[0]
+        if len(rows.starts) == len(columns.starts) == 1:
+            return x.reshape(1, rows.length, columns.length, -1)
+        x = x.reshape(-1, rows.length, columns.length, x.shape[-1])
+        stripes = []
+        for stripe, left in zip(x.split(len(rows.starts)), columns.overlaps(), strict=True):
+            pieces = [piece[above:] for piece, above in zip(stripe, rows.overlaps(), strict=True)]
+            stripes.append(torch.cat(pieces, 0)[:, left:])
+        return torch.cat(stripes, 1)[None]
+
+    def _bias(self, published: NeighbourhoodAttention) -> Tensor:
+        """(tiles * heads, N, M): what is added to the logits."""
+        sides = zip((self.down, self.across), published.map_size, strict=True)
+        (rows, near_rows), (columns, near_columns) = (
+            _offsets(*pair, n, published.k) for pair, n in sides
+        )
+        found = []
+        for i in range(len(columns)):
+            for j in range(len(rows)):
+                offsets = (rows[j][:, None, :, None], columns[i][None, :, None, :])
+                near = near_rows[j][:, None, :, None] & near_columns[i][None, :, None, :]
+                bias = published.rpb[:, offsets[0], offsets[1]]  # (heads, n, n, m, m)
+                bias = torch.where(near, bias, torch.tensor(RULED_OUT))
+                found.append(bias.flatten(3, 4).flatten(1, 2))
+        return torch.cat(found)
+
+
+def tiles(x: Tensor, rows: Cuts, columns: Cuts) -> Tensor:
+    """(1, H, W, C) -> (tiles, N, C), column after column."""
+    if len(rows.starts) == len(columns.starts) == 1:
+        return x.flatten(1, 2)
+    x = torch.cat([x[:, start : start + rows.length] for start in rows.starts])
+    x = torch.cat([x[:, :, start : start + columns.length] for start in columns.starts])
+    return x.flatten(1, 2)
+
+
+def _offsets(queries: Cuts, keys: Cuts, n: int, k: int) -> tuple[Tensor, Tensor]:
+    """(pieces, N, M) twice: places in the bias table, and whether a key is a neighbour."""
+    at, seen = queries.positions()[:, :, None], keys.positions()[:, None, :]
+    first = windows(n, k)[:, 0][at]
+    near = (first <= seen) & (seen < first + k)
+    return (seen - at + k - 1).clamp(0, 2 * k - 2), near
+
+
+@torch.no_grad()
+def static_neighbourhoods(module: nn.Module) -> nn.Module | None:
+    """Rewrite one NeighbourhoodAttention."""
+    return StaticNeighbourhoods(module) if type(module) is NeighbourhoodAttention else None

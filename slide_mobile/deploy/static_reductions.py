@@ -1,0 +1,40 @@
+"""Spatial-reduction attention of rank <= 4.
+
+before   one kv linear split through rank 5, logits scaled
+after    planar k and v, the scale in q's rows, products of rank 3
+"""
+
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.deploy.split_taps import linear
+from slide_mobile.deploy.token_attention import TokenAttention
+from slide_mobile.models.spatial_reduction import SpatialReduction
+
+
+class StaticReduction(TokenAttention):
+    """Attention of the tokens of a (1, H, W, C) map to those of a smaller one."""
+
+    def __init__(self, published: SpatialReduction) -> None:
+        super().__init__()
+        self.num_heads = published.num_heads
+        scale, kv = published.scale, published.kv
+        self.q = linear(published.q.weight * scale, published.q.bias * scale)
+        (k, v), (bias_k, bias_v) = kv.weight.chunk(2), kv.bias.chunk(2)
+        self.k, self.v = linear(k, bias_k), linear(v, bias_v)
+        self.proj, self.sr, self.norm = published.proj, published.sr, published.norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, H, W, C) -> (1, H, W, C)."""
+        reduced = x
+        if self.sr is not None and self.norm is not None:
+            reduced = self.norm(self.sr(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        q, k, v = self.q(x), self.k(reduced), self.v(reduced)
+        out = self.attend(q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2))
+        return self.proj(out.reshape(x.shape))
+
+
+@torch.no_grad()
+def static_reductions(module: nn.Module) -> nn.Module | None:
+    """Rewrite one SpatialReduction."""
+    return StaticReduction(module) if type(module) is SpatialReduction else None

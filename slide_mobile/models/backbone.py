@@ -1,0 +1,186 @@
+"""What the families share: four stages of blocks at strides 4, 8, 16 and 32, and a classifier.
+
+Maps are (B, H, W, C) throughout. Names of parameters are the official ones of each family, so the
+classes here leave them to the family's own file.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from slide_mobile.errors import UsageError
+
+__all__ = ["Attention", "Backbone", "Block", "ConvEmbed", "Mlp", "StageParts"]
+
+STRIDE_PX = 32  # of the last stage
+MAX_MAP = 64  # tokens a side there: 2048 pixels, beyond what a phone would be given
+IMAGE_CHANNELS = 3
+
+
+class Attention(nn.Module):
+    """Mixes the tokens of a map; its products of tokens are not in any weight."""
+
+    def product_macs(self, h: int, w: int) -> int:
+        """Multiply-adds of q.k and attention.v on an H x W map."""
+        raise NotImplementedError
+
+
+class Mlp(nn.Module):
+    """Linear, exact GELU, linear."""
+
+    def __init__(self, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden_dim)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class Block(nn.Module):
+    """Attention and MLP, each behind a LayerNorm and beside a shortcut.
+
+    With `layer_scale`, what each adds is multiplied by a learned factor a channel that starts there
+    (gamma1, gamma2; CaiT, arXiv:2103.17239).
+    """
+
+    attn: nn.Module
+    gamma1: nn.Parameter | None
+    gamma2: nn.Parameter | None
+
+    def __init__(
+        self,
+        dim: int,
+        attn: nn.Module | None,
+        mlp: nn.Module,
+        *,
+        eps: float = 1e-5,
+        layer_scale: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps)
+        if attn is not None:  # a family's own block may have the parts of it instead
+            self.attn = attn
+        self.norm2 = nn.LayerNorm(dim, eps)
+        self.mlp = mlp
+        for name in ("gamma1", "gamma2"):
+            gamma = None if layer_scale is None else nn.Parameter(torch.full((dim,), layer_scale))
+            self.register_parameter(name, gamma)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H, W, C)."""
+        mixed = self.mix(self.norm1(x))
+        x = x + (mixed if self.gamma1 is None else self.gamma1 * mixed)
+        added = self.mlp(self.norm2(x))
+        return x + (added if self.gamma2 is None else self.gamma2 * added)
+
+    def mix(self, x: Tensor) -> Tensor:
+        """The attention, on the normalised map."""
+        return self.attn(x)
+
+
+class ConvEmbed(nn.Module):
+    """Strided convolutions, then a LayerNorm: what begins a stage.
+
+    `CONVS` and `NORM` are the names that the family gives its parts. A first stage's takes an
+    image, (B, 3, H, W), a later one's the map of the stage before, (B, H, W, C).
+    """
+
+    CONVS: ClassVar[tuple[str, ...]] = ("proj",)
+    NORM: ClassVar[str] = "norm"
+
+    def convs(self) -> Sequence[nn.Conv2d]:
+        """The convolutions, in order."""
+        found = [self.get_submodule(name) for name in self.CONVS]
+        return [conv for conv in found if isinstance(conv, nn.Conv2d)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) or (B, H, W, C) -> (B, H / stride, W / stride, C')."""
+        convs = self.convs()
+        if convs[0].in_channels != IMAGE_CHANNELS:
+            x = x.permute(0, 3, 1, 2)
+        for conv in convs:
+            x = conv(x)
+        return self.get_submodule(self.NORM)(x.permute(0, 2, 3, 1))
+
+
+class MapMean(nn.Module):
+    """The mean over a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, C)."""
+        return x.mean((1, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageParts:
+    """Where a stage's parts are, by their paths in the backbone.
+
+    `norm` is the LayerNorm that a family puts behind the blocks of every stage, or None.
+    """
+
+    embed: str
+    blocks: str
+    norm: str | None = None
+
+
+class Backbone(nn.Module):
+    """Logits, (B, num_classes), of a normalised (B, 3, H, W) image; and the maps of its stages.
+
+    `NORM` is the path of the norm in front of the classifier.
+    """
+
+    NORM: ClassVar[str] = "norm"
+
+    head: nn.Linear
+
+    def __init__(self, input_size: tuple[int, int], num_classes: int, *, smallest: int) -> None:
+        """`smallest` is the fewest tokens a side that the last stage can have.
+
+        Raises UsageError for an input size that the strides do not divide.
+        """
+        super().__init__()
+        self.input_size, self.num_classes = input_size, num_classes
+        self.pool: nn.Module = MapMean()
+        if any(s % STRIDE_PX or not smallest <= s // STRIDE_PX <= MAX_MAP for s in input_size):
+            tokens = (min(max(smallest, round(s / STRIDE_PX)), MAX_MAP) for s in input_size)
+            nearest = "x".join(str(n * STRIDE_PX) for n in tokens)
+            raise UsageError(
+                f"input size {input_size[0]}x{input_size[1]} does not fit: sides are multiples of "
+                f"{STRIDE_PX}, {smallest * STRIDE_PX} to {MAX_MAP * STRIDE_PX}; the nearest is "
+                f"{nearest}"
+            )
+
+    def stages(self) -> Sequence[StageParts]:
+        """The parts of the four stages, in the order in which they run."""
+        raise NotImplementedError
+
+    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
+        """(B, 3, H, W) -> four maps (B, H / s, W / s, C), s being 4, 8, 16, 32.
+
+        What detection and segmentation heads take: behind the norm of the stage, if there is one.
+        """
+        raise NotImplementedError
+
+    def classify(self, x: Tensor) -> Tensor:
+        """The last map -> (B, num_classes)."""
+        # Channels first, the head is a convolution and leaves two axes of one.
+        return self.head(self.pool(self.get_submodule(self.NORM)(x))).flatten(1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W), normalised -> (B, num_classes)."""
+        *_, last = self.stage_maps(image)
+        return self.classify(last)
+
+
+def init_linears(module: nn.Module) -> None:
+    """As all families initialise theirs; convolutions keep PyTorch's default, or set their own."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

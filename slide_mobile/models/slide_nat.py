@@ -1,0 +1,153 @@
+"""Slide-NAT, and the NAT it is measured against.
+
+Papers: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2204.07143 (NAT). Origin of
+names, shapes and defaults: SHI-Labs/Neighborhood-Attention-Transformer @d334f5b (MIT),
+classification/nat.py; the state dict is its own, key for key, and the slide attention's keys are
+LeapLabTHU/Slide-Transformer's. Written anew for inference: feature maps are (B, H, W, C), dropout
+is left out.
+
+No code of Slide-NAT was published, and the paper's multiply-adds do not say which stages have slide
+attention: stages 1 and 2, as in the other families, give 2.78, 4.38 and 7.90 G where it prints 2.7,
+4.3 and 7.8; stage 1 alone 2.74, 4.35 and 7.85. `slide_stages=1` gives the second. Base is not in
+the paper: it is NAT-B changed the same way.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, Mlp, StageParts, init_linears
+from slide_mobile.models.neighbourhood import NeighbourhoodAttention
+from slide_mobile.models.registry import declare
+from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
+
+__all__ = ["NeighbourhoodTransformer"]
+
+
+class ConvTokenizer(ConvEmbed):
+    """Two strided convolutions of an image, then a LayerNorm."""
+
+    CONVS: ClassVar[tuple[str, ...]] = ("proj.0", "proj.1")
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.proj = nn.ModuleList(
+            [
+                nn.Conv2d(3, dim // 2, 3, stride=2, padding=1),
+                nn.Conv2d(dim // 2, dim, 3, stride=2, padding=1),
+            ]
+        )
+        self.norm = nn.LayerNorm(dim)
+
+
+class ConvDownsampler(ConvEmbed):
+    """A strided convolution of a map, then a LayerNorm."""
+
+    CONVS: ClassVar[tuple[str, ...]] = ("reduction",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.reduction = nn.Conv2d(dim, 2 * dim, 3, stride=2, padding=1, bias=False)
+        self.norm = nn.LayerNorm(2 * dim)
+
+
+class Level(nn.Module):
+    """Blocks at one resolution, then (except in the last level) a downsampler."""
+
+    def __init__(self, blocks: Sequence[nn.Module], downsample: ConvDownsampler | None) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, W, C) -> the same, and what the next level takes, (B, H / 2, W / 2, 2C)."""
+        for block in self.blocks:
+            x = block(x)
+        return x, x if self.downsample is None else self.downsample(x)
+
+
+class NeighbourhoodTransformer(Backbone):
+    """NAT with local attention in its first `slide_stages` stages.
+
+    Raises UsageError for an input size that the strides do not divide, or whose last map is
+    smaller than a neighbourhood.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: tuple[int, int] = (224, 224),
+        num_classes: int = 1000,
+        embed_dim: int = 64,
+        depths: Sequence[int] = (3, 4, 6, 5),
+        num_heads: Sequence[int] = (2, 4, 8, 16),
+        mlp_ratio: float = 3.0,
+        layer_scale: float | None = None,
+        neighbourhood: int = 7,
+        slide_stages: int = 2,
+        local_attention: Callable[..., LocalAttention] = SlideAttention,
+    ) -> None:
+        super().__init__(input_size, num_classes, smallest=neighbourhood)
+        self.patch_embed = ConvTokenizer(embed_dim)
+        levels = []
+        for i, depth in enumerate(depths):
+            dim, h, w = embed_dim * 2**i, input_size[0] // 4 // 2**i, input_size[1] // 4 // 2**i
+            blocks = []
+            for _ in range(depth):
+                if i < slide_stages:
+                    attn: nn.Module = local_attention(dim, num_heads[i])
+                else:
+                    attn = NeighbourhoodAttention(dim, num_heads[i], neighbourhood, map_size=(h, w))
+                mlp = Mlp(dim, int(dim * mlp_ratio))
+                blocks.append(Block(dim, attn, mlp, layer_scale=layer_scale))
+            levels.append(Level(blocks, ConvDownsampler(dim) if i < len(depths) - 1 else None))
+        self.levels = nn.ModuleList(levels)
+        self.norm = nn.LayerNorm(dim)
+        self.head = nn.Linear(dim, num_classes)
+        self.apply(init_linears)
+
+    def stages(self) -> Sequence[StageParts]:
+        """The parts of the four stages; a downsampler belongs to the stage that it begins."""
+        embeds = ["patch_embed", *(f"levels.{i}.downsample" for i in range(len(self.levels) - 1))]
+        return [
+            StageParts(embed=embed, blocks=f"levels.{i}.blocks") for i, embed in enumerate(embeds)
+        ]
+
+    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
+        """(B, 3, H, W) -> a map (B, H, W, C) of each stage."""
+        x = self.patch_embed(image)
+        for level in self.levels:
+            found, x = level(x)
+            yield found
+
+
+_MINI = {"embed_dim": 64, "depths": (3, 4, 6, 5), "num_heads": (2, 4, 8, 16)}
+_TINY = {"embed_dim": 64, "depths": (3, 4, 18, 5), "num_heads": (2, 4, 8, 16)}
+_SCALED = {"depths": (3, 4, 18, 5), "mlp_ratio": 2.0, "layer_scale": 1e-5}
+_SMALL = {**_SCALED, "embed_dim": 96, "num_heads": (3, 6, 12, 24)}
+_BASE = {**_SCALED, "embed_dim": 128, "num_heads": (4, 8, 16, 32)}
+_TEST = {
+    "embed_dim": 16,
+    "depths": (1, 1, 2, 1),
+    "num_heads": (2, 2, 4, 4),
+    "mlp_ratio": 2.0,
+    "layer_scale": 0.5,
+    "neighbourhood": 3,
+}
+
+_slide = partial(declare, family="slide_nat", network=NeighbourhoodTransformer)
+_nat = partial(
+    declare, family="nat", network=NeighbourhoodTransformer, preset="baseline", slide_stages=0
+)
+
+# The paper's figures: table of classification results, Mini read off its plot.
+_slide("slide_nat_mini", config=_MINI, preset="paper", paper=(None, 2.7, 82.4))
+_slide("slide_nat_tiny", config=_TINY, preset="paper", paper=(28.0, 4.3, 83.6))
+_slide("slide_nat_small", config=_SMALL, preset="paper", paper=(51.0, 7.8, 84.3))
+_slide("slide_nat_base", config=_BASE, preset="paper")
+# NAT's own, from its paper's table 2.
+_nat("nat_mini", config=_MINI, paper=(20.0, 2.7, 81.8))
+_nat("nat_tiny", config=_TINY, paper=(28.0, 4.3, 83.2))
+_slide("slide_nat_test", config=_TEST, preset="test", input_size=(96, 128), num_classes=5)
