@@ -1,0 +1,74 @@
+"""Every family's Slide model beside its parent, on LiteRT with XNNPACK, one thread.
+
+    python -m benchmarks.families [--pairs slide_pvt_tiny:pvt_tiny ...] [--runs 30]
+        [--files DIR] [--out benchmarks/results/families.json]
+
+Both sides as published and in our deploy form, in fp32 and int8; a pair's files run in turn in one
+process (benchmarks/whole.py, whose rows and rules these are).
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.gates import Row
+from benchmarks.machine import renounce_tiles
+from benchmarks.whole import build_all, candidates, environment, measure, save
+
+PAIRS = (
+    "slide_pvt_tiny:pvt_tiny",
+    "slide_pvt_small:pvt_small",
+    "slide_pvt_v2_b1:pvt_v2_b1",
+    "slide_cswin_small:cswin_small",
+    "slide_nat_tiny:nat_tiny",
+)
+TARGET = "tflite"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--pairs", nargs="+", default=PAIRS, help="OURS:PARENT")
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--files", type=Path, help="keep the files here, and use those there are")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/families.json"))
+    options = parser.parse_args()
+    renounce_tiles()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.files or Path(scratch)
+        for pair in options.pairs:
+            ours, parent = pair.split(":")
+            wanted = [c for c in candidates((ours, parent), [TARGET]) if c.form != "floor"]
+            measured = measure(build_all(wanted, folder), folder, threads=[1], runs=options.runs)
+            rows += [{"pair": pair, **row} for row in measured]
+            save(options.out, environment=environment([TARGET], runs=options.runs), rows=rows)
+            for line in ratios(measured, ours, parent):
+                Console(width=120).print(*line.values())
+
+
+def ratios(rows: list[Row], ours: str, parent: str) -> list[Row]:
+    """Ours over the parent, in each precision: both deployed, ours deployed, both published."""
+    found = {
+        (r["model"], r["form"], r["precision"]): r for r in rows if "error" not in r and r["valid"]
+    }
+    lines = []
+    for precision in ("fp32", "int8"):
+        line: Row = {"ours": ours, "parent": parent, "precision": precision}
+        for name, of, over in (
+            ("deploy / deploy", "deploy", "deploy"),
+            ("deploy / published", "deploy", "published"),
+            ("published / published", "published", "published"),
+        ):
+            sides = found.get((ours, of, precision)), found.get((parent, over, precision))
+            top, bottom = sides
+            line[name] = (
+                None if top is None or bottom is None else round(top["p50_ms"] / bottom["p50_ms"], 3)
+            )
+        lines.append(line)
+    return lines
+
+
+if __name__ == "__main__":
+    main()
