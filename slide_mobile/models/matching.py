@@ -87,8 +87,10 @@ def closest(tensors: Mapping[str, Tensor]) -> tuple[str, Plan]:
     """Return the registered model that a file resembles most; exact fits come first."""
     found = shapes(tensors)
     # Building is what takes the time, so few are built and fewer are compared in full.
-    names = sorted(_relatives(found), key=lambda name: -_likeness(as_registered(name), found))
-    plans = {name: plan(tensors, name, models.spec(name).input_size) for name in names[:CANDIDATES]}
+    likeness = {name: _likeness(as_registered(name), found) for name in _relatives(found)}
+    names = sorted(likeness, key=lambda name: -likeness[name])
+    names = names[: 1 if likeness[names[0]] == 1 else CANDIDATES]
+    plans = {name: plan(tensors, name, models.spec(name).input_size) for name in names}
 
     def score(item: tuple[str, Plan]) -> tuple[bool, float, int]:
         return not item[1].mismatches, item[1].likeness, -len(item[1].options)
