@@ -3,10 +3,11 @@
 import dataclasses
 from typing import Any
 
-import torch
-
 from slide_mobile import models
 from slide_mobile.models import census
+from slide_mobile.models.shapes_only import ShapesOnly
+
+FAR_PERCENT = 2.0  # a difference from the paper beyond this is marked
 
 
 def rows() -> list[dict[str, Any]]:
@@ -15,9 +16,11 @@ def rows() -> list[dict[str, Any]]:
 
 
 def _row(spec: models.Spec) -> dict[str, Any]:
-    with torch.device("meta"):  # shapes only: nothing is allocated or drawn
+    with ShapesOnly():
         model = spec.build(input_size=spec.input_size, num_classes=spec.num_classes)
     size = census.measure(model, spec.input_size)
+    params = _difference(size.params / 1e6, spec.paper.params_m)
+    macs = _difference(size.macs / 1e9, spec.paper.macs_g)
     return {
         "name": spec.name,
         "family": spec.family,
@@ -26,4 +29,15 @@ def _row(spec: models.Spec) -> dict[str, Any]:
         "input_size": list(spec.input_size),
         "preset": spec.preset,
         "paper": dataclasses.asdict(spec.paper),
+        "difference": {
+            "params_percent": params,
+            "macs_percent": macs,
+            "far": any(abs(d or 0) > FAR_PERCENT for d in (params, macs)),
+        },
+        "notes": list(spec.notes),
     }
+
+
+def _difference(counted: float, printed: float | None) -> float | None:
+    """In percent of what is printed; None where nothing is."""
+    return None if printed is None else 100 * (counted - printed) / printed

@@ -1,9 +1,11 @@
 """Official checkpoint files -> our models.
 
-Accepts what LeapLabTHU/Slide-Transformer @6b1e184 (main.py, main_ema.py) and LeapLabTHU/DAT
-@2f31405 (models/slide.py) write, and what people make of it: wrapped in containers and prefixes,
-in fp16, with the two depthwise paths already merged, with a separate path for V, without some
-biases, with 7x7 or with global windows. What the file leaves open is read off its shapes.
+Accepts what LeapLabTHU/Slide-Transformer @6b1e184 (main.py, main_ema.py), LeapLabTHU/DAT @2f31405
+(models/slide.py), whai362/PVT @57e2dfa, microsoft/CSWin-Transformer @f111ae2 and
+SHI-Labs/Neighborhood-Attention-Transformer @d334f5b write, and what people make of it: wrapped in
+containers and prefixes, in fp16, with the two depthwise paths already merged, with a separate path
+for V, without some biases, with 7x7 or with global windows. What the file leaves open is read off
+its shapes: see matching.py and variants.py.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -20,10 +23,10 @@ from torch import Tensor, nn
 
 from slide_mobile import models
 from slide_mobile.errors import CheckpointError, UsageError
-from slide_mobile.models import matching, torch_file
+from slide_mobile.models import matching, parents, torch_file
 from slide_mobile.models.unpickle import Stored, Unreadable, shown
 
-__all__ = ["Checkpoint", "Fit", "fit", "read"]
+__all__ = ["Checkpoint", "Fit", "fit", "inherit", "read"]
 
 # Keys under which training scripts file the weights: main.py, main_ema.py, timm, Lightning.
 EMA = ("state_dict_ema", "model_ema", "ema_state_dict")
@@ -31,8 +34,8 @@ RAW = ("model", "state_dict", "model_state_dict", "module")
 PREFIX = re.compile(r"^(?:(?:module|model|backbone|_orig_mod)\.)+")
 # Rebuilt from the configuration, or counters: not weights.
 BUFFER = re.compile(
-    r"(?:^|\.)(?:relative_position_index|relative_coords_table|attn_mask|n_averaged"
-    r"|num_batches_tracked)$"
+    r"(?:^|\.)(?:relative_position_index|relative_coords_table|attn_mask|atten_mask_matrix"
+    r"|n_averaged|num_batches_tracked)$"
 )
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
@@ -81,30 +84,81 @@ def fit(
 ) -> Fit:
     """Build the registered model `name` around the checkpoint's weights.
 
-    Windows, kernel size, dim_reduction, a separate V path and the number of classes come from
-    the file; `num_classes` only checks it. Raises CheckpointError, UnknownName, UsageError.
+    Windows, kernel size, dim_reduction, a separate V path, the stages with slide attention, PVT's
+    class token, CSwin's LePE and the number of classes come from the file; `num_classes` only
+    checks it. Raises CheckpointError, UnknownName, UsageError.
     """
     size = input_size or models.spec(name).input_size
     plan = matching.plan(checkpoint.tensors, name, size)
     if plan.mismatches:
-        raise CheckpointError(_explain(checkpoint, name, plan.mismatches))
+        raise CheckpointError(_explain(checkpoint, name, size, plan.mismatches))
     if num_classes not in (None, plan.num_classes):
         raise CheckpointError(
             f"{checkpoint.path} has a head of {plan.num_classes} classes, not {num_classes}; "
             "leave the number of classes out"
         )
+    _require_size(checkpoint, plan, size)
+    return _filled(checkpoint, name, plan, plan.options, _weights(checkpoint, plan))
+
+
+def inherit(
+    checkpoint: Checkpoint, name: str, *, input_size: tuple[int, int] | None = None, seed: int = 0
+) -> Fit:
+    """Build the Slide model `name` to be trained, from a checkpoint of its parent.
+
+    What slide attention leaves as it was has the file's weights, the slide attention itself its
+    seeded start; the notes name every parameter that has. Raises CheckpointError if the file is not
+    the parent's, UnknownName, UsageError.
+    """
+    size = input_size or models.spec(name).input_size
+    found = parents.inheritance(checkpoint.tensors, name, size)
+    if found is None:
+        plan = matching.plan(checkpoint.tensors, name, size)
+        if not plan.mismatches:
+            raise CheckpointError(
+                f"{checkpoint.path} has all the weights of {name}, there is nothing to inherit: "
+                "fit() them"
+            )
+        raise CheckpointError(_explain(checkpoint, name, size, plan.mismatches))
+    _require_size(checkpoint, found.plan, size)
+    weights = _weights(checkpoint, found.plan)
+    kept = {key: weights[key] for key in found.kept}
+    return _filled(
+        checkpoint, name, found.plan, found.options, kept, seed=seed, notes=found.notes()
+    )
+
+
+def _weights(checkpoint: Checkpoint, plan: matching.Plan) -> dict[str, Tensor]:
+    """The file's, and zeros for what it may leave out."""
+    zeros = {key: torch.zeros(shape) for key, shape in plan.zeros.items()}
+    return {**checkpoint.tensors, **zeros}
+
+
+def _filled(
+    checkpoint: Checkpoint,
+    name: str,
+    plan: matching.Plan,
+    options: dict[str, Any],
+    weights: dict[str, Tensor],
+    *,
+    seed: int = 0,
+    notes: tuple[str, ...] = (),
+) -> Fit:
+    """The seeded model with these weights in place of its own."""
+    classes = plan.num_classes
+    model = models.create(name, input_size=plan.min_size, num_classes=classes, seed=seed, **options)
+    model.load_state_dict({**model.state_dict(), **weights})
+    notes = checkpoint.notes + plan.notes + notes
+    return Fit(model=model, name=name, num_classes=classes, checkpoint=checkpoint, notes=notes)
+
+
+def _require_size(checkpoint: Checkpoint, plan: matching.Plan, size: tuple[int, int]) -> None:
     if plan.min_size != size:
         asked, needed = (f"{height}x{width}" for height, width in (size, plan.min_size))
         raise UsageError(
             f"{checkpoint.path} has attention windows larger than the feature map at input size "
             f"{asked}; the smallest that works is {needed}"
         )
-    classes = plan.num_classes
-    model = models.create(name, input_size=size, num_classes=classes, **plan.options)
-    zeros = {key: torch.zeros(shape) for key, shape in plan.zeros.items()}
-    model.load_state_dict({**model.state_dict(), **checkpoint.tensors, **zeros})
-    notes = checkpoint.notes + plan.notes
-    return Fit(model=model, name=name, num_classes=classes, checkpoint=checkpoint, notes=notes)
 
 
 def _read(path: Path, *, ema: bool) -> Checkpoint:
@@ -175,18 +229,29 @@ def _clean(found: Mapping[str, Tensor | Unreadable]) -> Mapping[str, Tensor]:
     return MappingProxyType(tensors)
 
 
-def _explain(checkpoint: Checkpoint, name: str, mismatches: tuple[str, ...]) -> str:
+def _explain(
+    checkpoint: Checkpoint, name: str, size: tuple[int, int], mismatches: tuple[str, ...]
+) -> str:
     """One line: what does not fit, and whose weights these may be."""
     other, its_plan = matching.closest(checkpoint.tensors)
+    found = parents.inheritance(checkpoint.tensors, name, size)
+    if found is not None:
+        known = not its_plan.mismatches
+        return (
+            f"{checkpoint.path} holds {other if known else 'the parent of ' + name}: "
+            f"{found.fitting()} fit {name}; {found.missing()} is missing: train it "
+            f"(slide_mobile.models.checkpoint.inherit){', or convert ' + other if known else ''}"
+        )
     if "head.weight" not in checkpoint.tensors and its_plan.likeness > 0.5:
-        norms = [key for key in checkpoint.tensors if re.match(r"norm\d\.weight$", key)]
+        extra = checkpoint.tensors.keys() - matching.as_registered(other).keys()
+        norms = sorted(key for key in extra if re.match(r"norm\d\.weight$", key))
         detector = f", of a detector ({', '.join(norms)} in place of norm.weight)" if norms else ""
         return (
             f"{checkpoint.path} has no classifier head (head.weight); it is a backbone{detector}: "
             "give the checkpoint of a classifier"
         )
     more = f"; and {len(mismatches) - 3} more" if len(mismatches) > 3 else ""
-    if other == name:
+    if other == name or not its_plan.likeness:
         hint = "no registered model is closer"
     elif its_plan.mismatches:
         hint = f"closest model: {other}"

@@ -1,32 +1,35 @@
 """What a file's tensors say about the model they belong to, and where they disagree with it.
 
-Only shapes are compared; the models are built on the meta device, without memory or time.
+Only shapes are compared, and the models are built for theirs alone.
 """
 
+import functools
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from slide_mobile import models
 from slide_mobile.models.backbone import STRIDE_PX
+from slide_mobile.models.shapes_only import ShapesOnly
 from slide_mobile.models.slide_attention import SlideAttention
 from slide_mobile.models.unpickle import shown
+from slide_mobile.models.variants import Shapes, read_off
 from slide_mobile.models.window_attention import WindowAttention
 
-__all__ = ["Plan", "closest", "plan"]
+__all__ = ["Plan", "as_registered", "closest", "plan", "shapes"]
 
-Shapes = Mapping[str, tuple[int, ...]]
-
-# Left out of a file where qkv_bias or rpb was off, or a convolution had no bias.
-OPTIONAL = re.compile(r"\.attn\.(?:(?:qkv|dep_conv[12]?)\.bias|relative_position_bias_table)$")
+# Left out of a file where qkv_bias or rpb was off, or a convolution had no bias. CSwin's own blocks
+# have no module `attn`; theirs is qkv.
+OPTIONAL = re.compile(
+    r"\.(?:qkv|attn\.(?:q|kv|dep_conv[12]?|get_v))\.bias$|\.attn\.relative_position_bias_table$"
+)
 MERGED = re.compile(r"\.attn\.dep_conv1\.(?:weight|bias)$")
-STAGE = re.compile(r"^layers\.(\d+)\.blocks\.0\.attn$")
+STAGE = re.compile(r"^layers\.(\d+)\.blocks\.0\.attn$")  # of Swin, which alone has windows
+CANDIDATES = 5  # models compared in full; those of one size differ in their stages' attention only
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,22 +45,32 @@ class Plan:
     likeness: float  # share of the keys whose shapes are equal, in [0, 1]
 
 
-def plan(tensors: Mapping[str, Tensor], name: str, input_size: tuple[int, int]) -> Plan:
-    """Read off the shapes how to build the registered model `name`, and what would not fit."""
-    found = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+def plan(
+    tensors: Mapping[str, Tensor], name: str, input_size: tuple[int, int], **given: Any
+) -> Plan:
+    """Read off the shapes how to build the registered model `name`, and what would not fit.
+
+    `given` are options for models.create that the file has no say in.
+    """
+    found = shapes(tensors)
     classes = _rows(found, "head.weight") or models.spec(name).num_classes
-    with torch.device("meta"):
-        model = models.create(name, input_size=input_size, num_classes=classes)
-        options = _local_attention(model, found)
+    build = functools.partial(models.create, name, num_classes=classes)
+    with ShapesOnly():
+        model = build(input_size=input_size, **given)
+        read, notes = read_off(model, found)
+        options = {**given, **read}
+        if read:
+            model = build(input_size=input_size, **options)
+        local = _local_attention(model, found)
         windows, min_size = _windows(model, found, input_size)
-        notes: tuple[str, ...] = ()
         if windows:
-            options["windows"] = windows
+            local["windows"] = windows
             sides = ", ".join(f"{w}x{w} in stage {i}" for i, w in enumerate(windows, 1) if w > 1)
-            notes = (f"attention windows as in the file: {sides}",)
-        if options or min_size != input_size:
-            model = models.create(name, input_size=min_size, num_classes=classes, **options)
-    expected = {key: tuple(parameter.shape) for key, parameter in model.named_parameters()}
+            notes += (f"attention windows as in the file: {sides}",)
+        options |= local
+        if local or min_size != input_size:
+            model = build(input_size=min_size, **options)
+    expected = shapes(dict(model.named_parameters()))
     zeros, left_out = _zeros(expected, found)
     return Plan(
         options=options,
@@ -66,18 +79,53 @@ def plan(tensors: Mapping[str, Tensor], name: str, input_size: tuple[int, int]) 
         zeros=zeros,
         notes=notes + left_out,
         mismatches=_mismatches(expected, {**found, **zeros}),
-        likeness=len(expected.items() & found.items()) / len(expected.keys() | found.keys()),
+        likeness=_likeness(expected, found),
     )
 
 
 def closest(tensors: Mapping[str, Tensor]) -> tuple[str, Plan]:
     """Return the registered model that a file resembles most; exact fits come first."""
-    plans = {name: plan(tensors, name, models.spec(name).input_size) for name in models.names()}
+    found = shapes(tensors)
+    # Building is what takes the time, so few are built and fewer are compared in full.
+    likeness = {name: _likeness(as_registered(name), found) for name in _relatives(found)}
+    names = sorted(likeness, key=lambda name: -likeness[name])
+    names = names[: 1 if likeness[names[0]] == 1 else CANDIDATES]
+    plans = {name: plan(tensors, name, models.spec(name).input_size) for name in names}
 
     def score(item: tuple[str, Plan]) -> tuple[bool, float, int]:
         return not item[1].mismatches, item[1].likeness, -len(item[1].options)
 
     return max(plans.items(), key=score)
+
+
+def _relatives(found: Shapes) -> list[str]:
+    """Models of the network whose names begin as most of the file's keys do."""
+    starts = [key.partition(".")[0] for key in found]
+    specs = [models.spec(name) for name in models.names(tests=True)]
+    # The tests' own models are the quickest to build, and every network has one.
+    agreement = {}
+    for spec in specs:
+        if spec.preset == "test":
+            own = {key.partition(".")[0] for key in as_registered(spec.name)}
+            agreement[spec.network] = sum(start in own for start in starts)
+    network = max(agreement, key=lambda one: agreement[one])
+    return [spec.name for spec in specs if spec.network is network and spec.preset != "test"]
+
+
+def shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    """Of each tensor, by its key."""
+    return {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+
+
+@functools.cache
+def as_registered(name: str) -> Shapes:
+    """The parameters of a model as registered."""
+    with ShapesOnly():
+        return shapes(dict(models.create(name).named_parameters()))
+
+
+def _likeness(expected: Shapes, found: Shapes) -> float:
+    return len(expected.items() & found.items()) / len(expected.keys() | found.keys())
 
 
 def _rows(found: Shapes, key: str) -> int:
@@ -100,7 +148,7 @@ def _local_attention(model: nn.Module, found: Shapes) -> dict[str, Any]:
     if (k, reduction, separate_v) == usual or not buildable:
         return {}
     return {
-        "local_attention": partial(
+        "local_attention": functools.partial(
             SlideAttention, k=k, dim_reduction=reduction, separate_v=separate_v
         )
     }
@@ -139,11 +187,12 @@ def _zeros(expected: Shapes, found: Shapes) -> tuple[Shapes, tuple[str, ...]]:
     """Parameters that a file may leave out, with one note for each reason."""
     merged, absent = [], []
     for key in expected.keys() - found.keys():
-        attention, _, leaf = key.rpartition(".attn.")
-        weight = f"{attention}.attn.{leaf.removesuffix('bias')}weight"
+        path, _, leaf = key.rpartition(".")
+        attention = path.rpartition(".")[0]
+        weight = f"{path}.weight"
         if leaf == "relative_position_bias_table":
-            weight = f"{attention}.attn.dep_conv.weight"  # only local attention may lack its table
-        paths = {p for p in ("", "1", "2") if f"{attention}.attn.dep_conv{p}.weight" in found}
+            weight = f"{path}.dep_conv.weight"  # only local attention may lack its table
+        paths = {p for p in ("", "1", "2") if f"{attention}.dep_conv{p}.weight" in found}
         if MERGED.search(key) and paths == {""}:
             merged.append(key)
         elif OPTIONAL.search(key) and weight in found:

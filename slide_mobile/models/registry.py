@@ -25,18 +25,22 @@ class Paper:
 class Spec:
     """One entry of the registry.
 
+    `network` is shared by the models of a family and by their parents, which differ in options.
     `build(**options)` accepts at least `input_size` (height, width in pixels) and `num_classes`.
     `preset` says where the configuration comes from: the paper's tables, the published yaml, a
-    parent network to measure against, the bundled demo, or a small network for tests.
+    parent network to measure against, the bundled demo, or a small network for tests. `notes` say
+    what was chosen where nothing is published, and why a figure differs from the paper's.
     """
 
     name: str
     family: str
+    network: Callable[..., nn.Module]
     build: Callable[..., nn.Module]
     preset: Preset
     input_size: tuple[int, int] = (224, 224)
     num_classes: int = 1000
     paper: Paper = Paper()
+    notes: tuple[str, ...] = ()
 
 
 _SPECS: dict[str, Spec] = {}
@@ -59,6 +63,7 @@ def declare(
     input_size: tuple[int, int] = (224, 224),
     num_classes: int = 1000,
     paper: tuple[float | None, float | None, float | None] = (None, None, None),
+    notes: tuple[str, ...] = (),
     **extra: Any,
 ) -> None:
     """Register a configuration of a network; `paper` is (params in M, MACs in G, top-1 in %)."""
@@ -66,11 +71,13 @@ def declare(
         Spec(
             name=name,
             family=family,
+            network=network,
             build=partial(network, **config, **extra),
             preset=preset,
             input_size=input_size,
             num_classes=num_classes,
             paper=Paper(params_m=paper[0], macs_g=paper[1], top1=paper[2]),
+            notes=notes,
         )
     )
 

@@ -122,10 +122,19 @@ _TEST = {
     "mlp_ratio": 2.0,
 }
 
-_slide = partial(declare, family="slide_cswin", network=CSWinTransformer)
+_LEPE = "LePE in slide blocks is not published: kept; lepe=False takes 0.007 to 0.011 G away"
+_DEPTHS = "the plot's 4.14 G fits no depths ever published: those of CSWin-T"
+
+_slide = partial(declare, family="slide_cswin", network=CSWinTransformer, notes=(_LEPE,))
 
 # The paper's figures: table of classification results, Tiny read off its plot.
-_slide("slide_cswin_tiny", config=_TINY, preset="paper", paper=(None, 4.14, 83.2))
+_slide(
+    "slide_cswin_tiny",
+    config=_TINY,
+    preset="paper",
+    paper=(None, 4.14, 83.2),
+    notes=(_LEPE, _DEPTHS),
+)
 _slide("slide_cswin_small", config=_SMALL, preset="paper", paper=(35.0, 6.9, 84.0))
 _slide("slide_cswin_base", config=_BASE, preset="paper", paper=(78.0, 15.0, 84.7))
 # CSWin's own, from its paper's table 3.

@@ -69,6 +69,19 @@ def test_a_bad_checkpoint_is_one_line(
     assert not (tmp_path / "executed").exists()
 
 
+def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "pvt_tiny.pth"
+    torch.save({"model": models.create("pvt_tiny").state_dict()}, path)
+    result = run(
+        "convert", "slide_pvt_tiny", "--to", "tflite", "--quiet", "--checkpoint", path,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert_refused(result, f"{path} holds pvt_tiny: stages 3 and 4, ")
+    assert "the slide attention of stages 1 and 2 (18 tensors in block1.*.attn, " in result.stderr
+    assert result.stderr.strip().endswith("or convert pvt_tiny")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -83,6 +83,30 @@ def test_models_prints_every_model_and_json_has_the_papers_figures() -> None:
     assert "im2col_swin_tiny" in run("models").stdout
 
 
+def test_models_marks_what_is_far_from_the_paper_and_says_why() -> None:
+    rows = {row["name"]: row for row in json.loads(run("models", "--json").stdout)}
+    far = {name for name, row in rows.items() if row["difference"]["far"]}
+    lines = run("models").stdout.splitlines()
+    assert {name for line in lines for name in line.split()[:1] if "!" in line} - {"!"} == far
+    # 23.61 M counted, 22.8 M printed; 4.191 and 4.2 G.
+    difference = rows["slide_pvt_v2_b2"]["difference"]
+    assert difference["params_percent"] == pytest.approx(3.5, abs=0.1)
+    assert difference["macs_percent"] == pytest.approx(-0.2, abs=0.1)
+    # 6.855 G counted, 6.9 G printed; 34.68 and 35 M.
+    assert not rows["slide_cswin_small"]["difference"]["far"]
+    assert rows["slide_swin_tiny_release"]["difference"] == {
+        "params_percent": None,
+        "macs_percent": None,
+        "far": False,
+    }
+    assert all(rows[name]["notes"] for name in far)
+    (mean,) = rows["slide_pvt_tiny"]["notes"]
+    (number,) = (line.split()[0] for line in lines if line.endswith(mean))
+    for name, row in rows.items():
+        (line,) = (line for line in lines if line.split()[:1] == [name])
+        assert (line.split()[-1] == number) == (row["notes"] == [mean])
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
