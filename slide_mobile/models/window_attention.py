@@ -15,11 +15,10 @@ __all__ = ["WindowAttention"]
 
 def relative_position_index(window: int) -> Tensor:
     """(N, N) indices into the bias table, N = window * window."""
-    coords = torch.stack(
-        torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
-    ).flatten(1)
-    dy, dx = coords[:, :, None] - coords[:, None, :] + window - 1
-    return dy * (2 * window - 1) + dx
+    side = torch.arange(window)
+    # Of a token, as if rows were as long as a row of offsets: differences then never collide.
+    flat = (side[:, None] * (2 * window - 1) + side).flatten()
+    return flat[:, None] + 2 * window * (window - 1) - flat
 
 
 def window_partition(x: Tensor, window: int) -> Tensor:
