@@ -10,14 +10,16 @@ from typing import Any
 from slide_mobile import parity, recipes
 from slide_mobile.artifact import Artifact
 from slide_mobile.errors import UsageError
-from slide_mobile.parity import Rows
+from slide_mobile.parity import OutputParity
+from slide_mobile.tasks import Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two artifacts' logits for the same images; `passed` follows from the numbers.
+    """Two artifacts' outputs for the same images; `passed` follows from the numbers.
 
-    Both may be off by their own recipe's floor, in directions of their own: noise powers add.
+    `sqnr_db` and `max_abs` are those of the worst of `outputs`. Both artifacts may be off by their
+    own recipe's floor, in directions of their own: noise powers add.
     """
 
     a: Path
@@ -25,14 +27,27 @@ class Pair:
     sqnr_db: float
     min_sqnr_db: float
     max_abs: float
-    top1_agreement: float
-    min_top1_agreement: float | None  # None for untrained models
+    outputs: tuple[OutputParity, ...]
+    top1_agreement: float | None  # None where there are no classes
+    min_top1_agreement: float | None  # None for untrained models, too
 
     @property
     def passed(self) -> bool:
         """Whether the two are as near to each other as their floors imply."""
-        agree = self.min_top1_agreement is None or self.top1_agreement >= self.min_top1_agreement
+        agree = True
+        if self.top1_agreement is not None and self.min_top1_agreement is not None:
+            agree = self.top1_agreement >= self.min_top1_agreement
         return agree and self.sqnr_db >= self.min_sqnr_db
+
+    def to_json(self) -> dict[str, Any]:
+        """One of the `pairs` of `check --against --json`."""
+        return {
+            **vars(self),
+            "a": str(self.a),
+            "b": str(self.b),
+            "outputs": [output.to_json() for output in self.outputs],
+            "passed": self.passed,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,22 +77,20 @@ class Agreement:
     def to_json(self) -> dict[str, Any]:
         """The object of `check --against --json`: the keys of `check --json`, and the pairs."""
         odd = self.odd_one_out
+        agreements = [p.top1_agreement for p in self.pairs if p.top1_agreement is not None]
         return {
             "artifact": str(self.artifacts[0]),
             "against": [str(path) for path in self.artifacts[1:]],
             "passed": self.passed,
             "sqnr_db": min(pair.sqnr_db for pair in self.pairs),
             "max_abs": max(pair.max_abs for pair in self.pairs),
-            "top1_agreement": min(pair.top1_agreement for pair in self.pairs),
+            "top1_agreement": min(agreements, default=None),
             "samples": self.samples,
             "images": self.images,
             "accuracy": None,
             "modules": [],
             "runtimes": list(self.runtimes),
-            "pairs": [
-                {**vars(pair), "a": str(pair.a), "b": str(pair.b), "passed": pair.passed}
-                for pair in self.pairs
-            ],
+            "pairs": [pair.to_json() for pair in self.pairs],
             "odd_one_out": None if odd is None else str(odd),
         }
 
@@ -99,35 +112,37 @@ def require_one_model(artifacts: Sequence[Artifact]) -> None:
 
 def compare(
     artifacts: Sequence[Artifact],
-    outputs: Sequence[Rows],
+    outputs: Sequence[Outputs],
     *,
     runtimes: Sequence[str],
     images: str,
 ) -> Agreement:
-    """Compare the logits of every pair, (samples, num_classes) each."""
+    """Compare what every pair gives for the same images."""
     rows = list(zip(artifacts, outputs, strict=True))
     return Agreement(
         artifacts=tuple(artifact.root for artifact in artifacts),
         pairs=tuple(_pair(*a, *b) for a, b in itertools.combinations(rows, 2)),
         runtimes=tuple(runtimes),
-        samples=len(outputs[0]),
+        samples=min(map(len, outputs[0].values())),
         images=images,
     )
 
 
-def _pair(a: Artifact, rows_a: Rows, b: Artifact, rows_b: Rows) -> Pair:
+def _pair(a: Artifact, outputs_a: Outputs, b: Artifact, outputs_b: Outputs) -> Pair:
     recipe_a, recipe_b = (recipes.lookup(art.manifest.precision) for art in (a, b))
     noise = sum(10 ** (-recipe.min_sqnr_db / 10) for recipe in (recipe_a, recipe_b))
     agreement = recipe_a.min_top1_agreement + recipe_b.min_top1_agreement - 1
-    report = parity.compare(rows_a, rows_b, recipe=recipe_a, trained=False)
+    report = parity.compare_outputs(outputs_a, outputs_b, recipe=recipe_a, trained=False)
+    gated = a.manifest.model["trained"] and report.top1_agreement is not None
     return Pair(
         a=a.root,
         b=b.root,
         sqnr_db=round(report.sqnr_db, 2),
         min_sqnr_db=round(-10 * math.log10(noise), 2),
         max_abs=report.max_abs,
+        outputs=report.outputs,
         top1_agreement=report.top1_agreement,
-        min_top1_agreement=round(agreement, 6) if a.manifest.model["trained"] else None,
+        min_top1_agreement=round(agreement, 6) if gated else None,
     )
 
 
@@ -135,6 +150,7 @@ def _identity(artifact: Artifact) -> dict[str, Any]:
     facts, taken = artifact.manifest.model, artifact.manifest.input
     return {
         "name": facts["name"],
+        "task": artifact.manifest.task,
         "num_classes": facts["num_classes"],
         "checkpoint_sha256": facts["checkpoint_sha256"],
         "input size": "x".join(map(str, artifact.input_size)),

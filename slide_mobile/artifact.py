@@ -1,10 +1,11 @@
 """The artifact folder: a model file, what is true of it, and the images that prove it.
 
-<out>/<model>-<target>-<precision>/
+<out>/<model>-<target>-<precision>/               <model>-features-... for that task
     model.tflite | model.pte | model.mlpackage/ | model.onnx
-    manifest.json    manifest.schema.json says what it holds
-    labels.txt       one label a line
-    golden/00.png    images at input size; their reference logits are in the manifest
+    manifest.json            manifest.schema.json says what it holds
+    labels.txt               one label a line; of a classifier only
+    golden/00.png            images at input size; a classifier's logits are in the manifest
+    golden/00.safetensors    of features: PyTorch's maps for that image, at some places (golden.py)
 """
 
 import dataclasses
@@ -20,8 +21,11 @@ from typing import Any, NoReturn
 from jsonschema import Draft202012Validator
 
 from slide_mobile.errors import ArtifactError, GateFailed
+from slide_mobile.tasks import Task, output_names
 
-SCHEMA_VERSION = 3  # 2 added `via` and `manifest_sha256`, 3 `float_modules`
+# 2 added `via` and `manifest_sha256`, 3 `float_modules`, 4 `task`, `outputs` and what is null where
+# there are no classes.
+SCHEMA_VERSION = 4
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 
@@ -61,19 +65,25 @@ def float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """One image of the parity capsule, with the reference model's logits for it."""
+    """One image of the parity capsule, with the reference model's logits or maps for it."""
 
     file: str  # relative to the folder
     sha256: str
     label: str | None
-    logits: tuple[float, ...]
+    logits: tuple[float, ...] | None
+    maps: str | None  # a file too
+    maps_sha256: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What is true of the artifact; the mappings are as manifest.schema.json describes them."""
+    """What is true of the artifact; the mappings are as manifest.schema.json describes them.
+
+    `output` is a classifier's only one, and None for other tasks; `outputs` are all.
+    """
 
     model: Mapping[str, Any]
+    task: Task
     target: str
     precision: str
     backend: str
@@ -81,9 +91,10 @@ class Manifest:
     file: str
     file_sha256: str
     size_bytes: int
-    labels_sha256: str
+    labels_sha256: str | None
     input: Mapping[str, Any]
-    output: Mapping[str, Any]
+    output: Mapping[str, Any] | None
+    outputs: tuple[Mapping[str, Any], ...]
     graph: Graph
     float_modules: tuple[str, ...]
     parity: Mapping[str, Any]
@@ -120,11 +131,11 @@ class Manifest:
         assert isinstance(plain, dict)
         graph = Graph(**{**plain["graph"], "findings": tuple(plain["graph"]["findings"])})
         golden = tuple(
-            Golden(**{**item, "logits": tuple(map(float, item["logits"]))})
+            Golden(**{**item, "logits": item["logits"] and tuple(map(float, item["logits"]))})
             for item in plain["golden"]
         )
-        _require_consistent(plain["model"], golden)
-        lines = {name: tuple(plain[name]) for name in ("float_modules", "notes")}
+        _require_consistent(plain, golden)
+        lines = {name: tuple(plain[name]) for name in ("outputs", "float_modules", "notes")}
         return cls(**{**plain, **lines, "graph": graph, "golden": golden})
 
 
@@ -148,7 +159,9 @@ class Artifact:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names, in the order of the logits; `verify` first."""
+        """Class names, in the order of the logits, none without classes; `verify` first."""
+        if self.manifest.labels_sha256 is None:
+            return ()
         return tuple((self.root / LABELS).read_text(encoding="utf-8").splitlines())
 
     @classmethod
@@ -171,12 +184,15 @@ class Artifact:
 
     def verify(self) -> None:
         """Raise GateFailed if a file is missing or is not the one that was certified."""
-        expected = {
+        expected: dict[str | None, str | None] = {
             self.manifest.file: self.manifest.file_sha256,
             LABELS: self.manifest.labels_sha256,
             **{golden.file: golden.sha256 for golden in self.manifest.golden},
+            **{golden.maps: golden.maps_sha256 for golden in self.manifest.golden},
         }
         for name, sha256 in expected.items():
+            if name is None or sha256 is None:
+                continue  # what this task has not
             path = self.root / name
             if not (path.is_file() or path.is_dir()):  # nor a pipe, which would never end
                 raise GateFailed(f"{path} is missing; convert the model again")
@@ -224,9 +240,22 @@ def _validator() -> Draft202012Validator:
     return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _require_consistent(model: Mapping[str, Any], golden: tuple[Golden, ...]) -> None:
-    if any(len(item.logits) != model["num_classes"] for item in golden):
-        raise GateFailed("the manifest is damaged: golden logits are not one a class")
+def _require_consistent(plain: Mapping[str, Any], golden: tuple[Golden, ...]) -> None:
+    model, task, outputs = plain["model"], plain["task"], plain["outputs"]
+    if tuple(output["name"] for output in outputs) != output_names(task):
+        raise GateFailed(f"the manifest is damaged: its outputs are not those of {task}")
+    if task == "classify":
+        if plain["output"] != outputs[0] or plain["labels_sha256"] is None:
+            raise GateFailed("the manifest is damaged: a classifier has logits and labels")
+        if any(item.logits is None or len(item.logits) != model["num_classes"] for item in golden):
+            raise GateFailed("the manifest is damaged: golden logits are not one a class")
+    else:
+        if plain["output"] is not None or plain["labels_sha256"] is not None:
+            raise GateFailed("the manifest is damaged: features have neither logits nor labels")
+        if any(len(output["shape"]) != 4 or not output["layout"] for output in outputs):
+            raise GateFailed("the manifest is damaged: features are maps, which have a layout")
+        if any(item.maps is None or item.maps_sha256 is None for item in golden):
+            raise GateFailed("the manifest is damaged: golden images have no maps")
     if model["trained"] != (model["checkpoint_sha256"] is not None):
         raise GateFailed("the manifest is damaged: a trained model has a checkpoint's sha256")
 

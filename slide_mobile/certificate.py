@@ -3,26 +3,23 @@
 import datetime
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from slide_mobile import __version__, models, targets
+from slide_mobile import __version__, golden, models, targets
 from slide_mobile import artifact as artifacts
 from slide_mobile.artifact import Golden, Graph, Manifest
 from slide_mobile.errors import UsageError
 from slide_mobile.evidence import Evidence
-from slide_mobile.export import INPUT, OUTPUT, input_shape
+from slide_mobile.export import INPUT, input_shape
 from slide_mobile.images import ImageSet
 from slide_mobile.models import census
 from slide_mobile.parity import ParityReport
 from slide_mobile.reference import Reference
 from slide_mobile.targets import Converter, Request
+from slide_mobile.tasks import Outputs, stored_shape
 
 GOLDEN_SAMPLES = 8
 
@@ -40,7 +37,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """A model file, and how its logits compare with PyTorch's, `expected`.
+    """A model file, and how its outputs compare with PyTorch's, `expected`.
 
     `float_modules` are those that its format would quantise, and that stay float for its floors.
     """
@@ -48,7 +45,7 @@ class Proof:
     path: Path
     float_modules: tuple[str, ...]
     graph: Graph
-    expected: NDArray[np.float32]
+    expected: Outputs
     report: ParityReport
     runtime: str
 
@@ -57,11 +54,11 @@ def certify(job: Job, proof: Proof, *, created: str) -> None:
     """Write labels, golden images and the manifest beside a model file that passed."""
     ref, request, converter, evidence = job.ref, job.request, job.converter, job.evidence
     folder, report = proof.path.parent, proof.report
-    labels = folder / artifacts.LABELS
-    labels.write_text("\n".join(request.labels) + "\n", encoding="utf-8")
+    outputs = _outputs(proof.expected, converter, request)
     calibration = evidence.calibration
     manifest = Manifest(
         model=_model(ref),
+        task=ref.task,
         target=job.target,
         precision=request.recipe.name,
         backend=request.backend,
@@ -69,19 +66,16 @@ def certify(job: Job, proof: Proof, *, created: str) -> None:
         file=proof.path.name,
         file_sha256=artifacts.digest(proof.path),
         size_bytes=_size_bytes(proof.path),
-        labels_sha256=artifacts.digest(labels),
+        labels_sha256=_labels(folder, request),
         input=_input(ref, converter, request),
-        output={
-            "name": OUTPUT,
-            "shape": [1, ref.num_classes],
-            "dtype": converter.output_dtype(request.recipe),
-        },
+        output=outputs[0] if ref.task == "classify" else None,
+        outputs=outputs,
         graph=proof.graph,
         float_modules=proof.float_modules,
         parity=report.to_json() | {"images": evidence.comparison.source, "runtime": proof.runtime},
         accuracy=None if report.accuracy is None else vars(report.accuracy),
         calibration=None if calibration is None else _calibration(calibration),
-        golden=_golden(folder, evidence.comparison, proof.expected, request.labels),
+        golden=_golden(folder, evidence.comparison, proof.expected, request),
         notes=(*ref.notes, *evidence.skipped),
         toolchain=_toolchain(converter, request.via),
         created=created,
@@ -129,27 +123,50 @@ def _input(ref: Reference, converter: Converter, request: Request) -> Mapping[st
     }
 
 
+def _outputs(
+    expected: Outputs, converter: Converter, request: Request
+) -> tuple[Mapping[str, Any], ...]:
+    """Name, shape and type of each output; the layout too, where it is a map."""
+    found = []
+    for name, rows in expected.items():
+        shape, layout = (1, *rows.shape[1:]), None
+        if rows.ndim == 4:
+            layout = converter.LAYOUT
+            shape = stored_shape(layout, shape)
+        dtype = converter.output_dtype(request.recipe)
+        found.append({"name": name, "shape": list(shape), "dtype": dtype, "layout": layout})
+    return tuple(found)
+
+
+def _labels(folder: Path, request: Request) -> str | None:
+    """Write a classifier's labels; their sha256."""
+    if request.task != "classify":
+        return None
+    labels = folder / artifacts.LABELS
+    labels.write_text("\n".join(request.labels) + "\n", encoding="utf-8")
+    return artifacts.digest(labels)
+
+
 def _calibration(used: ImageSet) -> Mapping[str, Any]:
     return {"images": len(used), "sha256": used.sha256, "source": used.source}
 
 
 def _golden(
-    folder: Path, compared: ImageSet, expected: NDArray[np.float32], labels: Sequence[str]
+    folder: Path, compared: ImageSet, expected: Outputs, request: Request
 ) -> tuple[Golden, ...]:
     (folder / "golden").mkdir()
-    written = []
-    for i in range(min(GOLDEN_SAMPLES, len(compared))):
-        file = f"golden/{i:02d}.png"
-        Image.fromarray(compared.pixels[i]).save(folder / file)
-        written.append(
-            Golden(
-                file=file,
-                sha256=artifacts.digest(folder / file),
-                label=None if compared.labels is None else labels[compared.labels[i]],
-                logits=tuple(float(x) for x in expected[i]),
-            )
+    # The drawings' classes are those of the labels for a classifier only.
+    named = compared.labels if request.task == "classify" else None
+    return tuple(
+        golden.write(
+            folder,
+            number,
+            compared.pixels[number],
+            expected,
+            label=None if named is None else request.labels[named[number]],
         )
-    return tuple(written)
+        for number in range(min(GOLDEN_SAMPLES, len(compared)))
+    )
 
 
 def _size_bytes(path: Path) -> int:

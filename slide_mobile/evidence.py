@@ -16,6 +16,9 @@ from slide_mobile.reference import Reference
 COMPARED = 128
 # Untrained weights have no agreement to measure, and SQNR settles at once.
 COMPARED_UNTRAINED = 16
+# Maps have no agreement either, 10,000 values where there is one of logits, and weigh: at
+# 800 x 1216 pixels those of an image are 44 MB.
+COMPARED_MAPS = 8
 # Fewer images than this prove nothing: the calibration images are compared on too then.
 ENOUGH = 32
 
@@ -63,13 +66,18 @@ def gather(
                 f"({samples} are plenty), or use --precision int8-dynamic, which needs none"
             )
         calibration = drawings(render.CALIBRATION_SEED, samples, ref, "calibration", progress)
-    comparison = held_out(ref, progress) if ref.is_demo else unlabelled(ref, progress)
+    comparison = held_out(ref, progress) if has_held_out(ref) else unlabelled(ref, progress)
     return Evidence(calibration=calibration, comparison=comparison)
+
+
+def has_held_out(ref: Reference) -> bool:
+    """Whether there are images whose classes the model should tell, and that it never saw."""
+    return ref.is_demo and ref.task == "classify"
 
 
 def unlabelled(ref: Reference, progress: Progress) -> ImageSet:
     """Drawings to compare numbers on."""
-    return drawings(render.GOLDEN_SEED, _count(ref), ref, "comparison", progress).unlabelled()
+    return drawings(render.GOLDEN_SEED, count(ref), ref, "comparison", progress).unlabelled()
 
 
 def held_out(ref: Reference, progress: Progress) -> ImageSet:
@@ -89,6 +97,13 @@ def drawings(seed: int, count: int, ref: Reference, purpose: str, progress: Prog
     )
 
 
+def count(ref: Reference) -> int:
+    """How many images to compare on, where nothing else says so."""
+    if ref.task != "classify":
+        return COMPARED_MAPS
+    return COMPARED if ref.trained else COMPARED_UNTRAINED
+
+
 def _from_folder(
     ref: Reference, recipe: Recipe, folder: Path, samples: int, progress: Progress
 ) -> Evidence:
@@ -99,14 +114,10 @@ def _from_folder(
         calibration = images.read(chosen, ref.input_size, source=folder.name)
         unseen = [path for path in paths if path not in set(chosen)]
         rest = unseen if len(unseen) >= ENOUGH else paths
-    if ref.is_demo:
+    if has_held_out(ref):
         comparison = held_out(ref, progress)
     else:
         comparison = images.read(
-            images.spread(rest, _count(ref)), ref.input_size, source=folder.name
+            images.spread(rest, count(ref)), ref.input_size, source=folder.name
         )
     return Evidence(calibration=calibration, comparison=comparison)
-
-
-def _count(ref: Reference) -> int:
-    return COMPARED if ref.trained else COMPARED_UNTRAINED

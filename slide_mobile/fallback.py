@@ -81,7 +81,7 @@ def candidates(deployed: nn.Module) -> list[str]:
 
 
 def wanted_db(report: ParityReport) -> float:
-    """SQNR of the logits that the next file should reach, in dB."""
+    """SQNR of the worst output that the next file should reach, in dB."""
     floor = report.recipe.min_sqnr_db
     return floor + MARGIN_DB if report.sqnr_db < floor else report.sqnr_db + STEP_DB
 

@@ -11,14 +11,15 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+Rows = NDArray[np.float32]
 
 
-def each(
-    compute: Callable[[T], NDArray[np.float32]], parts: Sequence[T]
-) -> Iterator[NDArray[np.float32]]:
+def each(compute: Callable[[T], R], parts: Sequence[T]) -> Iterator[R]:
     """What `compute` gives for each part, in order."""
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
@@ -29,13 +30,22 @@ def each(
         torch.set_num_threads(threads)
 
 
-def logits(deployed: nn.Module, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """(H, W, 3) bytes each -> (N, num_classes), of a deploy form, one at a time as on a phone."""
+def outputs(deployed: nn.Module, pixels: Sequence[NDArray[np.uint8]]) -> tuple[Rows, ...]:
+    """(H, W, 3) bytes each -> logits (N, num_classes), or maps in the layout of a deploy form.
+
+    One image at a time, as on a phone.
+    """
 
     @torch.no_grad()
-    def run(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        maps = torch.from_numpy(image[None].astype(np.float32)).permute(0, 3, 1, 2)
-        row: NDArray[np.float32] = deployed(maps).numpy()
-        return row
+    def run(image: NDArray[np.uint8]) -> tuple[Rows, ...]:
+        return arrays(
+            deployed(torch.from_numpy(image[None].astype(np.float32)).permute(0, 3, 1, 2))
+        )
 
-    return np.concatenate(list(each(run, pixels)))
+    found = list(each(run, pixels))
+    return tuple(np.concatenate(rows) for rows in zip(*found, strict=True))
+
+
+def arrays(found: Tensor | tuple[Tensor, ...]) -> tuple[Rows, ...]:
+    """The outputs of a model, whether it has one or several."""
+    return tuple(x.numpy() for x in (found if isinstance(found, tuple) else (found,)))

@@ -35,13 +35,15 @@ from slide_mobile.blame import ModuleParity
 from slide_mobile.certificate import Job, Proof, certify, timestamp
 from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import Forms, chosen
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import ArtifactError, GateFailed, UsageError
 from slide_mobile.export import export
+from slide_mobile.images import ImageSet
 from slide_mobile.preprocess import IMAGENET, Normalization, find
 from slide_mobile.progress import Progress, silent
 from slide_mobile.reference import Reference
 from slide_mobile.staging import staging
 from slide_mobile.targets import Converter, Request, Runner
+from slide_mobile.tasks import Outputs, Task, channels_last, output_names
 from slide_mobile.verdict import Check, ParityFailed, Rejected, save
 
 # Of the deploy form against the reference, both fp32 in PyTorch: the rewrites are exact, so this
@@ -66,12 +68,15 @@ def convert(
     normalization: Normalization = IMAGENET,
     backend: str | None = None,
     via: str | None = None,
+    task: Task = "classify",
     out: Path = Path("artifacts"),
     force: bool = False,
     progress: Progress = silent,
 ) -> Artifact:
     """Convert a model to `<out>/<model>-<target>-<precision>/` and prove it there.
 
+    The task "features" leaves the classifier out: the file gives the maps of the four stages, and
+    the folder is `<model>-features-<target>-<precision>`.
     Target, precision, backend and road (`via`) are names that `targets` knows; left out, the
     target's first ones serve. `input_size` is (height, width) in pixels. Raises UsageError for a
     wrong call or bad input, ToolchainMissing, and ParityFailed where a floor is missed: no folder
@@ -83,7 +88,8 @@ def convert(
     backend, recipe, via = targets.choose(
         target, converter, backend=backend, precision=precision, via=via
     )
-    root = out / f"{model}-{target}-{recipe.name}"
+    exported = model if task == "classify" else f"{model}-{task}"
+    root = out / f"{exported}-{target}-{recipe.name}"
     with _reported(root), staging(root, force=force) as folder:
         progress("load the model")
         ref = reference.load(
@@ -93,6 +99,7 @@ def convert(
             untrained=untrained,
             num_classes=num_classes,
             input_size=input_size,
+            task=task,
         )
         names = ref.default_labels() if labels is None else ref.read_labels(labels)
         evidence = evidences.gather(
@@ -108,6 +115,7 @@ def convert(
             version=__version__,
             facts=ref.facts(recipe.name),
             calibration=evidence.calibration_pixels,
+            task=task,
         )
         job = Job(target=target, converter=converter, request=request, ref=ref, evidence=evidence)
         proof = _prove(job, root, folder, progress)
@@ -126,38 +134,43 @@ def check(
     """Run an artifact's file from disk against PyTorch again.
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
-    models, or `checkpoint`; else the golden logits in the manifest stand for it. `folder` holds
-    class folders of labelled images. Raises ArtifactError, GateFailed (integrity), UsageError.
+    models, or `checkpoint`; else what was recorded for the golden images stands for it. `folder`
+    holds class folders of labelled images, or images for features. Raises ArtifactError,
+    GateFailed (integrity), UsageError.
     """
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
     converter = targets.load(art.manifest.target)
     ref = replay.rebuild(art, checkpoint)
-    golden, recorded = replay.golden(art)
+    golden, recorded = replay.golden_images(art)
     if ref is not None:
-        replay.require_recorded(recorded, ref.logits(golden.pixels))
+        replay.require_recorded(recorded, ref.outputs(golden.pixels))
+    elif folder is not None:
+        raise UsageError(
+            f"images of yours need the reference model too: give the --checkpoint whose sha256 "
+            f"is {art.manifest.model['checkpoint_sha256']}"
+        )
 
     compared = golden
     if folder is not None:
-        compared = images.read_labelled(folder, art.input_size, art.labels)
-    elif ref is not None and ref.is_demo:
+        compared = _images_in(folder, art)
+    elif ref is not None and evidences.has_held_out(ref):
         compared = evidences.held_out(ref, progress)
     notes = compared.skipped
-    if ref is not None:
-        expected = ref.logits(compared.pixels, progress=progress)
-    elif folder is None:
-        expected = recorded
-        notes = ("PyTorch's logits are the recorded ones; --checkpoint runs it again", *notes)
-    else:
-        raise UsageError(
-            f"labelled images need the reference model too: give the --checkpoint whose sha256 "
-            f"is {art.manifest.model['checkpoint_sha256']}"
-        )
     runner = converter.runner(art.model_path)
-    report = parity.compare(
+    found = run(runner, compared.pixels, art.manifest.task, progress=progress)
+    if ref is not None:
+        expected = ref.outputs(compared.pixels, progress=progress)
+    else:
+        expected, found = recorded.outputs, recorded.seen_in(found)
+        notes = (
+            f"PyTorch's {recorded.kind} are the recorded ones; --checkpoint runs it again",
+            *notes,
+        )
+    report = parity.compare_outputs(
         expected,
-        run(runner, compared.pixels, progress=progress),
+        found,
         recipe=recipes.lookup(art.manifest.precision),
         trained=bool(art.manifest.model["trained"]),
         labels=compared.labels,
@@ -184,16 +197,18 @@ def compare(
     for art in arts:
         art.verify()
     agreement.require_one_model(arts)
-    compared, _ = replay.golden(arts[0])
+    compared, _ = replay.golden_images(arts[0])
+    task = arts[0].manifest.task
     if folder is not None:
-        paths = images.spread(find(folder), evidences.COMPARED)
+        most = evidences.COMPARED if task == "classify" else evidences.COMPARED_MAPS
+        paths = images.spread(find(folder), most)
         compared = images.read(paths, arts[0].input_size, source=folder.name)
     elif (ref := replay.rebuild(arts[0], None)) is not None:
         compared = evidences.unlabelled(ref, progress)
     runners = [targets.load(art.manifest.target).runner(art.model_path) for art in arts]
     return agreement.compare(
         arts,
-        [run(runner, compared.pixels, progress=progress) for runner in runners],
+        [run(runner, compared.pixels, task, progress=progress) for runner in runners],
         runtimes=[runner.runtime for runner in runners],
         images=compared.source,
     )
@@ -207,14 +222,23 @@ def inspect(root: Path) -> Graph:
 
 
 def run(
-    runner: Runner, pixels: NDArray[np.uint8], *, progress: Progress = silent
-) -> NDArray[np.float32]:
-    """(N, H, W, 3) bytes -> (N, num_classes), one image at a time as on a phone."""
-    rows = []
+    runner: Runner, pixels: NDArray[np.uint8], task: Task, *, progress: Progress = silent
+) -> Outputs:
+    """(N, H, W, 3) bytes -> logits (N, num_classes), or maps (N, H, W, C), by name.
+
+    One image at a time, as on a phone. Raises ArtifactError where the file has other outputs.
+    """
+    names, rows = output_names(task), []
     for i, image in enumerate(pixels):
         progress("run the written file", i / len(pixels))
-        rows.append(runner(image).copy())
-    return np.stack(rows)
+        found = runner.outputs(image)
+        if sorted(found) != sorted(names):
+            raise ArtifactError(
+                f"the model file gives {', '.join(found)} instead of {', '.join(names)}: it is no "
+                f"{task} model; convert the model again"
+            )
+        rows.append([found[name].copy() for name in names])
+    return {name: np.concatenate(x) for name, x in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 @contextlib.contextmanager
@@ -232,11 +256,11 @@ def _reported(root: Path) -> Iterator[None]:
 def _prove(job: Job, root: Path, folder: Path, progress: Progress) -> Proof:
     """Write the model file and hold it against PyTorch; raises GateFailed, Rejected."""
     ref, converter, compared = job.ref, job.converter, job.evidence.comparison
-    expected = ref.logits(compared.pixels, progress=progress)
+    expected = ref.outputs(compared.pixels, progress=progress)
     progress("rewrite to the deploy form")
     forms = chosen(job.target, job.request.backend, job.request.recipe.name)
     deployed = _deployed(ref, converter, forms)
-    _require_exact(deployed, compared.pixels[:DEPLOY_SAMPLES], expected[:DEPLOY_SAMPLES])
+    _require_exact(deployed, converter, compared.pixels[:DEPLOY_SAMPLES], expected)
     attempt = functools.partial(_attempt, job, deployed, expected, folder, progress)
     proof = fallback.prove(job, deployed, attempt, progress)
     if not proof.report.passed:
@@ -255,7 +279,7 @@ def _prove(job: Job, root: Path, folder: Path, progress: Progress) -> Proof:
 def _attempt(
     job: Job,
     deployed: nn.Module,
-    expected: NDArray[np.float32],
+    expected: Outputs,
     folder: Path,
     progress: Progress,
     float_modules: Sequence[str],
@@ -277,9 +301,9 @@ def _attempt(
         graph=graph,
         float_modules=tuple(float_modules),
         expected=expected,
-        report=parity.compare(
+        report=parity.compare_outputs(
             expected,
-            run(runner, compared.pixels, progress=progress),
+            run(runner, compared.pixels, ref.task, progress=progress),
             recipe=request.recipe,
             trained=ref.trained,
             labels=compared.labels,
@@ -301,11 +325,21 @@ def _require_rank(target: str, converter: Converter, graph: Graph) -> None:
 
 
 def _require_exact(
-    deployed: nn.Module, pixels: NDArray[np.uint8], expected: NDArray[np.float32]
+    deployed: nn.Module, converter: Converter, pixels: NDArray[np.uint8], expected: Outputs
 ) -> None:
-    db = parity.sqnr_db(expected, parallel.logits(deployed, list(pixels)))
-    if not db >= MIN_DEPLOY_SQNR_DB:
-        raise GateFailed(
-            f"the deploy form is {db:.1f} dB from the reference, the floor is "
-            f"{MIN_DEPLOY_SQNR_DB} dB: these weights are numerically extreme"
-        )
+    found = parallel.outputs(deployed, list(pixels))
+    for (name, rows), x in zip(expected.items(), found, strict=True):
+        db = parity.sqnr_db(rows[: len(x)], channels_last(x, converter.LAYOUT))
+        if not db >= MIN_DEPLOY_SQNR_DB:
+            raise GateFailed(
+                f"{name} of the deploy form are {db:.1f} dB from the reference, the floor is "
+                f"{MIN_DEPLOY_SQNR_DB} dB: these weights are numerically extreme"
+            )
+
+
+def _images_in(folder: Path, art: Artifact) -> ImageSet:
+    """Labelled images in class folders for a classifier, as many as there are; else some images."""
+    if art.manifest.task == "classify":
+        return images.read_labelled(folder, art.input_size, art.labels)
+    paths = images.spread(find(folder), evidences.COMPARED_MAPS)
+    return images.read(paths, art.input_size, source=folder.name)

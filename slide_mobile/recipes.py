@@ -10,9 +10,9 @@ from slide_mobile.errors import UnknownName
 class Recipe:
     """Numeric format of an artifact, and how far it may drift from PyTorch.
 
-    `min_sqnr_db` is the floor on 10 * log10(|ref|^2 / |ref - out|^2) over the logits, and
-    `goal_sqnr_db` what we aim at. `min_top1_agreement` and `max_top1_drop` (of task top-1), shares
-    in 0..1, gate trained models only: random logits tie.
+    `min_sqnr_db` is the floor on 10 * log10(|ref|^2 / |ref - out|^2) over the logits, or over each
+    of the maps, and `goal_sqnr_db` what we aim at. `min_top1_agreement` and `max_top1_drop` (of
+    task top-1), shares in 0..1, gate trained models only: random logits tie.
     """
 
     name: str

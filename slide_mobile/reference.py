@@ -13,8 +13,10 @@ from slide_mobile import __version__, demo, models, parallel
 from slide_mobile.artifact import digest
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.models import checkpoint as checkpoints
+from slide_mobile.models.backbone import without_head
 from slide_mobile.preprocess import Normalization, normalize
 from slide_mobile.progress import Progress, silent
+from slide_mobile.tasks import Outputs, Task, output_names
 
 DEMO = "slide_swin_demo"
 BATCH = 4  # images at once in a thread: more is no faster, and costs memory
@@ -22,10 +24,14 @@ BATCH = 4  # images at once in a thread: more is no faster, and costs memory
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A reference-form model in eval mode. `checkpoint_sha256` is None for untrained weights."""
+    """A reference-form model in eval mode. `checkpoint_sha256` is None for untrained weights.
+
+    `num_classes` is what its weights were made with, whatever the task.
+    """
 
     name: str
     model: nn.Module
+    task: Task = "classify"
     num_classes: int
     input_size: tuple[int, int]
     normalization: Normalization
@@ -41,13 +47,15 @@ class Reference:
     def description(self) -> str:
         """A line for the model file's own metadata."""
         weights = "trained" if self.trained else "random weights, for benchmarks only"
-        return f"{self.name} ({weights}); takes RGB in 0..255 and normalises it by itself"
+        gives = "" if self.task == "classify" else ", gives the maps of its four stages"
+        return f"{self.name} ({weights}); takes RGB in 0..255 and normalises it by itself{gives}"
 
     def facts(self, precision: str) -> dict[str, str]:
         """Key-value metadata for the model file itself, for whoever meets it without its folder."""
         return {
             "model": self.name,
             "family": models.spec(self.name).family,
+            "task": self.task,
             "precision": precision,
             "trained": str(self.trained).lower(),
             "checkpoint_sha256": self.checkpoint_sha256 or "",
@@ -58,13 +66,17 @@ class Reference:
         }
 
     def default_labels(self) -> tuple[str, ...]:
-        """The demo's labels, or numbered classes."""
+        """The demo's labels, or numbered classes; none where the task has none."""
+        if self.task != "classify":
+            return ()
         if self.is_demo:
             return demo.LABELS
         return tuple(f"class {i}" for i in range(self.num_classes))
 
     def read_labels(self, path: Path) -> tuple[str, ...]:
         """One label a line, as many as classes; raises UsageError."""
+        if self.task != "classify":
+            raise UsageError(f"--labels names classes, and {self.task} have none: leave it out")
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -79,22 +91,22 @@ class Reference:
             )
         return tuple(lines)
 
-    def logits(
+    def outputs(
         self, pixels: NDArray[np.uint8], *, stage: str = "run PyTorch", progress: Progress = silent
-    ) -> NDArray[np.float32]:
-        """(N, H, W, 3) bytes -> (N, num_classes)."""
+    ) -> Outputs:
+        """(N, H, W, 3) bytes -> logits (N, num_classes), or maps (N, H, W, C), by name."""
         batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
         rows = []
         for done, part in enumerate(parallel.each(self._batch, batches)):
             progress(stage, done / len(batches))
             rows.append(part)
-        return np.concatenate(rows)
+        found = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+        return dict(zip(output_names(self.task), found, strict=True))
 
     @torch.inference_mode()
-    def _batch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _batch(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         images = torch.from_numpy(normalize(pixels, self.normalization))
-        logits: NDArray[np.float32] = self.model(images).numpy()
-        return logits
+        return parallel.arrays(self.model(images))
 
 
 @functools.cache
@@ -111,8 +123,9 @@ def load(
     untrained: bool = False,
     num_classes: int | None = None,
     input_size: tuple[int, int] | None = None,
+    task: Task = "classify",
 ) -> Reference:
-    """Build the reference model with the weights asked for.
+    """Build the reference model with the weights asked for, less what the task does not take.
 
     The bundled demo needs no checkpoint; any other model needs one, or `untrained`. Raises
     UnknownName, CheckpointError, UsageError.
@@ -141,7 +154,8 @@ def load(
         sha256, notes = fit.checkpoint.sha256, fit.notes
     reference = Reference(
         name=name,
-        model=model.requires_grad_(False),
+        model=(model if task == "classify" else without_head(model)).requires_grad_(False),
+        task=task,
         num_classes=classes,
         input_size=size,
         normalization=normalization,
@@ -150,6 +164,6 @@ def load(
         notes=notes,
     )
     probe = np.full((1, *size, 3), 128, np.uint8)
-    if not np.isfinite(reference.logits(probe)).all():
+    if not all(np.isfinite(rows).all() for rows in reference.outputs(probe).values()):
         raise CheckpointError(f"{checkpoint or name}: the model's own output is NaN or Inf")
     return reference

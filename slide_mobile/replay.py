@@ -2,34 +2,34 @@
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from slide_mobile import images, parity, reference
+from slide_mobile import golden, images, parity, reference
 from slide_mobile.artifact import Artifact
 from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.golden import Recorded
 from slide_mobile.images import ImageSet
 from slide_mobile.preprocess import Normalization
 from slide_mobile.reference import Reference
+from slide_mobile.tasks import Outputs
 
 # The same weights on another machine differ by rounding only.
 MIN_RECORDED_SQNR_DB = 100
 
 
-def require_recorded(recorded: NDArray[np.float32], found: NDArray[np.float32]) -> None:
-    """Raise GateFailed unless the manifest's logits are those that PyTorch computes."""
-    if not parity.sqnr_db(found, recorded) >= MIN_RECORDED_SQNR_DB:
-        raise GateFailed(
-            "the golden logits in the manifest are not the reference model's: the manifest was "
-            "changed after it was certified; convert the model again"
-        )
+def require_recorded(recorded: Recorded, found: Outputs) -> None:
+    """Raise GateFailed unless the artifact's golden outputs are those that PyTorch computes."""
+    seen = recorded.seen_in(found)
+    for name, rows in recorded.outputs.items():
+        if not parity.sqnr_db(seen[name], rows) >= MIN_RECORDED_SQNR_DB:
+            raise GateFailed(
+                f"the golden {name} in the artifact are not the reference model's: they were "
+                "changed after it was certified; convert the model again"
+            )
 
 
-def golden(art: Artifact) -> tuple[ImageSet, NDArray[np.float32]]:
-    """The golden images, and PyTorch's logits for them as recorded."""
-    paths = [art.root / golden.file for golden in art.manifest.golden]
-    recorded = np.array([golden.logits for golden in art.manifest.golden], np.float32)
-    return images.read(paths, art.input_size, source="golden images"), recorded
+def golden_images(art: Artifact) -> tuple[ImageSet, Recorded]:
+    """The golden images, and what was recorded of PyTorch's outputs for them."""
+    paths = [art.root / item.file for item in art.manifest.golden]
+    return images.read(paths, art.input_size, source="golden images"), golden.read(art)
 
 
 def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
@@ -50,6 +50,7 @@ def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
         untrained=untrained,
         num_classes=facts["num_classes"],
         input_size=art.input_size,
+        task=art.manifest.task,
     )
     if ref.checkpoint_sha256 != facts["checkpoint_sha256"]:
         raise UsageError(

@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from slide_mobile import parallel
 from slide_mobile.blame import dense
+from slide_mobile.parallel import Rows
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import Pixels
 from slide_mobile.progress import Progress
@@ -26,14 +28,14 @@ STEPS = 255  # between the least and the greatest of eight bits
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleSensitivity:
-    """SQNR of the logits where this module alone computes in int8."""
+    """SQNR of the outputs, which all weigh the same, where this module alone computes in int8."""
 
     module: str
     sqnr_db: float
 
     @property
     def noise(self) -> float:
-        """Power of the error in the logits, over that of the logits."""
+        """Power of the error in the outputs, over that of the outputs."""
         return noise(self.sqnr_db)
 
 
@@ -75,19 +77,19 @@ def measure(
 ) -> tuple[ModuleSensitivity, ...]:
     """Rank dense modules of a deploy form, by path, the most sensitive first.
 
-    `calibration` gives the ranges, over `pixels` the logits are compared; both (H, W, 3) bytes at
+    `calibration` gives the ranges, over `pixels` the outputs are compared; both (H, W, 3) bytes at
     input size. Raises ValueError for a path that is no dense module.
     """
     chosen = {path: module for path, module in dense(deployed).items() if path in set(modules)}
     if unknown := set(modules) - set(chosen):
         raise ValueError(f"no dense modules of this deploy form: {', '.join(sorted(unknown))}")
     ranges = _ranges(deployed, chosen, calibration)
-    expected = parallel.logits(deployed, pixels)
+    expected = parallel.outputs(deployed, pixels)
     found = []
     for done, (path, module) in enumerate(chosen.items()):
         progress("measure the sensitivity to int8", done / len(chosen))
         with _hooks({module: _in_int8(module, ranges[path])}):
-            db = sqnr_db(expected, parallel.logits(deployed, pixels))
+            db = _sqnr_db(expected, parallel.outputs(deployed, pixels))
         found.append(ModuleSensitivity(module=path, sqnr_db=round(db, 2)))
     return tuple(sorted(found, key=lambda row: row.sqnr_db))
 
@@ -115,6 +117,16 @@ def noise(db: float) -> float:
     return float(10 ** (-db / 10))
 
 
+def _sqnr_db(expected: Sequence[Rows], found: Sequence[Rows]) -> float:
+    """Of all outputs together, each at a power of one."""
+    scales = [float(np.sqrt(np.square(rows, dtype=np.float64).sum())) or 1.0 for rows in expected]
+    together = (
+        np.concatenate([rows.ravel() / scale for rows, scale in zip(outputs, scales, strict=True)])
+        for outputs in (expected, found)
+    )
+    return sqnr_db(*together)
+
+
 def _ranges(
     deployed: nn.Module, modules: dict[str, nn.Module], calibration: Sequence[Pixels]
 ) -> dict[str, _Ranges]:
@@ -130,7 +142,7 @@ def _ranges(
         return record
 
     with _hooks({module: recorder(path) for path, module in modules.items()}):
-        parallel.logits(deployed, calibration)
+        parallel.outputs(deployed, calibration)
     return {
         path: _Ranges(
             # Sorted: the images were run in no order, and sums depend on it.

@@ -17,6 +17,7 @@ from slide_mobile.artifact import Graph
 from slide_mobile.errors import ToolchainMissing, UnknownName
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe, lookup
+from slide_mobile.tasks import LOGITS, Layout, Outputs, Task, channels_last
 
 if TYPE_CHECKING:  # importing slide_mobile must not import torch
     from torch.export import ExportedProgram
@@ -28,7 +29,8 @@ Logits = NDArray[np.float32]  # (num_classes,)
 class Request:
     """What to convert an exported program to, by names that the converter has.
 
-    `calibration` holds images at input size and is empty where the recipe needs none. `title`,
+    `calibration` holds images at input size and is empty where the recipe needs none. `labels` are
+    those of the task "classify", whose only output the logits are, and empty for others. `title`,
     `description`, `version` and `facts` go into the file's own metadata where the format has such.
     `float_modules` are paths in the deploy form: modules that a quantised format would take, and
     that stay in float.
@@ -44,18 +46,30 @@ class Request:
     facts: Mapping[str, str]
     calibration: Sequence[Pixels] = ()
     float_modules: Collection[str] = ()
+    task: Task = "classify"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """A loaded model file; `runtime` says what executes it here."""
+    """A loaded model file; `runtime` says what executes it here.
 
-    call: Callable[[Pixels], Logits]
+    `call` gives the file's outputs by name, batch included, its maps in the file's `layout`.
+    """
+
+    call: Callable[[Pixels], Mapping[str, NDArray[Any]]]
     runtime: str
+    layout: Layout
 
     def __call__(self, image: Pixels) -> Logits:
-        """(H, W, 3) bytes -> (num_classes,)."""
-        return self.call(image)
+        """(H, W, 3) bytes -> (num_classes,), of a classifier."""
+        return self.outputs(image)[LOGITS][0]
+
+    def outputs(self, image: Pixels) -> Outputs:
+        """(H, W, 3) bytes -> logits (1, num_classes), or maps (1, H, W, C), by name."""
+        return {
+            name: np.asarray(channels_last(x, self.layout), np.float32)
+            for name, x in self.call(image).items()
+        }
 
 
 class Converter(Protocol):
@@ -85,7 +99,7 @@ class Converter(Protocol):
         """Of the file's image input."""
 
     def output_dtype(self, recipe: Recipe) -> Literal["float32", "float16"]:
-        """Of the file's logits."""
+        """Of the file's outputs."""
 
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:
         """Write the model file; raises ValueError for float modules that it would not quantise."""

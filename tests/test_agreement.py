@@ -17,10 +17,18 @@ TAKEN = {"shape": [1, 4, 6, 3], "layout": "NHWC", "mean": [0.0] * 3, "std": [1.0
 
 
 def artifact(
-    folder: str, precision: str = "fp32", labels: str = "b" * 64, **changes: object
+    folder: str,
+    precision: str = "fp32",
+    labels: str = "b" * 64,
+    task: str = "classify",
+    **changes: object,
 ) -> Artifact:
     manifest = SimpleNamespace(
-        model=FACTS | changes, input=TAKEN, precision=precision, labels_sha256=labels
+        model=FACTS | changes,
+        task=task,
+        input=TAKEN,
+        precision=precision,
+        labels_sha256=labels,
     )
     return Artifact(root=Path(folder), manifest=manifest)  # type: ignore[arg-type]
 
@@ -31,7 +39,8 @@ def rows(noise: float = 0.0, seed: int = 0) -> np.ndarray:
 
 
 def compared(*cases: tuple[Artifact, np.ndarray]) -> Agreement:
-    artifacts, outputs = zip(*cases, strict=True)
+    artifacts, logits = zip(*cases, strict=True)
+    outputs = [{"logits": x} for x in logits]
     return agreement.compare(artifacts, outputs, runtimes=["here"] * len(cases), images="noise")
 
 
@@ -78,11 +87,29 @@ def test_untrained_models_have_no_agreement_to_miss() -> None:
     assert not dataclasses.replace(pair, sqnr_db=10.0).passed
 
 
+def test_every_map_of_a_pair_has_to_agree() -> None:
+    arts = [artifact(name, task="features") for name in "ab"]
+    maps = {f"stage{i}": rows() for i in range(1, 5)}
+    spoilt = {**maps, "stage2": rows(0.1, 1)}
+    found = agreement.compare(arts, [maps, spoilt], runtimes=["here"] * 2, images="noise")
+    (pair,) = found.pairs
+    assert not found.passed and pair.top1_agreement is pair.min_top1_agreement is None
+    assert {output.name: output.sqnr_db > 25 for output in pair.outputs} == {
+        "stage1": True, "stage2": False, "stage3": True, "stage4": True,
+    }  # fmt: skip
+    plain = found.to_json()
+    assert plain["top1_agreement"] is None
+    assert plain["sqnr_db"] == plain["pairs"][0]["outputs"][1]["sqnr_db"]
+    assert agreement.compare(arts, [maps, maps], runtimes=[""] * 2, images="noise").passed
+
+
 def test_artifacts_of_different_models_are_refused() -> None:
     with pytest.raises(UsageError, match="not artifacts of one model: name m and other"):
         agreement.require_one_model([artifact("a"), artifact("b", name="other")])
     with pytest.raises(UsageError, match=r"not artifacts of one model: labels b+ and c+"):
         agreement.require_one_model([artifact("a"), artifact("b", labels="c" * 64)])
+    with pytest.raises(UsageError, match="one model: task classify and features"):
+        agreement.require_one_model([artifact("a"), artifact("b", task="features")])
     with pytest.raises(UsageError, match="given twice"):
         agreement.require_one_model([artifact("a"), artifact("a")])
     agreement.require_one_model([artifact("a"), artifact("b", "int8")])

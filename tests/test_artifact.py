@@ -34,9 +34,9 @@ def sealed(plain: dict) -> str:
         ("[" * 100_000, "is not JSON"),
         ('{"schema_version": NaN}', "NaN is not a JSON number"),
         ('{"schema_version": 99}', "the manifest was changed"),
-        (sealed({"schema_version": 99}), "schema 99 is not 3: update slide-mobile"),
-        (sealed({"schema_version": 2}), "schema 2 is not 3: convert the model again"),
-        (sealed({"schema_version": 3}), "the manifest is damaged"),
+        (sealed({"schema_version": 99}), "schema 99 is not 4: update slide-mobile"),
+        (sealed({"schema_version": 3}), "schema 3 is not 4: convert the model again"),
+        (sealed({"schema_version": 4}), "the manifest is damaged"),
     ],
 )
 def test_what_is_no_artifact_is_refused_in_one_line(
@@ -58,22 +58,29 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 SHA = "0" * 64
+LOGITS = {"name": "logits", "shape": [1, 2], "dtype": "float32", "layout": None}
+GOLDEN: dict = {
+    "file": "golden/00.png", "sha256": SHA, "label": None,
+    "logits": None, "maps": None, "maps_sha256": None,
+}  # fmt: skip
 
 
 def a_manifest() -> dict:
     return {
-        "schema_version": 3,
+        "schema_version": 4,
         "model": {
             "name": "m", "family": "f", "num_classes": 2, "params": 1, "macs": 1,
             "trained": True, "checkpoint_sha256": SHA,
         },
+        "task": "classify",
         "target": "tflite", "precision": "int8", "backend": "xnnpack", "via": "litert",
         "file": "model.tflite", "file_sha256": SHA, "size_bytes": 1, "labels_sha256": SHA,
         "input": {
             "name": "image", "shape": [1, 8, 9, 3], "layout": "NHWC", "dtype": "float32",
             "color": "RGB", "range": [0, 255], "mean": [0.5, 0.5, 0.5], "std": [1, 1, 1],
         },
-        "output": {"name": "logits", "shape": [1, 2], "dtype": "float32"},
+        "output": dict(LOGITS),
+        "outputs": [dict(LOGITS)],
         "graph": {
             "ops": {"CONV_2D": 1}, "max_rank": 4, "partitions": 1, "delegated_ops": 1,
             "total_ops": 1, "int8_mac_fraction": 1, "min_runtime": None, "findings": [],
@@ -82,15 +89,61 @@ def a_manifest() -> dict:
         "parity": {
             "passed": True, "sqnr_db": 30, "min_sqnr_db": 20, "max_abs": 0.1,
             "top1_agreement": 1, "min_top1_agreement": 0.97, "samples": 8,
+            "outputs": [{"name": "logits", "sqnr_db": 30, "max_abs": 0.1}],
             "reference": "pytorch", "images": "somewhere",
         },
         "accuracy": None,
         "calibration": {"images": 1, "sha256": SHA, "source": "photos"},
-        "golden": [{"file": "golden/00.png", "sha256": SHA, "label": None, "logits": [0.5, 1.0]}],
+        "golden": [GOLDEN | {"logits": [0.5, 1.0]}],
         "notes": [],
         "toolchain": {"python": "3", "torch": "2", "slide_mobile": "0"},
         "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
+
+
+def a_manifest_of_features() -> dict:
+    outputs = [
+        {"name": f"stage{i}", "shape": [1, 2, 3, 16], "dtype": "float32", "layout": "NHWC"}
+        for i in range(1, 5)
+    ]
+    golden = GOLDEN | {"maps": "golden/00.safetensors", "maps_sha256": SHA}
+    return a_manifest() | {
+        "task": "features", "labels_sha256": None, "output": None, "outputs": outputs,
+        "golden": [golden],
+    }  # fmt: skip
+
+
+def test_a_manifest_of_features_survives_its_json() -> None:
+    manifest = Manifest.from_json(json.loads(sealed(a_manifest_of_features())))
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    assert manifest.output is None and manifest.labels_sha256 is None
+    assert [output["name"] for output in manifest.outputs] == [f"stage{i}" for i in range(1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"task": "classify"}, "its outputs are not those of classify"),
+        ({"outputs": a_manifest_of_features()["outputs"][:3]}, "its outputs are not those"),
+        ({"outputs": a_manifest_of_features()["outputs"][::-1]}, "its outputs are not those"),
+        ({"output": a_manifest_of_features()["outputs"][0]}, "neither logits nor labels"),
+        ({"labels_sha256": SHA}, "neither logits nor labels"),
+        ({"golden": [GOLDEN | {"logits": [0.5, 1.0]}]}, "golden images have no maps"),
+        ({"golden": [GOLDEN | {"maps": "../secret.safetensors", "maps_sha256": SHA}]}, "golden/0"),
+    ],
+    ids=str,
+)
+def test_features_and_logits_do_not_mix(change: dict, why: str) -> None:
+    plain = a_manifest_of_features() | change
+    with pytest.raises(GateFailed, match=f"the manifest is damaged: .*{why}"):
+        Manifest.from_json(json.loads(sealed(plain)))
+
+
+def test_maps_state_their_layout() -> None:
+    plain = a_manifest_of_features()
+    plain["outputs"][2]["layout"] = None
+    with pytest.raises(GateFailed, match="features are maps, which have a layout"):
+        Manifest.from_json(json.loads(sealed(plain)))
 
 
 def test_a_manifest_survives_its_json() -> None:
@@ -126,6 +179,10 @@ def test_a_damaged_field_is_refused(key: str, value: object) -> None:
         (("golden", 0, "logits"), [1.0]),
         (("golden", 0, "logits"), []),
         (("golden",), []),
+        (("labels_sha256",), None),  # though a classifier
+        (("output",), None),
+        (("output", "dtype"), "float16"),  # and not the first of `outputs`
+        (("parity", "outputs"), []),
         (("model", "trained"), "no"),
         (("model", "trained"), False),  # with a checkpoint's sha256
         (("model", "checkpoint_sha256"), None),  # though trained

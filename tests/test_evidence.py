@@ -83,6 +83,14 @@ def test_untrained_weights_are_calibrated_on_drawings_at_any_shape(untrained: Re
     assert not keys(found.calibration.pixels) & keys(found.comparison.pixels)
 
 
+def test_maps_are_compared_on_few_images_without_labels(photos: Path) -> None:
+    ref = reference.load("slide_swin_demo", normalization=IMAGENET, task="features")
+    assert len(gather(ref, "fp32").comparison) == evidence.COMPARED_MAPS
+    found = gather(ref, "int8", photos)
+    assert found.comparison.labels is None and found.comparison.source == photos.name
+    assert len(found.comparison) == evidence.COMPARED_MAPS
+
+
 def test_the_demo_is_compared_on_its_labelled_held_out_drawings() -> None:
     ref = reference.load("slide_swin_demo", normalization=IMAGENET)
     found = gather(ref, "fp32")

@@ -20,7 +20,7 @@ from slide_mobile.cli import main
 from slide_mobile.demo.render import render_many
 from slide_mobile.deploy import deploy
 from slide_mobile.export import export
-from slide_mobile.parity import ParityReport
+from slide_mobile.parity import OutputParity, ParityReport
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets import Request
 
@@ -144,8 +144,7 @@ def test_the_next_file_aims_at_the_floor_that_is_missed(sqnr_db: float, wanted_d
     report = ParityReport(
         recipe=recipes.lookup("int8"),
         trained=True,
-        sqnr_db=sqnr_db,
-        max_abs=1.0,
+        outputs=(OutputParity(name="logits", sqnr_db=sqnr_db, max_abs=1.0),),
         top1_agreement=0.5,
         samples=100,
     )

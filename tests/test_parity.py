@@ -88,6 +88,20 @@ def test_sqnr_below_the_floor_fails_and_says_so() -> None:
     assert report.failures == ("SQNR 6.0 dB, the floor is 20 dB",)
 
 
+def test_one_map_below_the_floor_fails_and_is_named() -> None:
+    ref = {f"stage{i}": np.ones((2, 3, 4, 5), np.float32) * 10**i for i in range(1, 5)}
+    found = {name: x * (1.5 if name == "stage1" else 1.001) for name, x in ref.items()}
+    report = parity.compare_outputs(ref, found, recipe=INT8, trained=True)
+    # Together the maps are 60 dB away: the first is a thousandth of the last.
+    assert report.failures == ("SQNR of stage1 6.0 dB, the floor is 20 dB",)
+    assert report.top1_agreement is None and report.samples == 2
+    plain = report.to_json()
+    assert plain["min_top1_agreement"] is None and plain["sqnr_db"] == 6.02
+    assert [output["sqnr_db"] for output in plain["outputs"]] == [6.02, 60.0, 60.0, 60.0]
+    good = parity.compare_outputs(ref, ref, recipe=INT8, trained=True)
+    assert good.passed and good.max_abs == 0
+
+
 def test_the_verdict_cannot_be_set_by_hand() -> None:
     report = compare(np.ones((1, 2)), np.ones((1, 2)), recipe=INT8, trained=False)
     with pytest.raises(dataclasses.FrozenInstanceError):

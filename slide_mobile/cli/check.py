@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from slide_mobile.cli import parity as printed
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 
@@ -28,7 +29,11 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("artifact", type=click.Path(path_type=Path))
-@click.option("--images", type=click.Path(path_type=Path), help="Class folders of labelled images.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Class folders of labelled images; for features, any images.",
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="The one it was made from.")
 @click.option(
     "--against",
@@ -49,7 +54,8 @@ def check(
     """Run ARTIFACT from disk against PyTorch again; exit code 1 if it misses a floor.
 
     The reference is rebuilt for the demo, for untrained models, and with --checkpoint; without it
-    the golden logits recorded at conversion stand for it. With --against, artifacts of one model
+    what was recorded of it at conversion (golden/) stands for it. Of features, every output has to
+    reach the floor. With --against, artifacts of one model
     are compared with each other instead, and the odd one out is named.
     """
     from slide_mobile import pipeline
@@ -75,11 +81,8 @@ def check(
 def _print(console: Console, result: "Check", everything: bool) -> None:
     parity = result.parity
     console.print(f"{_verdict(parity.passed)}  {escape(str(result.artifact))}")
-    console.print(
-        f"  parity    {parity.sqnr_db:.1f} dB (floor {parity.recipe.min_sqnr_db:g}), "
-        f"max |err| {parity.max_abs:.2g}, "
-        f"top-1 agreement {parity.top1_agreement:.2%} of {parity.samples}"
-    )
+    for line in printed.lines(parity.to_json()):
+        console.print(line)
     console.print(f"  run by    {escape(result.runtime)}")
     if parity.accuracy is not None:
         console.print(
@@ -116,7 +119,7 @@ def _print_agreement(console: Console, found: "Agreement") -> None:
             f"{pair.sqnr_db:.1f}",
             f"{pair.min_sqnr_db:.1f}",
             f"{pair.max_abs:.2g}",
-            f"{pair.top1_agreement:.2%}",
+            "" if pair.top1_agreement is None else f"{pair.top1_agreement:.2%}",
             "" if pair.passed else "[red]missed[/]",
         )
     console.print(table)

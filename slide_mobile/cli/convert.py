@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile import recipes, targets
+from slide_mobile import recipes, targets, tasks
+from slide_mobile.cli import parity as printed
 from slide_mobile.cli.inspect import GIVEN_BACK, delegation
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
@@ -27,6 +28,8 @@ Examples:
   slide-mobile convert slide_swin_tiny --checkpoint slide_swin_t.pth --to tflite \\
       --int8 --calibration photos/ --labels imagenet.txt
   slide-mobile convert slide_swin_tiny --untrained --to tflite --fp16
+  slide-mobile convert slide_pvt_v2_b1 --checkpoint pvt.pth --to coreml \\
+      --task features --input-size 512x896
 """
 
 
@@ -40,6 +43,13 @@ Examples:
 )
 @click.option("--int8", is_flag=True, help="Same as --precision int8.")
 @click.option("--fp16", is_flag=True, help="Same as --precision fp16.")
+@click.option(
+    "--task",
+    type=click.Choice(tasks.TASKS),
+    default=tasks.TASKS[0],
+    show_default=True,
+    help="features: the maps of the four stages (strides 4, 8, 16, 32), no classifier.",
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help=".pth, .pt or .safetensors")
 @click.option("--untrained", is_flag=True, help="Seeded random weights, for benchmarks only.")
 @click.option(
@@ -63,6 +73,7 @@ def convert(
     precision: str | None,
     int8: bool,
     fp16: bool,
+    task: tasks.Task,
     checkpoint: Path | None,
     untrained: bool,
     num_classes: int | None,
@@ -81,7 +92,8 @@ def convert(
 
     MODEL defaults to slide_swin_demo, a small trained model that ships with the package. Any other
     needs --checkpoint or --untrained. Prints the parity with PyTorch; a file that misses its floor
-    is not kept.
+    is not kept. With --task features the file is a backbone: stage1 ... stage4, each held to the
+    floor, in a folder MODEL-features-...
     """
     from slide_mobile import pipeline
 
@@ -99,6 +111,7 @@ def convert(
         normalization=_normalization(mean, std),
         backend=backend,
         via=via,
+        task=task,
         out=out,
         force=force,
         progress=session.progress,
@@ -164,11 +177,8 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
     goal = recipes.lookup(manifest.precision).goal_sqnr_db
     console.print(f"[bold green]passed[/]  {escape(root)}  ({seconds:.0f} s)")
     console.print(f"  file      {manifest.file}, {manifest.size_bytes / 1e6:.2f} MB")
-    console.print(
-        f"  parity    {parity['sqnr_db']:.1f} dB (floor {parity['min_sqnr_db']:g}, "
-        f"goal {goal:g}), max |err| {parity['max_abs']:.2g}, "
-        f"top-1 agreement {parity['top1_agreement']:.2%} of {parity['samples']}"
-    )
+    for line in printed.lines(parity, goal_db=goal):
+        console.print(line)
     console.print(f"  run by    {escape(parity['runtime'])}")
     if accuracy is not None:
         console.print(

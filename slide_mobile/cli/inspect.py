@@ -1,17 +1,17 @@
 """slide-mobile inspect."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
+from slide_mobile.cli.parity import described
 from slide_mobile.cli.session import Session, escape, verb
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact import Graph
+    from slide_mobile.artifact import Graph, Manifest
 
 
 GIVEN_BACK = "(given back to hold the floor)"
@@ -27,19 +27,25 @@ def inspect(session: Session, artifact: Path) -> None:
 
     session.progress("read the file")
     graph = pipeline.inspect(artifact)
-    given_back = Artifact.open(artifact).manifest.float_modules
-    document = dataclasses.asdict(graph) | {"float_modules": list(given_back)}
-    session.emit(document, lambda console: _print(console, graph, given_back))
+    manifest = Artifact.open(artifact).manifest
+    document = dataclasses.asdict(graph) | {
+        "task": manifest.task,
+        "outputs": list(manifest.outputs),
+        "float_modules": list(manifest.float_modules),
+    }
+    session.emit(document, lambda console: _print(console, graph, manifest))
 
 
-def _print(console: Console, graph: "Graph", given_back: Sequence[str]) -> None:
+def _print(console: Console, graph: "Graph", manifest: "Manifest") -> None:
+    for output in manifest.outputs:
+        console.print(f"output      {described(output)}")
     ops = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
     console.print(f"operations  {graph.total_ops}: {escape(ops)}")
     console.print(f"delegate    {delegation(graph)}")
     console.print(f"rank        <= {graph.max_rank}")
     console.print(f"int8        {graph.int8_mac_fraction:.1%} of multiply-adds")
-    if given_back:
-        console.print(f"float       {escape(', '.join(given_back))} {GIVEN_BACK}")
+    if manifest.float_modules:
+        console.print(f"float       {escape(', '.join(manifest.float_modules))} {GIVEN_BACK}")
     console.print(f"runtime     {graph.min_runtime or 'unknown'} or newer")
     for line in graph.findings:
         console.print(f"[yellow]finding[/]     {escape(line)}")

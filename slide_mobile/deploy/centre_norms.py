@@ -10,7 +10,7 @@ XNNPACK that costs no pass more than the raw second moment does. The division by
 
 A norm behind the convolutions that begin a stage has one writer, the last of them: that one is
 centred instead, so the mean is zero by construction. A norm whose readers are not linears without
-padding (PVTv2's, between two stages) is written out whole.
+padding (PVTv2's, between two stages), or whose map is an output, is written out whole.
 """
 
 import torch
@@ -75,7 +75,8 @@ def centre_norms(module: nn.Module) -> nn.Module | None:
         return module
     if isinstance(module, Backbone):
         for part in module.stages():
-            if part.norm is not None and part.norm != module.NORM:
+            read_by_head = part.norm == module.NORM and module.head is not None
+            if part.norm is not None and not read_by_head:
                 norm = module.get_submodule(part.norm)
                 assert isinstance(norm, nn.LayerNorm)
                 module.set_submodule(part.norm, WholeNorm(norm))

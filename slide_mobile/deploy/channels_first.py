@@ -29,7 +29,7 @@ from slide_mobile.deploy.static_windows import StaticWindowAttention
 from slide_mobile.deploy.token_attention import TokenAttention
 from slide_mobile.models.backbone import Backbone, MapMean
 from slide_mobile.models.slide_attention import LocalAttention
-from slide_mobile.models.slide_pvt import ClassToken
+from slide_mobile.models.slide_pvt import ClassToken, MapOfRow
 
 MIDDLE = 128.0  # of 0..255
 
@@ -120,6 +120,18 @@ class FirstOfRow(nn.Module):
         return x[:, :, :, :1]
 
 
+class PlanarMapOfRow(nn.Module):
+    """The map in a row of tokens, without the class token that leads it."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, 1, 1 + H * W) -> (1, C, H, W)."""
+        return x[:, :, :, 1:].reshape(1, -1, *self.size)
+
+
 class ChannelsLastInside(nn.Module):
     """A module without a channels-first form, permutes around it."""
 
@@ -170,6 +182,8 @@ def turn(module: nn.Module) -> nn.Module:
             return MeanOfMap()
         case ClassToken():
             return FirstOfRow()
+        case MapOfRow():
+            return PlanarMapOfRow(module.size)
     return module
 
 

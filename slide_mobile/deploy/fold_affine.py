@@ -44,7 +44,7 @@ def norms_and_readers(module: nn.Module) -> tuple[tuple[str, tuple[Reader, ...]]
             return (("norm", (module.k, module.v)),)
         case PatchMerging():
             return (("norm", (module.reduction,)),)
-        case Backbone():
+        case Backbone() if module.head is not None:
             # The mean over tokens between this norm and the head commutes with both.
             return ((module.NORM, (module.head,)),)
     return ()

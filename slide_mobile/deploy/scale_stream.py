@@ -9,13 +9,13 @@
 Readers of the stream are norms, which take no notice of a scale when their eps is scaled with it,
 and the convolutions that begin the next stage, whose weights are divided by it. So only the writers
 change: what begins a stage, and proj and fc2 of each block. Powers of two are exact in every binary
-format. Costs nothing at run time.
+format. Costs nothing at run time, but a product for each map that is itself an output.
 """
 
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale
 from slide_mobile.deploy.fix_positions import PlacedEmbed
@@ -23,6 +23,21 @@ from slide_mobile.deploy.fold_affine import writers
 from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.merge_patches import MergePatches
 from slide_mobile.models.backbone import Backbone, Block
+
+
+class Unscaled(nn.Module):
+    """A map of the stream, divided by its gain."""
+
+    factor: Tensor
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        # A buffer, so that it follows the model to fp16 and stays inside delegates.
+        self.register_buffer("factor", torch.full((1, 1, 1, 1), 1 / gain))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map in the layout around -> the same."""
+        return x * self.factor
 
 
 def stream_gain(dim: int) -> float:
@@ -36,7 +51,7 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
     if not isinstance(module, Backbone):
         return None
     gain = 1.0  # of what the next stage reads
-    for part in module.stages():
+    for number, part in enumerate(module.stages()):
         gain = _begin(module.get_submodule(part.embed), gain)
         blocks = module.get_submodule(part.blocks)
         for block in blocks.children():
@@ -49,7 +64,9 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
         if part.norm is not None:
             _read(module.get_submodule(part.norm), gain)
             gain = 1.0
-    if all(part.norm != module.NORM for part in module.stages()):
+        if module.head is None and gain != 1:
+            module.outputs[number] = nn.Sequential(module.outputs[number], Unscaled(gain))
+    if module.head is not None and all(part.norm != module.NORM for part in module.stages()):
         _read(module.get_submodule(module.NORM), gain)
     return module
 

@@ -1,9 +1,12 @@
 """What the families share: four stages of blocks at strides 4, 8, 16 and 32, and a classifier.
 
+Without its classifier (`without_head`) a network gives the maps of its stages.
+
 Maps are (B, H, W, C) throughout. Names of parameters are the official ones of each family, so the
 classes here leave them to the family's own file.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,8 +16,9 @@ from torch import Tensor, nn
 
 from slide_mobile.errors import UsageError
 
-__all__ = ["Attention", "Backbone", "Block", "ConvEmbed", "Mlp", "StageParts"]
+__all__ = ["Attention", "Backbone", "Block", "ConvEmbed", "Mlp", "StageParts", "without_head"]
 
+STAGES = 4
 STRIDE_PX = 32  # of the last stage
 MAX_MAP = 64  # tokens a side there: 2048 pixels, beyond what a phone would be given
 IMAGE_CHANNELS = 3
@@ -130,14 +134,15 @@ class StageParts:
 
 
 class Backbone(nn.Module):
-    """Logits, (B, num_classes), of a normalised (B, 3, H, W) image; and the maps of its stages.
+    """Logits, (B, num_classes), of a normalised (B, 3, H, W) image; or the maps of its stages.
 
-    `NORM` is the path of the norm in front of the classifier.
+    `NORM` is the path of the norm in front of the classifier. `outputs` is what each stage's map
+    passes through where it is an output: nothing, unless a family or a rewrite says otherwise.
     """
 
     NORM: ClassVar[str] = "norm"
 
-    head: nn.Linear
+    head: nn.Linear | None
 
     def __init__(self, input_size: tuple[int, int], num_classes: int, *, smallest: int) -> None:
         """`smallest` is the fewest tokens a side that the last stage can have.
@@ -147,6 +152,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.input_size, self.num_classes = input_size, num_classes
         self.pool: nn.Module = MapMean()
+        self.outputs = nn.ModuleList(nn.Identity() for _ in range(STAGES))
         if any(s % STRIDE_PX or not smallest <= s // STRIDE_PX <= MAX_MAP for s in input_size):
             tokens = (min(max(smallest, round(s / STRIDE_PX)), MAX_MAP) for s in input_size)
             nearest = "x".join(str(n * STRIDE_PX) for n in tokens)
@@ -161,21 +167,39 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> four maps (B, H / s, W / s, C), s being 4, 8, 16, 32.
+        """(B, 3, H, W) -> what each stage gives, (B, H / s, W / s, C), s being 4, 8, 16, 32.
 
-        What detection and segmentation heads take: behind the norm of the stage, if there is one.
+        Behind the norm of the stage, if there is one.
         """
         raise NotImplementedError
 
+    def features(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) -> four maps (B, H / s, W / s, C): what heads of other tasks take."""
+        maps = zip(self.outputs, self.stage_maps(image), strict=True)
+        return tuple(output(x) for output, x in maps)
+
     def classify(self, x: Tensor) -> Tensor:
         """The last map -> (B, num_classes)."""
+        assert self.head is not None
         # Channels first, the head is a convolution and leaves two axes of one.
         return self.head(self.pool(self.get_submodule(self.NORM)(x))).flatten(1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W), normalised -> (B, num_classes)."""
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """(B, 3, H, W), normalised -> (B, num_classes), or `features` where there is no head."""
+        if self.head is None:
+            return self.features(image)
         *_, last = self.stage_maps(image)
         return self.classify(last)
+
+
+def without_head(model: nn.Module) -> Backbone:
+    """A copy of a Backbone without its classifier and the norm that only that reads."""
+    assert isinstance(model, Backbone)
+    model = copy.deepcopy(model)
+    model.head = None
+    if all(part.norm != model.NORM for part in model.stages()):
+        delattr(model, model.NORM)
+    return model
 
 
 def init_linears(module: nn.Module) -> None:

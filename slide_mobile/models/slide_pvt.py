@@ -20,7 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, Mlp, StageParts, init_linears
+from slide_mobile.models.backbone import (
+    STRIDE_PX,
+    Backbone,
+    Block,
+    ConvEmbed,
+    Mlp,
+    StageParts,
+    init_linears,
+)
 from slide_mobile.models.registry import declare
 from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
 from slide_mobile.models.spatial_reduction import SpatialReduction
@@ -46,6 +54,18 @@ class ClassToken(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1, 1 + N, C) -> (B, C)."""
         return x[:, 0, 0]
+
+
+class MapOfRow(nn.Module):
+    """The map in a row of tokens, without the class token that leads it."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1, 1 + H * W, C) -> (B, H, W, C)."""
+        return x[:, :, 1:].reshape(x.shape[0], *self.size, -1)
 
 
 class PyramidVisionTransformer(Backbone):
@@ -92,6 +112,7 @@ class PyramidVisionTransformer(Backbone):
             self.cls_token = nn.Parameter(torch.zeros(1, 1, dims[-1]))
             nn.init.trunc_normal_(self.cls_token, std=0.02)
             self.pool = ClassToken()
+            self.outputs[-1] = MapOfRow((input_size[0] // STRIDE_PX, input_size[1] // STRIDE_PX))
         self.head = nn.Linear(dims[-1], num_classes)
         self.apply(init_linears)
 

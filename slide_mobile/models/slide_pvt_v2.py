@@ -119,6 +119,7 @@ class PyramidVisionTransformerV2(Backbone):
 
     def classify(self, x: Tensor) -> Tensor:
         """The last map -> (B, num_classes)."""
+        assert self.head is not None
         return self.head(self.pool(x)).flatten(1)
 
 

@@ -30,16 +30,16 @@ def input_dtype(recipe: Recipe) -> Literal["uint8"]:
 
 
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
-    """Of the logits, in every precision."""
+    """Of every output, in every precision."""
     return "float32"
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
-    """Write a classifier for iOS 17: class label, probabilities and logits."""
+    """Write a package for iOS 17: class label, probabilities and logits, or the maps of stages."""
     with tempfile.TemporaryDirectory() as scratch:
-        classifier = lower(program, request, Path(scratch) / f"model{SUFFIX}")
-        package.describe(classifier.spec, request, classifier.modules)
-        package.write(classifier.spec, classifier.weights, path)
+        model = lower(program, request, Path(scratch) / f"model{SUFFIX}")
+        package.describe(model.spec, request, model.modules)
+        package.write(model.spec, model.weights, path)
 
 
 def runner(path: Path, *, threads: int | None = None) -> Runner:

@@ -1,13 +1,13 @@
-"""ExportedProgram to a classifier in MIL, for iOS 17.
+"""ExportedProgram to MIL, for iOS 17: a classifier, or a network whose outputs are maps.
 
 coremltools 9 cannot give a classifier a second output of chosen type in one call: the list of
 output types is indexed with `classLabel` already in front (IndexError in
 converters/mil/backend/mil/load.py, `get_func_output`). So the program is converted to MIL with
 `logits` and probabilities as float32 outputs, and becomes a classifier in a second call, which
-runs no passes but the compression of weights.
+runs no passes but the compression of weights. Maps take the same two calls.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
 from slide_mobile.preprocess import planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Request, require_found
+from slide_mobile.tasks import output_names
 from slide_mobile_converters.coreml.compression import compression
 from slide_mobile_converters.coreml.quantization import dense, operand, quantize_activations, thick
 from slide_mobile_converters.coreml.toolchain import coremltools as ct
 from slide_mobile_converters.coreml.toolchain import quiet
 
-IMAGE, LOGITS, LABEL = "image", "logits", "classLabel"
+IMAGE, LABEL = "image", "classLabel"
 _PROBABILITIES = "probabilities"
 _WRAPPER = "model."  # the exported program wraps the deploy form under this name
 # What coremltools adds to the name of an operation that it moves to fp16.
@@ -33,7 +34,7 @@ _RENAMED = ("", "_cast_fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classifier:
+class Lowered:
     """A specification (protobuf), its folder of weights, and the modules behind its variables."""
 
     spec: Any
@@ -41,8 +42,8 @@ class Classifier:
     modules: Mapping[str, str]
 
 
-def lower(program: ExportedProgram, request: Request, scratch: Path) -> Classifier:
-    """Convert to a classifier whose weights lie in the package `scratch`.
+def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
+    """Convert to a specification whose weights lie in the package `scratch`.
 
     Raises ValueError for a float module that would not be quantised.
     """
@@ -52,15 +53,19 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Classifi
     if request.recipe.activations == "int8":
         images = [torch.from_numpy(planar(image)) for image in request.calibration]
         quantize_activations(core, images, keep=keep)
-    add_probabilities(core)
+    outputs, config = output_names(request.task), None
+    if request.task == "classify":
+        add_probabilities(core)
+        outputs = (*outputs, _PROBABILITIES)
+        config = ct.ClassifierConfig(list(request.labels), LABEL, _PROBABILITIES)
     with quiet():
-        mil = _to_mil(core, request.recipe)
+        mil = _to_mil(core, request.recipe, outputs)
         names = {var.name for op in mil.functions["main"].operations for var in op.outputs}
         model = ct.convert(
             mil,
             minimum_deployment_target=ct.target.iOS17,
             compute_precision=ct.precision.FLOAT32,  # no more casts: the first call made them
-            classifier_config=ct.ClassifierConfig(list(request.labels), LABEL, _PROBABILITIES),
+            classifier_config=config,
             pass_pipeline=compression(request.recipe, mil, keep=renamed(keep)),
             skip_model_load=True,
             package_dir=str(scratch),
@@ -71,7 +76,7 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Classifi
         for variable in renamed([name])
         if variable in names
     }
-    return Classifier(spec=model.get_spec(), weights=Path(model.weights_dir), modules=modules)
+    return Lowered(spec=model.get_spec(), weights=Path(model.weights_dir), modules=modules)
 
 
 def decomposed(program: ExportedProgram) -> ExportedProgram:
@@ -124,8 +129,8 @@ def renamed(names: Collection[str]) -> set[str]:
     return {name + suffix for name in names for suffix in _RENAMED}
 
 
-def _to_mil(program: ExportedProgram, recipe: Recipe) -> Any:
-    """A MIL program with the image as input and two float32 outputs."""
+def _to_mil(program: ExportedProgram, recipe: Recipe, outputs: Sequence[str]) -> Any:
+    """A MIL program with the image as input and float32 outputs of these names."""
     single = recipe.weights == "float32"
     shape = tuple(program.example_inputs[1][IMAGE].shape)
     # Unnamed constants are numbered through a counter of the process, which coremltools clears
@@ -137,7 +142,7 @@ def _to_mil(program: ExportedProgram, recipe: Recipe) -> Any:
         minimum_deployment_target=ct.target.iOS17,
         compute_precision=ct.precision.FLOAT32 if single else ct.precision.FLOAT16,
         inputs=[ct.ImageType(IMAGE, shape=shape, color_layout=ct.colorlayout.RGB)],
-        outputs=[ct.TensorType(name, dtype=np.float32) for name in (LOGITS, _PROBABILITIES)],
+        outputs=[ct.TensorType(name, dtype=np.float32) for name in outputs],
     )
     mil.functions["main"].set_output_types(None)
     return mil

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from slide_mobile.targets import Request
+from slide_mobile.tasks import STAGES
 
 AUTHOR, LICENSE = "slide-mobile", "Apache-2.0"
 MODULES = "modules"  # key of the table of modules among the file's own metadata
@@ -29,6 +30,7 @@ _DESCRIPTIONS = {
     "logits": "One number a class, before softmax, in the order of the labels",
     "classLabel": "The most probable class",
     "classLabel_probs": "Probability of each class",
+    **{name: f"Map at stride {4 << i}: channels, rows, columns" for i, name in enumerate(STAGES)},
 }
 
 
@@ -46,7 +48,9 @@ def describe(spec: Any, request: Request, modules: Mapping[str, str]) -> None:
     own = metadata.userDefined
     kept = own[_VERSION]
     own.clear()
-    own.update({**request.facts, _VERSION: kept, _PREVIEW: "imageClassifier"})
+    own.update({**request.facts, _VERSION: kept})
+    if request.task == "classify":
+        own[_PREVIEW] = "imageClassifier"
     own[MODULES] = json.dumps(modules, separators=(",", ":"))
 
 

@@ -19,9 +19,10 @@ from PIL import Image
 
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels, planar
-from slide_mobile.targets import Logits, Runner
+from slide_mobile.targets import Runner
+from slide_mobile.tasks import LOGITS, STAGES, Outputs
 from slide_mobile_converters.coreml import reading
-from slide_mobile_converters.coreml.lowering import IMAGE, LOGITS
+from slide_mobile_converters.coreml.lowering import IMAGE
 from slide_mobile_converters.coreml.toolchain import coremltools, mil_evaluator, quiet
 
 
@@ -35,11 +36,11 @@ def runner(path: Path) -> Runner:
         return _predictor(path)
     precision = declared_precision(program)
 
-    def run(image: Pixels) -> Logits:
+    def run(image: Pixels) -> Outputs:
         with one_thread(), artifact_errors(path):
-            return _row(program.run({IMAGE: planar(image)}, precision=precision))
+            return _wanted(program.run({IMAGE: planar(image)}, precision=precision))
 
-    return Runner(call=run, runtime=mil_evaluator.EVALUATED)
+    return Runner(call=run, runtime=mil_evaluator.EVALUATED, layout="NCHW")
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
@@ -90,22 +91,24 @@ def _predictor(path: Path) -> Runner:
     with quiet(), artifact_errors(path):
         model = coremltools.models.MLModel(str(path))
 
-    def predict(image: Pixels) -> Logits:
+    def predict(image: Pixels) -> Outputs:
         with artifact_errors(path):
-            return _row(model.predict({IMAGE: Image.fromarray(image)}))
+            return _wanted(model.predict({IMAGE: Image.fromarray(image)}))
 
-    return Runner(call=predict, runtime=f"Core ML, macOS {platform.mac_ver()[0]}")
+    return Runner(call=predict, runtime=f"Core ML, macOS {platform.mac_ver()[0]}", layout="NCHW")
 
 
-def _row(outputs: Mapping[str, Any]) -> Logits:
-    """The logits of one image, (num_classes,); raises ValueError if they are not among these."""
-    if LOGITS not in outputs:
+def _wanted(outputs: Mapping[str, Any]) -> Outputs:
+    """The maps of stages among these, or the logits; raises ValueError where there are neither."""
+    names = [name for name in STAGES if name in outputs] or [LOGITS]
+    if names == [LOGITS] and LOGITS not in outputs:
         raise ValueError(f"no output {LOGITS!r}; outputs: {', '.join(sorted(outputs))}")
-    logits = np.asarray(outputs[LOGITS], np.float32)
-    if logits.ndim != 2 or len(logits) != 1:
-        raise ValueError(f"output {LOGITS!r} should be (1, classes); it is {logits.shape}")
-    row: Logits = logits[0]
-    return row
+    found = {name: np.asarray(outputs[name], np.float32) for name in names}
+    for name, x in found.items():
+        if x.ndim != (2 if name == LOGITS else 4) or len(x) != 1:
+            expected = "(1, classes)" if name == LOGITS else "(1, C, H, W)"
+            raise ValueError(f"output {name!r} should be {expected}; it is {x.shape}")
+    return found
 
 
 def _channels_last(x: NDArray[Any]) -> NDArray[np.float32]:

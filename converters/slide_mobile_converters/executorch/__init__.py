@@ -15,7 +15,8 @@ from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
 from slide_mobile.silence import quiet
-from slide_mobile.targets import Logits, Request, Runner
+from slide_mobile.targets import Request, Runner
+from slide_mobile.tasks import LOGITS, Outputs
 
 with quiet():
     from slide_mobile_converters.executorch import (
@@ -45,7 +46,7 @@ def input_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
 
 
 def output_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
-    """Of the logits: that of the input."""
+    """Of every output: that of the input."""
     return input_dtype(recipe)
 
 
@@ -84,12 +85,16 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
         by = _COMPUTED_BY.get(delegate, delegate)
         runtime = f"ExecuTorch {metadata.RELEASE}, {by}"
 
-    def run(image: Pixels) -> Logits:
-        with payload.artifact_errors(path):
-            (logits,) = compute(running.tensor(file, image))
-            return np.asarray(logits[0], np.float32)
+    names = payload.constants(file).get(metadata.OUTPUTS, (LOGITS,))
 
-    return Runner(call=run, runtime=runtime)
+    def run(image: Pixels) -> Outputs:
+        with payload.artifact_errors(path):
+            found = compute(running.tensor(file, image))
+            if len(found) != len(names):
+                raise ValueError(f"it gives {len(found)} outputs, not only {', '.join(names)}")
+            return {name: np.asarray(x) for name, x in zip(names, found, strict=True)}
+
+    return Runner(call=run, runtime=runtime, layout=LAYOUT)
 
 
 def inspect(path: Path) -> Graph:

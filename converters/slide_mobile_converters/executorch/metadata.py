@@ -3,7 +3,8 @@
 ExecuTorch has no place for metadata other than such methods; apps ask for them as for `forward`
 (`module.execute("labels")` in Swift, Kotlin and C++).
 
-    labels        class names, a string each, in the order of the logits
+    labels        class names, a string each, in the order of the logits; of a classifier only
+    output_names  "logits"; or the names of the maps, channels first, in the order of the outputs
     input_name    "image"
     input_layout  "NCHW"
     input_shape   four integers
@@ -24,17 +25,20 @@ from typing import Any
 from executorch.version import __version__
 
 from slide_mobile.targets import Request
+from slide_mobile.tasks import output_names
 
 RELEASE = __version__.partition("+")[0]
-EXPORTER, MODULES = "exporter", "modules"
+EXPORTER, MODULES, OUTPUTS = "exporter", "modules", "output_names"
 
 
 def describe(
     request: Request, *, shape: Sequence[int], dtype: str, modules: Sequence[str]
 ) -> dict[str, Any]:
     """Constants by method name, for `to_edge_transform_and_lower`."""
+    labels = {"labels": list(request.labels)} if request.labels else {}
     return {
-        "labels": list(request.labels),
+        **labels,
+        OUTPUTS: list(output_names(request.task)),
         "input_name": "image",
         "input_layout": "NCHW",
         "input_shape": list(shape),

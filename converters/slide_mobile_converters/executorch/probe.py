@@ -53,8 +53,9 @@ def activations(path: Path, image: Pixels) -> Activations:
         if payload.first_delegate(file) == payload.COREML:
             found: Activations = late.coreml().activations(file, names, given)
             return found
+        own = len(payload.method(file).outputs)
         opened = dict(_open(file, names))
-        _, *outputs = running.Loaded(payload.write(file), path)(given)
+        outputs = running.Loaded(payload.write(file), path)(given)[own:]
         pairs = zip(opened.items(), outputs, strict=True)
         return {module: _dequantised(output, value) for (module, value), output in pairs}
 

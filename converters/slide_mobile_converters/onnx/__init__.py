@@ -15,9 +15,10 @@ from torch.export import ExportedProgram
 from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets import Logits, Request, Runner
+from slide_mobile.targets import Request, Runner
+from slide_mobile.tasks import LOGITS, STAGES, Outputs, output_names
 from slide_mobile_converters.onnx import graph, probe
-from slide_mobile_converters.onnx.lowering import INPUT, OUTPUT, lower
+from slide_mobile_converters.onnx.lowering import INPUT, lower
 from slide_mobile_converters.onnx.quantization import in_format
 
 if importlib.util.find_spec("onnxscript") is None:  # imported late, missed early
@@ -36,14 +37,15 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
 
 
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
-    """Of the logits, in every precision."""
+    """Of every output, in every precision."""
     return "float32"
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Export, change the numeric format, describe, write one file."""
     inputs = [planar(image) for image in request.calibration]
-    model = in_format(lower(program), request.recipe, inputs, float_modules=request.float_modules)
+    model = lower(program, output_names(request.task))
+    model = in_format(model, request.recipe, inputs, float_modules=request.float_modules)
     path.write_bytes(_described(model, request).SerializeToString(deterministic=True))
 
 
@@ -59,15 +61,16 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     except graph.ERRORS as error:
         raise graph.damaged(path, error) from error
 
-    def run(image: Pixels) -> Logits:
+    # A foreign file is asked for logits, and says what it has instead.
+    names = [x.name for x in session.get_outputs() if x.name in STAGES] or [LOGITS]
+
+    def run(image: Pixels) -> Outputs:
         try:
-            (logits,) = session.run([OUTPUT], {INPUT: planar(image)})
+            return dict(zip(names, session.run(names, {INPUT: planar(image)}), strict=True))
         except (ValueError, *graph.ERRORS) as error:
             raise graph.damaged(path, error) from error
-        row: Logits = logits[0]
-        return row
 
-    return Runner(call=run, runtime=f"ONNX Runtime {onnxruntime.__version__}, CPU")
+    return Runner(call=run, runtime=f"ONNX Runtime {onnxruntime.__version__}, CPU", layout=LAYOUT)
 
 
 def inspect(path: Path) -> Graph:
@@ -91,10 +94,11 @@ def _described(model: ModelProto, request: Request) -> ModelProto:
         **request.facts,
         "author": "slide-mobile",
         "description": request.description,
-        "labels": "\n".join(request.labels),
         "license": "Apache-2.0",
         "title": request.title,
     }
+    if request.labels:
+        facts["labels"] = "\n".join(request.labels)
     for key, value in sorted(facts.items()):
         described.metadata_props.add(key=key, value=value)
     return described

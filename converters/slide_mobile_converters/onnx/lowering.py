@@ -12,11 +12,13 @@ import contextlib
 import itertools
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import onnx
 from onnx import ModelProto, NodeProto
 from torch.export import ExportedProgram
+
+from slide_mobile.tasks import LOGITS
 
 # The first with Gelu, for which ONNX Runtime has one kernel since 1.17. Below it the exporter
 # writes x * (0.5 * (1 + erf(...))), an order that ONNX Runtime 1.31 does not fuse: 1.14 times the
@@ -24,21 +26,21 @@ from torch.export import ExportedProgram
 OPSET = 20
 # Of the ONNX release that brought opset 20 (1.15); the exporter writes 10, which needs 1.18.
 IR_VERSION = 9
-INPUT, OUTPUT = "image", "logits"
+INPUT = "image"
 
 _DENSE_CLASSES = ("torch.nn.modules.conv.Conv2d", "torch.nn.modules.linear.Linear")
 _WRAPPER = "model"  # ImageModel's only child; paths are those below it
 
 
-def lower(program: ExportedProgram) -> ModelProto:
-    """The program as one fp32 model: input `image`, output `logits`, no functions, all inside."""
+def lower(program: ExportedProgram, outputs: Sequence[str] = (LOGITS,)) -> ModelProto:
+    """The program as one fp32 model: input `image`, outputs named, no functions, all inside."""
     with warnings.catch_warnings(), _quiet_exporter():
         warnings.simplefilter("ignore")
         # Imported here: it takes seconds, and reading or running a file does not need it.
         import torch.onnx
 
         exported = torch.onnx.export(
-            program, opset_version=OPSET, output_names=[OUTPUT], verbose=False
+            program, opset_version=OPSET, output_names=list(outputs), verbose=False
         )
     assert exported is not None
     model = exported.model_proto

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from slide_mobile.artifact import Graph
-from slide_mobile.errors import GateFailed
+from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets import Logits, Request, Runner
+from slide_mobile.targets import Request, Runner
+from slide_mobile.tasks import Outputs
 from slide_mobile_converters.tflite import graph, metadata, onnx2tf, probe
 from slide_mobile_converters.tflite.quantization import quantize
 
@@ -45,12 +46,14 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
 
 
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
-    """Of the logits, in every precision."""
+    """Of every output, in every precision."""
     return "float32"
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
     """Lower, quantise, attach metadata, write."""
+    if request.via == "onnx" and request.task != "classify":
+        raise UsageError(f"--via onnx converts classifiers only, not {request.task}: leave it out")
     inputs = [image[None].astype(np.float32) for image in request.calibration]
     kept = set(request.float_modules)
     if request.via == "onnx":
@@ -61,7 +64,7 @@ def convert(program: ExportedProgram, request: Request, path: Path) -> None:
                 "it tells modules apart by their weights; use --via litert"
             )
     else:
-        lowered, names = lower(program), probe.traced(program)
+        lowered, names = lower(program), probe.traced(program, task=request.task)
         kept = {names.get(path, path) for path in kept}
     model = quantize(lowered, request.recipe, inputs, float_modules=kept)
     description = metadata.Description(
@@ -81,19 +84,16 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     version = importlib.metadata.version("ai-edge-litert")
     interpreter = graph.load(path, threads=threads or os.cpu_count() or 1)
     with graph.damaged_if(path):
-        (image_input,), (output,) = (
-            interpreter.get_input_details(),
-            interpreter.get_output_details(),
-        )
+        (image_input,) = interpreter.get_input_details()
+        outputs = graph.outputs(interpreter)
 
-    def run(image: Pixels) -> Logits:
+    def run(image: Pixels) -> Outputs:
         with graph.damaged_if(path):
             interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
             interpreter.invoke()
-        logits: Logits = interpreter.get_tensor(output["index"])[0]
-        return logits
+        return {name: interpreter.get_tensor(index) for name, index in outputs.items()}
 
-    return Runner(call=run, runtime=f"LiteRT {version}, XNNPACK")
+    return Runner(call=run, runtime=f"LiteRT {version}, XNNPACK", layout=LAYOUT)
 
 
 def inspect(path: Path) -> Graph:

@@ -22,6 +22,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from slide_mobile.artifact import Graph, float_macs
 from slide_mobile.errors import ArtifactError
+from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite.operations import Op, Tensor, operands, parse
 from slide_mobile_converters.tflite.versions import min_runtime
 
@@ -76,6 +77,18 @@ def load(path: Path, *, threads: int = 1, **options: Any) -> Interpreter:
     _bounded(model, path)
     _allocate(interpreter, path)
     return interpreter
+
+
+def outputs(interpreter: Interpreter) -> dict[str, int]:
+    """Tensors by the name of the output: the signature's, where there are several.
+
+    Raises ValueError for several without a signature.
+    """
+    details = interpreter.get_output_details()
+    if len(details) == 1:
+        return {LOGITS: int(details[0]["index"])}
+    (signature,) = interpreter._get_full_signature_list().values()
+    return {name: int(index) for name, index in signature["outputs"].items()}
 
 
 @contextlib.contextmanager

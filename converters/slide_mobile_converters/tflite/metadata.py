@@ -50,7 +50,10 @@ _NORMALIZATION_OPTIONS = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a .tflite file says about itself; `labels` are in the order of the logits."""
+    """What a .tflite file says about itself.
+
+    `labels` are in the order of the logits, and empty for a file whose outputs are maps.
+    """
 
     name: str
     description: str
@@ -89,8 +92,10 @@ def attach(model: bytes, description: Description) -> bytes:
     """
     file = read_model_from_bytearray(model)
     _raise_versions(file, model)
-    _require_labels(description.labels, classes=_classes(file))
-    _set_entry(file, _METADATA_KEY, _model_metadata(description))
+    maps = () if description.labels else _maps(file)
+    if not maps:
+        _require_labels(description.labels, classes=_classes(file))
+    _set_entry(file, _METADATA_KEY, _model_metadata(description, maps))
     if description.fp16_arithmetic:
         _set_entry(file, _PRECISION_KEY, _FP16_ARITHMETIC)
     else:
@@ -98,7 +103,8 @@ def attach(model: bytes, description: Description) -> bytes:
     file.buffers = [_AlignedBuffer(data=buffer.data) for buffer in file.buffers]
     builder = flatbuffers.Builder(len(model))
     builder.Finish(file.Pack(builder), file_identifier=b"TFL3")
-    return _with_labels(bytes(builder.Output()), description.labels)
+    packed = bytes(builder.Output())
+    return _with_labels(packed, description.labels) if description.labels else packed
 
 
 def _raise_versions(file: Any, model: bytes) -> None:
@@ -131,6 +137,15 @@ def _classes(file: Any) -> int:
     return int(graph.tensors[graph.outputs[0]].shape[-1])
 
 
+def _maps(file: Any) -> tuple[str, ...]:
+    """Names of several outputs, in the order of the graph's; none where there is one."""
+    graph = file.subgraphs[0]
+    if len(graph.outputs) == 1 or len(file.signatureDefs or ()) != 1:
+        return ()
+    names = {int(entry.tensorIndex): entry.name for entry in file.signatureDefs[0].outputs}
+    return tuple(_text(names[int(index)]) for index in graph.outputs)
+
+
 def _require_labels(labels: Sequence[str], *, classes: int) -> None:
     """One label a class, and one line a label."""
     if len(labels) != classes:
@@ -141,8 +156,13 @@ def _require_labels(labels: Sequence[str], *, classes: int) -> None:
 
 
 def _key(entry: Any) -> str:
-    """Name of a metadata entry; the object API reads bytes and writes text."""
-    return entry.name if isinstance(entry.name, str) else str(entry.name, "utf-8", "replace")
+    """Name of a metadata entry."""
+    return _text(entry.name)
+
+
+def _text(name: str | bytes) -> str:
+    """A name; the object API reads bytes and writes text."""
+    return name if isinstance(name, str) else str(name, "utf-8", "replace")
 
 
 def _set_entry(file: Any, key: str, content: bytes) -> None:
@@ -171,12 +191,13 @@ def _with_labels(model: bytes, labels: Sequence[str]) -> bytes:
     return stream.getvalue()
 
 
-def _model_metadata(description: Description) -> bytes:
-    """The ModelMetadata flatbuffer."""
+def _model_metadata(description: Description, maps: Sequence[str]) -> bytes:
+    """The ModelMetadata flatbuffer; `maps` are the outputs of a file that has no logits."""
     builder = flatbuffers.Builder(0)
     text = builder.CreateString
-    image, logits = _image(builder), _logits(builder)
-    inputs, outputs = _vector(builder, [image]), _vector(builder, [logits])
+    image = _image(builder)
+    described = [_map(builder, name) for name in maps] or [_logits(builder)]
+    inputs, outputs = _vector(builder, [image]), _vector(builder, described)
     subgraph = _table(builder, {2: inputs, 3: outputs})
     fields = {
         0: text(description.name),
@@ -218,6 +239,15 @@ def _logits(builder: flatbuffers.Builder) -> int:
         0: builder.CreateString("logits"),
         1: builder.CreateString("One score a class, before softmax"),
         6: _vector(builder, [file]),
+    }
+    return _table(builder, fields)
+
+
+def _map(builder: flatbuffers.Builder, name: str) -> int:
+    """TensorMetadata of an output that is a map."""
+    fields = {
+        0: builder.CreateString(name),
+        1: builder.CreateString("Map of a stage: rows, columns, channels"),
     }
     return _table(builder, fields)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from slide_mobile.preprocess import Pixels
+from slide_mobile.tasks import Task
 from slide_mobile_converters.tflite import graph
 
 LAST = "the last dense module"
@@ -56,10 +57,11 @@ def module_path(tensor_name: str) -> str | None:
     return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts[2:])
 
 
-def traced(program: ExportedProgram) -> dict[str, str]:
+def traced(program: ExportedProgram, *, task: Task) -> dict[str, str]:
     """What a module is called in litert-torch's file, by the module's path.
 
-    That is what `module_path` makes of the name of its tensor, and LAST for the last dense one.
+    That is what `module_path` makes of the name of its tensor, and LAST for a classifier's last
+    dense one, whose tensor is named as the output of the graph.
     """
     found, last = {}, ""
     for node in program.graph.nodes:
@@ -69,7 +71,7 @@ def traced(program: ExportedProgram) -> dict[str, str]:
             path = paths[-1].removeprefix(f"{paths[1]}.")
             found[path] = name
             last = path if node.target in _PRODUCTS else last
-    return found | {last: LAST}
+    return found | ({last: LAST} if task == "classify" else {})
 
 
 def _dequantised(values: NDArray[Any], tensor: Mapping[str, Any]) -> NDArray[np.float32]:

@@ -1,0 +1,305 @@
+"""Backbones through every target: four named maps, each held to PyTorch's and to the floor."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import load_file as load_tensors
+from safetensors.numpy import save_file as save_tensors
+from safetensors.torch import save_file
+from torch import nn
+
+import slide_mobile
+from slide_mobile import artifact as artifacts
+from slide_mobile import models, pipeline, recipes, targets
+from slide_mobile.artifact import Artifact
+from slide_mobile.demo.render import render_many
+from slide_mobile.deploy import deploy
+from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.models.backbone import without_head
+from slide_mobile.pipeline import ParityFailed
+from slide_mobile.tasks import STAGES
+
+MODEL = "slide_swin_test"
+FAMILIES = [MODEL, "slide_pvt_test", "slide_pvt_v2_test", "slide_cswin_test", "slide_nat_test"]
+SIZE = (96, 160)
+MAPS = {"stage1": (24, 40), "stage2": (12, 20), "stage3": (6, 10), "stage4": (3, 5)}
+CHANNELS = {
+    name: (16, 32, 48, 64) if "pvt" in name else (16, 32, 64, 128) for name in FAMILIES
+}  # fmt: skip
+TARGETS = targets.names()
+DELEGATING = {"tflite", "executorch"}
+# CI sees each target and each number format of one model, `make test-slow` all.
+FLOATS = [(MODEL, target, "fp32") for target in TARGETS]
+OTHERS = [("slide_pvt_v2_test", "tflite", "fp16"), (MODEL, "onnx", "int8")]
+REST = [
+    (name, target, recipe)
+    for name in FAMILIES
+    for target in TARGETS
+    for recipe in next(iter(targets.load(target).BACKENDS.values()))
+    if (name, target, recipe) not in FLOATS + OTHERS
+]
+CASES = [
+    *(pytest.param(case, id="-".join(case)) for case in FLOATS + OTHERS),
+    *(pytest.param(case, id="-".join(case), marks=pytest.mark.full_size) for case in REST),
+]
+
+pytestmark = pytest.mark.slow
+
+
+class Made(dict[tuple[str, str, str], Artifact]):
+    """Artifacts of random weights, norms and biases included, each made when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder, self.photos = folder, folder / "photos"
+        self.photos.mkdir()
+        pixels, _ = render_many(3, 40, max(SIZE))
+        for i, image in enumerate(pixels):
+            Image.fromarray(image[: SIZE[0], : SIZE[1]]).save(self.photos / f"{i:02d}.png")
+
+    def weights(self, name: str) -> Path:
+        return self.folder / f"{name}.safetensors"
+
+    def __missing__(self, case: tuple[str, str, str]) -> Artifact:
+        self[case] = self.convert(*case, out=self.folder)
+        return self[case]
+
+    def convert(self, name: str, target: str, recipe: str, **options: Any) -> Artifact:
+        return slide_mobile.convert(
+            name, target=target, precision=recipe, task="features", input_size=SIZE,
+            checkpoint=self.weights(name), calibration=self.photos, calibration_samples=8,
+            **options,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("features")
+    draw = np.random.default_rng(0)
+    for name in FAMILIES:
+        tensors = models.create(name).state_dict()
+        for tensor in tensors.values():
+            if tensor.is_floating_point():
+                spread = 0.3 if tensor.ndim == 1 else 0.1
+                tensor += spread * torch.from_numpy(draw.standard_normal(tensor.shape)).float()
+        save_file(
+            {key: x.contiguous() for key, x in tensors.items()}, folder / f"{name}.safetensors"
+        )
+    return Made(folder)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_folder_states_four_maps_and_each_reaches_the_floor(case, made: Made) -> None:
+    art, (name, target, recipe) = made[case], case
+    manifest, layout = art.manifest, targets.load(target).LAYOUT
+    assert art.root.name == f"{name}-features-{target}-{recipe}"
+    assert Artifact.open(art.root) == art
+    art.verify()
+    assert (manifest.task, manifest.output, manifest.labels_sha256) == ("features", None, None)
+    assert art.labels == () and not (art.root / "labels.txt").exists()
+    sizes = zip(MAPS.values(), CHANNELS[name], strict=True)
+    shapes = [[1, h, w, c] if layout == "NHWC" else [1, c, h, w] for (h, w), c in sizes]
+    half = target == "executorch" and recipe == "fp16"
+    assert manifest.outputs == tuple(
+        {"name": f"stage{i}", "shape": shape, "dtype": "float16" if half else "float32",
+         "layout": layout}
+        for i, shape in enumerate(shapes, 1)
+    )  # fmt: skip
+    parity, floor = manifest.parity, recipes.lookup(recipe).min_sqnr_db
+    assert parity["passed"] and parity["top1_agreement"] is parity["min_top1_agreement"] is None
+    assert [output["name"] for output in parity["outputs"]] == list(MAPS)
+    assert min(output["sqnr_db"] for output in parity["outputs"]) == parity["sqnr_db"] >= floor
+    # Nothing of the classifier is left, and nothing of it is counted.
+    bare = without_head(models.create(name))
+    assert manifest.model["params"] == sum(p.numel() for p in bare.parameters())
+    assert manifest.graph.max_rank <= 4
+    assert manifest.graph.partitions == (target in DELEGATING)
+    assert manifest.graph.delegated_ops == manifest.graph.total_ops * (target in DELEGATING)
+    assert manifest.accuracy is None and len(manifest.golden) == 8
+    golden = sum(path.stat().st_size for path in (art.root / "golden").iterdir())
+    assert golden < 2e6
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_check_runs_every_map_again_and_names_modules(case, made: Made) -> None:
+    name, _, recipe = case
+    result = slide_mobile.check(made[case].root, checkpoint=made.weights(name))
+    assert result.parity.passed and result.parity.accuracy is None
+    assert [output.name for output in result.parity.outputs] == list(MAPS)
+    modules = [row.module for row in result.modules]
+    assert len(modules) == len(set(modules)) >= 25 and "head" not in modules
+    assert min(row.sqnr_db for row in result.modules) > recipes.lookup(recipe).min_sqnr_db - 10
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_without_the_checkpoint_the_recorded_maps_stand_for_pytorch(target: str, made) -> None:
+    art = made[MODEL, target, "fp32"]
+    result = slide_mobile.check(art.root)
+    assert result.parity.passed and result.parity.samples == 8 and result.modules == ()
+    assert "maps at 64 places are the recorded ones" in result.notes[0]
+    with pytest.raises(UsageError, match="give the --checkpoint whose sha256"):
+        slide_mobile.check(art.root, folder=made.photos)
+
+
+def test_images_of_yours_need_no_class_folders(made: Made) -> None:
+    art = made[MODEL, "onnx", "fp32"]
+    result = slide_mobile.check(art.root, folder=made.photos, checkpoint=made.weights(MODEL))
+    assert result.parity.passed and result.parity.samples == 8
+
+
+def test_artifacts_of_all_targets_agree_on_every_map(made: Made) -> None:
+    found = slide_mobile.compare([made[MODEL, target, "fp32"].root for target in TARGETS])
+    assert found.passed and len(found.pairs) == len(TARGETS) * (len(TARGETS) - 1) // 2
+    assert min(output.sqnr_db for pair in found.pairs for output in pair.outputs) > 100
+    assert found.to_json()["top1_agreement"] is None
+
+
+def spoil(stage: int) -> Callable[..., nn.Module]:
+    """A `deploy` whose map of one stage is off, behind the back of the reference."""
+
+    class Off(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x * 1.01
+
+    def spoilt(model: nn.Module, **options: Any) -> nn.Module:
+        form = deploy(model, **options)
+        form.outputs[stage - 1] = nn.Sequential(form.outputs[stage - 1], Off())
+        return form
+
+    return spoilt
+
+
+@pytest.mark.parametrize("stage", [1, 3])
+def test_one_map_that_is_off_fails_the_conversion(
+    stage: int, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "deploy", spoil(stage))
+    with pytest.raises(GateFailed, match=rf"^stage{stage} of the deploy form are 40\.0 dB"):
+        made.convert(MODEL, "onnx", "fp32", out=tmp_path)
+    monkeypatch.setattr(pipeline, "MIN_DEPLOY_SQNR_DB", 30)
+    with pytest.raises(ParityFailed, match=f"SQNR of stage{stage} 40.0 dB, the floor") as caught:
+        made.convert(MODEL, "onnx", "fp32", out=tmp_path)
+    failures = json.loads(caught.value.report.read_text())["failures"]
+    assert len(failures) == 1 and list(tmp_path.iterdir()) == [caught.value.report]
+
+
+def test_int8_gives_modules_back_for_the_worst_map(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = made[MODEL, "onnx", "int8"].manifest.parity["sqnr_db"]
+    strict = dataclasses.replace(recipes.RECIPES["int8"], min_sqnr_db=reached + 1)
+    monkeypatch.setitem(recipes.RECIPES, "int8", strict)
+    art = made.convert(MODEL, "onnx", "int8", out=tmp_path)
+    assert art.manifest.float_modules and art.manifest.parity["sqnr_db"] >= reached + 1
+    assert art.manifest.graph.int8_mac_fraction > 0.3
+
+
+@pytest.fixture
+def copy_of(made: Made, tmp_path: Path) -> Artifact:
+    root = tmp_path / "copy"
+    shutil.copytree(made[MODEL, "onnx", "fp32"].root, root)
+    return Artifact.open(root)
+
+
+def test_edited_golden_maps_are_found(copy_of: Artifact, made: Made) -> None:
+    path = copy_of.root / "golden/00.safetensors"
+    tensors = load_tensors(path)
+    tensors["stage2"][0, 0] += 1
+    save_tensors(tensors, path)
+    with pytest.raises(GateFailed, match=r"00\.safetensors was changed after it was certified"):
+        slide_mobile.check(copy_of.root)
+    # Even where the manifest is made to match.
+    plain = json.loads((copy_of.root / artifacts.MANIFEST).read_text())
+    plain["golden"][0]["maps_sha256"] = artifacts.digest(path)
+    plain["manifest_sha256"] = artifacts.seal(plain)
+    (copy_of.root / artifacts.MANIFEST).write_text(json.dumps(plain))
+    assert not slide_mobile.check(copy_of.root).parity.passed
+    with pytest.raises(GateFailed, match=r"the golden stage2 .* are not the reference model's"):
+        slide_mobile.check(copy_of.root, checkpoint=made.weights(MODEL))
+
+
+def test_a_classifier_in_place_of_a_backbone_is_refused(copy_of: Artifact, made: Made) -> None:
+    art = slide_mobile.convert(
+        MODEL, target="onnx", precision="fp32", checkpoint=made.weights(MODEL), input_size=SIZE,
+        out=copy_of.root.parent / "classifier",
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="not artifacts of one model: task classify and features"):
+        slide_mobile.compare([art.root, copy_of.root])
+    shutil.copy(art.model_path, copy_of.model_path)
+    plain = json.loads((copy_of.root / artifacts.MANIFEST).read_text())
+    plain["file_sha256"] = artifacts.digest(copy_of.model_path)
+    plain["manifest_sha256"] = artifacts.seal(plain)
+    (copy_of.root / artifacts.MANIFEST).write_text(json.dumps(plain))
+    with pytest.raises(UsageError, match="gives logits instead of stage1, stage2"):
+        slide_mobile.check(copy_of.root)
+
+
+def test_the_tflite_file_names_its_maps_and_carries_no_labels(made: Made) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    from slide_mobile_converters.tflite import metadata
+
+    path = made[MODEL, "tflite", "fp32"].model_path
+    signatures = Interpreter(str(path)).get_signature_list()
+    assert list(signatures) == ["serving_default"]
+    assert sorted(signatures["serving_default"]["outputs"]) == list(STAGES)
+    with pytest.raises(slide_mobile.UsageError, match=r"carries no labels\.txt"):
+        metadata.labels(path)
+
+
+def test_the_pte_names_its_maps_in_order(made: Made) -> None:
+    from slide_mobile_converters.executorch import payload
+
+    found = payload.constants(payload.read(made[MODEL, "executorch", "fp32"].model_path))
+    assert found["output_names"] == STAGES and "labels" not in found
+
+
+def test_the_core_ml_package_is_no_classifier(made: Made) -> None:
+    from slide_mobile_converters.coreml import reading
+
+    spec = reading.specification(made[MODEL, "coreml", "fp32"].model_path)
+    outputs = spec.description.output
+    assert [output.name for output in outputs] == list(STAGES)
+    assert {output.type.WhichOneof("Type") for output in outputs} == {"multiArrayType"}
+    assert list(outputs[1].type.multiArrayType.shape) == [1, 32, 12, 20]
+    assert not spec.description.predictedFeatureName
+    assert "com.apple.coreml.model.preview.type" not in spec.description.metadata.userDefined
+
+
+@pytest.mark.parametrize("precision", ["fp16", pytest.param("fp32", marks=pytest.mark.full_size)])
+def test_executorchs_core_ml_delegate_gives_the_maps_in_order(
+    precision: str, made: Made, tmp_path: Path
+) -> None:
+    art = made.convert(MODEL, "executorch", precision, backend="coreml", out=tmp_path)
+    assert art.manifest.parity["passed"] and art.manifest.graph.partitions == 1
+
+
+def test_the_second_road_to_tflite_is_for_classifiers(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--via onnx converts classifiers only"):
+        made.convert(MODEL, "tflite", "fp32", via="onnx", out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.full_size
+@pytest.mark.parametrize(
+    "name",
+    ["slide_swin_tiny", "slide_pvt_tiny", "slide_pvt_v2_b1", "slide_cswin_tiny", "slide_nat_mini"],
+)
+def test_a_full_size_backbone_of_each_family_at_a_size_of_detection(
+    name: str, tmp_path: Path
+) -> None:
+    art = slide_mobile.convert(
+        name, target="tflite", precision="fp32", task="features", untrained=True,
+        input_size=(256, 448), out=tmp_path,
+    )  # fmt: skip
+    assert min(output["sqnr_db"] for output in art.manifest.parity["outputs"]) > 100
+    assert art.manifest.graph.partitions == 1
+    assert sum(path.stat().st_size for path in (art.root / "golden").iterdir()) < 10e6
