@@ -64,7 +64,9 @@ def ratios(rows: list[Row], ours: str, parent: str) -> list[Row]:
             sides = found.get((ours, of, precision)), found.get((parent, over, precision))
             top, bottom = sides
             line[name] = (
-                None if top is None or bottom is None else round(top["p50_ms"] / bottom["p50_ms"], 3)
+                None
+                if top is None or bottom is None
+                else round(top["p50_ms"] / bottom["p50_ms"], 3)
             )
         lines.append(line)
     return lines

@@ -16,7 +16,16 @@ from torch import Tensor, nn
 
 from slide_mobile.errors import UsageError
 
-__all__ = ["Attention", "Backbone", "Block", "ConvEmbed", "Mlp", "StageParts", "without_head"]
+__all__ = [
+    "Attention",
+    "Backbone",
+    "Block",
+    "ConvEmbed",
+    "Mlp",
+    "Stage",
+    "StageParts",
+    "without_head",
+]
 
 STAGES = 4
 STRIDE_PX = 32  # of the last stage
@@ -111,6 +120,21 @@ class ConvEmbed(nn.Module):
         for conv in convs:
             x = conv(x)
         return self.get_submodule(self.NORM)(x.permute(0, 2, 3, 1))
+
+
+class Stage(nn.Module):
+    """Blocks at one resolution, then (except in the last stage) what begins the next one."""
+
+    def __init__(self, blocks: Sequence[nn.Module], downsample: nn.Module | None) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, W, C) -> the same, and what the next stage takes, (B, H / 2, W / 2, 2C)."""
+        for block in self.blocks:
+            x = block(x)
+        return x, x if self.downsample is None else self.downsample(x)
 
 
 class MapMean(nn.Module):

@@ -18,7 +18,15 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, Mlp, StageParts, init_linears
+from slide_mobile.models.backbone import (
+    Backbone,
+    Block,
+    ConvEmbed,
+    Mlp,
+    Stage,
+    StageParts,
+    init_linears,
+)
 from slide_mobile.models.neighbourhood import NeighbourhoodAttention
 from slide_mobile.models.registry import declare
 from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
@@ -51,21 +59,6 @@ class ConvDownsampler(ConvEmbed):
         super().__init__()
         self.reduction = nn.Conv2d(dim, 2 * dim, 3, stride=2, padding=1, bias=False)
         self.norm = nn.LayerNorm(2 * dim)
-
-
-class Level(nn.Module):
-    """Blocks at one resolution, then (except in the last level) a downsampler."""
-
-    def __init__(self, blocks: Sequence[nn.Module], downsample: ConvDownsampler | None) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.downsample = downsample
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, H, W, C) -> the same, and what the next level takes, (B, H / 2, W / 2, 2C)."""
-        for block in self.blocks:
-            x = block(x)
-        return x, x if self.downsample is None else self.downsample(x)
 
 
 class NeighbourhoodTransformer(Backbone):
@@ -102,7 +95,7 @@ class NeighbourhoodTransformer(Backbone):
                     attn = NeighbourhoodAttention(dim, num_heads[i], neighbourhood, map_size=(h, w))
                 mlp = Mlp(dim, int(dim * mlp_ratio))
                 blocks.append(Block(dim, attn, mlp, layer_scale=layer_scale))
-            levels.append(Level(blocks, ConvDownsampler(dim) if i < len(depths) - 1 else None))
+            levels.append(Stage(blocks, ConvDownsampler(dim) if i < len(depths) - 1 else None))
         self.levels = nn.ModuleList(levels)
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, num_classes)

@@ -17,7 +17,15 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, Mlp, StageParts, init_linears
+from slide_mobile.models.backbone import (
+    Backbone,
+    Block,
+    ConvEmbed,
+    Mlp,
+    Stage,
+    StageParts,
+    init_linears,
+)
 from slide_mobile.models.registry import declare
 from slide_mobile.models.slide_attention import Im2ColAttention, LocalAttention, SlideAttention
 from slide_mobile.models.window_attention import WindowAttention
@@ -63,21 +71,6 @@ class PatchEmbed(ConvEmbed):
         super().__init__()
         self.proj = nn.Conv2d(3, dim, kernel_size=4, stride=4)
         self.norm = nn.LayerNorm(dim)
-
-
-class Stage(nn.Module):
-    """Blocks at one resolution, then (except in the last stage) patch merging."""
-
-    def __init__(self, blocks: Sequence[nn.Module], downsample: PatchMerging | None) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.downsample = downsample
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, H, W, C) -> the same, and what the next stage takes, (B, H / 2, W / 2, 2C)."""
-        for block in self.blocks:
-            x = block(x)
-        return x, x if self.downsample is None else self.downsample(x)
 
 
 class SwinTransformer(Backbone):

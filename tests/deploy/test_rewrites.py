@@ -21,8 +21,9 @@ from slide_mobile.deploy.merge_patches import MergePatches, merge_patches
 from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
 from slide_mobile.deploy.split_taps import TapAttention, choose_taps, split_taps
 from slide_mobile.deploy.static_windows import StaticWindowAttention, static_windows
+from slide_mobile.models.backbone import Stage
 from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
-from slide_mobile.models.slide_swin import PatchMerging, Stage, SwinBlock
+from slide_mobile.models.slide_swin import PatchMerging, SwinBlock
 from slide_mobile.models.window_attention import WindowAttention
 from slide_mobile.parity import sqnr_db
 
