@@ -178,12 +178,25 @@ def staged(target: str, stage: Site, form: Form) -> tuple[nn.Module, list[Tensor
     at, layout = stage.shape, targets.load(target).LAYOUT
     forms = Forms(((stage.attention, at, form),))
     deployed = deploy(models.create(stage.model), layout=layout, forms=forms)
-    module = deployed.get_submodule(f"layers.{stage.number}")
-    module.downsample = None
+    module = Blocks(deployed.get_submodule(f"layers.{stage.number}"))
     size = (
         (1, at.dim, at.height, at.width) if layout == "NCHW" else (1, at.height, at.width, at.dim)
     )
     return module, [torch.randn(size) for _ in range(CALIBRATION)]
+
+
+class Blocks(nn.Module):
+    """A stage without its patch merging."""
+
+    def __init__(self, stage: nn.Module) -> None:
+        super().__init__()
+        self.stage = stage
+        self.stage.downsample = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map -> a map of the same shape."""
+        found, _ = self.stage(x)
+        return found
 
 
 if __name__ == "__main__":

@@ -24,9 +24,8 @@ from slide_mobile.deploy.layout import (
 )
 from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.matrix_stages import MatrixStage
-from slide_mobile.deploy.static_stripes import StaticCross
 from slide_mobile.deploy.static_windows import StaticWindowAttention
-from slide_mobile.deploy.token_attention import TokenAttention
+from slide_mobile.deploy.token_attention import TokenMixer
 from slide_mobile.models.backbone import Backbone, MapMean
 from slide_mobile.models.slide_attention import LocalAttention
 from slide_mobile.models.slide_pvt import ClassToken
@@ -143,8 +142,11 @@ def channels_first(module: nn.Module) -> nn.Module | None:
 
 def turn(module: nn.Module) -> nn.Module:
     """What takes a module's place in channels-first maps; modules inside it change in place."""
-    if isinstance(module, LocalAttention | TokenAttention | StaticCross):
-        return ChannelsLastInside(sums_as_products(module))
+    if isinstance(module, LocalAttention):
+        return ChannelsLastInside(module)
+    if isinstance(module, TokenMixer):
+        module.channels_first = True
+        return sums_as_products(module)
     if isinstance(module, MatrixStage):
         if module.downsample is not None:
             module.downsample = turn(module.downsample)

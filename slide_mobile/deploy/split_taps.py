@@ -41,7 +41,8 @@ class TapAttention(Laid):
         self.q = linear(rows[:, 0] * merged.scale, bias[:, 0] * merged.scale)
         self.k = linear(rows[:, 1], bias[:, 1])
         self.v = linear(rows[:, 2], bias[:, 2])
-        self.proj, self.get_v = merged.proj, merged.get_v
+        self.proj = merged.proj
+        self.get_v = None if merged.get_v is None else _widened(merged.get_v, merged.k)
 
         position = merged.relative_position_bias_table.reshape(heads, 1, taps)
         none = torch.zeros_like(position)
@@ -145,6 +146,15 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     made = nn.Linear(weight.shape[1], weight.shape[0])
     made.weight, made.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.flatten().clone())
     return made
+
+
+def _widened(conv: nn.Conv2d, side: int) -> nn.Conv2d:
+    """A depthwise convolution with zeros around its kernel, to side x side: it pads as taps do."""
+    edge = (side - conv.kernel_size[0]) // 2
+    channels = conv.out_channels
+    wide = nn.Conv2d(channels, channels, side, padding=side // 2, groups=channels)
+    wide.weight, wide.bias = nn.Parameter(F.pad(conv.weight, [edge] * 4)), conv.bias
+    return wide
 
 
 def _taps(gather: nn.Conv2d, position: Tensor) -> list[nn.Conv2d]:

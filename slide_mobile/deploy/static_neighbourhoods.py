@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile.deploy.split_taps import linear
-from slide_mobile.deploy.token_attention import TokenAttention
+from slide_mobile.deploy.token_attention import TokenMixer, attend
 from slide_mobile.models.neighbourhood import NeighbourhoodAttention, windows
 
 RULED_OUT = -1e4  # fits fp16
@@ -47,7 +47,7 @@ def cut(n: int, k: int) -> tuple[Cuts, Cuts]:
     return Cuts(starts, k), Cuts(seen, 2 * k - 1)
 
 
-class StaticNeighbourhoods(TokenAttention):
+class StaticNeighbourhoods(TokenMixer):
     """Attention of each token of a (1, H, W, C) map to the k x k nearest."""
 
     bias: Tensor
@@ -62,11 +62,11 @@ class StaticNeighbourhoods(TokenAttention):
         self.down, self.across = (cut(n, published.k) for n in published.map_size)
         self.register_buffer("bias", self._bias(published))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def mix(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (1, H, W, C)."""
         q = tiles(self.q(x), self.down[0], self.across[0])
         k, v = (tiles(y, self.down[1], self.across[1]) for y in (self.k(x), self.v(x)))
-        return self.proj(self.join(self.attend(q, k, v, self.bias)))
+        return self.proj(self.join(attend(q, k, v, self.num_heads, self.bias)))
 
     def join(self, x: Tensor) -> Tensor:
         """(tiles, N, C) -> (1, H, W, C)."""

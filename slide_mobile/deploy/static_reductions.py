@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile.deploy.split_taps import linear
-from slide_mobile.deploy.token_attention import TokenAttention
+from slide_mobile.deploy.token_attention import TokenMixer, attend
 from slide_mobile.models.spatial_reduction import SpatialReduction
 
 
-class StaticReduction(TokenAttention):
+class StaticReduction(TokenMixer):
     """Attention of the tokens of a (1, H, W, C) map to those of a smaller one."""
 
     def __init__(self, published: SpatialReduction) -> None:
@@ -24,13 +24,13 @@ class StaticReduction(TokenAttention):
         self.k, self.v = linear(k, bias_k), linear(v, bias_v)
         self.proj, self.sr, self.norm = published.proj, published.sr, published.norm
 
-    def forward(self, x: Tensor) -> Tensor:
+    def mix(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (1, H, W, C)."""
         reduced = x
         if self.sr is not None and self.norm is not None:
             reduced = self.norm(self.sr(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         q, k, v = self.q(x), self.k(reduced), self.v(reduced)
-        out = self.attend(q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2))
+        out = attend(q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2), self.num_heads)
         return self.proj(out.reshape(x.shape))
 
 

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slide_mobile.deploy.split_taps import linear
-from slide_mobile.deploy.token_attention import TokenAttention
+from slide_mobile.deploy.token_attention import TokenMixer, attend
 from slide_mobile.models.backbone import Block
 from slide_mobile.models.cross_windows import CrossWindowBlock, StripeAttention
 
 
-class StaticStripes(TokenAttention):
+class StaticStripes(nn.Module):
     """Attention inside stripes of one (1, H, W, C) map, and its positional encoding."""
 
     def __init__(self, published: StripeAttention) -> None:
@@ -29,7 +29,7 @@ class StaticStripes(TokenAttention):
         q, k, v = (self.cut(x) for x in (q, k, v))
         values = v.reshape(v.shape[0], *self.window, -1).permute(0, 3, 1, 2)
         encoded = self.get_v(values).permute(0, 2, 3, 1).reshape(v.shape)
-        return self.join(self.attend(q, k, v) + encoded)
+        return self.join(attend(q, k, v, self.num_heads) + encoded)
 
     def cut(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (windows, N, C)."""
@@ -51,7 +51,7 @@ class StaticStripes(TokenAttention):
         return x if (h, w) == (hp, wp) else x[:, top : top + h, left : left + w]
 
 
-class StaticCross(nn.Module):
+class StaticCross(TokenMixer):
     """The attention of a CSwin block on one (1, H, W, C) map."""
 
     def __init__(self, published: CrossWindowBlock) -> None:
@@ -64,7 +64,7 @@ class StaticCross(nn.Module):
         self.proj = published.proj
         self.attns = nn.ModuleList(StaticStripes(share) for share in shares)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def mix(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (1, H, W, C)."""
         parts = [part.chunk(len(self.attns), -1) for part in (self.q(x), self.k(x), self.v(x))]
         shares = zip(*parts, strict=True)

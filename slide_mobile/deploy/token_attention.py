@@ -7,27 +7,38 @@ Batch 1 only: the heads take the place of the batch.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from slide_mobile.deploy.layout import Laid
 
 
-class TokenAttention(nn.Module):
-    """Projections of channels-last maps, and the products between their tokens."""
+class TokenMixer(Laid):
+    """An attention whose own maps are channels last, in either layout around it."""
 
-    num_heads: int
+    def forward(self, x: Tensor) -> Tensor:
+        """A map in the layout around -> a map of the same shape."""
+        if self.channels_first:
+            return self.mix(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return self.mix(x)
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(G, N, C), (G, M, C) twice -> (G, N, C); tokens of each of G groups among themselves.
+    def mix(self, x: Tensor) -> Tensor:
+        """(1, H, W, C) -> (1, H, W, C)."""
+        raise NotImplementedError
 
-        `bias` is added to the logits, (G * heads, N, M).
-        """
-        logits = torch.bmm(self.heads(q), self.heads(k).transpose(1, 2))
-        if bias is not None:
-            logits = logits + bias
-        out = torch.bmm(logits.softmax(-1), self.heads(v))
-        out = out.reshape(q.shape[0], self.num_heads, q.shape[1], -1)
-        return out.transpose(1, 2).reshape(q.shape)
 
-    def heads(self, x: Tensor) -> Tensor:
-        """(G, N, C) -> (G * heads, N, d)."""
-        x = x.reshape(x.shape[0], x.shape[1], self.num_heads, -1)
-        return x.transpose(1, 2).flatten(0, 1)
+def attend(q: Tensor, k: Tensor, v: Tensor, num_heads: int, bias: Tensor | None = None) -> Tensor:
+    """(G, N, C), (G, M, C) twice -> (G, N, C); tokens of each of G groups among themselves.
+
+    `bias` is added to the logits, (G * heads, N, M).
+    """
+    logits = torch.bmm(_heads(q, num_heads), _heads(k, num_heads).transpose(1, 2))
+    if bias is not None:
+        logits = logits + bias
+    out = torch.bmm(logits.softmax(-1), _heads(v, num_heads))
+    out = out.reshape(q.shape[0], num_heads, q.shape[1], -1)
+    return out.transpose(1, 2).reshape(q.shape)
+
+
+def _heads(x: Tensor, count: int) -> Tensor:
+    """(G, N, C) -> (G * heads, N, d)."""
+    return x.reshape(x.shape[0], x.shape[1], count, -1).transpose(1, 2).flatten(0, 1)

@@ -1,10 +1,10 @@
 """Each part of the channels-first form against the channels-last part that it replaces."""
 
-import copy
 from collections.abc import Callable
 
 import pytest
 import torch
+from exactness import assert_turned
 from torch import Tensor, nn
 
 from slide_mobile import blame, models
@@ -12,7 +12,8 @@ from slide_mobile.deploy import REWRITES, apply, deploy
 from slide_mobile.deploy.centre_norms import centre_norms
 from slide_mobile.deploy.channels_first import (
     ChannelsLastInside,
-    PooledMaps,
+    FirstOfRow,
+    MeanOfMap,
     WindowMaps,
     channels_first,
     turn,
@@ -23,20 +24,15 @@ from slide_mobile.deploy.merge_patches import merge_patches
 from slide_mobile.deploy.merge_paths import merge_paths
 from slide_mobile.deploy.split_taps import split_taps
 from slide_mobile.deploy.static_windows import static_windows
+from slide_mobile.deploy.token_attention import TokenMixer
+from slide_mobile.models.backbone import MapMean
 from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
-from slide_mobile.models.slide_swin import PatchEmbed, PatchMerging, SwinBlock
+from slide_mobile.models.slide_pvt import ClassToken
+from slide_mobile.models.slide_swin import PatchMerging, SwinBlock
 from slide_mobile.models.window_attention import WindowAttention
 
 Randomised = Callable[..., nn.Module]
-
-
-def assert_turned(last: nn.Module, x: Tensor) -> nn.Module:
-    """Check `turn` on a module that takes (1, H, W, C), and return the result."""
-    first = turn(copy.deepcopy(last))
-    with torch.no_grad():
-        found = first(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        torch.testing.assert_close(found, last(x), rtol=1e-5, atol=1e-5)
-    return first
+TESTS = [name for name in models.names(tests=True) if models.spec(name).preset == "test"]
 
 
 @pytest.fixture
@@ -85,16 +81,6 @@ def test_patch_merging(randomised: Randomised) -> None:
     assert_turned(last, torch.randn(1, 6, 10, 12) + 5 * torch.randn(1, 6, 10, 1))
 
 
-def test_the_patch_embedding_stays_in_maps_and_centres_its_pixels(randomised: Randomised) -> None:
-    last = centre_norms(randomised(PatchEmbed(12))).double()
-    image = torch.randint(0, 256, (1, 3, 20, 28)).double()
-    first = turn(copy.deepcopy(last)).double()
-    with torch.no_grad():
-        torch.testing.assert_close(
-            first(image).permute(0, 2, 3, 1), last(image), rtol=1e-6, atol=1e-6
-        )
-
-
 def test_an_attention_without_a_deploy_form_keeps_its_layout_inside(
     randomised: Randomised, tokens: Tensor
 ) -> None:
@@ -102,12 +88,26 @@ def test_an_attention_without_a_deploy_form_keeps_its_layout_inside(
     assert isinstance(first, ChannelsLastInside)
 
 
-def test_a_whole_model_keeps_its_module_paths() -> None:
-    model = models.create("slide_swin_test")
+def test_the_mean_and_the_class_token_stay_maps(tokens: Tensor) -> None:
+    row = tokens.reshape(1, 1, -1, 12)
+    for pool, maps, kind in ((MapMean(), tokens, MeanOfMap), (ClassToken(), row, FirstOfRow)):
+        first = turn(pool)
+        assert isinstance(first, kind)
+        found = first(maps.permute(0, 3, 1, 2))
+        assert found.shape == (1, 12, 1, 1)
+        torch.testing.assert_close(found.flatten(1), pool(maps))
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_a_whole_model_keeps_its_module_paths(name: str) -> None:
+    model = models.create(name)
     last, first = deploy(model), deploy(model, layout="NCHW")
-    assert isinstance(first, PooledMaps)
     assert blame.dense(last).keys() == blame.dense(first).keys()
-    assert not any(isinstance(module, nn.Linear) for module in first.modules())
+    # Linears are left where attention keeps its own layout, and nowhere else.
+    mixers = [part for part in first.modules() if isinstance(part, TokenMixer)]
+    kept = {linear for part in mixers for linear in part.modules()}
+    assert all(part in kept for part in first.modules() if isinstance(part, nn.Linear))
+    assert bool(mixers) == (name != "slide_swin_test")
 
 
 def test_other_modules_are_left_alone() -> None:

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
-from benchmarks.choose import choice
+from benchmarks.choose import choice, staged, stages
 from slide_mobile import targets
 from slide_mobile.deploy.forms import PLAIN, TABLE, Form, Forms, Shape, chosen
 
@@ -30,6 +31,17 @@ def test_what_was_not_measured_gets_the_plain_form() -> None:
     assert PLAIN.of("slide", LARGE) == Form()
     assert chosen("a target", "xnnpack", "fp32") == PLAIN
     assert chosen("executorch", "coreml", "fp16") == PLAIN
+
+
+@pytest.mark.parametrize("target", ["tflite", "executorch"])
+def test_what_is_measured_is_a_stage_without_its_patch_merging(target: str) -> None:
+    sites = list(stages("slide_swin_demo", target))
+    assert len(sites) == {"tflite": 2, "executorch": 4}[target]
+    for site in sites:
+        for form in (Form(), Form(strips=2, tokens="matrix")):
+            module, maps = staged(target, site, form)
+            with torch.no_grad():
+                assert module(maps[0]).shape == maps[0].shape
 
 
 MEASURED = json.loads(TABLE.read_text())["rows"]

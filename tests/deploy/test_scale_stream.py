@@ -1,0 +1,76 @@
+"""The gain of the residual stream: what it is, and that no output takes notice of it."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from slide_mobile import models
+from slide_mobile.deploy import REWRITES, apply
+from slide_mobile.deploy.scale_stream import scale_stream, stream_gain
+from slide_mobile.parity import sqnr_db
+
+Randomised = Callable[..., nn.Module]
+
+TESTS = [name for name in models.names(tests=True) if models.spec(name).preset == "test"]
+NETWORKS = [(name, {}) for name in TESTS] + [("slide_pvt_test", {"class_token": True})]
+SIZE = (96, 128)
+
+
+@pytest.mark.parametrize("dim", [16, 24, 48, 64, 96, 128, 192, 320, 384, 512, 768, 1024])
+def test_stream_gain_puts_the_second_moment_into_its_range(dim: int) -> None:
+    assert 8 <= dim * stream_gain(dim) ** 2 < 32
+
+
+def without_and_with(model: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The deploy form before and after the rewrite, which is the last."""
+    *others, last = REWRITES
+    assert last is scale_stream
+    for rewrite in others:
+        model = apply(rewrite, copy.deepcopy(model))
+    return model, apply(scale_stream, copy.deepcopy(model))
+
+
+def streams(model: nn.Module, image: Tensor) -> dict[str, Tensor]:
+    """What each embedding and each block writes to the stream, by path; and the logits."""
+    found: dict[str, Tensor] = {}
+    for part in model.stages():
+        written = model.get_submodule(part.blocks).named_children()
+        paths = [part.embed, *(f"{part.blocks}.{name}" for name, _ in written)]
+        for path in paths:
+            module = model.get_submodule(path)
+            module.register_forward_hook(lambda _, __, y, path=path: found.update({path: y}))
+    with torch.no_grad():
+        found["logits"] = model(image)
+    return found
+
+
+@pytest.mark.parametrize(("name", "options"), NETWORKS, ids=str)
+def test_scale_stream_is_exact_and_scales_every_stage(
+    name: str, options: dict, randomised: Randomised
+) -> None:
+    old, new = without_and_with(randomised(models.create(name, input_size=SIZE, **options)))
+    image = torch.randn(1, 3, *SIZE)
+    before, after = streams(old, image), streams(new, image)
+    assert sqnr_db(before.pop("logits"), after.pop("logits")) > 120  # other roundings only
+    assert len(before) == 4 + 5  # embeddings and blocks
+    gains = {path: stream_gain(x.shape[-1]) for path, x in before.items()}
+    assert set(gains.values()) >= {1, 0.5}
+    for path, x in before.items():
+        torch.testing.assert_close(after[path], gains[path] * x, rtol=1e-4, atol=1e-4, msg=path)
+
+
+@pytest.mark.parametrize(("name", "options"), NETWORKS, ids=str)
+def test_scale_stream_multiplies_by_powers_of_two_only(
+    name: str, options: dict, randomised: Randomised
+) -> None:
+    old, new = without_and_with(randomised(models.create(name, input_size=SIZE, **options)))
+    were, changed = dict(old.named_parameters()) | dict(old.named_buffers()), 0
+    for path, x in (*new.named_parameters(), *new.named_buffers()):
+        ratio = x / were[path]
+        gains = ratio[torch.isfinite(ratio)].log2()
+        assert (gains == gains.round()).all(), path
+        changed += bool((gains != 0).any())
+    assert changed > 20

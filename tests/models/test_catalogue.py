@@ -1,0 +1,67 @@
+"""The registry's networks: every size, as counted from the published configurations."""
+
+import pytest
+
+from slide_mobile import models
+from slide_mobile.models import catalogue
+
+# Parameters (M, two depthwise paths) and multiply-adds (G) at 224x224. Counted; where a paper
+# prints figures, each model's own file says how they compare.
+SIZES = {
+    "slide_swin_tiny": (28.31, 4.565),
+    "slide_swin_small": (49.63, 8.815),
+    "slide_swin_base": (87.79, 15.530),
+    "slide_swin_tiny_release": (28.35, 4.70),
+    "slide_swin_small_release": (49.75, 9.21),
+    "slide_swin_base_release": (87.95, 16.06),
+    "swin_tiny": (28.29, 4.49),
+    "swin_small": (49.61, 8.74),
+    "swin_base": (87.77, 15.43),
+    "slide_pvt_tiny": (12.22, 2.023),
+    "slide_pvt_small": (22.73, 3.971),
+    "slide_pvt_medium": (42.45, 6.814),
+    "slide_pvt_v2_b1": (13.01, 2.205),
+    "slide_pvt_v2_b2": (23.61, 4.191),
+    "slide_pvt_v2_b3": (43.48, 7.062),
+    "slide_pvt_v2_b4": (59.80, 10.344),
+    "slide_pvt_v2_b5": (79.70, 11.921),
+    "slide_cswin_tiny": (22.34, 4.351),
+    "slide_cswin_small": (34.68, 6.855),
+    "slide_cswin_base": (77.41, 15.037),
+    "slide_nat_mini": (20.02, 2.777),
+    "slide_nat_tiny": (27.94, 4.378),
+    "slide_nat_small": (50.78, 7.896),
+    "slide_nat_base": (89.80, 13.84),
+}
+# What the papers of the parents print of theirs: parameters (M) and multiply-adds (G).
+PRINTED = ["pvt_tiny", "pvt_small", "pvt_medium", "pvt_v2_b1", "pvt_v2_b2", "cswin_small"]
+PRINTED += ["nat_mini", "nat_tiny"]
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, dict]:
+    return {row["name"]: row for row in catalogue.rows()}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_parameters_and_multiply_adds(name: str, table: dict[str, dict]) -> None:
+    params_m, macs_g = SIZES[name]
+    assert table[name]["params"] / 1e6 == pytest.approx(params_m, abs=0.006)
+    assert table[name]["macs"] / 1e9 == pytest.approx(macs_g, abs=0.006)
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_parents_are_as_large_as_their_papers_print(name: str, table: dict[str, dict]) -> None:
+    paper = table[name]["paper"]
+    # PVTv2's paper prints 13.1 M for B1; the README beside the official code 14.0 M.
+    params_m = 14.0 if name == "pvt_v2_b1" else paper["params_m"]
+    assert table[name]["params"] / 1e6 == pytest.approx(params_m, rel=0.02)
+    assert table[name]["macs"] / 1e9 == pytest.approx(paper["macs_g"], rel=0.05)
+
+
+def test_the_catalogue_has_every_public_model_and_no_test_model(table: dict[str, dict]) -> None:
+    assert list(table) == models.names()
+    assert not any(name.endswith("_test") for name in table)
+    # Every size of a family with slide attention is held to its figures above.
+    slide = {name for name in table if name.startswith("slide_")} - {"slide_swin_demo"}
+    assert slide <= SIZES.keys()
