@@ -1,4 +1,4 @@
-"""Full-size models: the deploy form of each, and one in every target."""
+"""Full-size models: the deploy form of each, and one of each family in the targets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,3 +48,16 @@ def test_slide_swin_tiny_converts(target: str, precision: str, tmp_path: Path) -
         assert graph.partitions == 1 and graph.delegated_ops == graph.total_ops
     # fp32: the goal. int8: the floor; measured 27 to 28 dB with random weights.
     assert art.manifest.parity["sqnr_db"] > {"fp32": 110, "int8": 20}[precision]
+
+
+@pytest.mark.parametrize("target", ["tflite", "executorch", "coreml"])
+@pytest.mark.parametrize(
+    "name", ["slide_pvt_tiny", "slide_pvt_v2_b1", "slide_cswin_tiny", "slide_nat_mini", "pvt_tiny"]
+)
+def test_a_size_of_every_family_converts(name: str, target: str, tmp_path: Path) -> None:
+    art = slide_mobile.convert(name, target=target, precision="fp32", untrained=True, out=tmp_path)
+    graph = art.manifest.graph
+    assert graph.max_rank <= 4
+    if target in {"tflite", "executorch"}:
+        assert graph.partitions == 1 and graph.delegated_ops == graph.total_ops
+    assert art.manifest.parity["sqnr_db"] > 110  # the goal

@@ -74,11 +74,16 @@ class StaticNeighbourhoods(TokenMixer):
         if len(rows.starts) == len(columns.starts) == 1:
             return x.reshape(1, rows.length, columns.length, -1)
         x = x.reshape(-1, rows.length, columns.length, x.shape[-1])
+        count = len(rows.starts)
         stripes = []
-        for stripe, left in zip(x.split(len(rows.starts)), columns.overlaps(), strict=True):
-            pieces = [piece[above:] for piece, above in zip(stripe, rows.overlaps(), strict=True)]
-            stripes.append(torch.cat(pieces, 0)[:, left:])
-        return torch.cat(stripes, 1)[None]
+        for i, left in enumerate(columns.overlaps()):
+            # Slices: XNNPACK's ExecuTorch partitioner takes no split or select.
+            pieces = [
+                x[i * count + j : i * count + j + 1, above:, left:]
+                for j, above in enumerate(rows.overlaps())
+            ]
+            stripes.append(pieces[0] if count == 1 else torch.cat(pieces, 1))
+        return stripes[0] if len(stripes) == 1 else torch.cat(stripes, 2)
 
     def _bias(self, published: NeighbourhoodAttention) -> Tensor:
         """(tiles * heads, N, M): what is added to the logits."""

@@ -1,0 +1,59 @@
+"""Every family through every target: parity, one delegate with nothing outside, rank 4."""
+
+from pathlib import Path
+
+import pytest
+
+import slide_mobile
+from slide_mobile import recipes, targets
+
+pytestmark = pytest.mark.slow
+
+# Slide-Swin's is test_contract.py's.
+NAMES = ["slide_pvt_test", "slide_pvt_v2_test", "slide_cswin_test", "slide_nat_test"]
+PRECISIONS = [
+    (target, precision)
+    for target in targets.names()
+    for precision in next(iter(targets.load(target).BACKENDS.values()))
+]
+ALWAYS = {"fp32", "int8"}
+DELEGATING = {"tflite", "executorch"}
+
+
+def cases() -> list[object]:
+    return [
+        pytest.param(name, target, precision, marks=marks, id=f"{name}-{target}-{precision}")
+        for name in NAMES
+        for target, precision in PRECISIONS
+        for marks in ([] if precision in ALWAYS else [pytest.mark.full_size],)
+    ]
+
+
+@pytest.mark.parametrize(("name", "target", "precision"), cases())
+def test_a_family_converts(name: str, target: str, precision: str, tmp_path: Path) -> None:
+    art = slide_mobile.convert(
+        name,
+        target=target,
+        precision=precision,
+        untrained=True,
+        out=tmp_path,
+        calibration_samples=8,
+    )
+    graph, recipe = art.manifest.graph, recipes.lookup(precision)
+    assert art.manifest.parity["passed"]
+    assert art.manifest.parity["sqnr_db"] >= recipe.goal_sqnr_db - 4
+    assert art.manifest.float_modules == ()
+    assert graph.max_rank <= 4
+    assert graph.partitions == (target in DELEGATING)
+    assert graph.delegated_ops == graph.total_ops * (target in DELEGATING)
+    low, high = (0.5, 1.0) if precision in {"int8", "int8-dynamic"} else (0.0, 0.0)
+    assert low <= graph.int8_mac_fraction <= high
+
+
+@pytest.mark.parametrize("target", sorted(DELEGATING))
+@pytest.mark.parametrize("name", NAMES)
+def test_modules_of_a_family_are_found_in_its_file(name: str, target: str, tmp_path: Path) -> None:
+    art = slide_mobile.convert(name, target=target, precision="fp32", untrained=True, out=tmp_path)
+    result = slide_mobile.check(art.root)
+    assert result.parity.passed
+    assert min(row.sqnr_db for row in result.modules) > 90
