@@ -9,6 +9,7 @@ dense ones. A map of at most twice k a side is one tile, which costs no more. Th
 are so low that their weight is zero in every format.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,7 @@ from slide_mobile.deploy.token_attention import TokenMixer, attend
 from slide_mobile.models.neighbourhood import NeighbourhoodAttention, windows
 
 RULED_OUT = -1e4  # fits fp16
+AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,16 @@ class StaticNeighbourhoods(TokenMixer):
         if len(rows.starts) == len(columns.starts) == 1:
             return x.reshape(1, rows.length, columns.length, -1)
         x = x.reshape(-1, rows.length, columns.length, x.shape[-1])
+        count = len(rows.starts)
         stripes = []
-        for stripe, left in zip(x.split(len(rows.starts)), columns.overlaps(), strict=True):
-            pieces = [piece[above:] for piece, above in zip(stripe, rows.overlaps(), strict=True)]
-            stripes.append(torch.cat(pieces, 0)[:, left:])
-        return torch.cat(stripes, 1)[None]
+        for i, left in enumerate(columns.overlaps()):
+            # Slices: XNNPACK's ExecuTorch partitioner takes no split or select.
+            pieces = [
+                x[i * count + j : i * count + j + 1, above:, left:]
+                for j, above in enumerate(rows.overlaps())
+            ]
+            stripes.append(joined(pieces, 1))
+        return joined(stripes, 2)
 
     def _bias(self, published: NeighbourhoodAttention) -> Tensor:
         """(tiles * heads, N, M): what is added to the logits."""
@@ -101,9 +108,19 @@ def tiles(x: Tensor, rows: Cuts, columns: Cuts) -> Tensor:
     """(1, H, W, C) -> (tiles, N, C), column after column."""
     if len(rows.starts) == len(columns.starts) == 1:
         return x.flatten(1, 2)
-    x = torch.cat([x[:, start : start + rows.length] for start in rows.starts])
-    x = torch.cat([x[:, :, start : start + columns.length] for start in columns.starts])
+    x = joined([x[:, start : start + rows.length] for start in rows.starts], 0)
+    x = joined([x[:, :, start : start + columns.length] for start in columns.starts], 0)
     return x.flatten(1, 2)
+
+
+def joined(pieces: Sequence[Tensor], axis: int) -> Tensor:
+    """The pieces one after another; a few at a time, since XNNPACK joins no more at once."""
+    while len(pieces) > 1:
+        groups = (pieces[i : i + AT_ONCE] for i in range(0, len(pieces), AT_ONCE))
+        pieces = [
+            group[0] if len(group) == 1 else torch.cat(tuple(group), axis) for group in groups
+        ]
+    return pieces[0]
 
 
 def _offsets(queries: Cuts, keys: Cuts, n: int, k: int) -> tuple[Tensor, Tensor]:

@@ -66,10 +66,13 @@ class StaticCross(TokenMixer):
 
     def mix(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (1, H, W, C)."""
-        parts = [part.chunk(len(self.attns), -1) for part in (self.q(x), self.k(x), self.v(x))]
-        shares = zip(*parts, strict=True)
-        found = [attn(*share) for attn, share in zip(self.attns, shares, strict=True)]
-        return self.proj(found[0] if len(found) == 1 else torch.cat(found, -1))
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        if len(self.attns) == 1:
+            return self.proj(self.attns[0](q, k, v))
+        half = q.shape[-1] // 2  # slices: XNNPACK's ExecuTorch partitioner takes no split
+        upright = self.attns[0](q[..., :half], k[..., :half], v[..., :half])
+        level = self.attns[1](q[..., half:], k[..., half:], v[..., half:])
+        return self.proj(torch.cat((upright, level), -1))
 
 
 @torch.no_grad()
