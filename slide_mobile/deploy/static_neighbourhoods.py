@@ -106,20 +106,17 @@ class StaticNeighbourhoods(TokenMixer):
 
 def tiles(x: Tensor, rows: Cuts, columns: Cuts) -> Tensor:
     """(1, H, W, C) -> (tiles, N, C), column after column."""
-    if len(rows.starts) == len(columns.starts) == 1:
-        return x.flatten(1, 2)
-    x = joined([x[:, start : start + rows.length] for start in rows.starts], 0)
-    x = joined([x[:, :, start : start + columns.length] for start in columns.starts], 0)
+    for axis, cuts in ((1, rows), (2, columns)):
+        if len(cuts.starts) > 1:
+            x = joined([x.narrow(axis, start, cuts.length) for start in cuts.starts], 0)
     return x.flatten(1, 2)
 
 
 def joined(pieces: Sequence[Tensor], axis: int) -> Tensor:
     """The pieces one after another; a few at a time, since XNNPACK joins no more at once."""
     while len(pieces) > 1:
-        groups = (pieces[i : i + AT_ONCE] for i in range(0, len(pieces), AT_ONCE))
-        pieces = [
-            group[0] if len(group) == 1 else torch.cat(tuple(group), axis) for group in groups
-        ]
+        groups = [pieces[i : i + AT_ONCE] for i in range(0, len(pieces), AT_ONCE)]
+        pieces = [g[0] if len(g) == 1 else torch.cat(tuple(g), axis) for g in groups]
     return pieces[0]
 
 
