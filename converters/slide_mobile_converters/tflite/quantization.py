@@ -43,12 +43,16 @@ _CASTABLE = (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CO
 
 @dataclass(frozen=True, kw_only=True)
 class DenseOp:
-    """One operation worth quantising, by the names of its tensors and of its module, if known."""
+    """One operation worth quantising, by the names of its tensors and of its module, if known.
+
+    `reads_output`: its input is also an output of the graph.
+    """
 
     kind: qtyping.TFLOperationName
     input: str
     output: str
     module: str | None
+    reads_output: bool = False
 
 
 def quantize(
@@ -74,7 +78,9 @@ def quantize(
     else:
         every = list(dense_ops(model))
         require_found(float_modules, {op.module for op in every if op.module})
-        ops = [op for op in every if op.module not in float_modules]
+        # ai-edge-quantizer 0.9 would put the int8 copy of a shared tensor among the graph's outputs
+        # (transformations/quant_insert.py), and the signature would lose it.
+        ops = [op for op in every if op.module not in float_modules and not op.reads_output]
         for op in ops:
             scope = f"^{re.escape(op.output)};?$"
             if recipe.activations == "int8":
@@ -111,6 +117,7 @@ def dense_ops(model: bytes) -> Iterator[DenseOp]:
                 output=output,
                 # The last operation's tensor is named after the output of the graph.
                 module=module_path(output) or (LAST if op.outputs[0] in graph.outputs else None),
+                reads_output=op.inputs[0] in graph.outputs,
             )
 
 
