@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A worker a core; the tests of a file share what they convert.
+WORKERS := -n auto --dist loadfile
 
 .PHONY: help demo check test test-slow bench forms lab-runtimes format lock clean
 
@@ -33,14 +35,14 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not slow and not full_size"
+	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size"
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not full_size"
+	$(BIN)/pytest $(WORKERS) -m "not full_size"
 
 test-slow: $(READY)
 	$(BIN)/pytest

@@ -1,6 +1,11 @@
 """What the tests share: models whose every parameter is random."""
 
+import os
 from collections.abc import Callable
+
+# Side by side, each of pytest-xdist's workers keeps to one core; before torch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
