@@ -176,7 +176,11 @@ def test_merge_patches_is_exact(size: tuple[int, int], randomised: Randomised) -
     assert_same(new, old, torch.randn(1, *size, 12) + 5 * torch.randn(1, *size, 1))
 
 
-@pytest.mark.parametrize("rewrite", [*REWRITES, partial(fold_pixels, by=None)], ids=str)
+@pytest.mark.parametrize(
+    "rewrite",
+    [*REWRITES, partial(fold_pixels, by=None)],
+    ids=lambda rewrite: getattr(rewrite, "func", rewrite).__name__,
+)
 def test_a_rewrite_leaves_other_modules_alone(rewrite: Callable) -> None:
     assert rewrite(nn.Conv2d(3, 3, 1)) is None
     assert rewrite(nn.LayerNorm(3)) is None
