@@ -52,6 +52,7 @@ bench: $(READY)
 	rm -rf build/benchmarks
 	$(BIN)/python -m benchmarks.whole --files build/benchmarks
 	$(BIN)/python -m benchmarks.whole --files build/benchmarks --tiles --out benchmarks/results/whole_tiles.json
+	$(BIN)/python -m benchmarks.families --files build/benchmarks
 	$(BIN)/python -m benchmarks.memory --files build/benchmarks
 	$(BIN)/python -m benchmarks.growth --files build/benchmarks
 	$(BIN)/python -m benchmarks.attention
