@@ -195,6 +195,7 @@ def test_the_same_inputs_give_the_same_bytes(case, files, tmp_path: Path) -> Non
     again = convert(net(), tmp_path / "again.pte", case[1], case[0]).read_bytes()
     assert again == files[case].read_bytes()
     assert tempfile.gettempdir().encode() not in again
+    assert b"conversion_date" not in again
 
 
 def test_the_exported_program_is_left_as_it_was(tmp_path: Path) -> None:

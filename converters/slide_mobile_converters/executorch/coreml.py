@@ -27,6 +27,7 @@ from slide_mobile.silence import quiet
 from slide_mobile_converters.executorch import folder, payload
 
 _DEBUGGING = ("debug_info.json", "executorch_debug_handle_mapping.json")
+_DATE = "com.github.apple.coremltools.conversion_date"
 _PACKAGE = Path("lowered_module", "model.mlpackage")
 _WEIGHTED = {"conv", "linear"}
 
@@ -129,11 +130,12 @@ def _reproducible(content: bytes) -> bytes:
 
 
 def _rename(root: Path) -> None:
-    """Replace random names by names made from the package's content, in place."""
+    """Replace random names by names made from the package's content, without its date, in place."""
     package = root / _PACKAGE.name
     model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
     spec = coremltools.proto.Model_pb2.Model()
     spec.ParseFromString(model.read_bytes())
+    spec.description.metadata.userDefined.pop(_DATE, None)
     model.write_bytes(spec.SerializeToString(deterministic=True))
     content = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(model.parent.rglob("*.*"))))
     manifest = package / "Manifest.json"
