@@ -52,7 +52,7 @@ def fix_positions(module: nn.Module) -> nn.Module | None:
     for i, part in enumerate(module.stages(), 1):
         embed = module.get_submodule(part.embed)
         assert isinstance(embed, MapEmbed)
-        h, w = (side // 4 >> (i - 1) for side in module.input_size)
-        module.set_submodule(part.embed, PlacedEmbed(embed, *module.positions(i, (h, w))))
+        placed = PlacedEmbed(embed, *module.positions(i, module.map_size(i - 1)))
+        module.set_submodule(part.embed, placed)
         setattr(module, f"pos_embed{i}", None)
     return module

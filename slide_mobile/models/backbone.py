@@ -22,6 +22,7 @@ __all__ = [
     "Block",
     "ConvEmbed",
     "Mlp",
+    "NestedBackbone",
     "Stage",
     "StageParts",
     "without_head",
@@ -186,6 +187,11 @@ class Backbone(nn.Module):
                 f"{nearest}"
             )
 
+    def map_size(self, stage: int) -> tuple[int, int]:
+        """Height and width of a stage's map in tokens, of the first stage's for 0."""
+        height, width = self.input_size
+        return height // 4 >> stage, width // 4 >> stage
+
     def stages(self) -> Sequence[StageParts]:
         """The parts of the four stages, in the order in which they run."""
         raise NotImplementedError
@@ -195,7 +201,11 @@ class Backbone(nn.Module):
 
         Behind the norm of the stage, if there is one.
         """
-        raise NotImplementedError
+        x = image
+        for part in self.stages():
+            x = self.get_submodule(part.blocks)(self.get_submodule(part.embed)(x))
+            x = x if part.norm is None else self.get_submodule(part.norm)(x)
+            yield x
 
     def features(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) -> four maps (B, H / s, W / s, C): what heads of other tasks take."""
@@ -214,6 +224,31 @@ class Backbone(nn.Module):
             return self.features(image)
         *_, last = self.stage_maps(image)
         return self.classify(last)
+
+
+class NestedBackbone(Backbone):
+    """A Backbone of Stages: each but the last holds what begins the next one.
+
+    `LEVELS` is the name of their list; `patch_embed` begins the first.
+    """
+
+    LEVELS: ClassVar[str]
+
+    def stages(self) -> Sequence[StageParts]:
+        """The parts of the four stages."""
+        paths = [f"{self.LEVELS}.{i}" for i in range(STAGES)]
+        embeds = ("patch_embed", *(f"{path}.downsample" for path in paths[:-1]))
+        return [
+            StageParts(embed=embed, blocks=f"{path}.blocks")
+            for embed, path in zip(embeds, paths, strict=True)
+        ]
+
+    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
+        """(B, 3, H, W) -> a map (B, H, W, C) of each stage."""
+        x = self.get_submodule("patch_embed")(image)
+        for i in range(STAGES):
+            found, x = self.get_submodule(f"{self.LEVELS}.{i}")(x)
+            yield found
 
 
 def without_head(model: nn.Module) -> Backbone:

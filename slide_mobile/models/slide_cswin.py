@@ -13,11 +13,11 @@ high either way. The paper's Tiny (4.14 G, on a plot only) fits no depths that w
 here it has CSWin-T's, 4.35 G.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, Mlp, StageParts, init_linears
 from slide_mobile.models.cross_windows import CrossWindowBlock
@@ -74,7 +74,7 @@ class CSWinTransformer(Backbone):
         super().__init__(input_size, num_classes, smallest=1)
         self.stage1_conv_embed = ImageEmbed(embed_dim)
         for i, depth in enumerate(depths):
-            dim, h, w = embed_dim * 2**i, input_size[0] // 4 // 2**i, input_size[1] // 4 // 2**i
+            dim = embed_dim * 2**i
             blocks: list[nn.Module] = []
             for _ in range(depth):
                 if i < slide_stages:
@@ -86,7 +86,7 @@ class CSWinTransformer(Backbone):
                             dim,
                             num_heads[i],
                             splits[i],
-                            map_size=(h, w),
+                            map_size=self.map_size(i),
                             mlp_ratio=mlp_ratio,
                             whole=i == len(depths) - 1,
                         )
@@ -102,13 +102,6 @@ class CSWinTransformer(Backbone):
         """The parts of the four stages."""
         embeds = ("stage1_conv_embed", "merge1", "merge2", "merge3")
         return [StageParts(embed=e, blocks=f"stage{i}") for i, e in enumerate(embeds, 1)]
-
-    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> a map (B, H, W, C) of each stage."""
-        x = image
-        for part in self.stages():
-            x = self.get_submodule(part.blocks)(self.get_submodule(part.embed)(x))
-            yield x
 
 
 _TINY = {"embed_dim": 64, "depths": (1, 2, 21, 1), "num_heads": (2, 4, 8, 16)}

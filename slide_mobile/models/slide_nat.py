@@ -12,19 +12,18 @@ attention: stages 1 and 2, as in the other families, give 2.78, 4.38 and 7.90 G 
 the paper: it is NAT-B changed the same way.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from slide_mobile.models.backbone import (
-    Backbone,
     Block,
     ConvEmbed,
     Mlp,
+    NestedBackbone,
     Stage,
-    StageParts,
     init_linears,
 )
 from slide_mobile.models.neighbourhood import NeighbourhoodAttention
@@ -61,12 +60,14 @@ class ConvDownsampler(ConvEmbed):
         self.norm = nn.LayerNorm(2 * dim)
 
 
-class NeighbourhoodTransformer(Backbone):
+class NeighbourhoodTransformer(NestedBackbone):
     """NAT with local attention in its first `slide_stages` stages.
 
     Raises UsageError for an input size that the strides do not divide, or whose last map is
     smaller than a neighbourhood.
     """
+
+    LEVELS: ClassVar[str] = "levels"
 
     def __init__(
         self,
@@ -86,13 +87,12 @@ class NeighbourhoodTransformer(Backbone):
         self.patch_embed = ConvTokenizer(embed_dim)
         levels = []
         for i, depth in enumerate(depths):
-            dim, h, w = embed_dim * 2**i, input_size[0] // 4 // 2**i, input_size[1] // 4 // 2**i
-            blocks = []
+            dim, size, blocks = embed_dim * 2**i, self.map_size(i), []
             for _ in range(depth):
                 if i < slide_stages:
                     attn: nn.Module = local_attention(dim, num_heads[i])
                 else:
-                    attn = NeighbourhoodAttention(dim, num_heads[i], neighbourhood, map_size=(h, w))
+                    attn = NeighbourhoodAttention(dim, num_heads[i], neighbourhood, map_size=size)
                 mlp = Mlp(dim, int(dim * mlp_ratio))
                 blocks.append(Block(dim, attn, mlp, layer_scale=layer_scale))
             levels.append(Stage(blocks, ConvDownsampler(dim) if i < len(depths) - 1 else None))
@@ -100,20 +100,6 @@ class NeighbourhoodTransformer(Backbone):
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, num_classes)
         self.apply(init_linears)
-
-    def stages(self) -> Sequence[StageParts]:
-        """The parts of the four stages; a downsampler belongs to the stage that it begins."""
-        embeds = ["patch_embed", *(f"levels.{i}.downsample" for i in range(len(self.levels) - 1))]
-        return [
-            StageParts(embed=embed, blocks=f"levels.{i}.blocks") for i, embed in enumerate(embeds)
-        ]
-
-    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> a map (B, H, W, C) of each stage."""
-        x = self.patch_embed(image)
-        for level in self.levels:
-            found, x = level(x)
-            yield found
 
 
 _MINI = {"embed_dim": 64, "depths": (3, 4, 6, 5), "num_heads": (2, 4, 8, 16)}

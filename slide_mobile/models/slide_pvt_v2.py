@@ -11,7 +11,7 @@ paper's multiply-adds, and its parameters but for B2's (22.8 M printed, 23.6 M c
 paper's detection figures confirm). B5 is not in the paper: it is PVTv2-B5 changed the same way.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -108,14 +108,6 @@ class PyramidVisionTransformerV2(Backbone):
             StageParts(embed=f"patch_embed{i}", blocks=f"block{i}", norm=f"norm{i}")
             for i in range(1, 5)
         ]
-
-    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> a map (B, H, W, C) of each stage, normalised."""
-        x = image
-        for i in range(1, 5):
-            for part in ("patch_embed", "block", "norm"):
-                x = self.get_submodule(f"{part}{i}")(x)
-            yield x
 
     def classify(self, x: Tensor) -> Tensor:
         """The last map -> (B, num_classes)."""

@@ -11,19 +11,19 @@ Two forms of Slide-Swin are registered. The paper's figures need 7x7 windows in 
 is `slide_swin_*`, the second `slide_swin_*_release`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from slide_mobile.models.backbone import (
-    Backbone,
     Block,
     ConvEmbed,
     Mlp,
+    NestedBackbone,
     Stage,
-    StageParts,
     init_linears,
 )
 from slide_mobile.models.registry import declare
@@ -73,13 +73,15 @@ class PatchEmbed(ConvEmbed):
         self.norm = nn.LayerNorm(dim)
 
 
-class SwinTransformer(Backbone):
+class SwinTransformer(NestedBackbone):
     """Swin with local attention in its first `slide_stages` stages.
 
     `windows` is the side of the attention window in each stage (one number serves all); where the
     map is not larger than it, it is clamped to the map's shorter side and not shifted.
     Raises UsageError for an input size that the strides do not divide.
     """
+
+    LEVELS: ClassVar[str] = "layers"
 
     def __init__(
         self,
@@ -100,7 +102,7 @@ class SwinTransformer(Backbone):
         self.patch_embed = PatchEmbed(embed_dim)
         stages = []
         for i, depth in enumerate(depths):
-            dim, h, w = embed_dim * 2**i, input_size[0] // 4 // 2**i, input_size[1] // 4 // 2**i
+            dim, (h, w) = embed_dim * 2**i, self.map_size(i)
             window = min(windows[i], h, w)
             blocks = []
             for j in range(depth):
@@ -115,20 +117,6 @@ class SwinTransformer(Backbone):
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, num_classes)
         self.apply(init_linears)
-
-    def stages(self) -> Sequence[StageParts]:
-        """The parts of the four stages; patch merging belongs to the stage that it begins."""
-        embeds = ["patch_embed", *(f"layers.{i}.downsample" for i in range(len(self.layers) - 1))]
-        return [
-            StageParts(embed=embed, blocks=f"layers.{i}.blocks") for i, embed in enumerate(embeds)
-        ]
-
-    def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> a map (B, H, W, C) of each stage."""
-        x = self.patch_embed(image)
-        for stage in self.layers:
-            found, x = stage(x)
-            yield found
 
 
 _TINY = {"embed_dim": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24)}
