@@ -192,6 +192,8 @@ def test_apps_read_what_the_file_says_about_itself(files) -> None:
 
 @pytest.mark.parametrize("case", [("xnnpack", "int8"), ("coreml", "fp16")], ids="-".join)
 def test_the_same_inputs_give_the_same_bytes(case, files, tmp_path: Path) -> None:
+    if case[0] == "coreml":  # another program moves coremltools' counter of names on
+        pytest.importorskip("coremltools").converters.mil.Builder.name_count["const"] += 10
     again = convert(net(), tmp_path / "again.pte", case[1], case[0]).read_bytes()
     assert again == files[case].read_bytes()
     assert tempfile.gettempdir().encode() not in again

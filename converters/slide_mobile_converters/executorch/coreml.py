@@ -49,6 +49,8 @@ def lower(program: ExportedProgram, recipe: Recipe, constants: dict[str, Any]) -
         compute_precision=getattr(coremltools.precision, "FLOAT16" if half else "FLOAT32"),
         minimum_deployment_target=coremltools.target.iOS17,
     )
+    # Left-overs of an earlier program in this process would number this one's constants.
+    coremltools.converters.mil.Builder.name_count.clear()
     edge = to_edge_transform_and_lower(
         program,
         partitioner=[CoreMLPartitioner(compile_specs=specs)],
