@@ -148,7 +148,11 @@ def load(
                 )
             checkpoint = demo.weights_path()
         fit = checkpoints.fit(
-            checkpoints.read(checkpoint), name, num_classes=num_classes, input_size=size
+            checkpoints.read(checkpoint),
+            name,
+            num_classes=num_classes,
+            input_size=size,
+            headless=task != "classify",
         )
         model, classes, trained = fit.model, fit.num_classes, True
         sha256, notes = fit.checkpoint.sha256, fit.notes

@@ -196,6 +196,11 @@ class Backbone(nn.Module):
         """The parts of the four stages, in the order in which they run."""
         raise NotImplementedError
 
+    def classifier(self) -> tuple[str, ...]:
+        """Names of the parts that only the logits need: the head, and a norm that no stage has."""
+        of_stages = any(part.norm == self.NORM for part in self.stages())
+        return ("head",) if of_stages else ("head", self.NORM)
+
     def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
         """(B, 3, H, W) -> what each stage gives, (B, H / s, W / s, C), s being 4, 8, 16, 32.
 
@@ -255,9 +260,8 @@ def without_head(model: nn.Module) -> Backbone:
     """A copy of a Backbone without its classifier and the norm that only that reads."""
     assert isinstance(model, Backbone)
     model = copy.deepcopy(model)
-    model.head = None
-    if all(part.norm != model.NORM for part in model.stages()):
-        delattr(model, model.NORM)
+    for part in model.classifier():
+        setattr(model, part, None)
     return model
 
 

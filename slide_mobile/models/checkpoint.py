@@ -81,15 +81,17 @@ def fit(
     *,
     num_classes: int | None = None,
     input_size: tuple[int, int] | None = None,
+    headless: bool = False,
 ) -> Fit:
     """Build the registered model `name` around the checkpoint's weights.
 
     Windows, kernel size, dim_reduction, a separate V path, the stages with slide attention, PVT's
     class token, CSwin's LePE and the number of classes come from the file; `num_classes` only
-    checks it. Raises CheckpointError, UnknownName, UsageError.
+    checks it. With `headless` the file may be a backbone's: the classifier that it leaves out is
+    zeros. Raises CheckpointError, UnknownName, UsageError.
     """
     size = input_size or models.spec(name).input_size
-    plan = matching.plan(checkpoint.tensors, name, size)
+    plan = matching.plan(checkpoint.tensors, name, size, headless=headless)
     if plan.mismatches:
         raise CheckpointError(_explain(checkpoint, name, size, plan.mismatches))
     if num_classes not in (None, plan.num_classes):
@@ -249,6 +251,7 @@ def _explain(
         return (
             f"{checkpoint.path} has no classifier head (head.weight); it is a backbone{detector}: "
             "give the checkpoint of a classifier"
+            + ("" if detector else ", or convert its maps alone: --task features")
         )
     more = f"; and {len(mismatches) - 3} more" if len(mismatches) > 3 else ""
     if other == name or not its_plan.likeness:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from slide_mobile import models
-from slide_mobile.models.backbone import STRIDE_PX
+from slide_mobile.models.backbone import STRIDE_PX, Backbone
 from slide_mobile.models.shapes_only import ShapesOnly
 from slide_mobile.models.slide_attention import SlideAttention
 from slide_mobile.models.unpickle import shown
@@ -46,11 +46,17 @@ class Plan:
 
 
 def plan(
-    tensors: Mapping[str, Tensor], name: str, input_size: tuple[int, int], **given: Any
+    tensors: Mapping[str, Tensor],
+    name: str,
+    input_size: tuple[int, int],
+    *,
+    headless: bool = False,
+    **given: Any,
 ) -> Plan:
     """Read off the shapes how to build the registered model `name`, and what would not fit.
 
-    `given` are options for models.create that the file has no say in.
+    With `headless` the file may leave the classifier out. `given` are options for models.create
+    that the file has no say in.
     """
     found = shapes(tensors)
     classes = _rows(found, "head.weight") or models.spec(name).num_classes
@@ -72,6 +78,14 @@ def plan(
             model = build(input_size=min_size, **options)
     expected = shapes(dict(model.named_parameters()))
     zeros, left_out = _zeros(expected, found)
+    if headless:
+        assert isinstance(model, Backbone)
+        unread = {
+            key: shape
+            for key, shape in expected.items()
+            if key not in found and key.startswith(tuple(f"{part}." for part in model.classifier()))
+        }
+        zeros = {**zeros, **unread}
     return Plan(
         options=options,
         num_classes=classes,

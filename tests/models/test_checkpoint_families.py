@@ -11,6 +11,7 @@ from torch import nn
 from slide_mobile import models
 from slide_mobile.errors import CheckpointError
 from slide_mobile.models import checkpoint, matching
+from slide_mobile.models.backbone import without_head
 
 FAMILIES = pytest.mark.parametrize(
     "family", ["slide_pvt", "slide_pvt_v2", "slide_cswin", "slide_nat"]
@@ -227,3 +228,22 @@ def test_a_backbone_is_named_as_such(name, shapes, says, tmp_path: Path) -> None
     state = filled({key: s for key, s in shapes.items() if not key.startswith("head.")})
     message = refusal(tmp_path / "w.pth", state, name)
     assert "has no classifier head (head.weight)" in message and says in message
+    assert ("--task features" in message) == (name == "pvt_v2_b1")  # a detector's norms are its own
+
+
+@FAMILIES
+def test_a_backbone_gives_its_maps(family: str, tmp_path: Path) -> None:
+    name = f"{family}_test"
+    whole = models.create(name, seed=1).requires_grad_(False)
+    parts = tuple(f"{part}." for part in whole.classifier())
+    state = {k: v for k, v in whole.state_dict().items() if not k.startswith(parts)}
+    torch.save(state, tmp_path / "w.pth")
+    fit = checkpoint.fit(checkpoint.read(tmp_path / "w.pth"), name, headless=True)
+    image = torch.randn(1, 3, *models.spec(name).input_size)
+    found = without_head(fit.model)(image)
+    for expected, own in zip(without_head(whole)(image), found, strict=True):
+        assert torch.equal(expected, own)
+    del state[next(key for key in state if key.endswith("proj.weight"))]
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError):
+        checkpoint.fit(checkpoint.read(tmp_path / "w.pth"), name, headless=True)
