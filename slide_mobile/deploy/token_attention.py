@@ -31,11 +31,19 @@ def attend(q: Tensor, k: Tensor, v: Tensor, num_heads: int, bias: Tensor | None 
 
     `bias` is added to the logits, (G * heads, N, M).
     """
-    logits = torch.bmm(_heads(q, num_heads), _heads(k, num_heads).transpose(1, 2))
+    queries, keys, values = (_heads(x, num_heads) for x in (q, k, v))
+    n = q.shape[1]
+    if len(queries) == 1 and n % 2 == 0:
+        # A product of one pair of matrices becomes a FULLY_CONNECTED with weights that are no
+        # constant (litert-torch 0.9.4), which XNNPACK leaves outside: half the queries at a time.
+        queries = queries.reshape(2, n // 2, -1)
+        keys, values = torch.cat((keys, keys)), torch.cat((values, values))
+        bias = bias if bias is None else bias.reshape(2, n // 2, -1)
+    logits = torch.bmm(queries, keys.transpose(1, 2))
     if bias is not None:
         logits = logits + bias
-    out = torch.bmm(logits.softmax(-1), _heads(v, num_heads))
-    out = out.reshape(q.shape[0], num_heads, q.shape[1], -1)
+    out = torch.bmm(logits.softmax(-1), values)
+    out = out.reshape(q.shape[0], num_heads, n, -1)
     return out.transpose(1, 2).reshape(q.shape)
 
 

@@ -16,6 +16,7 @@ from slide_mobile.deploy.static_neighbourhoods import (
 )
 from slide_mobile.deploy.static_reductions import StaticReduction, static_reductions
 from slide_mobile.deploy.static_stripes import StaticCross, static_stripes
+from slide_mobile.deploy.token_attention import attend
 from slide_mobile.models.backbone import Block, Mlp
 from slide_mobile.models.cross_windows import CrossWindowBlock
 from slide_mobile.models.neighbourhood import NeighbourhoodAttention, windows
@@ -47,6 +48,17 @@ def test_static_reductions_is_exact(map_size: Size, ratio: int, randomised: Rand
     assert isinstance(new, StaticReduction)
     assert_same(new, old, tokens(*map_size))
     assert greatest_rank(new, tokens(*map_size)) == 4
+
+
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("queries", [8, 9])
+def test_one_head_attends_as_one_of_several(queries: int, biased: bool) -> None:
+    draw = torch.Generator().manual_seed(2)
+    q, k, v = (torch.randn(1, n, 6, generator=draw) for n in (queries, 5, 5))
+    bias = torch.randn(1, queries, 5, generator=draw) if biased else None
+    found = attend(q, k, v, 1, bias)
+    expected = attend(*(torch.cat((x, x), -1) for x in (q, k, v)), 2, bias)
+    assert_same(lambda x: found, lambda x: expected[..., :6], q)
 
 
 STRIPES = {
