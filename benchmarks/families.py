@@ -36,6 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     renounce_tiles()
     rows: list[Row] = []
+    lines: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.files or Path(scratch)
         for pair in options.pairs:
@@ -43,9 +44,10 @@ def main() -> None:
             wanted = [c for c in candidates((ours, parent), [TARGET]) if c.form != "floor"]
             measured = measure(build_all(wanted, folder), folder, threads=[1], runs=options.runs)
             rows += [{"pair": pair, **row} for row in measured]
-            save(options.out, environment=environment([TARGET], runs=options.runs), rows=rows)
-            for line in ratios(measured, ours, parent):
-                Console(width=120).print(*line.values())
+            lines += ratios(measured, ours, parent)
+            where = environment([TARGET], runs=options.runs)
+            save(options.out, environment=where, ratios=lines, rows=rows)
+            Console(width=120).print(*(line for line in lines if line["ours"] == ours), sep="\n")
 
 
 def ratios(rows: list[Row], ours: str, parent: str) -> list[Row]:

@@ -158,6 +158,32 @@ def _ratio(
     return f"{own['p50_ms'] / other['p50_ms']:.2f}" if valid else "invalid"
 
 
+def families_table(document: dict[str, Any]) -> str:
+    """Every family's Slide model against its parent."""
+    where = document["environment"]
+    title = (
+        f"Latency of a Slide model over its parent's at 224x224, LiteRT with XNNPACK without AMX, "
+        f"one thread, {where['cpu']}, medians of {where['runs']} interleaved runs, random weights:"
+    )
+    kinds = ["deploy / deploy", "deploy / published", "published / published"]
+    rows = {(r["model"], r["form"], r["precision"]): r for r in document["rows"]}
+    lines = []
+    for line in document["ratios"]:
+        own = rows[line["ours"], "deploy", line["precision"]]
+        lines.append(
+            [
+                f"`{line['ours']}` / `{line['parent']}`",
+                f"`{line['precision']}`",
+                *("invalid" if line[kind] is None else f"{line[kind]:.2f}" for kind in kinds),
+                *([""] * 3 if "error" in own else [
+                    f"{own['p50_ms']:.1f}", str(own["partitions"]), f"{own['sqnr_db']:.1f} dB"
+                ]),
+            ]
+        )  # fmt: skip
+    head = ["", "precision", *kinds, "ours, ms", "partitions", "SQNR"]
+    return _grid(title, head, 2, lines)
+
+
 def gates_table(document: dict[str, Any]) -> str:
     """The limits that were set beforehand, and what was measured."""
     tiles = "with AMX" if document["environment"]["tiles"] else "without AMX"
@@ -316,6 +342,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "targets": ("benchmarks/results/targets.json", targets_tables),
     "runtimes": ("benchmarks/results/runtimes.json", runtimes_table),
     "whole": ("benchmarks/results/whole.json", whole_table),
+    "families": ("benchmarks/results/families.json", families_table),
     "gates": ("benchmarks/results/whole.json", gates_table),
     "gates-tiles": ("benchmarks/results/whole_tiles.json", gates_table),
     "memory": ("benchmarks/results/memory.json", memory_table),
