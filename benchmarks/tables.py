@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/lowering.md")
-_BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
 def main() -> None:
@@ -342,7 +342,6 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "targets": ("benchmarks/results/targets.json", targets_tables),
     "runtimes": ("benchmarks/results/runtimes.json", runtimes_table),
     "whole": ("benchmarks/results/whole.json", whole_table),
-    "families": ("benchmarks/results/families.json", families_table),
     "gates": ("benchmarks/results/whole.json", gates_table),
     "gates-tiles": ("benchmarks/results/whole_tiles.json", gates_table),
     "memory": ("benchmarks/results/memory.json", memory_table),

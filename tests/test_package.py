@@ -132,6 +132,7 @@ def test_measured_tables_of_the_pages_are_those_of_the_benchmarks(page: str) -> 
     text = (ROOT / page).read_text(encoding="utf-8")
     assert tables.filled(text) == text
     assert text.count("<!-- measured: ") == text.count("<!-- end -->") >= 2
+    assert "-->\n<!-- end" not in text  # a table that was not measured, or not found
 
 
 def test_every_measured_table_is_on_a_page() -> None:
