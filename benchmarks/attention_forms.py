@@ -10,9 +10,10 @@ bias, S the sum over the channels of a head, S' its transpose (heads -> C), a th
 
 "shifts" moves the k^4 work from depthwise convolutions into dense products. Each side also comes
 "wide": one operation over all taps side by side (k*k*C channels), in place of k*k. "broadcast" is
-"taps" on the V side without S': the weight of a head multiplies its d channels by broadcasting.
+"taps" on the V side without S': the weight of a head multiplies its d channels by broadcasting;
+"sums" is "taps" on the K side without S: a sum over the d channels of each head.
 
-`deploy` ships "taps", with "broadcast" on the V side or strips where forms.json says so. The
+`deploy` ships "taps", with "sums", "broadcast" or strips where forms.json says so. The
 others are here to be measured beside it.
 """
 
@@ -27,7 +28,7 @@ from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
 from slide_mobile.deploy.split_taps import linear
 from slide_mobile.models.slide_attention import SlideAttention
 
-Side = Literal["taps", "shifts", "wide shifts", "wide taps", "broadcast"]
+Side = Literal["taps", "shifts", "wide shifts", "wide taps", "broadcast", "sums"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ FORMS = (
     Form(maximum=False),
     Form(softmax="last axis"),
     Form(v="broadcast"),
+    Form(k="sums", v="broadcast"),
     Form(v="shifts"),
     Form(v="wide taps"),
     Form(k="shifts"),
@@ -115,7 +117,7 @@ class FormedAttention(nn.Module):
     def _prepare_k(self, weight: Tensor, bias: Tensor) -> None:
         c, heads, taps = self.heads * self.d, self.heads, self.taps
         spread = torch.eye(heads).repeat_interleave(self.d, dim=0)  # (C, heads)
-        if self.form.k == "taps":
+        if self.form.k in {"taps", "sums"}:
             self.k_convs = nn.ModuleList(
                 self._depthwise(weight[:, i], bias[:, i]) for i in range(taps)
             )
@@ -165,6 +167,9 @@ class FormedAttention(nn.Module):
                 self.v_sum = self._fixed(torch.eye(c).repeat(1, taps))
 
     def _logits(self, q: Tensor, k: Tensor, inside: bool) -> list[Tensor] | Tensor:
+        if self.form.k == "sums":
+            products = [q * self._conv(conv, k, inside) for conv in self.k_convs]
+            return [self._head_sums(product) for product in products]
         if self.form.k == "taps":
             return [self.sum(q * self._conv(conv, k, inside)) for conv in self.k_convs]
         if self.form.k == "wide taps":
@@ -177,6 +182,13 @@ class FormedAttention(nn.Module):
         for block, s in zip(self.k_blocks, shifted, strict=True):
             total = total + block(q * s)
         return total
+
+    def _head_sums(self, product: Tensor) -> Tensor:
+        """A map of C channels -> one of heads."""
+        if self.channels_first:
+            return self._by_head(product, self.d).sum(1)[None]
+        _, h, w, _ = product.shape
+        return self._by_head(product, self.d).sum(3).reshape(1, h, w, self.heads)
 
     def _weights(self, logits: list[Tensor] | Tensor) -> list[Tensor] | Tensor:
         """Softmax over the taps."""

@@ -1,12 +1,13 @@
 """Measure the forms of each stage, and write the table from which `convert` chooses.
 
-    python -m benchmarks.choose [--targets T ...] [--runs 40] [--out slide_mobile/deploy/forms.json]
+    python -m benchmarks.choose [--models M ...] [--targets T ...] [--precisions P ...] [--runs 40]
+        [--out slide_mobile/deploy/forms.json]
 
-The stages of the demo and of slide_swin_tiny, random weights, without their patch merging: the
+The stages of the demo, of slide_swin_tiny and of the families' small models, random weights: the
 blocks around the attention are part of the measurement, because what they leave in the cache is.
-All forms of a stage run in turn, one thread, medians; rows that are in the file already and were
-valid (spreads within 10 %) are kept. Another form than the plain one is chosen where it is faster
-by more than noise. Core ML and ONNX are not here: Core ML does not run on this
+All forms of a stage run in turn, one thread, medians; rows that are in the file already, were
+valid (spreads within 10 %) and have every form are kept. Another form than the plain one is chosen
+where it is faster by more than noise. Core ML and ONNX are not here: Core ML does not run on this
 kind of machine, and ONNX Runtime's layouts are its own; both get the plain form.
 """
 
@@ -29,10 +30,11 @@ from benchmarks.whole import environment, save
 from slide_mobile import models, targets
 from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import TABLE, Attention, Form, Forms, Shape
+from slide_mobile.models.backbone import Backbone, NestedBackbone
 from slide_mobile.models.slide_attention import SlideAttention
-from slide_mobile.models.slide_swin import SwinTransformer
+from slide_mobile.models.window_attention import WindowAttention
 
-MODELS = ("slide_swin_demo", "slide_swin_tiny")
+MODELS = ("slide_swin_demo", "slide_swin_tiny", "slide_pvt_tiny", "slide_nat_mini")
 BACKEND = "xnnpack"
 FORMS: dict[Attention, tuple[Form, ...]] = {
     "slide": (
@@ -40,6 +42,8 @@ FORMS: dict[Attention, tuple[Form, ...]] = {
         Form(spread="broadcast"),
         Form(strips=4),  # a concat of more leaves TFLite's delegate
         Form(spread="broadcast", strips=4),
+        Form(gather="sum", spread="broadcast"),
+        Form(gather="sum", spread="broadcast", strips=4),
     ),
     "window": (Form(), Form(tokens="matrix")),
 }
@@ -49,6 +53,7 @@ CALIBRATION = 4
 # A convolution quantised dynamically behind the stage would be lowered wrongly
 # (executorch/rewrites.py), so int8-dynamic keeps its maps.
 REFUSED = {("executorch", "int8-dynamic", "matrix")}
+NO_SUMS = {"executorch"}  # its partitioner leaves them outside the delegate (1.4)
 
 Row = dict[str, Any]
 
@@ -75,7 +80,9 @@ class Site:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--targets", nargs="+", default=("tflite", "executorch"))
+    parser.add_argument("--precisions", nargs="+", help="all of a target by default")
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--force", action="store_true", help="measure valid rows again too")
     parser.add_argument("--out", type=Path, default=TABLE)
@@ -83,14 +90,16 @@ def main() -> None:
     renounce_tiles()
     console = Console(stderr=True)
     rows: dict[tuple[str, ...], Row] = {}
-    if options.out.exists() and not options.force:
+    if options.out.exists():
         found = json.loads(options.out.read_text(encoding="utf-8"))["rows"]
-        rows = {_key(row): row for row in found if is_valid(row["measured"])}
-    for model in MODELS:
+        rows = {_key(row): row for row in found}
+    kept = {k for k, row in rows.items() if is_valid(row["measured"]) and is_complete(row)}
+    for model in options.models:
         for target in options.targets:
-            precisions = targets.load(target).BACKENDS[BACKEND]
+            precisions = options.precisions or targets.load(target).BACKENDS[BACKEND]
             for stage in stages(model, target):
-                missing = [p for p in precisions if _key(stage.facts(target, p)) not in rows]
+                keys = {p: _key(stage.facts(target, p)) for p in precisions}
+                missing = [p for p, key in keys.items() if options.force or key not in kept]
                 if not missing:
                     continue
                 console.print(f"{target} {stage.attention} {stage.shape}")
@@ -115,6 +124,21 @@ def is_valid(measured: Sequence[Row]) -> bool:
     )
 
 
+def is_complete(row: Row) -> bool:
+    """Whether every form was measured that this attention has in this precision."""
+    measured = {Form(**m["form"]) for m in row["measured"]}
+    return measured == set(_candidates(row["target"], row["precision"], row["attention"]))
+
+
+def _candidates(target: str, precision: str, attention: Attention) -> list[Form]:
+    return [
+        form
+        for form in FORMS[attention]
+        if (target, precision, form.tokens) not in REFUSED
+        and not (form.gather == "sum" and target in NO_SUMS)
+    ]
+
+
 def _key(row: Row) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in ("target", "precision", "attention", "shape"))
 
@@ -123,19 +147,18 @@ def stages(model: str, target: str) -> Iterator[Site]:
     """The stages of a model that have a form to choose on this target."""
     layout = targets.load(target).LAYOUT
     reference = models.create(model)
-    assert isinstance(reference, SwinTransformer)
-    for number, published in enumerate(reference.layers):
-        attn = published.get_submodule("blocks.0.attn")
-        slide = isinstance(attn, SlideAttention)
-        if slide or layout == "NCHW":
-            side = reference.input_size[0] // 4 >> number
-            assert isinstance(attn.dim, int) and isinstance(attn.num_heads, int)
-            yield Site(
-                model=model,
-                number=number,
-                attention="slide" if slide else "window",
-                shape=Shape(height=side, width=side, dim=attn.dim, heads=attn.num_heads),
-            )
+    assert isinstance(reference, Backbone)
+    for number, part in enumerate(reference.stages()):
+        attn = reference.get_submodule(f"{part.blocks}.0.attn")
+        height, width = reference.map_size(number)
+        if isinstance(attn, SlideAttention):
+            attention: Attention = "slide"
+        elif isinstance(attn, WindowAttention) and layout == "NCHW":
+            attention = "window"
+        else:
+            continue
+        shape = Shape(height=height, width=width, dim=attn.dim, heads=attn.num_heads)
+        yield Site(model=model, number=number, attention=attention, shape=shape)
 
 
 def measure(target: str, stage: Site, precisions: Sequence[str], *, runs: int) -> Iterator[Row]:
@@ -146,9 +169,8 @@ def measure(target: str, stage: Site, precisions: Sequence[str], *, runs: int) -
     for precision in precisions:
         with tempfile.TemporaryDirectory() as folder:
             built = {
-                form: build(precision, Path(folder, f"{number}.model"))
-                for number, (form, build) in enumerate(builds.items())
-                if (target, precision, form.tokens) not in REFUSED
+                form: builds[form](precision, Path(folder, f"{number}.model"))
+                for number, form in enumerate(_candidates(target, precision, stage.attention))
             }
             times = interleaved({form: run for form, (run, _) in built.items()}, runs=runs)
         measured = [
@@ -173,12 +195,13 @@ def choice(measured: Sequence[Row]) -> Row:
 
 
 def staged(target: str, stage: Site, form: Form) -> tuple[nn.Module, list[Tensor]]:
-    """A stage in the deploy form, without its patch merging, and maps for it."""
+    """The blocks of a stage in the deploy form, and maps for them."""
     torch.manual_seed(0)
     at, layout = stage.shape, targets.load(target).LAYOUT
     forms = Forms(((stage.attention, at, form),))
     deployed = deploy(models.create(stage.model), layout=layout, forms=forms)
-    module = Blocks(deployed.get_submodule(f"layers.{stage.number}"))
+    assert isinstance(deployed, Backbone)
+    module = Blocks(deployed, stage.number)
     size = (
         (1, at.dim, at.height, at.width) if layout == "NCHW" else (1, at.height, at.width, at.dim)
     )
@@ -186,17 +209,20 @@ def staged(target: str, stage: Site, form: Form) -> tuple[nn.Module, list[Tensor
 
 
 class Blocks(nn.Module):
-    """A stage without its patch merging."""
+    """Those of a stage of a network."""
 
-    def __init__(self, stage: nn.Module) -> None:
+    def __init__(self, network: Backbone, number: int) -> None:
         super().__init__()
-        self.stage = stage
-        self.stage.downsample = None
+        if isinstance(network, NestedBackbone):  # some forms take the place of a whole Stage
+            self.stage = network.get_submodule(f"{network.LEVELS}.{number}")
+            self.stage.downsample = None
+        else:
+            self.stage = network.get_submodule(network.stages()[number].blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """A map -> a map of the same shape."""
-        found, _ = self.stage(x)
-        return found
+        found: Tensor | tuple[Tensor, Tensor] = self.stage(x)
+        return found[0] if isinstance(found, tuple) else found
 
 
 if __name__ == "__main__":

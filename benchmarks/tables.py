@@ -273,7 +273,8 @@ def forms_table(document: dict[str, Any]) -> str:
         f"Stages of the demo and of `slide_swin_tiny`, ms, one thread, {where['cpu']}, medians of "
         f"{where['runs']} interleaved runs; chosen is the plain form unless another beats it:"
     )
-    head = ["target", "precision", "map", "plain", "broadcast", "4 strips", "both", "matrix"]
+    head = ["target", "precision", "map", "plain", "broadcast", "4 strips", "broadcast, 4 strips"]
+    head += ["sum, broadcast", "sum, broadcast, 4 strips", "matrix"]
     lines = []
     for r in rows:
         size = r["shape"]
@@ -291,8 +292,9 @@ def forms_table(document: dict[str, Any]) -> str:
 def _form_name(form: dict[str, Any]) -> str:
     if form["tokens"] == "matrix":
         return "matrix"
-    names = ["broadcast"] * (form["spread"] == "broadcast") + ["4 strips"] * (form["strips"] == 4)
-    return "both" if len(names) == 2 else names[0] if names else "plain"
+    names = ["sum"] * (form.get("gather") == "sum")
+    names += ["broadcast"] * (form["spread"] == "broadcast") + ["4 strips"] * (form["strips"] == 4)
+    return ", ".join(names) or "plain"
 
 
 def islands_table(document: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Forms of attention other than the plain one, through the toolchains that may get them."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,22 +20,29 @@ FLOAT = "layers.2.blocks.0.mlp.fc1"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("target", "precision", "spread", "strips"),
+    ("target", "precision", "form"),
     [
-        ("tflite", "int8", "broadcast", 4),
-        ("executorch", "int8", "matmul", 4),
-        pytest.param("tflite", "fp32", "broadcast", 4, marks=pytest.mark.full_size),
-        pytest.param("executorch", "fp32", "broadcast", 4, marks=pytest.mark.full_size),
-        pytest.param("executorch", "fp16", "matmul", 4, marks=pytest.mark.full_size),
+        ("tflite", "int8", Form(gather="sum", spread="broadcast", strips=4)),
+        ("executorch", "int8", Form(strips=4)),
+        pytest.param(
+            "tflite", "fp32", Form(spread="broadcast", strips=4), marks=pytest.mark.full_size
+        ),
+        pytest.param(
+            "tflite", "fp16", Form(gather="sum", spread="broadcast"), marks=pytest.mark.full_size
+        ),
+        pytest.param(
+            "executorch", "fp32", Form(spread="broadcast", strips=4), marks=pytest.mark.full_size
+        ),
+        pytest.param("executorch", "fp16", Form(strips=4), marks=pytest.mark.full_size),
     ],
 )
 def test_strips_broadcasting_and_matrices_keep_parity_in_one_delegate(
-    target: str, precision: str, spread: Any, strips: int, tmp_path: Path
+    target: str, precision: str, form: Form, tmp_path: Path
 ) -> None:
     converter, recipe = targets.load(target), recipes.lookup(precision)
     forms = Forms(
         (
-            ("slide", ANY, Form(spread=spread, strips=strips)),
+            ("slide", ANY, form),
             ("window", ANY, Form(tokens="matrix")),
         )
     )

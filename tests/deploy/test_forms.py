@@ -1,12 +1,12 @@
 """The table of forms: every row is usable, and the nearest map decides where none matches."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
-from benchmarks.choose import choice, staged, stages
+from benchmarks.choose import FORMS, choice, is_complete, staged, stages
 from slide_mobile import targets
 from slide_mobile.deploy.forms import PLAIN, TABLE, Form, Forms, Shape, chosen
 
@@ -33,15 +33,25 @@ def test_what_was_not_measured_gets_the_plain_form() -> None:
     assert chosen("executorch", "coreml", "fp16") == PLAIN
 
 
+@pytest.mark.parametrize("model", ["slide_swin_demo", "slide_pvt_test", "slide_nat_test"])
 @pytest.mark.parametrize("target", ["tflite", "executorch"])
-def test_what_is_measured_is_a_stage_without_its_patch_merging(target: str) -> None:
-    sites = list(stages("slide_swin_demo", target))
-    assert len(sites) == {"tflite": 2, "executorch": 4}[target]
+def test_what_is_measured_are_the_blocks_of_a_stage(target: str, model: str) -> None:
+    sites = list(stages(model, target))
+    windows = target == "executorch" and model == "slide_swin_demo"
+    assert len(sites) == (4 if windows else 2)
     for site in sites:
         for form in (Form(), Form(strips=2, tokens="matrix")):
             module, maps = staged(target, site, form)
             with torch.no_grad():
                 assert module(maps[0]).shape == maps[0].shape
+
+
+def test_a_row_that_lacks_a_form_is_measured_again() -> None:
+    facts = {"p50_ms": 10.0, "p90_ms": 10.1, "partitions": 1, "outside": 0}
+    whole = [{"form": asdict(form), **facts} for form in FORMS["slide"]]
+    row = {"target": "tflite", "precision": "fp32", "attention": "slide"}
+    assert is_complete(row | {"measured": whole})
+    assert not is_complete(row | {"measured": whole[:-1]})
 
 
 MEASURED = json.loads(TABLE.read_text())["rows"]
