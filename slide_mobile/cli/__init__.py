@@ -13,6 +13,7 @@ from slide_mobile.cli.doctor import doctor
 from slide_mobile.cli.inspect import inspect
 from slide_mobile.cli.models import models
 from slide_mobile.cli.planned import PLANNED
+from slide_mobile.cli.report import report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (convert, check, inspect, models, doctor, *PLANNED):
+for command in (convert, check, inspect, report, models, doctor, *PLANNED):
     main.add_command(command)
