@@ -76,7 +76,7 @@ def report(
         progress=session.progress,
     )
     for problem in written.problems:
-        session.warn(f"{problem.path}: {problem.line}")
+        session.warn(problem.said)
     for note in written.notes:
         session.warn(note)
     session.emit(written.to_json(), lambda console: _print(console, written))

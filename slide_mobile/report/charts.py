@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from slide_mobile import recipes
 from slide_mobile.report.contents import Contents, Entry
-from slide_mobile.report.drawing import Box, Drawing, Line, Text, frame
+from slide_mobile.report.drawing import Anchor, Box, Drawing, Line, Text, frame
 from slide_mobile.report.measured import Measurement
 from slide_mobile.report.plots import (
     Bar,
@@ -35,6 +35,10 @@ def histogram(result: Measurement, *, key: str, target: str) -> Chart:
     for sample in samples:
         counts[min(BINS - 1, int(BINS * (sample - low) / (high - low)))] += 1
     step = (high - low) / BINS
+    named: tuple[tuple[str, float | None, Anchor], ...] = (
+        ("p50", p50, "end"),
+        ("p90", p90, "start"),
+    )
 
     def draw(width: float) -> Drawing:
         made = frame(
@@ -48,7 +52,7 @@ def histogram(result: Measurement, *, key: str, target: str) -> Chart:
             whole=True,
         )
         marks, texts = [], []
-        for name, value, anchor in (("p50", p50, "end"), ("p90", p90, "start")):
+        for name, value, anchor in named:
             if value is not None:
                 x = made.x(value)
                 marks.append(Line(points=((x, 18), (x, made.y.start)), style="mark"))
@@ -174,6 +178,8 @@ def module_times(measurements: Sequence[Measurement]) -> list[Chart]:
 def shares(contents: Contents) -> list[Chart]:
     """Int8 coverage, and operations inside of delegates."""
     entries = contents.entries
+    if not entries:
+        return []
     int8 = [(e, e.artifact.manifest.graph.int8_mac_fraction) for e in entries]
     inside = [
         (e, e.artifact.manifest.graph) for e in entries if e.artifact.manifest.graph.partitions

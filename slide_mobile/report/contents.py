@@ -83,6 +83,11 @@ class Problem:
     path: str
     line: str
 
+    @property
+    def said(self) -> str:
+        """The line, with the path where it does not name it."""
+        return self.line if self.path in self.line else f"{self.path}: {self.line}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
