@@ -77,16 +77,16 @@ def report(
     )
     for problem in written.problems:
         session.warn(problem.said)
-    for note in written.notes:
-        session.warn(note)
     session.emit(written.to_json(), lambda console: _print(console, written))
     return 0 if written.passed else 1
 
 
 def _print(console: Console, written: "Report") -> None:
     for row in written.rows:
-        style = "green" if row["verdict"] == "passed" else "red"
+        style = {"passed": "green", "failed": "red"}.get(row["verdict"], "yellow")
         console.print(
             f"[{style}]{row['verdict']:8}[/] {escape(row['artifact'])}  {row['sqnr_db']:.1f} dB"
         )
+    for note in written.notes:
+        console.print(f"[yellow]note[/]     {escape(note)}")
     console.print(escape(str(written.path)))

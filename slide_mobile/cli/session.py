@@ -103,11 +103,6 @@ class Session:
         except (OSError, ValueError) as error:
             raise UsageError(f"cannot write the result to standard output: {error}") from error
 
-    def warn(self, message: str) -> None:
-        """Print one line about what went wrong while the rest goes on."""
-        self.close()
-        self.err.print(f"warning: {' '.join(message.split())}", markup=False, style="yellow")
-
     def fail(self, message: str, code: int) -> None:
         """Print the one line; with --json also an object on stdout."""
         self.close()

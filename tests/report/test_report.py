@@ -176,9 +176,10 @@ def test_without_measurements_the_page_says_how_to_make_them(
 ) -> None:
     for name in ("report.html", "report.md"):
         report.write([classifiers[0].root], tmp_path / name, modules=False)
-        assert summary.NOT_MEASURED.replace(">", "&gt;" if name == "report.html" else ">") in (
-            tmp_path / name
-        ).read_text()
+        assert (
+            summary.NOT_MEASURED.replace(">", "&gt;" if name == "report.html" else ">")
+            in (tmp_path / name).read_text()
+        )
 
 
 def test_damaged_artifacts_are_a_line_each_and_the_rest_goes_on(
@@ -200,7 +201,7 @@ def test_damaged_artifacts_are_a_line_each_and_the_rest_goes_on(
     )  # fmt: skip
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
-    assert len(lines) == 6 and all(line.startswith("warning: ") for line in lines)
+    assert len(lines) == 6 and all(line.startswith("error: ") for line in lines)
     for word in ("changed after it was certified", "is not JSON", "schema 3", "nowhere", "b.json"):
         assert word in result.stderr and word in Seen(out.read_text()).text
     assert "passed" in result.stdout and str(out) in result.stdout
