@@ -70,8 +70,9 @@ def _inconsistencies(plain: Mapping[str, Any]) -> Iterator[str]:
         if rows is not None and (len(rows) != count or any(len(row) != count for row in rows)):
             yield f"{name} is not {count} x {count}"
     for result in plain["results"]:
-        if result["sustained"] is None and result["runs"] != len(result["samples_ms"]):
-            yield f"{result['artifact']}: {result['runs']} runs, {len(result['samples_ms'])} samples"
+        runs, samples = result["runs"], len(result["samples_ms"])
+        if result["sustained"] is None and runs != samples:
+            yield f"{result['artifact']}: {runs} runs, but {samples} samples"
         if result["samples_ms"]:
             yield from _of_samples(result)
 

@@ -125,6 +125,9 @@ class Converter(Protocol):
     def activations(self, path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
         """Outputs of the convolutions and linears in the file, by module path, for one image."""
 
+    def ranges(self, path: Path) -> Mapping[str, tuple[float, float]]:
+        """(lowest, highest) that their int8 outputs can hold, as calibrated, by module path."""
+
 
 def names() -> list[str]:
     """Targets present, found without importing any toolchain."""

@@ -14,8 +14,8 @@ from slide_mobile.cli.doctor import doctor
 from slide_mobile.cli.embed import embed
 from slide_mobile.cli.inspect import inspect
 from slide_mobile.cli.models import models
-from slide_mobile.cli.planned import PLANNED
 from slide_mobile.cli.release import release
+from slide_mobile.cli.report import report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,5 +33,5 @@ def main() -> None:
     """
 
 
-for command in (convert, check, inspect, bench, embed, release, models, doctor, *PLANNED):
+for command in (convert, check, inspect, bench, report, embed, release, models, doctor):
     main.add_command(command)

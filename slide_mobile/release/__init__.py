@@ -7,7 +7,6 @@ in one cell, goes on where it stopped.
 import contextlib
 import fcntl
 import hashlib
-import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +82,8 @@ def release(file: Path, *, force: bool = False, progress: Progress = silent) -> 
         reports = []
         if roots:
             try:
-                reports = _reports(plan, roots, measured, progress)
+                reports, problems = _reports(plan, roots, measured, progress)
+                failures += problems
             except SlideMobileError as error:
                 failures.append(("report", str(error)))
     return Release(
@@ -153,13 +153,16 @@ def _of(roots: Sequence[Path], options: Mapping[str, Any]) -> str:
 
 def _reports(
     plan: Plan, roots: Sequence[Path], measured: Path | None, progress: Progress
-) -> list[Path]:
+) -> tuple[list[Path], list[tuple[str, str]]]:
+    """One file a format, and what could not be taken into them."""
+    from slide_mobile import report
+
     progress("report")
-    report = importlib.import_module("slide_mobile.report")
-    paths = []
-    for name in plan.formats:
-        path = plan.out / f"report.{FORMATS[name]}"
-        documents = [] if measured is None else [measured]
-        report.write(roots, path, bench=documents, format=name, progress=progress)
-        paths.append(path)
-    return paths
+    documents, paths, problems = ([] if measured is None else [measured]), [], {}
+    for name, suffix in FORMATS.items():
+        if name in plan.formats:
+            path = plan.out / f"report.{suffix}"
+            written = report.write(roots, path, bench=documents, progress=progress)
+            problems.update({(problem.path, problem.line): None for problem in written.problems})
+            paths.append(path)
+    return paths, list(problems)

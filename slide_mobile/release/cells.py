@@ -75,7 +75,7 @@ def run(plan: Plan, *, force: bool, progress: Progress) -> list[tuple[Record, St
     running: list[_Running] = []
     try:
         while waiting or running:
-            for cell, record in _fitting(plan, waiting, running):
+            for cell, record in list(_fitting(plan, waiting, running)):
                 waiting.remove((cell, record))
                 running.append(_start(plan, cell, record))
                 progress(f"{running[-1].step} {cell.name}", len(finished) / len(plan.cells))

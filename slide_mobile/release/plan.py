@@ -1,7 +1,7 @@
 """What a release file asks for: models x targets x precisions, each a cell of the matrix.
 
 out = "build/release"          # beside the file, as all paths in it
-memory_gb = 8.0                # of all processes side by side  [3/4 of the machine's]
+memory_gb = 8.0                # of all processes side by side  [3/4 of what is free]
 jobs = 2                       # processes side by side at most  [a core each]
 
 [[model]]
@@ -38,15 +38,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slide_mobile import __version__, machine, recipes, targets
+from slide_mobile import __version__, recipes, targets
 from slide_mobile.artifact import digest
 from slide_mobile.errors import UnknownName, UsageError
+from slide_mobile.resources import free_memory
 
 # Measured of 40 conversions (benchmarks/results/targets.json): 0.7 to 1.0 GB of slide_swin_demo,
 # 1.3 to 2.7 GB of slide_swin_tiny with its 28 million parameters.
 BASE_BYTES, BYTES_A_PARAMETER = 1.0e9, 70
-# Of the machine, where the file does not say: what else runs wants some too.
-SHARE = 0.75
+# Of what is free, where the file does not say; and what is taken to be free where no one knows.
+SHARE, UNKNOWN_BYTES = 0.75, 8e9
 
 _FILES = ("checkpoint", "labels", "calibration", "images")
 _OPTIONS = (
@@ -108,7 +109,7 @@ def read(path: Path) -> Plan:
     names = [cell.name for cell in cells]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"{path} asks for {twice[0]} twice")
-    memory = plain.get("memory_gb", SHARE * (machine.memory_bytes() or 8e9) / 1e9)
+    memory = plain.get("memory_gb", SHARE * (free_memory() or UNKNOWN_BYTES) / 1e9)
     jobs = plain.get("jobs", os.cpu_count() or 1)
     if not isinstance(memory, int | float) or memory <= 0 or not isinstance(jobs, int) or jobs < 1:
         raise UsageError(f"{path}: memory_gb and jobs are positive numbers")

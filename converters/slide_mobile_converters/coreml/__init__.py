@@ -66,3 +66,8 @@ def profile(
 def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     """Outputs of the package's convolutions and linears, by module path."""
     return probe.activations(path, image)
+
+
+def ranges(path: Path) -> Mapping[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    return probe.ranges(path)

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from slide_mobile.artifact import int8_range
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets import Runner
@@ -55,6 +56,20 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
             {IMAGE: planar(image)}, precision=declared_precision(program), keep=modules
         )
         return {module: _channels_last(values[name]) for name, module in modules.items()}
+
+
+def ranges(path: Path) -> dict[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    program, modules = reading.program(path), reading.modules(path)
+    found = {}
+    for op in program.operations:
+        module = modules.get(str(op.inputs.get("input")))
+        if op.type != "quantize" or module is None or op.dtypes != ("int8",):
+            continue
+        scale = program.constants[str(op.inputs["scale"])]
+        zero = program.constants[str(op.inputs["zero_point"])] if "zero_point" in op.inputs else 0
+        found[module] = int8_range(float(scale), int(zero))
+    return found
 
 
 def declared_precision(program: Any) -> str:

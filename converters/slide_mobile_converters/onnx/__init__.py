@@ -89,6 +89,11 @@ def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     return probe.activations(path, image)
 
 
+def ranges(path: Path) -> Mapping[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    return probe.ranges(path)
+
+
 def _described(model: ModelProto, request: Request) -> ModelProto:
     """The model with the request's facts in it, where ONNX Runtime's `get_modelmeta` looks."""
     described = ModelProto()

@@ -119,6 +119,11 @@ def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     return probe.activations(path, image)
 
 
+def ranges(path: Path) -> Mapping[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    return probe.ranges(path)
+
+
 def lower(program: ExportedProgram) -> bytes:
     """The program as a float32 .tflite file."""
     with warnings.catch_warnings(), _quiet_logging():

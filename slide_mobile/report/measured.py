@@ -1,0 +1,136 @@
+"""Measurements to show: what `bench --json` and the apps wrote, read and held to their schema."""
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from slide_mobile.errors import UsageError
+from slide_mobile.report.contents import Entry, Problem
+
+SCHEMA = Path(__file__).parent.parent / "bench.schema.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One result of a document; `entry` is the artifact of the report that it is of, if any."""
+
+    name: str
+    entry: str | None
+    source: str  # "host", "ios" or "android"
+    device: str
+    facts: Mapping[str, Any]  # as bench.schema.json describes a result
+
+    @property
+    def valid(self) -> bool:
+        """Whether the numbers may be compared."""
+        return bool(self.facts["valid"])
+
+    @property
+    def on_device(self) -> bool:
+        """Whether an app wrote it."""
+        return self.source != "host"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One file of measurements."""
+
+    path: str
+    environment: Mapping[str, Any]
+    source: str
+    measurements: tuple[Measurement, ...]
+    ratios: tuple[tuple[float | None, ...], ...]
+    intervals: tuple[tuple[tuple[float, float] | None, ...], ...]
+
+
+def read(
+    given: Sequence[Path | Mapping[str, Any]], entries: Sequence[Entry]
+) -> tuple[tuple[Document, ...], tuple[Problem, ...]]:
+    """Documents, and a Problem for each one that cannot be taken."""
+    documents, problems = [], []
+    for i, item in enumerate(given, 1):
+        name = str(item) if isinstance(item, Path) else f"document {i}"
+        try:
+            documents.append(_document(name, _plain(item), entries))
+        except UsageError as error:
+            problems.append(Problem(path=name, line=" ".join(str(error).split())))
+    return tuple(documents), tuple(problems)
+
+
+def _plain(item: Path | Mapping[str, Any]) -> Any:
+    if not isinstance(item, Path):
+        return item
+    try:
+        return json.loads(item.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{item} cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{item} is not JSON ({error}); slide-mobile bench --json writes one"
+        ) from error
+
+
+def _document(name: str, plain: Any, entries: Sequence[Entry]) -> Document:
+    for error in _validator().iter_errors(plain):
+        where = "/".join(map(str, error.absolute_path)) or "the document"
+        raise UsageError(
+            f"{name} does not hold measurements as bench.schema.json has them: "
+            f"{where}: {error.message[:160]}"
+        )
+    source, environment = plain["source"], plain["environment"]
+    count = len(plain["results"])
+    if [len(row) for row in plain["ratios"]] != [count] * count:
+        raise UsageError(f"{name} has no table of ratios of {count} x {count} results")
+    return Document(
+        path=name,
+        environment=environment,
+        source=source,
+        measurements=tuple(
+            _measurement(result, source, environment["device"], entries)
+            for result in plain["results"]
+        ),
+        ratios=tuple(map(tuple, plain["ratios"])),
+        intervals=_intervals(plain["ratio_intervals"], count),
+    )
+
+
+def _intervals(
+    rows: list[list[list[float] | None]] | None, count: int
+) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
+    if rows is None or [len(row) for row in rows] != [count] * count:
+        return ((None,) * count,) * count
+    return tuple(tuple(None if x is None else (x[0], x[1]) for x in row) for row in rows)
+
+
+def _measurement(
+    result: Mapping[str, Any], source: str, device: str, entries: Sequence[Entry]
+) -> Measurement:
+    entry = next(
+        (
+            entry.name
+            for entry in entries
+            if entry.artifact.manifest.manifest_sha256 == result["manifest_sha256"]
+        ),
+        None,
+    )
+    words = [entry or Path(result["artifact"]).name]
+    if source != "host":
+        words.append(device)
+    accelerator = result["accelerator_used"] or result["accelerator_requested"]
+    if source != "host" or accelerator not in ("cpu", "xnnpack", "default"):
+        words.append(accelerator)
+    if result["threads"] not in (None, 1):
+        words.append(f"{result['threads']} threads")
+    return Measurement(
+        name=", ".join(words), entry=entry, source=source, device=device, facts=result
+    )
+
+
+@functools.cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
