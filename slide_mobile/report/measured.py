@@ -1,18 +1,13 @@
-"""Measurements to show: what `bench --json` and the apps wrote, read and held to their schema."""
+"""Measurements to show: what `bench --json` and the apps wrote, beside the artifacts they are of."""
 
-import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from slide_mobile.errors import UsageError
+from slide_mobile import measurements
+from slide_mobile.errors import SlideMobileError
 from slide_mobile.report.contents import Entry, Problem
-
-SCHEMA = Path(__file__).parent.parent / "bench.schema.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,41 +46,30 @@ class Document:
 def read(
     given: Sequence[Path | Mapping[str, Any]], entries: Sequence[Entry]
 ) -> tuple[tuple[Document, ...], tuple[Problem, ...]]:
-    """Documents, and a Problem for each one that cannot be taken."""
+    """Documents, those imported into others too, and a Problem for each that cannot be taken."""
     documents, problems = [], []
     for i, item in enumerate(given, 1):
         name = str(item) if isinstance(item, Path) else f"document {i}"
         try:
-            documents.append(_document(name, _plain(item), entries))
-        except UsageError as error:
+            plain = _plain(item, name)
+        except SlideMobileError as error:
             problems.append(Problem(path=name, line=" ".join(str(error).split())))
-    return tuple(documents), tuple(problems)
+            continue
+        documents += [_document(name, one, entries) for one in (plain, *plain.get("imported", ()))]
+    # What only carries imported ones has no results of its own.
+    return tuple(d for d in documents if d.measurements), tuple(problems)
 
 
-def _plain(item: Path | Mapping[str, Any]) -> Any:
-    if not isinstance(item, Path):
-        return item
-    try:
-        return json.loads(item.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{item} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(
-            f"{item} is not JSON ({error}); slide-mobile bench --json writes one"
-        ) from error
+def _plain(item: Path | Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A document that holds together; raises UsageError, GateFailed."""
+    if isinstance(item, Path):
+        return measurements.read(item)
+    measurements.require(item, name)
+    return item
 
 
-def _document(name: str, plain: Any, entries: Sequence[Entry]) -> Document:
-    for error in _validator().iter_errors(plain):
-        where = "/".join(map(str, error.absolute_path)) or "the document"
-        raise UsageError(
-            f"{name} does not hold measurements as bench.schema.json has them: "
-            f"{where}: {error.message[:160]}"
-        )
+def _document(name: str, plain: Mapping[str, Any], entries: Sequence[Entry]) -> Document:
     source, environment = plain["source"], plain["environment"]
-    count = len(plain["results"])
-    if [len(row) for row in plain["ratios"]] != [count] * count:
-        raise UsageError(f"{name} has no table of ratios of {count} x {count} results")
     return Document(
         path=name,
         environment=environment,
@@ -95,14 +79,14 @@ def _document(name: str, plain: Any, entries: Sequence[Entry]) -> Document:
             for result in plain["results"]
         ),
         ratios=tuple(map(tuple, plain["ratios"])),
-        intervals=_intervals(plain["ratio_intervals"], count),
+        intervals=_intervals(plain["ratio_intervals"], len(plain["results"])),
     )
 
 
 def _intervals(
     rows: list[list[list[float] | None]] | None, count: int
 ) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
-    if rows is None or [len(row) for row in rows] != [count] * count:
+    if rows is None:
         return ((None,) * count,) * count
     return tuple(tuple(None if x is None else (x[0], x[1]) for x in row) for row in rows)
 
@@ -129,8 +113,3 @@ def _measurement(
     return Measurement(
         name=", ".join(words), entry=entry, source=source, device=device, facts=result
     )
-
-
-@functools.cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))

@@ -8,7 +8,7 @@ where a core is busy otherwise.
 
 import contextlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,12 @@ def _predictor(path: Path) -> Runner:
         with artifact_errors(path):
             return _wanted(model.predict({IMAGE: Image.fromarray(image)}))
 
-    return Runner(call=predict, runtime=f"Core ML, macOS {platform.mac_ver()[0]}", layout="NCHW")
+    def bind(image: Pixels) -> Callable[[], object]:
+        given = {IMAGE: Image.fromarray(image)}
+        return lambda: model.predict(given)
+
+    runtime = f"Core ML, macOS {platform.mac_ver()[0]}"
+    return Runner(call=predict, runtime=runtime, layout="NCHW", bind=bind)
 
 
 def _wanted(outputs: Mapping[str, Any]) -> Outputs:
