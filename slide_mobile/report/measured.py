@@ -1,4 +1,4 @@
-"""Measurements to show: what `bench --json` and the apps wrote, beside the artifacts they are of."""
+"""Measurements to show: what `bench --json` and the apps wrote, and the artifacts they are of."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
