@@ -1,18 +1,13 @@
 """Measurements to show: what `bench --json` and the apps wrote, read and held to their schema."""
 
-import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from slide_mobile.errors import UsageError
+from slide_mobile import measurements
+from slide_mobile.errors import SlideMobileError
 from slide_mobile.report.contents import Entry, Problem
-
-SCHEMA = Path(__file__).parent.parent / "bench.schema.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,36 +51,27 @@ def read(
     for i, item in enumerate(given, 1):
         name = str(item) if isinstance(item, Path) else f"document {i}"
         try:
-            documents.append(_document(name, _plain(item), entries))
-        except UsageError as error:
+            if isinstance(item, Path):
+                plain: Mapping[str, Any] = measurements.read(item)
+            else:
+                measurements.require(item, name)
+                plain = item
+        except SlideMobileError as error:
             problems.append(Problem(path=name, line=" ".join(str(error).split())))
+        else:
+            documents += [_document(name, part, entries) for part in _with_imported(plain)]
     return tuple(documents), tuple(problems)
 
 
-def _plain(item: Path | Mapping[str, Any]) -> Any:
-    if not isinstance(item, Path):
-        return item
-    try:
-        return json.loads(item.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{item} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(
-            f"{item} is not JSON ({error}); slide-mobile bench --json writes one"
-        ) from error
+def _with_imported(plain: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A document, and those of phones that `bench --import` put into it."""
+    inner = [part for found in plain.get("imported", ()) for part in _with_imported(found)]
+    return [plain, *inner] if plain["results"] or not inner else inner
 
 
-def _document(name: str, plain: Any, entries: Sequence[Entry]) -> Document:
-    for error in _validator().iter_errors(plain):
-        where = "/".join(map(str, error.absolute_path)) or "the document"
-        raise UsageError(
-            f"{name} does not hold measurements as bench.schema.json has them: "
-            f"{where}: {error.message[:160]}"
-        )
+def _document(name: str, plain: Mapping[str, Any], entries: Sequence[Entry]) -> Document:
     source, environment = plain["source"], plain["environment"]
     count = len(plain["results"])
-    if [len(row) for row in plain["ratios"]] != [count] * count:
-        raise UsageError(f"{name} has no table of ratios of {count} x {count} results")
     return Document(
         path=name,
         environment=environment,
@@ -129,8 +115,3 @@ def _measurement(
     return Measurement(
         name=", ".join(words), entry=entry, source=source, device=device, facts=result
     )
-
-
-@functools.cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
