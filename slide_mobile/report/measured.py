@@ -1,4 +1,4 @@
-"""Measurements to show: what `bench --json` and the apps wrote, and the artifacts they are of."""
+"""Measurements to show: what `bench --json` and the apps wrote, read and held to their schema."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,30 +46,32 @@ class Document:
 def read(
     given: Sequence[Path | Mapping[str, Any]], entries: Sequence[Entry]
 ) -> tuple[tuple[Document, ...], tuple[Problem, ...]]:
-    """Documents, those imported into others too, and a Problem for each that cannot be taken."""
+    """Documents, and a Problem for each one that cannot be taken."""
     documents, problems = [], []
     for i, item in enumerate(given, 1):
         name = str(item) if isinstance(item, Path) else f"document {i}"
         try:
-            plain = _plain(item, name)
+            if isinstance(item, Path):
+                plain: Mapping[str, Any] = measurements.read(item)
+            else:
+                measurements.require(item, name)
+                plain = item
         except SlideMobileError as error:
             problems.append(Problem(path=name, line=" ".join(str(error).split())))
-            continue
-        documents += [_document(name, one, entries) for one in (plain, *plain.get("imported", ()))]
-    # What only carries imported ones has no results of its own.
-    return tuple(d for d in documents if d.measurements), tuple(problems)
+        else:
+            documents += [_document(name, part, entries) for part in _with_imported(plain)]
+    return tuple(documents), tuple(problems)
 
 
-def _plain(item: Path | Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A document that holds together; raises UsageError, GateFailed."""
-    if isinstance(item, Path):
-        return measurements.read(item)
-    measurements.require(item, name)
-    return item
+def _with_imported(plain: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A document, and those of phones that `bench --import` put into it."""
+    inner = [part for found in plain.get("imported", ()) for part in _with_imported(found)]
+    return [plain, *inner] if plain["results"] or not inner else inner
 
 
 def _document(name: str, plain: Mapping[str, Any], entries: Sequence[Entry]) -> Document:
     source, environment = plain["source"], plain["environment"]
+    count = len(plain["results"])
     return Document(
         path=name,
         environment=environment,
@@ -79,14 +81,14 @@ def _document(name: str, plain: Mapping[str, Any], entries: Sequence[Entry]) -> 
             for result in plain["results"]
         ),
         ratios=tuple(map(tuple, plain["ratios"])),
-        intervals=_intervals(plain["ratio_intervals"], len(plain["results"])),
+        intervals=_intervals(plain["ratio_intervals"], count),
     )
 
 
 def _intervals(
     rows: list[list[list[float] | None]] | None, count: int
 ) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
-    if rows is None:
+    if rows is None or [len(row) for row in rows] != [count] * count:
         return ((None,) * count,) * count
     return tuple(tuple(None if x is None else (x[0], x[1]) for x in row) for row in rows)
 
