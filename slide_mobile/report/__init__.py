@@ -70,7 +70,11 @@ def write(
         raise UsageError(f"{out} says no format: end it in .html, .md or .csv, or give --format")
     if out.is_dir():
         raise OutputError(f"{out} is a folder; give a file, such as {out / 'report.html'}")
-    found = gathering.gather(roots, modules=modules, progress=progress)
+    # Only the page shows what is inside of files.
+    inside = chosen == "html"
+    found = gathering.gather(
+        roots, modules=modules if inside else False, ranges=inside, progress=progress
+    )
     documents, refused = measured.read(bench, found.entries)
     found = gathering.with_problems(found, refused)
     progress("write the report")
