@@ -104,7 +104,13 @@ class Contents:
         return not self.problems and all(entry.passed for entry in self.entries)
 
 
-def gather(roots: Sequence[Path], *, modules: bool | None, progress: Progress = silent) -> Contents:
+def gather(
+    roots: Sequence[Path],
+    *,
+    modules: bool | None,
+    ranges: bool = True,
+    progress: Progress = silent,
+) -> Contents:
     """Open, verify and run artifacts; one that is damaged becomes a Problem, the rest goes on.
 
     Modules are compared with PyTorch's in every artifact if `modules`, in none if it is False, and
