@@ -1,0 +1,57 @@
+package dev.slidemobile.core
+
+import org.junit.jupiter.api.Assertions.assertAll
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Test
+
+class StatisticsTest {
+    private val tolerance = 1e-9  // as README.md of the vectors asks
+
+    @Test
+    fun `percentiles, spread and verdict are Python's`() = assertAll(
+        Conformance.cases("statistics.json", "summaries").map { case ->
+            { summaryAgrees(case) }
+        },
+    )
+
+    private fun summaryAgrees(case: Map<String, Json>) {
+        val name = case.text("name")
+        val samples = case.doubles("samples_ms")
+        val summary = Statistics.summary(samples)
+        assertEquals(case.getValue("p50_ms").double()!!, summary.p50Ms, tolerance, name)
+        assertEquals(case.getValue("p90_ms").double()!!, summary.p90Ms, tolerance, name)
+        assertEquals(case.getValue("p99_ms").double()!!, summary.p99Ms, tolerance, name)
+        assertEquals(case.getValue("mean_ms").double()!!, summary.meanMs, tolerance, name)
+        assertEquals(case.getValue("spread").double()!!, summary.spread, tolerance, name)
+        val slowdown = case.getValue("slowdown").double()
+        if (slowdown == null) assertNull(Statistics.slowdown(samples), name)
+        else assertEquals(slowdown, Statistics.slowdown(samples)!!, tolerance, name)
+        val reasons = Statistics.whyInvalid(samples, thermal(case, "thermal_before"), thermal(case, "thermal_after"))
+        assertEquals(case.texts("why_invalid"), reasons, name)
+        assertEquals(case.bool("valid"), reasons.isEmpty(), name)
+    }
+
+    @Test
+    fun `ratios are Python's, and null beside what is not valid`() {
+        for (case in Conformance.cases("statistics.json", "ratios")) {
+            val expected = case.items("ratios").map { row -> (row as Json.Array).items.map { it.double() } }
+            assertEquals(expected, Statistics.ratios(case.items("p50_ms").map { it.double() }))
+        }
+    }
+
+    @Test
+    fun `the sustained curve is Python's`() {
+        for (case in Conformance.cases("statistics.json", "sustained")) {
+            val curve = Statistics.bySecond(case.doubles("end_seconds"), case.doubles("samples_ms"))
+            val expected = case.items("sustained").map { (it as Json.Object).fields }
+            assertEquals(expected.map { it.int("second") to it.int("runs") }, curve.map { it.second to it.runs })
+            for ((point, wanted) in curve zip expected) {
+                assertEquals(wanted.getValue("p50_ms").double()!!, point.p50Ms, tolerance)
+            }
+        }
+    }
+
+    private fun thermal(case: Map<String, Json>, name: String) =
+        Thermal.values().first { it.label == case.text(name) }
+}
