@@ -1,0 +1,1 @@
+#include "Backends/ThreadPool.h"
