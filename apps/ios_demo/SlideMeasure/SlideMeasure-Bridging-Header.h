@@ -1,1 +1,2 @@
 #include "Backends/ThreadPool.h"
+#include "Device/Machine.h"

@@ -50,27 +50,6 @@
         }
     }
 
-    /// What Core ML may compute on: its names in a .pte's options, and ours.
-    enum CoreMLUnits: String, CaseIterable {
-        case all
-        case ane = "cpu_and_ne"
-        case gpu = "cpu_and_gpu"
-        case cpu = "cpu_only"
-
-        var accelerator: Accelerator {
-            switch self {
-            case .all: Accelerator(id: "all", name: "All")
-            case .ane: Accelerator(id: "ane", name: "Neural Engine and CPU")
-            case .gpu: Accelerator(id: "gpu", name: "GPU and CPU")
-            case .cpu: Accelerator(id: "cpu", name: "CPU")
-            }
-        }
-
-        init(_ accelerator: Accelerator) {
-            self = Self.allCases.first { $0.accelerator == accelerator } ?? .all
-        }
-    }
-
     /// The `forward` of a .pte with its buffers. The input tensor refers to memory that this object
     /// owns, so that an image is written once and never copied on the way in.
     private final class ExecuTorchModel: LoadedModel {
