@@ -1,7 +1,8 @@
 """What the tests of both apps share: a cache for toolchains, and artifacts to run.
 
 They install what they need below one folder (`cache`) and never touch the machine outside it. What
-cannot be had is skipped loudly, and fails where CI is set: a green run must have proved something.
+cannot be had is skipped loudly by `proof.missing`, and fails where CI is set: a green run must have
+proved something.
 """
 
 import os
@@ -10,27 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
+from proof import missing as missing
+from proof import unproved
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE_VARIABLE = "SLIDE_MOBILE_APPS_CACHE"
 # A folder of ready artifacts, `<model>-<target>-<precision>`, for those who run this ten times a day.
 ARTIFACTS_VARIABLE = "SLIDE_MOBILE_APPS_ARTIFACTS"
 
-Reason = str
-_unproved: list[Reason] = []
 
-
-def missing(reason: Reason) -> NoReturn:
-    """Skip this test and say so at the end of the run; fail it in CI."""
-    if os.environ.get("CI"):
-        pytest.fail(f"not proved: {reason}", pytrace=False)
-    _unproved.append(reason)
-    pytest.skip(reason)
-
-
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -38,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for reason in dict.fromkeys(_unproved):
+    for reason in dict.fromkeys(unproved):
         terminalreporter.write_line(f"NOT PROVED: {reason}", yellow=True, bold=True)
 
 

@@ -44,9 +44,7 @@ class SwiftRoot:
     def seeing(self, **folders: Path) -> "SwiftRoot":
         """The same, with more folders to read: `seeing(artifacts=path)` is /artifacts inside."""
         more = {f"/{name}": path for name, path in folders.items()}
-        return SwiftRoot(
-            root=self.root, writable=self.writable, readable={**self.readable, **more}
-        )
+        return SwiftRoot(root=self.root, writable=self.writable, readable={**self.readable, **more})
 
     def run(
         self, command: Sequence[str], *, cwd: str = WORK, seconds: float = 600
@@ -137,7 +135,9 @@ def _unpack_debootstrap(cache: Path, tools: Path) -> None:
 def _mirror() -> str:
     """The address that this machine's apt takes its own Debian from."""
     release = dict(
-        line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line
+        line.split("=", 1)
+        for line in Path("/etc/os-release").read_text().splitlines()
+        if "=" in line
     )
     codename = release.get("VERSION_CODENAME", "").strip('"')
     targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"], {})
