@@ -7,12 +7,14 @@ READY := $(VENV)/.ready
 # A worker a core; the tests of a file share what they convert.
 WORKERS := -n auto --dist loadfile
 
-.PHONY: help demo check test test-slow bench forms lab-runtimes format lock clean
+.PHONY: help demo demo-apps check test test-apps test-slow bench forms lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
+	@echo "make demo-apps  convert the bundled model for phones, and put it into both demo apps"
 	@echo "make test       every test that CI runs"
 	@echo "make check      lint, types, layers, and the tests that take seconds"
+	@echo "make test-apps  the phone apps, with toolchains in build/apps (4 GB, some minutes)"
 	@echo "make test-slow  full-size models (tens of minutes)"
 	@echo "make lab-runtimes  run every .tflite on older TFLite runtimes"
 	@echo "make forms      choose the graph form of each stage by measuring it here (an hour)"
@@ -30,22 +32,38 @@ demo: $(READY)
 	$(BIN)/slide-mobile convert --to tflite --int8 --force
 	$(BIN)/slide-mobile inspect artifacts/slide_swin_demo-tflite-int8
 
+# A folder that is there is kept: its manifest is the target.
+FOR_IOS := coreml-fp16 executorch-int8
+FOR_ANDROID := tflite-int8 tflite-fp32 executorch-int8
+DEMO := artifacts/slide_swin_demo-
+
+demo-apps: $(foreach kind,$(sort $(FOR_IOS) $(FOR_ANDROID)),$(DEMO)$(kind)/manifest.json)
+	$(BIN)/slide-mobile embed $(addprefix $(DEMO),$(FOR_IOS)) --app apps/ios_demo
+	$(BIN)/slide-mobile embed $(addprefix $(DEMO),$(FOR_ANDROID)) --app apps/android_demo
+
+$(DEMO)%/manifest.json: | $(READY)
+	$(BIN)/slide-mobile convert --to $(word 1,$(subst -, ,$*)) --precision $(word 2,$(subst -, ,$*)) --force
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size"
+	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size and not apps"
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not full_size"
+	$(BIN)/pytest $(WORKERS) -m "not full_size and not apps"
 
 test-slow: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not apps"
+
+# One process: the toolchains that it installs are shared. Needs root, for the root with Swift.
+test-apps: $(READY)
+	$(BIN)/pytest tests/apps -v -rs
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.targets --force

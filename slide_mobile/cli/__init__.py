@@ -10,6 +10,7 @@ from slide_mobile import __version__
 from slide_mobile.cli.check import check
 from slide_mobile.cli.convert import convert
 from slide_mobile.cli.doctor import doctor
+from slide_mobile.cli.embed import embed
 from slide_mobile.cli.inspect import inspect
 from slide_mobile.cli.models import models
 from slide_mobile.cli.planned import PLANNED
@@ -24,8 +25,9 @@ def main() -> None:
     slide-mobile convert --to tflite --int8     convert the bundled demo model
     slide-mobile check ARTIFACT                 prove it against PyTorch again
     slide-mobile inspect ARTIFACT               what the written file holds
+    slide-mobile embed ARTIFACT --app DIR       put it into an app
     """
 
 
-for command in (convert, check, inspect, models, doctor, *PLANNED):
+for command in (convert, check, inspect, embed, models, doctor, *PLANNED):
     main.add_command(command)

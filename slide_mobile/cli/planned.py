@@ -5,7 +5,7 @@ import click
 from slide_mobile.cli.session import Session, verb
 from slide_mobile.errors import UsageError
 
-AVAILABLE = "convert, check, inspect, models, doctor"
+AVAILABLE = "convert, check, inspect, embed, models, doctor"
 
 
 def _planned(name: str) -> click.Command:
@@ -18,4 +18,4 @@ def _planned(name: str) -> click.Command:
     return command
 
 
-PLANNED = tuple(_planned(name) for name in ("bench", "report", "embed"))
+PLANNED = tuple(_planned(name) for name in ("bench", "report"))

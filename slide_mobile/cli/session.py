@@ -112,6 +112,12 @@ class Session:
             if self.as_json:
                 self.emit({"error": line, "exit_code": code}, lambda _: None)
 
+    def warn(self, message: str) -> None:
+        """Print an error that one of several things has, while the command goes on."""
+        self.close()
+        with contextlib.suppress(OSError, ValueError):
+            self.err.print(f"error: {' '.join(message.split())}", markup=False, style="red")
+
     def close(self) -> None:
         """Take the progress bar down."""
         if self._bar is not None:
