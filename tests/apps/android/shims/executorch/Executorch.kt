@@ -1,10 +1,9 @@
 package org.pytorch.executorch
 
 import com.sun.jna.Library
-import com.sun.jna.Memory
 import com.sun.jna.Native
 import com.sun.jna.Pointer
-import com.sun.jna.ptr.IntByReference
+import com.sun.jna.ptr.ByteByReference
 import com.sun.jna.ptr.LongByReference
 import com.sun.jna.ptr.PointerByReference
 import java.nio.Buffer
@@ -14,21 +13,23 @@ import java.nio.FloatBuffer
 import java.nio.ShortBuffer
 
 /*
- * The classes of org.pytorch.executorch that the app uses, over the executorch wheel by JNA and
- * executorch_shim.cpp: the public signatures are those of executorch_android 1.4.1.
+ * The classes of org.pytorch.executorch that the app uses, over the executorch wheel by JNA
+ * (threads_and_backends.cpp): the public signatures are those of executorch_android 1.4.1.
  */
 
-private interface Shim : Library {
-    fun shim_load(path: String, threads: Int, out: PointerByReference): Int
-    fun shim_run(
-        module: Pointer, input: Pointer, sizes: IntArray, rank: Int, dtype: Int,
-        output: Pointer, capacity: Long, bytes: LongByReference, outputDtype: IntByReference,
-    ): Int
-    fun shim_backend(module: Pointer, index: Int, name: ByteArray, capacity: Int): Int
-    fun shim_unload(module: Pointer)
+private interface CApi : Library {
+    fun et_threads(threads: Int): Int
+    fun et_load(path: String, method: String, out: PointerByReference): Int
+    fun et_set_input(module: Pointer, data: Pointer, sizes: IntArray, rank: Long, dtype: Byte): Int
+    fun et_execute(module: Pointer): Int
+    fun et_output(module: Pointer, index: Long, count: LongByReference, dtype: ByteByReference): Pointer?
+    fun et_backend(module: Pointer, method: String, index: Long, name: ByteArray, capacity: Long): Int
+    fun et_free(module: Pointer)
 
     companion object {
-        val instance: Shim by lazy { Native.load(System.getProperty("executorch.library"), Shim::class.java) }
+        val instance: CApi by lazy { Native.load(System.getProperty("executorch.library"), CApi::class.java) }
+
+        fun check(error: Int) = check(error == 0) { "ExecuTorch error $error" }
     }
 }
 
@@ -78,52 +79,55 @@ class EValue private constructor(private val tensor: Tensor) {
 class Module private constructor(private val pointer: Pointer) {
     fun forward(vararg inputs: EValue): Array<EValue> {
         val tensor = inputs.single().toTensor()
-        val output = Memory(CAPACITY)
-        val bytes = LongByReference()
-        val type = IntByReference()
         val sizes = IntArray(tensor.shape().size) { tensor.shape()[it].toInt() }
-        val error = Shim.instance.shim_run(
-            pointer, Native.getDirectBufferPointer(tensor.buffer), sizes, sizes.size, tensor.dtype().jniCode,
-            output, CAPACITY, bytes, type,
-        )
-        check(error == 0) { "ExecuTorch error $error" }
-        val data = output.getByteBuffer(0, bytes.value).order(ByteOrder.nativeOrder())
-        // A view: JNA's memory would be freed with `output`, so it is copied once.
-        val copy = ByteBuffer.allocateDirect(data.capacity()).order(ByteOrder.nativeOrder()).put(data)
-        copy.rewind()
-        val elements = if (type.value == DType.HALF.jniCode) copy.capacity() / 2L else copy.capacity() / 4L
-        val result =
-            if (type.value == DType.HALF.jniCode) Tensor.fromBlob(copy.asShortBuffer(), longArrayOf(elements))
-            else Tensor.fromBlob(copy.asFloatBuffer(), longArrayOf(elements))
-        return arrayOf(EValue.from(result))
+        val data = Native.getDirectBufferPointer(tensor.buffer)
+        CApi.check(CApi.instance.et_set_input(pointer, data, sizes, sizes.size.toLong(), tensor.dtype().jniCode.toByte()))
+        CApi.check(CApi.instance.et_execute(pointer))
+        return arrayOf(EValue.from(output()))
     }
 
-    /** The shim loads it with the file. */
-    fun loadMethod(methodName: String) = require(methodName == "forward")
+    /** A copy, as the Android library makes one. */
+    private fun output(): Tensor {
+        val count = LongByReference()
+        val dtype = ByteByReference()
+        val data = checkNotNull(CApi.instance.et_output(pointer, 0, count, dtype))
+        val isHalf = dtype.value.toInt() == DType.HALF.jniCode
+        val bytes = count.value * if (isHalf) 2 else 4
+        val copy = ByteBuffer.allocateDirect(bytes.toInt()).order(ByteOrder.nativeOrder())
+        copy.put(data.getByteBuffer(0, bytes)).rewind()
+        val shape = longArrayOf(count.value)
+        return if (isHalf) Tensor.fromBlob(copy.asShortBuffer(), shape) else Tensor.fromBlob(copy.asFloatBuffer(), shape)
+    }
+
+    /** It is loaded with the file. */
+    fun loadMethod(methodName: String) = require(methodName == METHOD)
 
     fun getMethodMetadata(name: String): MethodMetadata {
-        val backends = generateSequence(0) { it + 1 }.map { index ->
-            val text = ByteArray(NAME_BYTES)
-            if (Shim.instance.shim_backend(pointer, index, text, NAME_BYTES) == 0) Native.toString(text) else null
-        }
-        return MethodMetadata(name, backends.takeWhile { it != null }.map { it!! }.toList().distinct().toTypedArray())
+        val backends = generateSequence(0L) { it + 1 }.map { backend(name, it) }.takeWhile { it != null }
+        return MethodMetadata(name, backends.filterNotNull().distinct().toList().toTypedArray())
     }
 
-    fun destroy() = Shim.instance.shim_unload(pointer)
+    fun destroy() = CApi.instance.et_free(pointer)
+
+    private fun backend(method: String, index: Long): String? {
+        val text = ByteArray(NAME_BYTES)
+        val error = CApi.instance.et_backend(pointer, method, index, text, text.size.toLong())
+        return if (error == 0) Native.toString(text) else null
+    }
 
     companion object {
         const val LOAD_MODE_FILE = 0
         const val LOAD_MODE_MMAP = 1
-        private const val CAPACITY = 1L shl 24
+        private const val METHOD = "forward"
         private const val NAME_BYTES = 64
 
         @JvmOverloads
         @JvmStatic
         fun load(modelPath: String?, loadMode: Int = LOAD_MODE_FILE, numThreads: Int = 0): Module {
             require(loadMode in LOAD_MODE_FILE..LOAD_MODE_MMAP)
+            if (numThreads > 0) CApi.check(CApi.instance.et_threads(numThreads))
             val out = PointerByReference()
-            val error = Shim.instance.shim_load(requireNotNull(modelPath), numThreads, out)
-            check(error == 0) { "ExecuTorch error $error" }
+            CApi.check(CApi.instance.et_load(requireNotNull(modelPath), METHOD, out))
             return Module(out.value)
         }
     }

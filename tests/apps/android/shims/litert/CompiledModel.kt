@@ -1,5 +1,6 @@
 package com.google.ai.edge.litert
 
+import android.content.Context
 import com.sun.jna.Memory
 import com.sun.jna.Pointer
 
@@ -11,6 +12,19 @@ import com.sun.jna.Pointer
 enum class Accelerator(val value: Int) { NONE(0), CPU(1), GPU(2), NPU(3) }
 
 class LiteRtException(val code: Int, message: String) : Exception(message)
+
+interface NpuAcceleratorProvider {
+    fun isDeviceSupported(): Boolean
+    fun isLibraryReady(): Boolean
+    fun getLibraryDir(): String
+}
+
+/** Compiled against only: there is no NPU here. */
+class BuiltinNpuAcceleratorProvider(private val context: Context) : NpuAcceleratorProvider {
+    override fun isDeviceSupported() = false
+    override fun isLibraryReady() = true
+    override fun getLibraryDir(): String = context.applicationInfo.nativeLibraryDir
+}
 
 class Environment private constructor(internal val pointer: Pointer) : AutoCloseable {
     fun getAvailableAccelerators(): Set<Accelerator> = setOf(Accelerator.CPU)
@@ -28,6 +42,16 @@ class Environment private constructor(internal val pointer: Pointer) : AutoClose
                 CApi.instance.LiteRtCreateEnvironment(0, null, it)
             })
         }
+
+        /** Compiled against only. */
+        @JvmOverloads
+        @JvmStatic
+        fun create(
+            context: Context,
+            npuAcceleratorProvider: NpuAcceleratorProvider,
+            options: Map<Option, String> = mapOf(),
+            enableCompilerCache: Boolean = true,
+        ): Environment = error("not here: $context, $npuAcceleratorProvider, $options, $enableCompilerCache")
     }
 }
 

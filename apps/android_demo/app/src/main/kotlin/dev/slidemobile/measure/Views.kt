@@ -26,9 +26,3 @@ fun Spinner.onChosen(action: (Int) -> Unit) {
         override fun onNothingSelected(parent: AdapterView<*>?) = Unit
     }
 }
-
-var View.isPresent: Boolean
-    get() = visibility == View.VISIBLE
-    set(value) {
-        visibility = if (value) View.VISIBLE else View.GONE
-    }

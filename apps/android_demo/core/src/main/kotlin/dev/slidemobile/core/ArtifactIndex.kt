@@ -24,7 +24,7 @@ object ArtifactIndex {
         val file = File(root, FILE)
         if (!file.isFile) return emptyList()
         val fields = try {
-            Fields(Json.parse(file.readText()), "")
+            Fields(Json.parse(file.readText()), FILE)
         } catch (error: JsonError) {
             throw NotUsable("$FILE is not JSON: ${error.message}")
         }

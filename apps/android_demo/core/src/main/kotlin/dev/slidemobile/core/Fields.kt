@@ -1,13 +1,13 @@
 package dev.slidemobile.core
 
 /** The fields of a JSON object; what is missing or of another type is named with its path. */
-internal class Fields(json: Json, private val path: String) {
+internal class Fields(json: Json, private val document: String, private val path: String = "") {
     private val fields = (json as? Json.Object)?.fields ?: damaged(path.ifEmpty { "the document" }, "an object")
 
-    fun of(name: String) = Fields(value(name), path(name))
+    fun of(name: String) = Fields(value(name), document, path(name))
 
     fun list(name: String): List<Fields> =
-        array(name).mapIndexed { index, item -> Fields(item, "${path(name)}/$index") }
+        array(name).mapIndexed { index, item -> Fields(item, document, "${path(name)}/$index") }
 
     fun text(name: String): String = (value(name) as? Json.Text)?.value ?: damaged(path(name), "a text")
 
@@ -59,7 +59,7 @@ internal class Fields(json: Json, private val path: String) {
     private fun path(name: String) = if (path.isEmpty()) name else "$path/$name"
 
     private fun damaged(where: String, wanted: String): Nothing =
-        throw NotUsable("the manifest is damaged: $where is not $wanted")
+        throw NotUsable("$document is damaged: $where is not $wanted")
 
     private companion object {
         const val MAX_ELEMENTS = 1L shl 26

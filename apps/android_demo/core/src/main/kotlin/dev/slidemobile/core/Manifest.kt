@@ -58,7 +58,7 @@ data class Manifest(
             } catch (error: JsonError) {
                 throw NotUsable("manifest.json is not JSON: ${error.message}")
             }
-            val fields = Fields(document, "")
+            val fields = Fields(document, "the manifest")
             val version = fields.int("schema_version")
             if (version != SCHEMA_VERSION) {
                 val remedy = if (version > SCHEMA_VERSION) "update the app" else "convert the model again"
