@@ -57,14 +57,17 @@ class Jvm:
         out: Path,
         *,
         classpath: Sequence[Path] = (),
+        friend: Path | None = None,
         warnings: bool = False,
     ) -> Path:
         """Kotlin sources -> a folder of classes; raises CompilationFailed, for warnings too.
 
-        `warnings` are allowed where the classes compiled against are older than the app's.
+        `friend` is what the sources see the internals of, as tests do. `warnings` are allowed
+        where the classes compiled against are older than the app's.
         """
         command = [
             "java", "-Xmx1500m", "-cp", _joined(self.compiler), COMPILER, *FLAGS,
+            *([f"-Xfriend-paths={friend}"] if friend else []),
             "-cp", _joined([self.stdlib, *classpath]), "-d", str(out), *map(str, sources),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
