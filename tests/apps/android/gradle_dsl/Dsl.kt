@@ -47,7 +47,8 @@ class RootProject {
 class Settings {
     val rootProject = RootProject()
     fun pluginManagement(body: PluginManagement.() -> Unit) = PluginManagement().body()
-    fun dependencyResolutionManagement(body: DependencyResolution.() -> Unit) = DependencyResolution().body()
+    fun dependencyResolutionManagement(body: DependencyResolution.() -> Unit) =
+        DependencyResolution().body()
     fun include(vararg projects: String) = println(projects.size)
 }
 

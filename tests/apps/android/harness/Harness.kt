@@ -35,7 +35,8 @@ import javax.imageio.ImageIO
 
 private val decoder = ImageDecoder { file ->
     val image = ImageIO.read(ByteArrayInputStream(file))
-    Picture.ofArgb(image.height, image.width, image.getRGB(0, 0, image.width, image.height, null, 0, image.width))
+    val argb = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
+    Picture.ofArgb(image.height, image.width, argb)
 }
 
 private val backends by lazy {
@@ -66,20 +67,20 @@ fun main(arguments: Array<String>) {
 /** Every entry of the index: why it cannot be used, or verdicts and logits of its golden images. */
 private fun verify(root: File): Json = Json.list(ArtifactIndex.list(root, backends)) { entry ->
     when (entry) {
-        is Entry.NotUsable -> Json.fields("folder" to Json.of(entry.folder), "why" to Json.of(entry.why))
         is Entry.Usable -> verify(entry)
+        is Entry.NotUsable ->
+            Json.fields("folder" to Json.of(entry.folder), "why" to Json.of(entry.why))
     }
 }
 
 private fun verify(entry: Entry.Usable): Json {
     val manifest = entry.artifact.manifest
-    val refusal = Verification.refusal(manifest)
-    if (refusal != null) return Json.fields("folder" to Json.of(entry.folder), "refusal" to Json.of(refusal))
     entry.backend.open(entry.artifact, Accelerator.CPU, threads = 1).use { session ->
         val images = Verification.run(entry.artifact, session, decoder)
         val tensor = Preprocessing.allocate(manifest.input)
         val logits = manifest.golden.map { golden ->
-            Preprocessing.fill(tensor, decoder.decode(entry.artifact.golden(golden)), manifest.input)
+            val picture = decoder.decode(entry.artifact.golden(golden))
+            Preprocessing.fill(tensor, picture, manifest.input)
             session.write(tensor)
             session.run()
             session.read(0)
@@ -94,7 +95,9 @@ private fun verify(entry: Entry.Usable): Json {
                     "passed" to Json.of(image.passed),
                 )
             },
-            "logits" to Json.list(logits) { row -> Json.list(row.asIterable()) { Json.of(it.toDouble()) } },
+            "logits" to Json.list(logits) { row ->
+                Json.list(row.asIterable()) { Json.of(it.toDouble()) }
+            },
         )
     }
 }
@@ -106,9 +109,7 @@ private fun measure(root: File): Json {
     val results = Measurement(candidates, Plan(runs = 30, seconds = 0.2), Machine, decoder).run()
     val verified = results.map { result ->
         val candidate = result.candidate
-        val images = candidate.backend.open(candidate.artifact, candidate.accelerator, candidate.threads).use {
-            Verification.run(candidate.artifact, it, decoder)
-        }
+        val images = candidate.open().use { Verification.run(candidate.artifact, it, decoder) }
         result.with(images)
     }
     val system = System.getProperties()

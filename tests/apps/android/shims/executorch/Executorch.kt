@@ -22,12 +22,18 @@ private interface CApi : Library {
     fun et_load(path: String, method: String, out: PointerByReference): Int
     fun et_set_input(module: Pointer, data: Pointer, sizes: IntArray, rank: Long, dtype: Byte): Int
     fun et_execute(module: Pointer): Int
-    fun et_output(module: Pointer, index: Long, count: LongByReference, dtype: ByteByReference): Pointer?
-    fun et_backend(module: Pointer, method: String, index: Long, name: ByteArray, capacity: Long): Int
+    fun et_output(
+        module: Pointer, index: Long, count: LongByReference, dtype: ByteByReference,
+    ): Pointer?
+    fun et_backend(
+        module: Pointer, method: String, index: Long, name: ByteArray, capacity: Long,
+    ): Int
     fun et_free(module: Pointer)
 
     companion object {
-        val instance: CApi by lazy { Native.load(System.getProperty("executorch.library"), CApi::class.java) }
+        val instance: CApi by lazy {
+            Native.load(System.getProperty("executorch.library"), CApi::class.java)
+        }
 
         fun check(error: Int) = check(error == 0) { "ExecuTorch error $error" }
     }
@@ -38,7 +44,11 @@ enum class DType(internal val jniCode: Int) { UINT8(0), HALF(5), FLOAT(6) }
 
 class MethodMetadata internal constructor(val name: String, val backends: Array<String>)
 
-class Tensor private constructor(internal val buffer: Buffer, private val shape: LongArray, private val type: DType) {
+class Tensor private constructor(
+    internal val buffer: Buffer,
+    private val shape: LongArray,
+    private val type: DType,
+) {
     fun dtype(): DType = type
 
     fun shape(): LongArray = shape.copyOf()
@@ -57,7 +67,8 @@ class Tensor private constructor(internal val buffer: Buffer, private val shape:
         fun fromBlob(data: ShortBuffer, shape: LongArray): Tensor = checked(data, shape, DType.HALF)
 
         @JvmStatic
-        fun fromBlobUnsigned(data: ByteBuffer, shape: LongArray): Tensor = checked(data, shape, DType.UINT8)
+        fun fromBlobUnsigned(data: ByteBuffer, shape: LongArray): Tensor =
+            checked(data, shape, DType.UINT8)
 
         /** The Android library takes nothing but direct buffers of the shape's size either. */
         private fun checked(data: Buffer, shape: LongArray, type: DType): Tensor {
@@ -81,8 +92,10 @@ class Module private constructor(private val pointer: Pointer) {
         val tensor = inputs.single().toTensor()
         val sizes = IntArray(tensor.shape().size) { tensor.shape()[it].toInt() }
         val data = Native.getDirectBufferPointer(tensor.buffer)
-        CApi.check(CApi.instance.et_set_input(pointer, data, sizes, sizes.size.toLong(), tensor.dtype().jniCode.toByte()))
-        CApi.check(CApi.instance.et_execute(pointer))
+        val dtype = tensor.dtype().jniCode.toByte()
+        val api = CApi.instance
+        CApi.check(api.et_set_input(pointer, data, sizes, sizes.size.toLong(), dtype))
+        CApi.check(api.et_execute(pointer))
         return arrayOf(EValue.from(output()))
     }
 
@@ -96,14 +109,17 @@ class Module private constructor(private val pointer: Pointer) {
         val copy = ByteBuffer.allocateDirect(bytes.toInt()).order(ByteOrder.nativeOrder())
         copy.put(data.getByteBuffer(0, bytes)).rewind()
         val shape = longArrayOf(count.value)
-        return if (isHalf) Tensor.fromBlob(copy.asShortBuffer(), shape) else Tensor.fromBlob(copy.asFloatBuffer(), shape)
+        if (isHalf) return Tensor.fromBlob(copy.asShortBuffer(), shape)
+        return Tensor.fromBlob(copy.asFloatBuffer(), shape)
     }
 
     /** It is loaded with the file. */
     fun loadMethod(methodName: String) = require(methodName == METHOD)
 
     fun getMethodMetadata(name: String): MethodMetadata {
-        val backends = generateSequence(0L) { it + 1 }.map { backend(name, it) }.takeWhile { it != null }
+        val backends = generateSequence(0L) { it + 1 }
+            .map { backend(name, it) }
+            .takeWhile { it != null }
         return MethodMetadata(name, backends.filterNotNull().distinct().toList().toTypedArray())
     }
 

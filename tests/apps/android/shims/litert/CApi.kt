@@ -17,24 +17,40 @@ internal interface CApi : Library {
     fun LiteRtGetModelSignature(model: Pointer, index: Long, out: PointerByReference): Int
     fun LiteRtGetNumSignatureInputs(signature: Pointer, out: LongByReference): Int
     fun LiteRtGetNumSignatureOutputs(signature: Pointer, out: LongByReference): Int
-    fun LiteRtGetSignatureInputTensorByIndex(signature: Pointer, index: Long, out: PointerByReference): Int
-    fun LiteRtGetSignatureOutputTensorByIndex(signature: Pointer, index: Long, out: PointerByReference): Int
+    fun LiteRtGetSignatureInputTensorByIndex(
+        signature: Pointer, index: Long, out: PointerByReference,
+    ): Int
+    fun LiteRtGetSignatureOutputTensorByIndex(
+        signature: Pointer, index: Long, out: PointerByReference,
+    ): Int
     fun LiteRtGetRankedTensorType(tensor: Pointer, out: Pointer): Int
     fun LiteRtCreateOptions(out: PointerByReference): Int
     fun LiteRtDestroyOptions(options: Pointer)
     fun LiteRtSetOptionsHardwareAccelerators(options: Pointer, accelerators: Int): Int
-    fun LiteRtCreateOpaqueOptions(name: String, payload: Pointer, free: Free, out: PointerByReference): Int
+    fun LiteRtCreateOpaqueOptions(
+        name: String, payload: Pointer, free: Free, out: PointerByReference,
+    ): Int
     fun LiteRtAddOpaqueOptions(options: Pointer, opaque: Pointer): Int
-    fun LiteRtCreateCompiledModel(environment: Pointer, model: Pointer, options: Pointer, out: PointerByReference): Int
+    fun LiteRtCreateCompiledModel(
+        environment: Pointer, model: Pointer, options: Pointer, out: PointerByReference,
+    ): Int
     fun LiteRtDestroyCompiledModel(model: Pointer)
-    fun LiteRtGetCompiledModelInputBufferRequirements(model: Pointer, signature: Long, index: Long, out: PointerByReference): Int
-    fun LiteRtGetCompiledModelOutputBufferRequirements(model: Pointer, signature: Long, index: Long, out: PointerByReference): Int
-    fun LiteRtCreateManagedTensorBufferFromRequirements(environment: Pointer, type: Pointer, requirements: Pointer, out: PointerByReference): Int
+    fun LiteRtGetCompiledModelInputBufferRequirements(
+        model: Pointer, signature: Long, index: Long, out: PointerByReference,
+    ): Int
+    fun LiteRtGetCompiledModelOutputBufferRequirements(
+        model: Pointer, signature: Long, index: Long, out: PointerByReference,
+    ): Int
+    fun LiteRtCreateManagedTensorBufferFromRequirements(
+        environment: Pointer, type: Pointer, requirements: Pointer, out: PointerByReference,
+    ): Int
     fun LiteRtDestroyTensorBuffer(buffer: Pointer)
     fun LiteRtGetTensorBufferPackedSize(buffer: Pointer, out: LongByReference): Int
     fun LiteRtLockTensorBuffer(buffer: Pointer, out: PointerByReference, mode: Int): Int
     fun LiteRtUnlockTensorBuffer(buffer: Pointer): Int
-    fun LiteRtRunCompiledModel(model: Pointer, signature: Long, inputs: Long, input: Pointer, outputs: Long, output: Pointer): Int
+    fun LiteRtRunCompiledModel(
+        model: Pointer, signature: Long, inputs: Long, input: Pointer, outputs: Long, output: Pointer,
+    ): Int
 
     fun interface Free : Callback {
         fun invoke(payload: Pointer?)
@@ -45,7 +61,9 @@ internal interface CApi : Library {
         const val LOCK_WRITE = 1
         const val RANKED_TENSOR_TYPE_BYTES = 72L  // litert_model_types.h asserts it
 
-        val instance: CApi by lazy { Native.load(System.getProperty("litert.library"), CApi::class.java) }
+        val instance: CApi by lazy {
+            Native.load(System.getProperty("litert.library"), CApi::class.java)
+        }
 
         /** Throws LiteRtException for any status but Ok. */
         fun check(status: Int, what: String) {
@@ -66,8 +84,9 @@ internal interface CApi : Library {
 
         /** A C array of handles. */
         fun handles(pointers: List<Pointer>): Memory {
-            val memory = Memory(maxOf(1, pointers.size) * Native.POINTER_SIZE.toLong())
-            pointers.forEachIndexed { index, pointer -> memory.setPointer(index * Native.POINTER_SIZE.toLong(), pointer) }
+            val step = Native.POINTER_SIZE.toLong()
+            val memory = Memory(maxOf(1, pointers.size) * step)
+            pointers.forEachIndexed { index, pointer -> memory.setPointer(index * step, pointer) }
             return memory
         }
     }

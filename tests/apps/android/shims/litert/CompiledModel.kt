@@ -51,7 +51,8 @@ class Environment private constructor(internal val pointer: Pointer) : AutoClose
             npuAcceleratorProvider: NpuAcceleratorProvider,
             options: Map<Option, String> = mapOf(),
             enableCompilerCache: Boolean = true,
-        ): Environment = error("not here: $context, $npuAcceleratorProvider, $options, $enableCompilerCache")
+        ): Environment =
+            error("not here: $context $npuAcceleratorProvider $options $enableCompilerCache")
     }
 }
 
@@ -107,29 +108,41 @@ class CompiledModel private constructor(
         }
     }
 
+    private val api = CApi.instance
+
     private val signature = CApi.pointer("LiteRtGetModelSignature") {
-        CApi.instance.LiteRtGetModelSignature(model, 0, it)
+        api.LiteRtGetModelSignature(model, 0, it)
     }
 
     @JvmOverloads
     fun createInputBuffers(signatureIndex: Int = 0): List<TensorBuffer> {
-        val count = CApi.count("inputs") { CApi.instance.LiteRtGetNumSignatureInputs(signature, it) }
+        val count = CApi.count("inputs") { api.LiteRtGetNumSignatureInputs(signature, it) }
         return (0 until count).map { index ->
-            val tensor = CApi.pointer("input") { CApi.instance.LiteRtGetSignatureInputTensorByIndex(signature, index, it) }
-            buffer(tensor, CApi.pointer("requirements") {
-                CApi.instance.LiteRtGetCompiledModelInputBufferRequirements(compiled, signatureIndex.toLong(), index, it)
-            })
+            val tensor = CApi.pointer("input") {
+                api.LiteRtGetSignatureInputTensorByIndex(signature, index, it)
+            }
+            val requirements = CApi.pointer("what the input requires") {
+                api.LiteRtGetCompiledModelInputBufferRequirements(
+                    compiled, signatureIndex.toLong(), index, it,
+                )
+            }
+            buffer(tensor, requirements)
         }
     }
 
     @JvmOverloads
     fun createOutputBuffers(signatureIndex: Int = 0): List<TensorBuffer> {
-        val count = CApi.count("outputs") { CApi.instance.LiteRtGetNumSignatureOutputs(signature, it) }
+        val count = CApi.count("outputs") { api.LiteRtGetNumSignatureOutputs(signature, it) }
         return (0 until count).map { index ->
-            val tensor = CApi.pointer("output") { CApi.instance.LiteRtGetSignatureOutputTensorByIndex(signature, index, it) }
-            buffer(tensor, CApi.pointer("requirements") {
-                CApi.instance.LiteRtGetCompiledModelOutputBufferRequirements(compiled, signatureIndex.toLong(), index, it)
-            })
+            val tensor = CApi.pointer("output") {
+                api.LiteRtGetSignatureOutputTensorByIndex(signature, index, it)
+            }
+            val requirements = CApi.pointer("what the output requires") {
+                api.LiteRtGetCompiledModelOutputBufferRequirements(
+                    compiled, signatureIndex.toLong(), index, it,
+                )
+            }
+            buffer(tensor, requirements)
         }
     }
 
@@ -152,9 +165,11 @@ class CompiledModel private constructor(
 
     private fun buffer(tensor: Pointer, requirements: Pointer): TensorBuffer {
         val type = Memory(CApi.RANKED_TENSOR_TYPE_BYTES)
-        CApi.check(CApi.instance.LiteRtGetRankedTensorType(tensor, type), "LiteRtGetRankedTensorType")
+        CApi.check(api.LiteRtGetRankedTensorType(tensor, type), "LiteRtGetRankedTensorType")
         return TensorBuffer(CApi.pointer("LiteRtCreateManagedTensorBufferFromRequirements") {
-            CApi.instance.LiteRtCreateManagedTensorBufferFromRequirements(environment.pointer, type, requirements, it)
+            api.LiteRtCreateManagedTensorBufferFromRequirements(
+                environment.pointer, type, requirements, it,
+            )
         })
     }
 
@@ -165,7 +180,11 @@ class CompiledModel private constructor(
 
         @JvmOverloads
         @JvmStatic
-        fun create(filePath: String, options: Options = Options.CPU, optionalEnv: Environment? = null): CompiledModel {
+        fun create(
+            filePath: String,
+            options: Options = Options.CPU,
+            optionalEnv: Environment? = null,
+        ): CompiledModel {
             val environment = optionalEnv ?: Environment.create()
             val api = CApi.instance
             val model = CApi.pointer("LiteRtCreateModelFromFile") {
@@ -190,7 +209,7 @@ class CompiledModel private constructor(
             val opaque = CApi.pointer("LiteRtCreateOpaqueOptions") {
                 CApi.instance.LiteRtCreateOpaqueOptions("xnnpack", payload, keep, it)
             }
-            CApi.check(CApi.instance.LiteRtAddOpaqueOptions(options, opaque), "LiteRtAddOpaqueOptions")
+            CApi.check(CApi.instance.LiteRtAddOpaqueOptions(options, opaque), "opaque options")
         }
     }
 }

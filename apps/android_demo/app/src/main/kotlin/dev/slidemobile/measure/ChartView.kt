@@ -39,11 +39,14 @@ class ChartView(context: Context, attributes: AttributeSet?) : View(context, att
             line.color = colors[index]
             drawLine(canvas, values, highest, top, bottom)
         }
-        canvas.drawText(context.getString(R.string.milliseconds, highest), paddingLeft.toFloat(), top, text)
+        val scale = context.getString(R.string.milliseconds, highest)
+        canvas.drawText(scale, paddingLeft.toFloat(), top, text)
     }
 
     /** A pixel column is the slowest of its runs: a chart must not hide a stall. */
-    private fun drawLine(canvas: Canvas, values: DoubleArray, highest: Double, top: Float, bottom: Float) {
+    private fun drawLine(
+        canvas: Canvas, values: DoubleArray, highest: Double, top: Float, bottom: Float,
+    ) {
         val room = width - paddingLeft - paddingRight
         val columns = minOf(values.size, room)
         if (columns < 2) return

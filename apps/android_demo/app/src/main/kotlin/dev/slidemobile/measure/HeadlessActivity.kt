@@ -51,15 +51,19 @@ class HeadlessActivity : Activity() {
     }
 
     private fun measured(group: List<Entry.Usable>, request: HeadlessRequest): List<Result> {
-        val candidates = group.map { Candidate(it.artifact, it.backend, request.accelerator, request.threads) }
-        val results = Measurement(candidates, request.plan, measure.phone, Images, request.isSustained).run()
+        val candidates = group.map {
+            Candidate(it.artifact, it.backend, request.accelerator, request.threads)
+        }
+        val measurement =
+            Measurement(candidates, request.plan, measure.phone, Images, request.isSustained)
+        val results = measurement.run()
         return if (request.isVerified) results.map(::verified) else results
     }
 
     private fun verified(result: Result): Result {
         val candidate = result.candidate
         if (Verification.refusal(candidate.artifact.manifest) != null) return result
-        return candidate.backend.open(candidate.artifact, candidate.accelerator, candidate.threads).use {
+        return candidate.open().use {
             result.with(Verification.run(candidate.artifact, it, Images))
         }
     }

@@ -21,11 +21,13 @@ class HeadlessRequest private constructor(
             val isSustained = intent.getBooleanExtra("sustained", false)
             val usual = Plan()
             val seconds = if (isSustained) Plan.SUSTAINED_SECONDS else usual.seconds
+            val named = intent.getStringExtra("artifact").orEmpty()
             val accelerator = intent.getStringExtra("accelerator") ?: Accelerator.CPU.label
+            val accelerators = Accelerator.values()
             return HeadlessRequest(
-                artifacts = intent.getStringExtra("artifact").orEmpty().split(',').filter { it.isNotEmpty() },
-                accelerator = requireNotNull(Accelerator.values().firstOrNull { it.label == accelerator }) {
-                    "accelerator $accelerator is not one of ${Accelerator.values().joinToString { it.label }}"
+                artifacts = named.split(',').filter { it.isNotEmpty() },
+                accelerator = requireNotNull(accelerators.firstOrNull { it.label == accelerator }) {
+                    "accelerator $accelerator is none of ${accelerators.joinToString { it.label }}"
                 },
                 threads = intent.getIntExtra("threads", 4).coerceAtLeast(1),
                 plan = Plan(

@@ -3,6 +3,7 @@ package dev.slidemobile.measure
 import android.content.ContentResolver
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
+import android.graphics.Color
 import android.media.ExifInterface
 import android.net.Uri
 import dev.slidemobile.core.ImageDecoder
@@ -15,37 +16,43 @@ object Images : ImageDecoder {
 
     override fun decode(file: ByteArray): Picture {
         val options = BitmapFactory.Options().apply { inScaled = false }
-        val bitmap = BitmapFactory.decodeByteArray(file, 0, file.size, options)
-        return picture(requireNotNull(bitmap) { "not an image that Android can decode" })
+        return picture(decoded(file, options))
     }
 
     /** A photo, upright as its EXIF asks. */
     fun photo(resolver: ContentResolver, uri: Uri): Picture {
-        val file = requireNotNull(resolver.openInputStream(uri)) { "the photo is gone" }.use { it.readBytes() }
+        val stream = requireNotNull(resolver.openInputStream(uri)) { "the photo is gone" }
+        val file = stream.use { it.readBytes() }
         val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
         BitmapFactory.decodeByteArray(file, 0, file.size, bounds)
         val options = BitmapFactory.Options().apply {
             inScaled = false
             inSampleSize = 1
-            while (bounds.outWidth.toLong() * bounds.outHeight / inSampleSize / inSampleSize > MAX_PIXELS) {
+            var pixels = bounds.outWidth.toLong() * bounds.outHeight
+            while (pixels > MAX_PIXELS) {
                 inSampleSize *= 2
+                pixels /= 4
             }
         }
-        val bitmap = BitmapFactory.decodeByteArray(file, 0, file.size, options)
         val orientation = ExifInterface(file.inputStream())
             .getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
-        return picture(requireNotNull(bitmap) { "not an image that Android can decode" }).upright(orientation)
+        return picture(decoded(file, options)).upright(orientation)
     }
 
     /** For the screen. */
     fun bitmap(picture: Picture): Bitmap {
         val pixels = IntArray(picture.height * picture.width) { index ->
             val at = index * Picture.CHANNELS
-            OPAQUE or (picture.rgb[at].toInt() and 0xff shl 16) or
-                (picture.rgb[at + 1].toInt() and 0xff shl 8) or (picture.rgb[at + 2].toInt() and 0xff)
+            fun channel(offset: Int) = picture.rgb[at + offset].toInt() and 0xff
+            Color.rgb(channel(0), channel(1), channel(2))
         }
         return Bitmap.createBitmap(pixels, picture.width, picture.height, Bitmap.Config.ARGB_8888)
     }
+
+    private fun decoded(file: ByteArray, options: BitmapFactory.Options): Bitmap =
+        requireNotNull(BitmapFactory.decodeByteArray(file, 0, file.size, options)) {
+            "not an image that Android can decode"
+        }
 
     /** Row by row: a photo's pixels as ints would need as much memory again. */
     private fun picture(bitmap: Bitmap): Picture {
@@ -62,6 +69,4 @@ object Images : ImageDecoder {
         }
         return Picture(bitmap.height, bitmap.width, rgb).also { bitmap.recycle() }
     }
-
-    private const val OPAQUE = 0xff shl 24
 }

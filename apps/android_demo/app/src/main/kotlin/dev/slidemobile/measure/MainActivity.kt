@@ -53,7 +53,8 @@ class MainActivity : Activity() {
     override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
         @Suppress("DEPRECATION")
         super.onActivityResult(requestCode, resultCode, data)
-        if (resultCode == RESULT_OK) (screens[R.id.tab_try] as TryScreen).photoTaken(requestCode, data)
+        if (resultCode != RESULT_OK) return
+        (screens[R.id.tab_try] as TryScreen).photoTaken(requestCode, data)
     }
 
     private fun show(id: Int) {

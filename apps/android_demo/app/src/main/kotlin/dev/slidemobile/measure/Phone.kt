@@ -22,7 +22,8 @@ class Phone(private val context: Context) : Device {
         return when (power.currentThermalStatus) {
             PowerManager.THERMAL_STATUS_NONE -> Thermal.NOMINAL
             PowerManager.THERMAL_STATUS_LIGHT -> Thermal.FAIR
-            PowerManager.THERMAL_STATUS_MODERATE, PowerManager.THERMAL_STATUS_SEVERE -> Thermal.SERIOUS
+            PowerManager.THERMAL_STATUS_MODERATE -> Thermal.SERIOUS
+            PowerManager.THERMAL_STATUS_SEVERE -> Thermal.SERIOUS
             else -> Thermal.CRITICAL
         }
     }

@@ -21,10 +21,15 @@ class SharedFiles : ContentProvider() {
     override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor =
         ParcelFileDescriptor.open(file(uri), ParcelFileDescriptor.parseMode(mode))
 
-    override fun getType(uri: Uri): String = if (file(uri).extension == "json") "application/json" else "image/jpeg"
+    override fun getType(uri: Uri): String =
+        if (file(uri).extension == "json") "application/json" else "image/jpeg"
 
     override fun query(
-        uri: Uri, projection: Array<out String>?, selection: String?, selectionArgs: Array<out String>?, sortOrder: String?,
+        uri: Uri,
+        projection: Array<out String>?,
+        selection: String?,
+        selectionArgs: Array<out String>?,
+        sortOrder: String?,
     ): Cursor {
         val file = file(uri)
         val columns = projection ?: arrayOf(OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE)
@@ -42,7 +47,9 @@ class SharedFiles : ContentProvider() {
 
     override fun delete(uri: Uri, selection: String?, selectionArgs: Array<out String>?): Int = 0
 
-    override fun update(uri: Uri, values: ContentValues?, selection: String?, selectionArgs: Array<out String>?): Int = 0
+    override fun update(
+        uri: Uri, values: ContentValues?, selection: String?, selectionArgs: Array<out String>?,
+    ): Int = 0
 
     /** Of a name in the folder, never of a path out of it. */
     private fun file(uri: Uri): File {
@@ -56,7 +63,10 @@ class SharedFiles : ContentProvider() {
 
         fun folder(context: Context): File = File(context.cacheDir, "shared").apply { mkdirs() }
 
-        fun uri(context: Context, name: String): Uri =
-            Uri.Builder().scheme("content").authority("${context.packageName}.files").appendPath(name).build()
+        fun uri(context: Context, name: String): Uri = Uri.Builder()
+            .scheme("content")
+            .authority("${context.packageName}.files")
+            .appendPath(name)
+            .build()
     }
 }

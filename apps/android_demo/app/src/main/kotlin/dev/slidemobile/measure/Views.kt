@@ -22,7 +22,10 @@ fun Spinner.offer(texts: List<String>) {
 
 fun Spinner.onChosen(action: (Int) -> Unit) {
     onItemSelectedListener = object : AdapterView.OnItemSelectedListener {
-        override fun onItemSelected(parent: AdapterView<*>?, view: View?, position: Int, id: Long) = action(position)
+        override fun onItemSelected(
+            parent: AdapterView<*>?, view: View?, position: Int, id: Long,
+        ) = action(position)
+
         override fun onNothingSelected(parent: AdapterView<*>?) = Unit
     }
 }

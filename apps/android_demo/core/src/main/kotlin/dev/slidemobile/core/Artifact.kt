@@ -29,7 +29,8 @@ class Artifact(val folder: File, val manifest: Manifest, val labels: List<String
                 File(folder, LABELS).readLines()
             }
             if (manifest.isClassifier && labels?.size != manifest.numClasses) {
-                throw NotUsable("$LABELS has ${labels?.size} lines for ${manifest.numClasses} classes")
+                val classes = manifest.numClasses
+                throw NotUsable("$LABELS has ${labels?.size} lines for $classes classes")
             }
             Artifact(folder, manifest, labels.orEmpty())
         } catch (error: IOException) {
@@ -51,7 +52,8 @@ class Artifact(val folder: File, val manifest: Manifest, val labels: List<String
     }
 }
 
-internal fun sha256(bytes: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").digest(bytes))
+internal fun sha256(bytes: ByteArray): String =
+    hex(MessageDigest.getInstance("SHA-256").digest(bytes))
 
 /** Read in pieces: a model file may be larger than the heap. */
 internal fun sha256(file: File): String {

@@ -29,13 +29,17 @@ object ArtifactIndex {
             throw NotUsable("$FILE is not JSON: ${error.message}")
         }
         val version = fields.int("schema_version")
-        if (version != SCHEMA_VERSION) throw NotUsable("$FILE has schema $version, this app reads $SCHEMA_VERSION")
+        if (version != SCHEMA_VERSION) {
+            throw NotUsable("$FILE has schema $version, this app reads $SCHEMA_VERSION")
+        }
         return fields.list("artifacts").map { line ->
             entry(root, line.text("folder"), line.text("manifest_sha256"), backends)
         }
     }
 
-    private fun entry(root: File, folder: String, manifestSha256: String, backends: List<Backend>): Entry = try {
+    private fun entry(
+        root: File, folder: String, manifestSha256: String, backends: List<Backend>,
+    ): Entry = try {
         if (!FOLDER.matches(folder)) throw NotUsable("'$folder' is not the name of a folder")
         val artifact = Artifact.open(File(root, folder))
         if (artifact.manifest.manifestSha256 != manifestSha256) {
@@ -47,8 +51,9 @@ object ArtifactIndex {
     }
 
     private fun backendFor(manifest: Manifest, backends: List<Backend>): Backend {
+        val targets = backends.joinToString { it.target }
         val backend = backends.firstOrNull { it.target == manifest.target }
-            ?: throw NotUsable("this app runs ${backends.joinToString { it.target }}, not ${manifest.target}")
+            ?: throw NotUsable("this app runs $targets, not ${manifest.target}")
         backend.refusal(manifest)?.let { throw NotUsable(it) }
         return backend
     }

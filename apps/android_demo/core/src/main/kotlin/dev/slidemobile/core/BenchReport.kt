@@ -47,12 +47,13 @@ object BenchReport {
 
     fun json(environment: Environment, results: List<Result>): Json {
         val medians = results.map { result -> result.summary?.p50Ms?.takeIf { result.isValid } }
+        val ratios = Statistics.ratios(medians)
         return Json.fields(
             "schema_version" to Json.of(SCHEMA_VERSION),
             "source" to Json.of("android"),
             "environment" to json(environment),
             "results" to Json.list(results, ::json),
-            "ratios" to Json.list(Statistics.ratios(medians)) { row -> Json.list(row) { Json.of(it) } },
+            "ratios" to Json.list(ratios) { row -> Json.list(row) { Json.of(it) } },
             "ratio_intervals" to Json.Null,  // the bootstrap is the host's
         )
     }

@@ -2,14 +2,16 @@ package dev.slidemobile.core
 
 /** The fields of a JSON object; what is missing or of another type is named with its path. */
 internal class Fields(json: Json, private val document: String, private val path: String = "") {
-    private val fields = (json as? Json.Object)?.fields ?: damaged(path.ifEmpty { "the document" }, "an object")
+    private val fields =
+        (json as? Json.Object)?.fields ?: damaged(path.ifEmpty { "the document" }, "an object")
 
     fun of(name: String) = Fields(value(name), document, path(name))
 
     fun list(name: String): List<Fields> =
         array(name).mapIndexed { index, item -> Fields(item, document, "${path(name)}/$index") }
 
-    fun text(name: String): String = (value(name) as? Json.Text)?.value ?: damaged(path(name), "a text")
+    fun text(name: String): String =
+        (value(name) as? Json.Text)?.value ?: damaged(path(name), "a text")
 
     fun textOrNull(name: String): String? = if (value(name) == Json.Null) null else text(name)
 
@@ -18,12 +20,14 @@ internal class Fields(json: Json, private val document: String, private val path
 
     fun long(name: String, minimum: Long = 0): Long {
         val number = (value(name) as? Json.Number)?.digits?.toLongOrNull()
-        return number?.takeIf { it >= minimum } ?: damaged(path(name), "a whole number from $minimum")
+        return number?.takeIf { it >= minimum }
+            ?: damaged(path(name), "a whole number from $minimum")
     }
 
     fun int(name: String, minimum: Int = 0): Int {
         val number = long(name, minimum.toLong())
-        return if (number <= Int.MAX_VALUE) number.toInt() else damaged(path(name), "a number that fits")
+        if (number > Int.MAX_VALUE) damaged(path(name), "a number that fits")
+        return number.toInt()
     }
 
     fun double(name: String): Double = number(value(name), name)
@@ -37,9 +41,9 @@ internal class Fields(json: Json, private val document: String, private val path
     /** Every size at least 1, and small enough together for one buffer. */
     fun shape(name: String): List<Int> {
         val sizes = array(name).map { (it as? Json.Number)?.digits?.toIntOrNull() ?: 0 }
-        val elements = sizes.fold(1L) { product, size -> minOf(product * size, Int.MAX_VALUE.toLong()) }
-        if (sizes.isEmpty() || sizes.any { it < 1 } || elements > MAX_ELEMENTS) damaged(path(name), "a shape")
-        return sizes
+        val elements = sizes.fold(1L) { product, size -> minOf(product * size, MAX_ELEMENTS + 1) }
+        val isShape = sizes.isNotEmpty() && sizes.all { it >= 1 } && elements <= MAX_ELEMENTS
+        return if (isShape) sizes else damaged(path(name), "a shape")
     }
 
     fun <T : Enum<T>> oneOf(name: String, values: Array<T>): T {
@@ -52,7 +56,8 @@ internal class Fields(json: Json, private val document: String, private val path
         (value(name) as? Json.Array)?.items ?: damaged(path(name), "a list")
 
     private fun number(json: Json, name: String): Double =
-        (json as? Json.Number)?.digits?.toDouble()?.takeIf { it.isFinite() } ?: damaged(path(name), "a number")
+        (json as? Json.Number)?.digits?.toDouble()?.takeIf { it.isFinite() }
+            ?: damaged(path(name), "a number")
 
     private fun value(name: String): Json = fields[name] ?: damaged(path(name), "there")
 

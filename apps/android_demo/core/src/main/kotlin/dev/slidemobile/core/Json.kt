@@ -57,8 +57,11 @@ fun Json.print(indent: String = ""): String {
 
 /** As Python's `json.dumps(..., sort_keys=True)` writes it: what a manifest's seal is over. */
 fun Json.canonical(): String = when (this) {
-    is Json.Object -> fields.entries.sortedBy { it.key }.joinToString(", ", "{", "}") { (name, value) ->
-        "${quoted(name)}: ${value.canonical()}"
+    is Json.Object -> {
+        val sorted = fields.entries.sortedBy { it.key }
+        sorted.joinToString(", ", "{", "}") { (name, value) ->
+            "${quoted(name)}: ${value.canonical()}"
+        }
     }
     is Json.Array -> items.joinToString(", ", "[", "]") { it.canonical() }
     else -> print()

@@ -15,7 +15,12 @@ enum class ElementType(val bytes: Int) { FLOAT32(4), FLOAT16(2), UINT8(1) }
 data class OutputSpec(val name: String, val shape: List<Int>, val type: ElementType)
 
 /** An image of the parity capsule; [logits] are PyTorch's, null for a model without classes. */
-data class Golden(val file: String, val sha256: String, val label: String?, val logits: DoubleArray?)
+data class Golden(
+    val file: String,
+    val sha256: String,
+    val label: String?,
+    val logits: DoubleArray?,
+)
 
 /** What the app needs of an artifact's manifest.json (slide_mobile/manifest.schema.json). */
 data class Manifest(
@@ -61,7 +66,8 @@ data class Manifest(
             val fields = Fields(document, "the manifest")
             val version = fields.int("schema_version")
             if (version != SCHEMA_VERSION) {
-                val remedy = if (version > SCHEMA_VERSION) "update the app" else "convert the model again"
+                val isNewer = version > SCHEMA_VERSION
+                val remedy = if (isNewer) "update the app" else "convert the model again"
                 throw NotUsable("manifest schema $version is not $SCHEMA_VERSION: $remedy")
             }
             val seal = fields.matching("manifest_sha256", SHA256)
@@ -104,9 +110,10 @@ data class Manifest(
             layout = fields.oneOf("layout", InputSpec.Layout.values()),
             type = fields.oneOf("dtype", ElementType.values()),
         ).also { input ->
-            val channels = if (input.layout == InputSpec.Layout.NHWC) input.shape.last() else input.shape.getOrNull(1)
-            if (input.shape.size != 4 || input.shape[0] != 1 || channels != 3) {
-                throw NotUsable("the manifest is damaged: input shape ${input.shape} is not of one RGB image")
+            val shape = input.shape
+            val channels = shape.getOrNull(if (input.layout == InputSpec.Layout.NHWC) 3 else 1)
+            if (shape.size != 4 || shape[0] != 1 || channels != Picture.CHANNELS) {
+                throw NotUsable("the manifest is damaged: input $shape is not of one RGB image")
             }
         }
 
@@ -130,7 +137,8 @@ data class Manifest(
                 manifest.outputs.isEmpty() -> "it has no outputs"
                 !manifest.isClassifier -> null
                 manifest.labelsSha256 == null -> "a classifier has labels"
-                manifest.golden.any { it.logits?.size != manifest.numClasses } -> "golden logits are not one a class"
+                manifest.golden.any { it.logits?.size != manifest.numClasses } ->
+                    "golden logits are not one a class"
                 else -> null
             }
             if (problem != null) throw NotUsable("the manifest is damaged: $problem")

@@ -8,7 +8,9 @@ data class Candidate(
     val backend: Backend,
     val accelerator: Accelerator,
     val threads: Int,
-)
+) {
+    fun open(): Session = backend.open(artifact, accelerator, threads)
+}
 
 /** What the device says of itself while it measures. */
 interface Device {
@@ -52,7 +54,9 @@ class Measurement(
             loop.run(opened.map { it.session }, plan, series)
             val seconds = (clock.nanoseconds() - start) / NANOSECONDS_PER_SECOND
             val after = device.thermal()
-            return opened.mapIndexed { index, one -> result(one, series[index], seconds, before, after) }
+            return opened.mapIndexed { index, one ->
+                result(one, series[index], seconds, before, after)
+            }
         } finally {
             opened.forEach { it.session.close() }
         }
@@ -65,7 +69,7 @@ class Measurement(
     private fun open(candidate: Candidate): Opened {
         val input = input(candidate.artifact)
         val start = clock.nanoseconds()
-        val session = candidate.backend.open(candidate.artifact, candidate.accelerator, candidate.threads)
+        val session = candidate.open()
         val loadMs = (clock.nanoseconds() - start) / NANOSECONDS_PER_MILLISECOND
         session.write(input)
         return Opened(candidate, session, loadMs)
@@ -80,8 +84,11 @@ class Measurement(
         }
     }
 
-    private fun result(one: Opened, samples: Samples, seconds: Double, before: Thermal, after: Thermal): Result {
+    private fun result(
+        one: Opened, samples: Samples, seconds: Double, before: Thermal, after: Thermal,
+    ): Result {
         val milliseconds = samples.milliseconds()
+        val curve = Statistics.bySecond(samples.endSeconds(), milliseconds)
         val reasons = Statistics.whyInvalid(milliseconds, before, after)
         return Result(
             candidate = one.candidate,
@@ -95,7 +102,7 @@ class Measurement(
             thermalAfter = after,
             samplesMs = milliseconds,
             whyInvalid = if (loop.isCancelled) reasons + "cancelled" else reasons,
-            sustained = if (isSustained) Statistics.bySecond(samples.endSeconds(), milliseconds) else null,
+            sustained = curve.takeIf { isSustained },
         )
     }
 

@@ -32,7 +32,8 @@ class Samples {
 
     fun endSeconds(): DoubleArray = scaled(size, ends, NANOSECONDS_PER_SECOND)
 
-    private fun scaled(count: Int, nanoseconds: LongArray, unit: Double) = DoubleArray(count) { nanoseconds[it] / unit }
+    private fun scaled(count: Int, nanoseconds: LongArray, unit: Double) =
+        DoubleArray(count) { nanoseconds[it] / unit }
 
     private companion object {
         const val FIRST_CAPACITY = 1024

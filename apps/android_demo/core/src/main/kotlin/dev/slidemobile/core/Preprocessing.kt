@@ -11,11 +11,12 @@ object Preprocessing {
     /** Share of the shorter side that the centre crop keeps: ImageNet's 224 of 256. */
     private const val CROP = 0.875
 
-    /** The centre of an upright image, at the model's size; one that has the size is taken as it is. */
+    /** The centre of an upright image, at the model's size; one of that size is taken as it is. */
     fun fit(picture: Picture, height: Int, width: Int): Picture {
         if (picture.height == height && picture.width == width) return picture
         // The largest box of the wanted shape, shrunk, around the centre.
-        val scale = minOf(picture.width.toDouble() / width, picture.height.toDouble() / height) * CROP
+        val fitting = minOf(picture.width.toDouble() / width, picture.height.toDouble() / height)
+        val scale = fitting * CROP
         val boxWidth = width * scale
         val boxHeight = height * scale
         val left = (picture.width - boxWidth) / 2
@@ -33,7 +34,8 @@ object Preprocessing {
     /** Writes an image of the input's size as the tensor that the manifest describes. */
     fun fill(tensor: ByteBuffer, picture: Picture, input: InputSpec) {
         require(picture.height == input.height && picture.width == input.width) {
-            "the image is ${picture.height} x ${picture.width}, the model takes ${input.height} x ${input.width}"
+            "the image is ${picture.height} x ${picture.width}, " +
+                "the model takes ${input.height} x ${input.width}"
         }
         tensor.clear()
         val rgb = picture.rgb
@@ -41,7 +43,9 @@ object Preprocessing {
             for (index in rgb.indices) put(tensor, rgb[index], input.type)
         } else {
             for (channel in 0 until Picture.CHANNELS) {
-                for (index in channel until rgb.size step Picture.CHANNELS) put(tensor, rgb[index], input.type)
+                for (index in channel until rgb.size step Picture.CHANNELS) {
+                    put(tensor, rgb[index], input.type)
+                }
             }
         }
         tensor.rewind()

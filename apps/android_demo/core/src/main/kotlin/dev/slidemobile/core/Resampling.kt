@@ -30,7 +30,8 @@ internal object Resampling {
             for (column in 0 until width) {
                 val tap = horizontal[column]
                 val start = from + tap.lowest * Picture.CHANNELS
-                weigh(picture.rgb, start, Picture.CHANNELS, tap, narrow, to + column * Picture.CHANNELS)
+                val end = to + column * Picture.CHANNELS
+                weigh(picture.rgb, start, Picture.CHANNELS, tap, narrow, end)
             }
         }
         val result = ByteArray(height * width * Picture.CHANNELS)
@@ -47,7 +48,9 @@ internal object Resampling {
     }
 
     /** One output pixel: its three channels are neighbours, its taps are [step] bytes apart. */
-    private fun weigh(source: ByteArray, start: Int, step: Int, tap: Tap, target: ByteArray, to: Int) {
+    private fun weigh(
+        source: ByteArray, start: Int, step: Int, tap: Tap, target: ByteArray, to: Int,
+    ) {
         var red = HALF
         var green = HALF
         var blue = HALF
@@ -72,10 +75,13 @@ internal object Resampling {
             val centre = span.first + (index + 0.5) * scale
             val lowest = maxOf(0, (centre - support + 0.5).toInt())
             val end = minOf(size, (centre + support + 0.5).toInt())
-            val weights = DoubleArray(end - lowest) { bicubic((it + lowest - centre + 0.5) * inverse) }
+            val weights = DoubleArray(end - lowest) {
+                bicubic((it + lowest - centre + 0.5) * inverse)
+            }
             var sum = 0.0
             for (weight in weights) sum += weight
-            Tap(lowest, IntArray(weights.size) { fixed(if (sum == 0.0) weights[it] else weights[it] / sum) })
+            val divisor = if (sum == 0.0) 1.0 else sum
+            Tap(lowest, IntArray(weights.size) { fixed(weights[it] / divisor) })
         }
     }
 

@@ -53,18 +53,22 @@ object Statistics {
     }
 
     /** Reasons not to believe these latencies, none if they are good. */
-    fun whyInvalid(samples: DoubleArray, before: Thermal, after: Thermal): List<String> = buildList {
-        if (samples.size < MIN_RUNS) add("${samples.size} runs are fewer than $MIN_RUNS")
-        if (samples.isNotEmpty()) {
-            val spread = summary(samples).spread
-            if (spread > MAX_SPREAD) add("spread of ${percent(spread)} % is over ${percent(MAX_SPREAD, 0)} %")
+    fun whyInvalid(samples: DoubleArray, before: Thermal, after: Thermal): List<String> {
+        val reasons = mutableListOf<String>()
+        if (samples.size < MIN_RUNS) reasons += "${samples.size} runs are fewer than $MIN_RUNS"
+        val spread = if (samples.isEmpty()) null else summary(samples).spread
+        if (spread != null && spread > MAX_SPREAD) {
+            reasons += "spread of ${percent(spread)} % is over ${percent(MAX_SPREAD, 0)} %"
         }
         val slowdown = slowdown(samples)
-        if (slowdown != null && slowdown > MAX_SLOWDOWN) add("slowed down by ${percent(slowdown)} %")
+        if (slowdown != null && slowdown > MAX_SLOWDOWN) {
+            reasons += "slowed down by ${percent(slowdown)} %"
+        }
         // A phone that is hot at either end computed with lowered clocks.
         if (before.isThrottled || after.isThrottled) {
-            add("throttled: from ${before.label} to ${after.label}")
+            reasons += "throttled: from ${before.label} to ${after.label}"
         }
+        return reasons
     }
 
     /** Each of the medians over each; null where either is, for it is not to be believed. */
@@ -72,11 +76,13 @@ object Statistics {
         medians.map { a -> medians.map { b -> if (a == null || b == null) null else a / b } }
 
     /** [endSeconds] since the start, one a sample; a second in which none ends has no point. */
-    fun bySecond(endSeconds: DoubleArray, samples: DoubleArray): List<SecondMedian> =
-        samples.indices.groupBy { floor(endSeconds[it]).toInt() }.toSortedMap().map { (second, taken) ->
+    fun bySecond(endSeconds: DoubleArray, samples: DoubleArray): List<SecondMedian> {
+        val seconds = samples.indices.groupBy { floor(endSeconds[it]).toInt() }
+        return seconds.toSortedMap().map { (second, taken) ->
             val inSecond = DoubleArray(taken.size) { samples[taken[it]] }
             SecondMedian(second, percentile(inSecond, 50.0), taken.size)
         }
+    }
 
     private fun percentileOfSorted(sorted: DoubleArray, percent: Double): Double {
         val position = (sorted.size - 1) * percent / 100
@@ -85,7 +91,7 @@ object Statistics {
         return sorted[below] + (sorted[above] - sorted[below]) * (position - below)
     }
 
-    /** String.format rounds the shortest decimal half up; Python rounds the exact one half to even. */
+    /** String.format rounds the shortest decimal half up; Python the exact one, half to even. */
     private fun percent(ratio: Double, digits: Int = 1): String =
         BigDecimal(100 * (ratio - 1)).setScale(digits, RoundingMode.HALF_EVEN).toPlainString()
 }

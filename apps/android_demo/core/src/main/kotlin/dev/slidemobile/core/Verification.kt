@@ -13,34 +13,35 @@ data class VerifiedImage(val file: String, val sqnrDb: Double?, val passed: Bool
  * same floor that the artifact was certified with (slide_mobile/parity.py).
  */
 object Verification {
-    /** Reported by Python for outputs that are equal to the last bit; see slide_mobile/parity.py. */
+    /** As Python reports outputs that are equal to the last bit (slide_mobile/parity.py). */
     private const val EXACT_DB = 200.0
 
     /** Why there is nothing to compare with, or null. */
     fun refusal(manifest: Manifest): String? =
         if (manifest.isClassifier) null else "no logits: a ${manifest.task} model gives maps"
 
-    /** Every golden image, decoded, preprocessed and run here; blocks, so never on the UI's thread. */
+    /** Every golden image, decoded, preprocessed and run here. Never on the UI's thread. */
     fun run(artifact: Artifact, session: Session, decoder: ImageDecoder): List<VerifiedImage> {
         val manifest = artifact.manifest
         refusal(manifest)?.let { throw NotUsable(it) }
-        val tensor = Preprocessing.allocate(manifest.input)
+        val input = manifest.input
+        val tensor = Preprocessing.allocate(input)
         return manifest.golden.map { golden ->
             val picture = decoder.decode(artifact.golden(golden))
-            Preprocessing.fill(
-                tensor, Preprocessing.fit(picture, manifest.input.height, manifest.input.width), manifest.input,
-            )
+            val fitted = Preprocessing.fit(picture, input.height, input.width)
+            Preprocessing.fill(tensor, fitted, input)
             session.write(tensor)
             session.run()
-            compare(golden.file, golden.logits ?: DoubleArray(0), session.read(0), manifest.minSqnrDb)
+            val output = session.read(0)
+            val logits = DoubleArray(output.size) { output[it].toDouble() }
+            compare(golden.file, golden.logits ?: DoubleArray(0), logits, manifest.minSqnrDb)
         }
     }
 
     /** The file's verdict on one image's logits. */
-    fun compare(file: String, reference: DoubleArray, output: FloatArray, minSqnrDb: Double): VerifiedImage =
-        compare(file, reference, DoubleArray(output.size) { output[it].toDouble() }, minSqnrDb)
-
-    fun compare(file: String, reference: DoubleArray, output: DoubleArray, minSqnrDb: Double): VerifiedImage {
+    fun compare(
+        file: String, reference: DoubleArray, output: DoubleArray, minSqnrDb: Double,
+    ): VerifiedImage {
         if (reference.size != output.size || !(reference + output).all { it.isFinite() }) {
             return VerifiedImage(file, null, passed = false)
         }

@@ -29,15 +29,25 @@ class ArtifactIndexTest {
 
     @Test
     fun `a damaged artifact says why, and the others stay usable`() {
-        damaged("a byte of the model", "model.means was changed") { File(it, "model.means").appendText("x") }
-        damaged("a golden image", "golden/00.png was changed") { File(it, "golden/00.png").appendText("x") }
-        damaged("a label", "labels.txt was changed") { File(it, "labels.txt").writeText("rot\ngreen\nblue\n") }
+        damaged("a byte of the model", "model.means was changed") {
+            File(it, "model.means").appendText("x")
+        }
+        damaged("a golden image", "golden/00.png was changed") {
+            File(it, "golden/00.png").appendText("x")
+        }
+        damaged("a label", "labels.txt was changed") {
+            File(it, "labels.txt").writeText("rot\ngreen\nblue\n")
+        }
         damaged("no model", "model.means is missing") { File(it, "model.means").delete() }
         damaged("no image", "golden/00.png is missing") { File(it, "golden/00.png").delete() }
         damaged("no manifest", "manifest.json is missing") { File(it, "manifest.json").delete() }
         damaged("no folder", "the folder is missing") { it.deleteRecursively() }
-        damaged("not JSON", "manifest.json is not JSON") { File(it, "manifest.json").writeText("{\"schema_version\": 4") }
-        damaged("no object", "the document is not an object") { File(it, "manifest.json").writeText("[]") }
+        damaged("not JSON", "manifest.json is not JSON") {
+            File(it, "manifest.json").writeText("{\"schema_version\": 4")
+        }
+        damaged("no object", "the document is not an object") {
+            File(it, "manifest.json").writeText("[]")
+        }
         damaged("a golden logit", "changed after it was certified") {
             edit(it) { text -> text.replace("110.0", "111.0") }
         }
@@ -48,18 +58,20 @@ class ArtifactIndexTest {
 
     @Test
     fun `a foreign artifact says why`() {
-        foreign("of a newer version", "manifest schema 5 is not 4: update the app", "\"schema_version\": 4", "\"schema_version\": 5")
-        foreign("of an older version", "manifest schema 3 is not 4: convert", "\"schema_version\": 4", "\"schema_version\": 3")
-        foreign("for another runtime", "this app runs means, not coreml", "\"target\": \"means\"", "\"target\": \"coreml\"")
-        foreign("for another backend", "it is for vulkan", "\"backend\": \"plain\"", "\"backend\": \"vulkan\"")
-        foreign("with a path", "file is not like", "\"file\": \"model.means\"", "\"file\": \"../../secret\"")
-        foreign("without a field", "graph/partitions is not there", "\"partitions\": 1, ", "")
-        foreign("of another type", "model/name is not a text", "\"name\": \"means\"", "\"name\": 7")
-        foreign("too large", "input/shape is not a shape", "[1, 2, 2, 3]", "[1, 99999, 99999, 3]")
-        foreign("of no image", "is not of one RGB image", "[1, 2, 2, 3]", "[1, 2, 2, 4]")
-        foreign("of another layout", "input/layout is not one of", "NHWC", "HWCN")
-        foreign("with too few logits", "golden logits are not one a class", "90.0, 110.0, 130.0", "90.0, 110.0")
-        foreign("of another task", "task 'detect' is not one of", "\"classify\"", "\"detect\"")
+        val version = "\"schema_version\": 4"
+        foreign("manifest schema 5 is not 4: update the app", version, "\"schema_version\": 5")
+        foreign("manifest schema 3 is not 4: convert", version, "\"schema_version\": 3")
+        foreign("this app runs means, not coreml", "\"target\": \"means\"", "\"target\": \"coreml\"")
+        foreign("it is for vulkan", "\"plain\"", "\"vulkan\"")
+        foreign("file is not like", "\"file\": \"model.means\"", "\"file\": \"../../secret\"")
+        foreign("graph/partitions is not there", "\"partitions\": 1, ", "")
+        foreign("model/name is not a text", "\"name\": \"means\"", "\"name\": 7")
+        foreign("input/shape is not a shape", "[1, 2, 2, 3]", "[1, 99999, 99999, 3]")
+        foreign("is not of one RGB image", "[1, 2, 2, 3]", "[1, 2, 2, 4]")
+        foreign("is not of one RGB image", "[1, 2, 2, 3]", "[2]")
+        foreign("input/layout is not one of", "NHWC", "HWCN")
+        foreign("golden logits are not one a class", "90.0, 110.0, 130.0", "90.0, 110.0")
+        foreign("task 'detect' is not one of", "\"classify\"", "\"detect\"")
     }
 
     @Test
@@ -79,7 +91,8 @@ class ArtifactIndexTest {
     @Test
     fun `a damaged index says so`() {
         val index = File(root, ArtifactIndex.FILE)
-        for (text in listOf("", "[]", "{\"schema_version\": 2, \"artifacts\": []}", "{\"schema_version\": 1}")) {
+        val newer = "{\"schema_version\": 2, \"artifacts\": []}"
+        for (text in listOf("", "[]", newer, "{\"schema_version\": 1}")) {
             index.writeText(text)
             assertThrows(NotUsable::class.java, { ArtifactIndex.list(root, backends) }, text)
         }
@@ -95,14 +108,14 @@ class ArtifactIndexTest {
         assertTrue(ArtifactIndex.list(root, backends).last() is Entry.Usable, name)
     }
 
-    private fun foreign(name: String, expected: String, from: String, to: String) {
+    private fun foreign(expected: String, from: String, to: String) {
         root.listFiles()?.forEach { it.deleteRecursively() }
         writeArtifact(root, "bad") { text ->
-            check(from in text) { "$name changes nothing" }
+            check(from in text) { "$from is not there" }
             text.replace(from, to)
         }
         writeIndex(root, "bad")
-        assertTrue(expected in why("bad"), "$name: ${why("bad")}")
+        assertTrue(expected in why("bad"), why("bad"))
     }
 
     /** Without a new seal. */

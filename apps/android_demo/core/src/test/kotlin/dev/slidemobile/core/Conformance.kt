@@ -11,19 +11,22 @@ internal object Conformance {
 
     fun cases(file: String, list: String): List<Map<String, Json>> {
         val document = Json.parse(file(file).readText()) as Json.Object
-        val cases = (document.fields.getValue(list) as Json.Array).items.map { (it as Json.Object).fields }
+        val cases = document.fields.items(list).map { (it as Json.Object).fields }
         check(cases.isNotEmpty()) { "$file has no $list" }
         return cases
     }
 }
 
 internal fun Map<String, Json>.text(name: String): String = (getValue(name) as Json.Text).value
-internal fun Map<String, Json>.int(name: String): Int = (getValue(name) as Json.Number).digits.toInt()
+internal fun Map<String, Json>.int(name: String): Int =
+    (getValue(name) as Json.Number).digits.toInt()
 internal fun Map<String, Json>.bool(name: String): Boolean = (getValue(name) as Json.Bool).value
-internal fun Map<String, Json>.texts(name: String): List<String> = items(name).map { (it as Json.Text).value }
+internal fun Map<String, Json>.texts(name: String): List<String> =
+    items(name).map { (it as Json.Text).value }
 internal fun Map<String, Json>.doubles(name: String): DoubleArray =
     items(name).map { requireNotNull(it.double()) }.toDoubleArray()
-internal fun Map<String, Json>.items(name: String): List<Json> = (getValue(name) as Json.Array).items
+internal fun Map<String, Json>.items(name: String): List<Json> =
+    (getValue(name) as Json.Array).items
 
 /** A number, or one of the texts that stand for what JSON has no number for; null is null. */
 internal fun Json.double(): Double? = when (this) {

@@ -4,7 +4,7 @@ import java.io.File
 import java.nio.ByteBuffer
 
 /** A backend whose model says the mean of each channel: enough to verify against. */
-internal class MeansBackend(private val accelerators: List<Accelerator> = listOf(Accelerator.CPU)) : Backend {
+internal class MeansBackend : Backend {
     override val target = "means"
     override val runtime = "means"
     override val runtimeVersion = "1"
@@ -14,7 +14,7 @@ internal class MeansBackend(private val accelerators: List<Accelerator> = listOf
     override fun refusal(manifest: Manifest): String? =
         if (manifest.backend == "plain") null else "it is for ${manifest.backend}"
 
-    override fun accelerators(manifest: Manifest) = accelerators
+    override fun accelerators(manifest: Manifest) = listOf(Accelerator.CPU)
 
     override fun open(artifact: Artifact, accelerator: Accelerator, threads: Int): Session {
         opened++
@@ -29,7 +29,8 @@ internal class MeansBackend(private val accelerators: List<Accelerator> = listOf
 
             override fun run() {
                 means = FloatArray(3) { channel ->
-                    pixels.indices.filter { it % 3 == channel }.map { pixels[it].toInt() and 0xff }.average().toFloat()
+                    val plane = pixels.indices.filter { it % 3 == channel }
+                    plane.map { pixels[it].toInt() and 0xff }.average().toFloat()
                 }
             }
 
@@ -69,10 +70,10 @@ internal fun sealed(text: String): String {
 internal fun writeIndex(root: File, vararg folders: String) {
     val lines = folders.map { folder ->
         val manifest = File(root, "$folder/manifest.json")
-        val seal = if (!manifest.isFile) null else {
-            Regex("\"manifest_sha256\": \"([0-9a-f]{64})\"").find(manifest.readText())?.groupValues?.get(1)
-        }
-        Json.fields("folder" to Json.of(folder), "manifest_sha256" to Json.of(seal ?: "0".repeat(64)))
+        val text = if (manifest.isFile) manifest.readText() else ""
+        val seal = Regex("\"manifest_sha256\": \"([0-9a-f]{64})\"").find(text)?.groupValues?.get(1)
+        val known = seal ?: "0".repeat(64)
+        Json.fields("folder" to Json.of(folder), "manifest_sha256" to Json.of(known))
     }
     val index = Json.fields("schema_version" to Json.of(1), "artifacts" to Json.Array(lines))
     File(root, ArtifactIndex.FILE).writeText(index.print())
@@ -83,7 +84,8 @@ private fun manifestText(folder: File): String {
     return """
     {"schema_version": 4, "model": {"name": "means", "num_classes": 3}, "task": "classify",
      "target": "means", "precision": "fp32", "backend": "plain", "file": "model.means",
-     "file_sha256": "${sha("model.means")}", "size_bytes": 9, "labels_sha256": "${sha("labels.txt")}",
+     "file_sha256": "${sha("model.means")}", "size_bytes": 9,
+     "labels_sha256": "${sha("labels.txt")}",
      "input": {"shape": [1, 2, 2, 3], "layout": "NHWC", "dtype": "uint8"},
      "outputs": [{"name": "logits", "shape": [1, 3], "dtype": "float32"}],
      "graph": {"partitions": 1, "delegated_ops": 2, "total_ops": 3},

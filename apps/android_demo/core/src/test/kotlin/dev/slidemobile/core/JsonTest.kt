@@ -10,7 +10,7 @@ class JsonTest {
         val json = Json.fields(
             "text" to Json.of("a \"quote\", a \\, ä, \n, 😀, \u0001"),
             "list" to Json.list(listOf(1.5, -0.0, 1e-300)) { Json.of(it) },
-            "nested" to Json.Array(listOf(Json.fields("deep" to Json.Null), Json.Array(emptyList()))),
+            "deep" to Json.Array(listOf(Json.fields("er" to Json.Null), Json.Array(emptyList()))),
             "bool" to Json.of(true),
             "none" to Json.of(Double.NaN),
         )
@@ -24,7 +24,7 @@ class JsonTest {
 
     @Test
     fun `the canonical form is Python's`() {
-        // python3 -c 'import json; print(json.dumps({"b": [1, 2.5, "ä\x7f"], "a": {}}, sort_keys=True))'
+        // json.dumps({"b": [1, 2.5, "ä\x7f"], "a": {}}, sort_keys=True)
         val json = Json.parse("{\"b\":[1,2.5,\"ä\u007f\"],\"a\":{}}")
         assertEquals("{\"a\": {}, \"b\": [1, 2.5, \"\\u00e4\\u007f\"]}", json.canonical())
     }
@@ -32,8 +32,8 @@ class JsonTest {
     @Test
     fun `what is no JSON is refused, and says where`() {
         val wrong = listOf(
-            "", "{", "[1,]", "{\"a\" 1}", "{a: 1}", "01", "1 2", "\"", "\"\\x\"", "\"\\u12g4\"", "NaN", "nul",
-            "-", "1.", "\"\n\"", "[".repeat(100_000),
+            "", "{", "[1,]", "{\"a\" 1}", "{a: 1}", "01", "1 2", "\"", "\"\\x\"", "\"\\u12g4\"",
+            "NaN", "nul", "-", "1.", "\"\n\"", "[".repeat(100_000),
         )
         for (text in wrong) {
             val error = assertThrows(JsonError::class.java, { Json.parse(text) }, text)

@@ -27,7 +27,8 @@ class MeasurementTest {
         assertEquals(listOf(3, 3), series.map { it.size })
 
         val long = Samples()
-        MeasuringLoop(TickingClock()).run(listOf(Inference {}), Plan(runs = 1, seconds = 10.0), listOf(long))
+        val plan = Plan(runs = 1, seconds = 10.0)
+        MeasuringLoop(TickingClock()).run(listOf(Inference {}), plan, listOf(long))
         // Each look at the clock is a second, and each run looks twice.
         assertEquals(5, long.size)
         assertEquals(listOf(1000.0), long.milliseconds().distinct())
@@ -95,11 +96,14 @@ class MeasurementTest {
     fun `a model that cannot be opened closes those that were`() {
         val good = MeansBackend()
         val bad = object : Backend by MeansBackend() {
-            override fun open(artifact: Artifact, accelerator: Accelerator, threads: Int): Session = error("no")
+            override fun open(artifact: Artifact, accelerator: Accelerator, threads: Int) =
+                error("no")
         }
         val artifact = Artifact.open(writeArtifact(root, "a"))
         val candidates = listOf(good, bad).map { Candidate(artifact, it, Accelerator.CPU, 1) }
-        assertThrows(IllegalStateException::class.java) { Measurement(candidates, Plan(), cool, rawDecoder).run() }
+        assertThrows(IllegalStateException::class.java) {
+            Measurement(candidates, Plan(), cool, rawDecoder).run()
+        }
         assertEquals(1, good.closed)
     }
 
@@ -108,8 +112,10 @@ class MeasurementTest {
         val artifact = Artifact.open(writeArtifact(root, "a"))
         val candidate = Candidate(artifact, MeansBackend(), Accelerator.CPU, 1)
         val plan = Plan(warmupRuns = 0, runs = 1, seconds = 20.0)
-        val result = Measurement(listOf(candidate), plan, cool, rawDecoder, isSustained = true, clock = TickingClock())
-            .run().single()
+        val clock = TickingClock()
+        val result =
+            Measurement(listOf(candidate), plan, cool, rawDecoder, isSustained = true, clock = clock)
+                .run().single()
         // A run a second of two ticks, each ending in an even second.
         assertEquals((1..10).map { SecondMedian(2 * it, 1000.0, 1) }, result.sustained)
     }
@@ -122,7 +128,8 @@ class MeasurementTest {
     }
 
     private val environment = Environment(
-        "phone", "Android", "16", "arm64", 8, 1L shl 33, "1.0", "2026-01-01T00:00:00Z", mapOf("means" to "1"),
+        "phone", "Android", "16", "arm64", 8, 1L shl 33, "1.0", "2026-01-01T00:00:00Z",
+        mapOf("means" to "1"),
     )
 
     private class TickingClock : Clock {

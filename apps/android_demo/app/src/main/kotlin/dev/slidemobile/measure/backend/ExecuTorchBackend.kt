@@ -20,8 +20,11 @@ class ExecuTorchBackend(override val runtimeVersion: String) : Backend {
     override val target = "executorch"
     override val runtime = "executorch"
 
-    override fun refusal(manifest: Manifest): String? =
-        if (manifest.backend == XNNPACK) null else "it is for ExecuTorch's ${manifest.backend}, this app has $XNNPACK"
+    override fun refusal(manifest: Manifest): String? {
+        val backend = manifest.backend
+        if (backend == XNNPACK) return null
+        return "it is for $backend, this app's ExecuTorch has $XNNPACK"
+    }
 
     override fun accelerators(manifest: Manifest): List<Accelerator> = listOf(Accelerator.CPU)
 
@@ -46,8 +49,10 @@ private class ExecuTorchSession(private val module: Module, input: InputSpec) : 
     // Of the last run; ExecuTorch makes new ones, of the outputs' size, in each.
     private var results: Array<EValue> = emptyArray()
 
-    override val acceleratorUsed: String? =
-        module.getMethodMetadata(METHOD).backends.joinToString(", ", "cpu (", ")").takeUnless { it == "cpu ()" }
+    /** The backends that the method's operations were delegated to; they all compute on the CPU. */
+    override val acceleratorUsed: String = module.getMethodMetadata(METHOD).backends.let { names ->
+        if (names.isEmpty()) "cpu" else "cpu (${names.joinToString()})"
+    }
 
     override fun write(input: ByteBuffer) {
         buffer.clear()

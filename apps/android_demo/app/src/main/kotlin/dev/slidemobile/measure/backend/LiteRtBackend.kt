@@ -14,7 +14,7 @@ import dev.slidemobile.core.Session
 import java.nio.ByteBuffer
 
 /**
- * LiteRT's CompiledModel. [environment] is made by the app, which knows where an NPU's libraries are.
+ * LiteRT's CompiledModel. The app makes the [environment]: it knows where an NPU's libraries are.
  *
  * An accelerator is asked for alone, without the CPU beside it: LiteRT then refuses a model that it
  * would have to split (2.2.0, runtime/compiled_model.cc: "Some ops are not accelerated"), where
@@ -31,7 +31,8 @@ class LiteRtBackend(
 
     override fun refusal(manifest: Manifest): String? {
         val type = manifest.input.type
-        return if (type == ElementType.FLOAT16) "LiteRT's Kotlin API takes no ${type.name.lowercase()} input" else null
+        if (type != ElementType.FLOAT16) return null
+        return "LiteRT's Kotlin API takes no ${type.name.lowercase()} input"
     }
 
     override fun accelerators(manifest: Manifest): List<Accelerator> {
@@ -68,7 +69,8 @@ private class LiteRtSession(
     private val bytes = ByteArray(if (input.type == ElementType.UINT8) input.elements else 0)
 
     /** An NPU alone still gets the CPU beside it from LiteRT, so nothing can be said of it. */
-    override val acceleratorUsed: String? = accelerator.label.takeIf { accelerator != Accelerator.NPU }
+    override val acceleratorUsed: String? =
+        accelerator.label.takeIf { accelerator != Accelerator.NPU }
 
     override fun write(input: ByteBuffer) {
         if (this.input.type == ElementType.FLOAT32) {

@@ -18,7 +18,8 @@ import dev.slidemobile.measure.line
 import dev.slidemobile.measure.offer
 
 /** Latency of one model, or of two in turns, with a chart while it is taken. */
-class MeasureScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent, R.layout.measure) {
+class MeasureScreen(activity: Activity, parent: ViewGroup) :
+    Screen(activity, parent, R.layout.measure) {
     private val against = view.find<Spinner>(R.id.against)
     private val isSustained = view.find<CheckBox>(R.id.sustained)
     private val start = view.find<Button>(R.id.start)
@@ -42,7 +43,8 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) : Screen(activity, pa
 
     private fun begin() {
         val first = picker.candidate ?: return
-        val second = picker.usable.getOrNull(against.selectedItemPosition - 1)?.let(picker::candidate)
+        val other = picker.usable.getOrNull(against.selectedItemPosition - 1)
+        val second = other?.let(picker::candidate)
         val plan = if (isSustained.isChecked) Plan(seconds = Plan.SUSTAINED_SECONDS) else Plan()
         val measurement = Measurement(
             listOfNotNull(first, second), plan, measure.phone, Images, isSustained.isChecked,
@@ -83,22 +85,26 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) : Screen(activity, pa
 
     private fun show(results: List<Result>) {
         val curves = results.map { result ->
-            result.sustained?.let { points -> DoubleArray(points.size) { points[it].p50Ms } } ?: result.samplesMs
+            val points = result.sustained
+            if (points == null) result.samplesMs else DoubleArray(points.size) { points[it].p50Ms }
         }
         report.text = results.joinToString("\n\n", transform = ::describe)
         chart.show(curves, report.text.toString())
     }
 
     private fun describe(result: Result): String {
-        val candidate = result.candidate
-        val lines = mutableListOf(
-            text(R.string.result_head, candidate.artifact.name, result.acceleratorUsed ?: text(R.string.not_told)),
-        )
-        result.summary?.let { lines += text(R.string.result_percentiles, it.p50Ms, it.p90Ms, it.p99Ms) }
+        val where = result.acceleratorUsed ?: text(R.string.not_told)
+        val lines = mutableListOf(text(R.string.result_head, result.candidate.artifact.name, where))
+        result.summary?.let {
+            lines += text(R.string.result_percentiles, it.p50Ms, it.p90Ms, it.p99Ms)
+        }
         lines += text(R.string.result_first, result.firstMs, result.loadMs, result.samplesMs.size)
-        result.peakRssBytes?.let { lines += text(R.string.result_memory, Formatter.formatShortFileSize(activity, it)) }
+        result.peakRssBytes?.let {
+            lines += text(R.string.result_memory, Formatter.formatShortFileSize(activity, it))
+        }
         lines += text(R.string.result_heat, result.thermalBefore.label, result.thermalAfter.label)
-        lines += if (result.isValid) text(R.string.valid) else text(R.string.invalid, result.whyInvalid.joinToString("; "))
+        val reasons = result.whyInvalid.joinToString("; ")
+        lines += if (result.isValid) text(R.string.valid) else text(R.string.invalid, reasons)
         return lines.joinToString("\n")
     }
 

@@ -11,7 +11,8 @@ import dev.slidemobile.measure.R
 import dev.slidemobile.measure.find
 
 /** What is embedded: usable with its certificate, or not usable and why. */
-class ModelsScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent, R.layout.models) {
+class ModelsScreen(activity: Activity, parent: ViewGroup) :
+    Screen(activity, parent, R.layout.models) {
     private val list = view.find<ViewGroup>(R.id.list)
     private val status = view.find<TextView>(R.id.status)
 
@@ -47,7 +48,8 @@ class ModelsScreen(activity: Activity, parent: ViewGroup) : Screen(activity, par
         val lines = mutableListOf(
             text(
                 R.string.model_details, manifest.target, manifest.precision,
-                Formatter.formatShortFileSize(activity, manifest.sizeBytes), manifest.input.width, manifest.input.height,
+                Formatter.formatShortFileSize(activity, manifest.sizeBytes),
+                manifest.input.width, manifest.input.height,
             ),
             text(R.string.model_parity, manifest.sqnrDb, manifest.minSqnrDb),
         )

@@ -15,7 +15,11 @@ import dev.slidemobile.measure.offer
 import dev.slidemobile.measure.onChosen
 
 /** The choice of model, accelerator and threads (picker.xml) that three screens share. */
-class Picker(view: View, private val measure: MeasureApplication, private val chosen: () -> Unit = {}) {
+class Picker(
+    view: View,
+    private val measure: MeasureApplication,
+    private val chosen: () -> Unit = {},
+) {
     private val model = view.find<Spinner>(R.id.model)
     private val accelerator = view.find<Spinner>(R.id.accelerator)
     private val threads = view.find<Spinner>(R.id.threads)
@@ -56,7 +60,7 @@ class Picker(view: View, private val measure: MeasureApplication, private val ch
         chosen()
     }
 
-    /** The runtime is asked off the UI's thread: LiteRT looks for GPU and NPU libraries to answer. */
+    /** Asked off the UI's thread: LiteRT looks for GPU and NPU libraries to answer. */
     private fun offerAccelerators() {
         val entry = usable.getOrNull(model.selectedItemPosition) ?: return
         measure.work.submit(

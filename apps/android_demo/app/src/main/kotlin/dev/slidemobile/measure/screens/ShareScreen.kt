@@ -14,7 +14,8 @@ import dev.slidemobile.measure.line
 import java.io.File
 
 /** Everything that was measured since the app was started, as one JSON document. */
-class ShareScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent, R.layout.share) {
+class ShareScreen(activity: Activity, parent: ViewGroup) :
+    Screen(activity, parent, R.layout.share) {
     private val share = view.find<Button>(R.id.share)
     private val clear = view.find<Button>(R.id.clear)
     private val status = view.find<TextView>(R.id.status)

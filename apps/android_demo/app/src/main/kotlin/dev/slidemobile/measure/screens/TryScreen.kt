@@ -25,7 +25,8 @@ import dev.slidemobile.measure.line
 import java.io.File
 
 /** A photo of one's own: the likeliest classes, and the time of each stage. */
-class TryScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent, R.layout.try_photo) {
+class TryScreen(activity: Activity, parent: ViewGroup) :
+    Screen(activity, parent, R.layout.try_photo) {
     private val image = view.find<ImageView>(R.id.image)
     private val report = view.find<TextView>(R.id.report)
     private val picker = Picker(view, measure)
@@ -58,15 +59,16 @@ class TryScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent
         val intent = Intent(MediaStore.ACTION_IMAGE_CAPTURE).apply {
             putExtra(MediaStore.EXTRA_OUTPUT, uri)
             clipData = ClipData.newRawUri("", uri)
-            addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION or Intent.FLAG_GRANT_READ_URI_PERMISSION)
+            addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION)
+            addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
         }
         open(intent, CAMERA)
     }
 
     private fun openPicker() {
-        val hasPhotoPicker = Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU
-        val intent = if (hasPhotoPicker) Intent(MediaStore.ACTION_PICK_IMAGES) else Intent(Intent.ACTION_GET_CONTENT)
-        open(intent.setType("image/*"), PICK)
+        val hasPicker = Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU
+        val action = if (hasPicker) MediaStore.ACTION_PICK_IMAGES else Intent.ACTION_GET_CONTENT
+        open(Intent(action).setType("image/*"), PICK)
     }
 
     private fun open(intent: Intent, request: Int) {
@@ -94,7 +96,7 @@ class TryScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent
         val input = candidate.artifact.manifest.input
         val photo = Images.photo(activity.contentResolver, uri)
         val tensor = Preprocessing.allocate(input)
-        candidate.backend.open(candidate.artifact, candidate.accelerator, candidate.threads).use { session ->
+        candidate.open().use { session ->
             session.run()  // the first inference is not what a person waits for afterwards
             val times = mutableListOf(System.nanoTime())
             val seen = Preprocessing.fit(photo, input.height, input.width)
@@ -105,15 +107,17 @@ class TryScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent
             times += System.nanoTime()
             val scores = Classification.top(session.read(0), candidate.artifact.labels)
             times += System.nanoTime()
-            return Answer(seen, scores, times.zipWithNext { from, to -> (to - from) / NANOSECONDS_PER_MS })
+            val milliseconds = times.zipWithNext { from, to -> (to - from) / NANOSECONDS_PER_MS }
+            return Answer(seen, scores, milliseconds)
         }
     }
 
     private fun show(answer: Answer) {
         image.setImageBitmap(Images.bitmap(answer.seen))
         val (preprocess, inference, postprocess) = answer.times
-        val lines = answer.scores.map { text(R.string.score, it.label, 100 * it.probability) }
-        report.text = (lines + text(R.string.stage_times, preprocess, inference, postprocess)).joinToString("\n")
+        val scores = answer.scores.map { text(R.string.score, it.label, 100 * it.probability) }
+        val times = text(R.string.stage_times, preprocess, inference, postprocess)
+        report.text = (scores + times).joinToString("\n")
     }
 
     private companion object {

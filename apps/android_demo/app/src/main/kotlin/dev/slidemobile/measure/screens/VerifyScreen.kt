@@ -13,7 +13,8 @@ import dev.slidemobile.measure.find
 import dev.slidemobile.measure.line
 
 /** The parity capsule, run on this phone and the chosen accelerator. */
-class VerifyScreen(activity: Activity, parent: ViewGroup) : Screen(activity, parent, R.layout.verify) {
+class VerifyScreen(activity: Activity, parent: ViewGroup) :
+    Screen(activity, parent, R.layout.verify) {
     private val start = view.find<Button>(R.id.start)
     private val report = view.find<TextView>(R.id.report)
     private val picker = Picker(view, measure)
@@ -34,9 +35,7 @@ class VerifyScreen(activity: Activity, parent: ViewGroup) : Screen(activity, par
         report.setText(R.string.verifying)
         measure.work.submit(
             {
-                candidate.backend.open(candidate.artifact, candidate.accelerator, candidate.threads).use {
-                    Verification.run(candidate.artifact, it, Images)
-                }
+                candidate.open().use { Verification.run(candidate.artifact, it, Images) }
             },
             failed = { start.isEnabled = true; report.text = text(R.string.failed, it.line()) },
             done = { images ->
@@ -49,14 +48,17 @@ class VerifyScreen(activity: Activity, parent: ViewGroup) : Screen(activity, par
 
     private fun describe(images: List<VerifiedImage>, floor: Double): String {
         val verdict = if (images.all { it.passed }) R.string.verified else R.string.not_verified
-        return (listOf(text(verdict, images.count { it.passed }, images.size, floor)) + images.map(::describe))
-            .joinToString("\n")
+        val head = text(verdict, images.count { it.passed }, images.size, floor)
+        return (listOf(head) + images.map(::describe)).joinToString("\n")
     }
 
     private fun describe(image: VerifiedImage): String {
         val verdict = text(if (image.passed) R.string.passed else R.string.missed)
         val db = image.sqnrDb
-            ?: return text(if (image.passed) R.string.image_equal else R.string.image_no_db, image.file, verdict)
-        return text(R.string.image_db, image.file, db, verdict)
+        return when {
+            db != null -> text(R.string.image_db, image.file, db, verdict)
+            image.passed -> text(R.string.image_equal, image.file, verdict)
+            else -> text(R.string.image_no_db, image.file, verdict)
+        }
     }
 }
