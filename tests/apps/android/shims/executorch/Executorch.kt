@@ -61,7 +61,8 @@ class Tensor private constructor(
 
     companion object {
         @JvmStatic
-        fun fromBlob(data: FloatBuffer, shape: LongArray): Tensor = checked(data, shape, DType.FLOAT)
+        fun fromBlob(data: FloatBuffer, shape: LongArray): Tensor =
+            checked(data, shape, DType.FLOAT)
 
         @JvmStatic
         fun fromBlob(data: ShortBuffer, shape: LongArray): Tensor = checked(data, shape, DType.HALF)

@@ -49,7 +49,8 @@ internal interface CApi : Library {
     fun LiteRtLockTensorBuffer(buffer: Pointer, out: PointerByReference, mode: Int): Int
     fun LiteRtUnlockTensorBuffer(buffer: Pointer): Int
     fun LiteRtRunCompiledModel(
-        model: Pointer, signature: Long, inputs: Long, input: Pointer, outputs: Long, output: Pointer,
+        model: Pointer, signature: Long,
+        inputs: Long, input: Pointer, outputs: Long, output: Pointer,
     ): Int
 
     fun interface Free : Callback {

@@ -61,7 +61,7 @@ class ArtifactIndexTest {
         val version = "\"schema_version\": 4"
         foreign("manifest schema 5 is not 4: update the app", version, "\"schema_version\": 5")
         foreign("manifest schema 3 is not 4: convert", version, "\"schema_version\": 3")
-        foreign("this app runs means, not coreml", "\"target\": \"means\"", "\"target\": \"coreml\"")
+        foreign("this app runs means, not coreml", "\"target\": \"means", "\"target\": \"coreml")
         foreign("it is for vulkan", "\"plain\"", "\"vulkan\"")
         foreign("file is not like", "\"file\": \"model.means\"", "\"file\": \"../../secret\"")
         foreign("graph/partitions is not there", "\"partitions\": 1, ", "")

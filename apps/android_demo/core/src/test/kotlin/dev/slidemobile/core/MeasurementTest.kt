@@ -112,10 +112,9 @@ class MeasurementTest {
         val artifact = Artifact.open(writeArtifact(root, "a"))
         val candidate = Candidate(artifact, MeansBackend(), Accelerator.CPU, 1)
         val plan = Plan(warmupRuns = 0, runs = 1, seconds = 20.0)
-        val clock = TickingClock()
-        val result =
-            Measurement(listOf(candidate), plan, cool, rawDecoder, isSustained = true, clock = clock)
-                .run().single()
+        val measurement =
+            Measurement(listOf(candidate), plan, cool, rawDecoder, true, clock = TickingClock())
+        val result = measurement.run().single()
         // A run a second of two ticks, each ending in an even second.
         assertEquals((1..10).map { SecondMedian(2 * it, 1000.0, 1) }, result.sustained)
     }
