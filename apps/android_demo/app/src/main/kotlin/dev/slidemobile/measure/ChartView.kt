@@ -10,13 +10,13 @@ import android.view.View
 
 /** Latencies as they come: one line a model, milliseconds from zero upwards. */
 class ChartView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
-    private val colors = intArrayOf(color(R.color.series_a), color(R.color.series_b))
+    private val colors = intArrayOf(themed(R.color.series_a), themed(R.color.series_b))
     private val line = Paint(Paint.ANTI_ALIAS_FLAG).apply {
         style = Paint.Style.STROKE
         strokeWidth = pixels(TypedValue.COMPLEX_UNIT_DIP, LINE_DP)
     }
     private val text = Paint(Paint.ANTI_ALIAS_FLAG).apply {
-        color = color(R.color.chart_text)
+        color = themed(R.color.chart_text)
         textSize = pixels(TypedValue.COMPLEX_UNIT_SP, TEXT_SP)
     }
     private var series: List<DoubleArray> = emptyList()
@@ -62,7 +62,7 @@ class ChartView(context: Context, attributes: AttributeSet?) : View(context, att
         for (column in 0 until columns - 1) canvas.drawLines(points, 2 * column, 4, line)
     }
 
-    private fun color(id: Int): Int = if (isInEditMode) Color.GRAY else context.getColor(id)
+    private fun themed(id: Int): Int = if (isInEditMode) Color.GRAY else context.getColor(id)
 
     private fun pixels(unit: Int, size: Float): Float =
         TypedValue.applyDimension(unit, size, resources.displayMetrics)

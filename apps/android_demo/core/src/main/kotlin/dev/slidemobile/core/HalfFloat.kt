@@ -17,7 +17,7 @@ object HalfFloat {
         val fraction = all and 0x3ff
         return when (exponent) {
             0x1f -> Float.fromBits(sign or 0x7f800000 or (fraction shl 13))
-            0 -> (if (sign == 0) 1 else -1) * fraction * SUBNORMAL_STEP
+            0 -> if (sign == 0) fraction * SUBNORMAL_STEP else -(fraction * SUBNORMAL_STEP)
             else -> Float.fromBits(sign or (exponent + 112 shl 23) or (fraction shl 13))
         }
     }

@@ -96,8 +96,9 @@ class MeasurementTest {
     fun `a model that cannot be opened closes those that were`() {
         val good = MeansBackend()
         val bad = object : Backend by MeansBackend() {
-            override fun open(artifact: Artifact, accelerator: Accelerator, threads: Int) =
-                error("no")
+            override fun open(
+                artifact: Artifact, accelerator: Accelerator, threads: Int,
+            ): Session = error("no")
         }
         val artifact = Artifact.open(writeArtifact(root, "a"))
         val candidates = listOf(good, bad).map { Candidate(artifact, it, Accelerator.CPU, 1) }

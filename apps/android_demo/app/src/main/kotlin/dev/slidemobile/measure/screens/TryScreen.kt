@@ -82,6 +82,10 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
 
     private fun classify(uri: Uri) {
         val candidate = picker.candidate ?: return
+        if (!candidate.artifact.manifest.isClassifier) {
+            report.setText(R.string.no_classes)
+            return
+        }
         report.setText(R.string.measuring)
         measure.work.submit(
             { classified(candidate, uri) },
