@@ -112,6 +112,18 @@ def test_one_changed_weight_byte_is_not_usable(
     assert all(image["passed"] for image in entries[good.name]["images"])
 
 
+def test_no_run_allocates_what_is_as_large_as_the_input(
+    harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the heap of the JVM; the input has 196,608 bytes."""
+    counted = harness.run("allocations", embedded)
+    assert len(counted) == 4
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{c['folder']}: {c['bytes_per_run']:.0f} B a run" for c in counted))
+    for one in counted:
+        assert 0 < one["bytes_per_run"] < one["input_bytes"] / 10, one
+
+
 def test_what_it_shares_is_what_bench_imports(
     harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

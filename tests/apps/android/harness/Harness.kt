@@ -30,7 +30,7 @@ import javax.imageio.ImageIO
 
 /*
  * The app's core and backends, unmodified, on the JVM: what tests/apps/android runs.
- * `verify ROOT OUT`, `measure ROOT OUT`, `overhead OUT`; OUT is a JSON file.
+ * `verify ROOT OUT`, `measure ROOT OUT`, `allocations ROOT OUT`, `overhead OUT`; OUT is a JSON file.
  */
 
 private val decoder = ImageDecoder { file ->
@@ -58,6 +58,7 @@ fun main(arguments: Array<String>) {
     val document = when (arguments[0]) {
         "verify" -> verify(File(arguments[1]))
         "measure" -> measure(File(arguments[1]))
+        "allocations" -> allocations(File(arguments[1]))
         "overhead" -> overhead()
         else -> error("unknown: ${arguments[0]}")
     }
@@ -127,19 +128,45 @@ private fun measure(root: File): Json {
     return BenchReport.json(environment, verified)
 }
 
+/** Bytes that a run takes from the heap, beside those of the input, by artifact. */
+private fun allocations(root: File): Json {
+    val usable = ArtifactIndex.list(root, backends).filterIsInstance<Entry.Usable>()
+    return Json.list(usable) { entry ->
+        Candidate(entry.artifact, entry.backend, Accelerator.CPU, threads = 1).open().use { session ->
+            session.write(Preprocessing.allocate(entry.artifact.manifest.input))
+            repeat(5) { session.run() }
+            val bytes = allocated { repeat(COUNTED_RUNS) { session.run() } }
+            Json.fields(
+                "folder" to Json.of(entry.folder),
+                "bytes_per_run" to Json.of(bytes.toDouble() / COUNTED_RUNS),
+                "input_bytes" to Json.of(entry.artifact.manifest.input.bytes),
+            )
+        }
+    }
+}
+
+private inline fun allocated(work: () -> Unit): Long {
+    val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
+    val thread = Thread.currentThread().id
+    val before = threads.getThreadAllocatedBytes(thread)
+    work()
+    return threads.getThreadAllocatedBytes(thread) - before
+}
+
+private const val COUNTED_RUNS = 20
+
 /** Time between runs of a model that does nothing, and bytes allocated per run. */
 private fun overhead(): Json {
     val runs = 20_000
     val nothing = Inference {}
     repeat(3) { MeasuringLoop().run(listOf(nothing), Plan(0, runs, 0.0), listOf(Samples())) }
-    val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
-    val thread = Thread.currentThread().id
     val samples = Samples()
-    val allocated = threads.getThreadAllocatedBytes(thread)
-    val start = System.nanoTime()
-    MeasuringLoop().run(listOf(nothing), Plan(0, runs, 0.0), listOf(samples))
-    val elapsed = System.nanoTime() - start
-    val bytes = threads.getThreadAllocatedBytes(thread) - allocated
+    var elapsed = 0L
+    val bytes = allocated {
+        val start = System.nanoTime()
+        MeasuringLoop().run(listOf(nothing), Plan(0, runs, 0.0), listOf(samples))
+        elapsed = System.nanoTime() - start
+    }
     val inside = samples.milliseconds().sum() * 1e6
     return Json.fields(
         "runs" to Json.of(samples.size),

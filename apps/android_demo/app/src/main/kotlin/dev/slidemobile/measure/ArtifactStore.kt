@@ -31,7 +31,9 @@ class ArtifactStore(private val context: Context) {
         for (name in names) {
             val file = File(target, name)
             try {
-                assets.open("$path/$name").use { from -> file.outputStream().use { from.copyTo(it) } }
+                assets.open("$path/$name").use { asset ->
+                    file.outputStream().use { asset.copyTo(it) }
+                }
             } catch (_: FileNotFoundException) {
                 file.mkdirs()  // assets know no folders, but do not open one either
                 copy(assets, "$path/$name", file)
