@@ -115,7 +115,7 @@ def test_one_changed_weight_byte_is_not_usable(
 def test_no_run_allocates_what_is_as_large_as_the_input(
     harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the heap of the JVM; the input has 196,608 bytes."""
+    """On the heap of the JVM; measured: 1 KB at most, and the input has 98,304 bytes or more."""
     counted = harness.run("allocations", embedded)
     assert len(counted) == 4
     with capsys.disabled():

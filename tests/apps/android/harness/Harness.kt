@@ -30,7 +30,7 @@ import javax.imageio.ImageIO
 
 /*
  * The app's core and backends, unmodified, on the JVM: what tests/apps/android runs.
- * `verify ROOT OUT`, `measure ROOT OUT`, `allocations ROOT OUT`, `overhead OUT`; OUT is a JSON file.
+ * `verify ROOT OUT`, `measure ROOT OUT`, `allocations ROOT OUT`, `overhead OUT`; OUT gets the JSON.
  */
 
 private val decoder = ImageDecoder { file ->
@@ -132,7 +132,8 @@ private fun measure(root: File): Json {
 private fun allocations(root: File): Json {
     val usable = ArtifactIndex.list(root, backends).filterIsInstance<Entry.Usable>()
     return Json.list(usable) { entry ->
-        Candidate(entry.artifact, entry.backend, Accelerator.CPU, threads = 1).open().use { session ->
+        val candidate = Candidate(entry.artifact, entry.backend, Accelerator.CPU, threads = 1)
+        candidate.open().use { session ->
             session.write(Preprocessing.allocate(entry.artifact.manifest.input))
             repeat(5) { session.run() }
             val bytes = allocated { repeat(COUNTED_RUNS) { session.run() } }
