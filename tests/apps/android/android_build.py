@@ -36,8 +36,10 @@ class Sdk:
     dx: Path
     framework: Path
 
-    def link(self, app: Path, package: str, out: Path, *, values: Mapping[str, str]) -> Path:
-        """Manifest, resources and assets of a module -> an APK without code, and R.java in out/gen.
+    def link(
+        self, app: Path, package: str, out: Path, *, assets: Path, values: Mapping[str, str]
+    ) -> Path:
+        """Manifest and resources of a module, and assets -> an APK without code, R.java in out/gen.
 
         `values` are what Gradle puts for ${...} in the manifest.
         """
@@ -50,7 +52,7 @@ class Sdk:
             "aapt2", "link", "-I", str(self.framework), "--manifest", str(manifest),
             "--java", str(out / "gen"), "--min-sdk-version", str(MIN_SDK),
             "--target-sdk-version", str(TARGET_SDK), "--version-code", "1",
-            "--version-name", "1.0", "-A", str(app / "src/main/assets"), "-o", str(base),
+            "--version-name", "1.0", "-A", str(assets), "-o", str(base),
             str(compiled),
         )  # fmt: skip
         return base

@@ -5,6 +5,7 @@ names exist, since when and with which values is looked up in declarations made 
 """
 
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
@@ -52,10 +53,12 @@ def api(cache: Path) -> Api:
 
 
 @pytest.fixture(scope="module")
-def base(sdk: Sdk, classes: Path) -> Path:
-    """The linked APK, with R.java beside it."""
+def base(sdk: Sdk, embedded: Path, classes: Path) -> Path:
+    """The linked APK with the demo artifacts in it, and R.java beside it."""
     (out := classes / "link").mkdir()
-    return sdk.link(MODULE, PACKAGE, out, values={"applicationId": PACKAGE})
+    shutil.copytree(embedded, out / "assets" / "artifacts")
+    values = {"applicationId": PACKAGE}
+    return sdk.link(MODULE, PACKAGE, out, assets=out / "assets", values=values)
 
 
 @pytest.fixture(scope="module")
@@ -225,13 +228,13 @@ def test_artifacts_are_where_embed_puts_them() -> None:
     assert f"{ANDROID_FOLDER}/*" in ignored
 
 
-def test_the_linked_apk_holds_the_assets(base: Path) -> None:
-    embedded = MODULE / "src/main/assets/artifacts"
-    expected = {f"assets/artifacts/{p.relative_to(embedded)}" for p in embedded.rglob("[!.]*.*")}
+def test_the_apk_holds_the_artifacts_byte_for_byte(base: Path, embedded: Path) -> None:
+    files = [path for path in embedded.rglob("*") if path.is_file() and path.name[0] != "."]
+    assert len(files) > 40
     with zipfile.ZipFile(base) as archive:
-        assert {n for n in archive.namelist() if n.startswith("assets/artifacts/")} >= {
-            name for name in expected if not Path(name).name.startswith(".")
-        }
+        for path in files:
+            inside = f"assets/artifacts/{path.relative_to(embedded).as_posix()}"
+            assert archive.read(inside) == path.read_bytes(), inside
 
 
 def _android(owner: str, supertypes: dict[str, str]) -> str:
