@@ -209,7 +209,7 @@ def test_text_is_scaled_and_pictures_are_described() -> None:
     assert sizes and all(size is not None and size.endswith("sp") for size in sizes)
 
 
-def test_every_string_is_used_and_formatted_with_what_it_asks_for(ui: Path) -> None:
+def test_every_string_is_used() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in kotlin_files(UI))
     for path in (MODULE / "src/main").rglob("*.xml"):
         text += path.read_text(encoding="utf-8")
