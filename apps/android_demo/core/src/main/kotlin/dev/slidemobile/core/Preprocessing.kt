@@ -8,7 +8,7 @@ import java.nio.ByteOrder
  * the byte, which apps/conformance/resize proves.
  */
 object Preprocessing {
-    /** Share of the shorter side that the centre crop keeps: ImageNet's 224 of 256. */
+    /** Share of the shorter side that the centre crop keeps, as in slide_mobile/preprocess.py. */
     private const val CROP = 0.875
 
     /** The centre of an upright image, at the model's size; one of that size is taken as it is. */
