@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # A worker a core; the tests of a file share what they convert.
 WORKERS := -n auto --dist loadfile
 
-.PHONY: help demo demo-apps docs check test test-slow bench forms lab-runtimes format lock clean
+.PHONY: help demo demo-apps docs check test test-apps test-slow bench forms lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs       the manual, as pages in build/docs"
 	@echo "make test       every test that CI runs"
 	@echo "make check      lint, types, layers, and the tests that take seconds"
+	@echo "make test-apps  the phone apps, with toolchains in build/apps (4 GB, some minutes)"
 	@echo "make test-slow  full-size models (tens of minutes)"
 	@echo "make lab-runtimes  run every .tflite on older TFLite runtimes"
 	@echo "make forms      choose the graph form of each stage by measuring it here (an hour)"
@@ -52,17 +53,21 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size"
+	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size and not apps"
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not full_size"
+	$(BIN)/pytest $(WORKERS) -m "not full_size and not apps"
 
 test-slow: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not apps"
+
+# One process: the toolchains that it installs are shared. Needs root, for the root with Swift.
+test-apps: $(READY)
+	$(BIN)/pytest tests/apps -v -rs
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.targets --force

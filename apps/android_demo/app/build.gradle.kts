@@ -1,0 +1,46 @@
+plugins {
+    alias(libs.plugins.android.application)
+    alias(libs.plugins.kotlin.android)
+}
+
+android {
+    namespace = "dev.slidemobile.measure"
+    compileSdk = 35
+
+    defaultConfig {
+        applicationId = "dev.slidemobile.measure"
+        minSdk = 26
+        targetSdk = 35
+        versionCode = 1
+        versionName = "1.0"
+        // The runtimes cannot be asked for their versions.
+        buildConfigField("String", "LITERT_VERSION", "\"${libs.versions.litert.get()}\"")
+        buildConfigField("String", "EXECUTORCH_VERSION", "\"${libs.versions.executorch.get()}\"")
+    }
+
+    buildFeatures {
+        buildConfig = true
+    }
+
+    androidResources {
+        // Model files do not shrink, and are copied out at the first start.
+        noCompress += listOf("tflite", "pte")
+    }
+
+    packaging {
+        jniLibs {
+            // Where LiteRT finds an NPU's libraries: a folder, not inside the APK.
+            useLegacyPackaging = true
+        }
+    }
+}
+
+kotlin {
+    jvmToolchain(libs.versions.java.get().toInt())
+}
+
+dependencies {
+    implementation(project(":core"))
+    implementation(libs.litert)
+    implementation(libs.executorch)
+}

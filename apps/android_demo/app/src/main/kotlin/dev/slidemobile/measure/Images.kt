@@ -1,0 +1,72 @@
+package dev.slidemobile.measure
+
+import android.content.ContentResolver
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import android.graphics.Color
+import android.media.ExifInterface
+import android.net.Uri
+import dev.slidemobile.core.ImageDecoder
+import dev.slidemobile.core.Picture
+
+/** Android's decoders, giving the pixels as they are stored: nothing scaled, nothing turned. */
+object Images : ImageDecoder {
+    // A photo beyond this is halved by the decoder first, so that it fits the heap.
+    private const val MAX_PIXELS = 16_000_000L
+
+    override fun decode(file: ByteArray): Picture {
+        val options = BitmapFactory.Options().apply { inScaled = false }
+        return picture(decoded(file, options))
+    }
+
+    /** A photo, upright as its EXIF asks. */
+    fun photo(resolver: ContentResolver, uri: Uri): Picture {
+        val stream = requireNotNull(resolver.openInputStream(uri)) { "the photo is gone" }
+        val file = stream.use { it.readBytes() }
+        val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
+        BitmapFactory.decodeByteArray(file, 0, file.size, bounds)
+        val options = BitmapFactory.Options().apply {
+            inScaled = false
+            inSampleSize = 1
+            var pixels = bounds.outWidth.toLong() * bounds.outHeight
+            while (pixels > MAX_PIXELS) {
+                inSampleSize *= 2
+                pixels /= 4
+            }
+        }
+        val orientation = ExifInterface(file.inputStream())
+            .getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
+        return picture(decoded(file, options)).upright(orientation)
+    }
+
+    /** For the screen. */
+    fun bitmap(picture: Picture): Bitmap {
+        val pixels = IntArray(picture.height * picture.width) { index ->
+            val at = index * Picture.CHANNELS
+            fun channel(offset: Int) = picture.rgb[at + offset].toInt() and 0xff
+            Color.rgb(channel(0), channel(1), channel(2))
+        }
+        return Bitmap.createBitmap(pixels, picture.width, picture.height, Bitmap.Config.ARGB_8888)
+    }
+
+    private fun decoded(file: ByteArray, options: BitmapFactory.Options): Bitmap =
+        requireNotNull(BitmapFactory.decodeByteArray(file, 0, file.size, options)) {
+            "not an image that Android can decode"
+        }
+
+    /** Row by row: a photo's pixels as ints would need as much memory again. */
+    private fun picture(bitmap: Bitmap): Picture {
+        val rgb = ByteArray(bitmap.height * bitmap.width * Picture.CHANNELS)
+        val row = IntArray(bitmap.width)
+        var at = 0
+        for (y in 0 until bitmap.height) {
+            bitmap.getPixels(row, 0, bitmap.width, 0, y, bitmap.width, 1)
+            for (pixel in row) {
+                rgb[at++] = (pixel shr 16).toByte()
+                rgb[at++] = (pixel shr 8).toByte()
+                rgb[at++] = pixel.toByte()
+            }
+        }
+        return Picture(bitmap.height, bitmap.width, rgb).also { bitmap.recycle() }
+    }
+}

@@ -1,0 +1,67 @@
+package dev.slidemobile.measure
+
+import android.app.ActivityManager
+import android.content.Context
+import android.os.Build
+import android.os.PowerManager
+import dev.slidemobile.core.Device
+import dev.slidemobile.core.Environment
+import dev.slidemobile.core.Thermal
+import java.io.File
+import java.text.SimpleDateFormat
+import java.util.Date
+import java.util.Locale
+import java.util.TimeZone
+
+/** What this phone says of itself. */
+class Phone(private val context: Context) : Device {
+    /** Unknown before Android 10, which is the first that tells. */
+    override fun thermal(): Thermal {
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.Q) return Thermal.UNKNOWN
+        val power = context.getSystemService(Context.POWER_SERVICE) as PowerManager
+        return when (power.currentThermalStatus) {
+            PowerManager.THERMAL_STATUS_NONE -> Thermal.NOMINAL
+            PowerManager.THERMAL_STATUS_LIGHT -> Thermal.FAIR
+            PowerManager.THERMAL_STATUS_MODERATE -> Thermal.SERIOUS
+            PowerManager.THERMAL_STATUS_SEVERE -> Thermal.SERIOUS
+            else -> Thermal.CRITICAL
+        }
+    }
+
+    /** The kernel's high-water mark of resident memory (proc(5), VmHWM). */
+    override fun peakRssBytes(): Long? = File("/proc/self/status").readLines()
+        .firstOrNull { it.startsWith("VmHWM:") }
+        ?.filter(Char::isDigit)?.toLongOrNull()?.times(BYTES_PER_KIB)
+
+    fun environment(runtimes: Map<String, String>) = Environment(
+        device = "${Build.MANUFACTURER} ${Build.MODEL}",
+        os = "Android",
+        osVersion = Build.VERSION.RELEASE,
+        cpu = cpu(),
+        cores = Runtime.getRuntime().availableProcessors(),
+        memoryBytes = memoryBytes(),
+        appVersion = BuildConfig.VERSION_NAME,
+        created = now(),
+        runtimes = runtimes,
+    )
+
+    private fun cpu(): String {
+        val abi = Build.SUPPORTED_ABIS.firstOrNull().orEmpty()
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.S) return "${Build.HARDWARE} $abi"
+        return "${Build.SOC_MANUFACTURER} ${Build.SOC_MODEL} $abi"
+    }
+
+    private fun memoryBytes(): Long {
+        val info = ActivityManager.MemoryInfo()
+        (context.getSystemService(Context.ACTIVITY_SERVICE) as ActivityManager).getMemoryInfo(info)
+        return info.totalMem
+    }
+
+    private fun now(): String = SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT)
+        .apply { timeZone = TimeZone.getTimeZone("UTC") }
+        .format(Date())
+
+    private companion object {
+        const val BYTES_PER_KIB = 1024L
+    }
+}

@@ -1,0 +1,85 @@
+package dev.slidemobile.measure.backend
+
+import dev.slidemobile.core.Accelerator
+import dev.slidemobile.core.Artifact
+import dev.slidemobile.core.Backend
+import dev.slidemobile.core.ElementType
+import dev.slidemobile.core.HalfFloat
+import dev.slidemobile.core.InputSpec
+import dev.slidemobile.core.Manifest
+import dev.slidemobile.core.Preprocessing
+import dev.slidemobile.core.Session
+import java.nio.ByteBuffer
+import org.pytorch.executorch.DType
+import org.pytorch.executorch.EValue
+import org.pytorch.executorch.Module
+import org.pytorch.executorch.Tensor
+
+/** ExecuTorch's Module, with XNNPACK: the one backend of the stock Android library. */
+class ExecuTorchBackend(override val runtimeVersion: String) : Backend {
+    override val target = "executorch"
+    override val runtime = "executorch"
+
+    override fun refusal(manifest: Manifest): String? {
+        val backend = manifest.backend
+        if (backend == XNNPACK) return null
+        return "it is for $backend, this app's ExecuTorch has $XNNPACK"
+    }
+
+    override fun accelerators(manifest: Manifest): List<Accelerator> = listOf(Accelerator.CPU)
+
+    override fun open(artifact: Artifact, accelerator: Accelerator, threads: Int): Session {
+        require(accelerator == Accelerator.CPU) { "XNNPACK computes on the CPU" }
+        val module = Module.load(artifact.modelFile.path, Module.LOAD_MODE_MMAP, threads)
+        module.loadMethod(METHOD)  // else the first inference would load it
+        return ExecuTorchSession(module, artifact.manifest.input)
+    }
+
+    private companion object {
+        const val XNNPACK = "xnnpack"
+    }
+}
+
+private const val METHOD = "forward"
+
+private class ExecuTorchSession(private val module: Module, input: InputSpec) : Session {
+    private val buffer = Preprocessing.allocate(input)
+    private val argument = EValue.from(tensor(buffer, input))
+
+    // Of the last run; ExecuTorch makes new ones, of the outputs' size, in each.
+    private var results: Array<EValue> = emptyArray()
+
+    /** The backends that the method's operations were delegated to; they all compute on the CPU. */
+    override val acceleratorUsed: String = module.getMethodMetadata(METHOD).backends.let { names ->
+        if (names.isEmpty()) "cpu" else "cpu (${names.joinToString()})"
+    }
+
+    override fun write(input: ByteBuffer) {
+        buffer.clear()
+        buffer.put(input.duplicate())
+        buffer.rewind()
+    }
+
+    override fun run() {
+        results = module.forward(argument)
+    }
+
+    override fun read(output: Int): FloatArray {
+        val tensor = results[output].toTensor()
+        if (tensor.dtype() != DType.HALF) return tensor.dataAsFloatArray
+        val bits = tensor.dataAsShortArray
+        return FloatArray(bits.size) { HalfFloat.toFloat(bits[it]) }
+    }
+
+    override fun close() = module.destroy()
+
+    /** A view of [buffer], which every run reads anew. */
+    private fun tensor(buffer: ByteBuffer, input: InputSpec): Tensor {
+        val shape = LongArray(input.shape.size) { input.shape[it].toLong() }
+        return when (input.type) {
+            ElementType.FLOAT32 -> Tensor.fromBlob(buffer.asFloatBuffer(), shape)
+            ElementType.FLOAT16 -> Tensor.fromBlob(buffer.asShortBuffer(), shape)
+            ElementType.UINT8 -> Tensor.fromBlobUnsigned(buffer, shape)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+package dev.slidemobile.measure.screens
+
+import android.app.Activity
+import android.content.ActivityNotFoundException
+import android.content.ClipData
+import android.content.Intent
+import android.net.Uri
+import android.os.Build
+import android.os.Bundle
+import android.provider.MediaStore
+import android.view.View
+import android.view.ViewGroup
+import android.widget.ImageView
+import android.widget.TextView
+import dev.slidemobile.core.Candidate
+import dev.slidemobile.core.Classification
+import dev.slidemobile.core.Picture
+import dev.slidemobile.core.Preprocessing
+import dev.slidemobile.core.Score
+import dev.slidemobile.measure.Images
+import dev.slidemobile.measure.R
+import dev.slidemobile.measure.SharedFiles
+import dev.slidemobile.measure.find
+import dev.slidemobile.measure.line
+import java.io.File
+
+/** A photo of one's own: the likeliest classes, and the time of each stage. */
+class TryScreen(activity: Activity, parent: ViewGroup) :
+    Screen(activity, parent, R.layout.try_photo) {
+    private val image = view.find<ImageView>(R.id.image)
+    private val report = view.find<TextView>(R.id.report)
+    private val picker = Picker(view, measure)
+    private var photo: Uri? = null
+
+    init {
+        view.find<View>(R.id.camera).setOnClickListener { openCamera() }
+        view.find<View>(R.id.pick).setOnClickListener { openPicker() }
+    }
+
+    override fun shown() = picker.refresh()
+
+    /** The camera may push this app out of memory: its answer then comes to a new screen. */
+    fun save(state: Bundle) = state.putParcelable(PHOTO, photo)
+
+    @Suppress("DEPRECATION")
+    fun restore(state: Bundle) {
+        photo = state.getParcelable(PHOTO)
+    }
+
+    fun photoTaken(request: Int, data: Intent?) {
+        val uri = if (request == CAMERA) photo else data?.data
+        if (uri != null) classify(uri)
+    }
+
+    private fun openCamera() {
+        val name = "photo.jpg"
+        File(SharedFiles.folder(activity), name).delete()
+        val uri = SharedFiles.uri(activity, name).also { photo = it }
+        val intent = Intent(MediaStore.ACTION_IMAGE_CAPTURE).apply {
+            putExtra(MediaStore.EXTRA_OUTPUT, uri)
+            clipData = ClipData.newRawUri("", uri)
+            addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION)
+            addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        }
+        open(intent, CAMERA)
+    }
+
+    private fun openPicker() {
+        val hasPicker = Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU
+        val action = if (hasPicker) MediaStore.ACTION_PICK_IMAGES else Intent.ACTION_GET_CONTENT
+        open(Intent(action).setType("image/*"), PICK)
+    }
+
+    private fun open(intent: Intent, request: Int) {
+        try {
+            @Suppress("DEPRECATION")
+            activity.startActivityForResult(intent, request)
+        } catch (_: ActivityNotFoundException) {
+            report.setText(R.string.no_camera)
+        }
+    }
+
+    private fun classify(uri: Uri) {
+        val candidate = picker.candidate ?: return
+        if (!candidate.artifact.manifest.isClassifier) {
+            report.setText(R.string.no_classes)
+            return
+        }
+        report.setText(R.string.measuring)
+        measure.work.submit(
+            { classified(candidate, uri) },
+            failed = { report.text = text(R.string.failed, it.line()) },
+            done = ::show,
+        )
+    }
+
+    private class Answer(val seen: Picture, val scores: List<Score>, val times: List<Double>)
+
+    private fun classified(candidate: Candidate, uri: Uri): Answer {
+        val input = candidate.artifact.manifest.input
+        val photo = Images.photo(activity.contentResolver, uri)
+        val tensor = Preprocessing.allocate(input)
+        candidate.open().use { session ->
+            session.run()  // the first inference is not what a person waits for afterwards
+            val times = mutableListOf(System.nanoTime())
+            val seen = Preprocessing.fit(photo, input.height, input.width)
+            Preprocessing.fill(tensor, seen, input)
+            session.write(tensor)
+            times += System.nanoTime()
+            session.run()
+            times += System.nanoTime()
+            val scores = Classification.top(session.read(0), candidate.artifact.labels)
+            times += System.nanoTime()
+            val milliseconds = times.zipWithNext { from, to -> (to - from) / NANOSECONDS_PER_MS }
+            return Answer(seen, scores, milliseconds)
+        }
+    }
+
+    private fun show(answer: Answer) {
+        image.setImageBitmap(Images.bitmap(answer.seen))
+        val (preprocess, inference, postprocess) = answer.times
+        val scores = answer.scores.map { text(R.string.score, it.label, 100 * it.probability) }
+        val times = text(R.string.stage_times, preprocess, inference, postprocess)
+        report.text = (scores + times).joinToString("\n")
+    }
+
+    private companion object {
+        const val CAMERA = 1
+        const val PICK = 2
+        const val PHOTO = "photo"
+        const val NANOSECONDS_PER_MS = 1e6
+    }
+}

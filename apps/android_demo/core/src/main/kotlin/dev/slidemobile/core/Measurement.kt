@@ -1,0 +1,114 @@
+package dev.slidemobile.core
+
+import java.nio.ByteBuffer
+
+/** What to measure, and on what. */
+data class Candidate(
+    val artifact: Artifact,
+    val backend: Backend,
+    val accelerator: Accelerator,
+    val threads: Int,
+) {
+    fun open(): Session = backend.open(artifact, accelerator, threads)
+}
+
+/** What the device says of itself while it measures. */
+interface Device {
+    fun thermal(): Thermal
+
+    /** The most memory that this process ever held; null where it is not told. */
+    fun peakRssBytes(): Long?
+}
+
+/**
+ * One measurement: load, first inference, warm-up, then the loop. Two candidates are an A/B: they
+ * take turns, run by run, so that whatever disturbs the phone touches both.
+ */
+class Measurement(
+    private val candidates: List<Candidate>,
+    private val plan: Plan,
+    private val device: Device,
+    private val decoder: ImageDecoder,
+    private val isSustained: Boolean = false,
+    private val clock: Clock = Clock.MONOTONIC,
+) {
+    /** Latencies so far, of each candidate: what a chart draws while [run] is under way. */
+    val series: List<Samples> = candidates.map { Samples() }
+
+    private val loop = MeasuringLoop(clock)
+
+    /** From any thread; [run] then ends after the inference that is under way. */
+    fun cancel() = loop.cancel()
+
+    /** Blocks until it is done: never on the UI's thread. Throws what the runtime throws. */
+    fun run(): List<Result> {
+        val opened = ArrayList<Opened>()
+        try {
+            for (candidate in candidates) opened += open(candidate)
+            for (one in opened) {
+                one.firstMs = timed { one.session.run() }
+                repeat(plan.warmupRuns) { if (!loop.isCancelled) one.session.run() }
+            }
+            val before = device.thermal()
+            val start = clock.nanoseconds()
+            loop.run(opened.map { it.session }, plan, series)
+            val seconds = (clock.nanoseconds() - start) / NANOSECONDS_PER_SECOND
+            val after = device.thermal()
+            return opened.mapIndexed { index, one ->
+                result(one, series[index], seconds, before, after)
+            }
+        } finally {
+            opened.forEach { it.session.close() }
+        }
+    }
+
+    private class Opened(val candidate: Candidate, val session: Session, val loadMs: Double) {
+        var firstMs = 0.0
+    }
+
+    private fun open(candidate: Candidate): Opened {
+        val input = input(candidate.artifact)
+        val start = clock.nanoseconds()
+        val session = candidate.open()
+        val loadMs = (clock.nanoseconds() - start) / NANOSECONDS_PER_MILLISECOND
+        session.write(input)
+        return Opened(candidate, session, loadMs)
+    }
+
+    /** A real image: the first of the parity capsule. */
+    private fun input(artifact: Artifact): ByteBuffer {
+        val input = artifact.manifest.input
+        val picture = decoder.decode(artifact.golden(artifact.manifest.golden.first()))
+        return Preprocessing.allocate(input).also {
+            Preprocessing.fill(it, Preprocessing.fit(picture, input.height, input.width), input)
+        }
+    }
+
+    private fun result(
+        one: Opened, samples: Samples, seconds: Double, before: Thermal, after: Thermal,
+    ): Result {
+        val milliseconds = samples.milliseconds()
+        val curve = Statistics.bySecond(samples.endSeconds(), milliseconds)
+        val reasons = Statistics.whyInvalid(milliseconds, before, after)
+        return Result(
+            candidate = one.candidate,
+            acceleratorUsed = one.session.acceleratorUsed,
+            warmupRuns = plan.warmupRuns,
+            seconds = seconds,
+            firstMs = one.firstMs,
+            loadMs = one.loadMs,
+            peakRssBytes = device.peakRssBytes(),
+            thermalBefore = before,
+            thermalAfter = after,
+            samplesMs = milliseconds,
+            whyInvalid = if (loop.isCancelled) reasons + "cancelled" else reasons,
+            sustained = curve.takeIf { isSustained },
+        )
+    }
+
+    private inline fun timed(work: () -> Unit): Double {
+        val start = clock.nanoseconds()
+        work()
+        return (clock.nanoseconds() - start) / NANOSECONDS_PER_MILLISECOND
+    }
+}

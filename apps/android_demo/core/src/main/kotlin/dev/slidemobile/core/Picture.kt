@@ -1,0 +1,58 @@
+package dev.slidemobile.core
+
+/** Decoded pixels: [rgb] is (height, width, 3) bytes, row by row. */
+class Picture(val height: Int, val width: Int, val rgb: ByteArray) {
+    init {
+        require(height > 0 && width > 0 && rgb.size == height * width * CHANNELS) {
+            "${rgb.size} bytes are not $height x $width RGB"
+        }
+    }
+
+    /** Turned as its EXIF orientation, 1 to 8, asks; any other value is taken for 1. */
+    fun upright(orientation: Int): Picture {
+        if (orientation !in 2..8) return this
+        val swapped = orientation >= 5
+        val (newHeight, newWidth) = if (swapped) width to height else height to width
+        val turned = ByteArray(rgb.size)
+        var to = 0
+        for (row in 0 until newHeight) {
+            for (column in 0 until newWidth) {
+                val (y, x) = when (orientation) {
+                    2 -> row to width - 1 - column
+                    3 -> height - 1 - row to width - 1 - column
+                    4 -> height - 1 - row to column
+                    5 -> column to row
+                    6 -> height - 1 - column to row
+                    7 -> height - 1 - column to width - 1 - row
+                    else -> column to width - 1 - row
+                }
+                val from = (y * width + x) * CHANNELS
+                turned[to++] = rgb[from]
+                turned[to++] = rgb[from + 1]
+                turned[to++] = rgb[from + 2]
+            }
+        }
+        return Picture(newHeight, newWidth, turned)
+    }
+
+    companion object {
+        const val CHANNELS = 3
+
+        /** Of pixels packed as 0xAARRGGBB, as Android's and Java's bitmaps give them. */
+        fun ofArgb(height: Int, width: Int, argb: IntArray): Picture {
+            val rgb = ByteArray(height * width * CHANNELS)
+            for (index in 0 until height * width) {
+                val pixel = argb[index]
+                rgb[index * CHANNELS] = (pixel shr 16).toByte()
+                rgb[index * CHANNELS + 1] = (pixel shr 8).toByte()
+                rgb[index * CHANNELS + 2] = pixel.toByte()
+            }
+            return Picture(height, width, rgb)
+        }
+    }
+}
+
+/** Decodes a PNG or JPEG file's bytes, as stored (no EXIF); throws if it cannot. */
+fun interface ImageDecoder {
+    fun decode(file: ByteArray): Picture
+}

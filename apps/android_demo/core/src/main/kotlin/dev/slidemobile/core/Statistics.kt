@@ -1,0 +1,97 @@
+package dev.slidemobile.core
+
+import java.math.BigDecimal
+import java.math.RoundingMode
+import kotlin.math.floor
+
+/** How hot the phone says it is; the names are those of the shared document. */
+enum class Thermal(val isThrottled: Boolean = false) {
+    UNKNOWN, NOMINAL, FAIR, SERIOUS(isThrottled = true), CRITICAL(isThrottled = true);
+
+    val label: String get() = name.lowercase()
+}
+
+/** Of one model's latencies, in milliseconds. */
+data class Summary(val p50Ms: Double, val p90Ms: Double, val p99Ms: Double, val meanMs: Double) {
+    /** p90 over p50. */
+    val spread: Double get() = p90Ms / p50Ms
+}
+
+/** The median of the inferences that ended in one second of a sustained run. */
+data class SecondMedian(val second: Int, val p50Ms: Double, val runs: Int)
+
+/**
+ * What a list of latencies says, and whether to believe it. Python and Swift compute the same:
+ * apps/conformance/statistics.json holds all three to each other.
+ */
+object Statistics {
+    const val MIN_RUNS = 30
+    private const val MAX_SPREAD = 1.10
+    private const val MAX_SLOWDOWN = 1.10
+
+    /** Linear between order statistics: position (n - 1) * percent / 100 of the sorted samples. */
+    fun percentile(samples: DoubleArray, percent: Double): Double =
+        percentileOfSorted(samples.sortedArray(), percent)
+
+    /** At least one sample. */
+    fun summary(samples: DoubleArray): Summary {
+        val sorted = samples.sortedArray()
+        return Summary(
+            p50Ms = percentileOfSorted(sorted, 50.0),
+            p90Ms = percentileOfSorted(sorted, 90.0),
+            p99Ms = percentileOfSorted(sorted, 99.0),
+            meanMs = samples.sum() / samples.size,
+        )
+    }
+
+    /** Median of the last quarter of the runs over that of the first; null of fewer than four. */
+    fun slowdown(samples: DoubleArray): Double? {
+        val quarter = samples.size / 4
+        if (quarter == 0) return null
+        val last = samples.copyOfRange(samples.size - quarter, samples.size)
+        return percentile(last, 50.0) / percentile(samples.copyOfRange(0, quarter), 50.0)
+    }
+
+    /** Reasons not to believe these latencies, none if they are good. */
+    fun whyInvalid(samples: DoubleArray, before: Thermal, after: Thermal): List<String> {
+        val reasons = mutableListOf<String>()
+        if (samples.size < MIN_RUNS) reasons += "${samples.size} runs are fewer than $MIN_RUNS"
+        val spread = if (samples.isEmpty()) null else summary(samples).spread
+        if (spread != null && spread > MAX_SPREAD) {
+            reasons += "spread of ${percent(spread)} % is over ${percent(MAX_SPREAD, 0)} %"
+        }
+        val slowdown = slowdown(samples)
+        if (slowdown != null && slowdown > MAX_SLOWDOWN) {
+            reasons += "slowed down by ${percent(slowdown)} %"
+        }
+        // A phone that is hot at either end computed with lowered clocks.
+        if (before.isThrottled || after.isThrottled) {
+            reasons += "throttled: from ${before.label} to ${after.label}"
+        }
+        return reasons
+    }
+
+    /** Each of the medians over each; null where either is, for it is not to be believed. */
+    fun ratios(medians: List<Double?>): List<List<Double?>> =
+        medians.map { a -> medians.map { b -> if (a == null || b == null) null else a / b } }
+
+    /** [endSeconds] since the start, one a sample; a second in which none ends has no point. */
+    fun bySecond(endSeconds: DoubleArray, samples: DoubleArray): List<SecondMedian> {
+        val seconds = samples.indices.groupBy { floor(endSeconds[it]).toInt() }
+        return seconds.toSortedMap().map { (second, taken) ->
+            val inSecond = DoubleArray(taken.size) { samples[taken[it]] }
+            SecondMedian(second, percentile(inSecond, 50.0), taken.size)
+        }
+    }
+
+    private fun percentileOfSorted(sorted: DoubleArray, percent: Double): Double {
+        val position = (sorted.size - 1) * percent / 100
+        val below = floor(position).toInt()
+        val above = minOf(below + 1, sorted.size - 1)
+        return sorted[below] + (sorted[above] - sorted[below]) * (position - below)
+    }
+
+    /** String.format rounds the shortest decimal half up; Python the exact one, half to even. */
+    private fun percent(ratio: Double, digits: Int = 1): String =
+        BigDecimal(100 * (ratio - 1)).setScale(digits, RoundingMode.HALF_EVEN).toPlainString()
+}

@@ -1,0 +1,60 @@
+package dev.slidemobile.core
+
+import kotlin.math.log10
+
+/**
+ * One image of the parity capsule. [sqnrDb] is null where there is none: equal to the last bit if
+ * [passed], not finite or without a signal otherwise.
+ */
+data class VerifiedImage(val file: String, val sqnrDb: Double?, val passed: Boolean)
+
+/**
+ * Does the model still compute, on this device and accelerator, what PyTorch computed? Under the
+ * same floor that the artifact was certified with (slide_mobile/parity.py).
+ */
+object Verification {
+    /** As Python reports outputs that are equal to the last bit (slide_mobile/parity.py). */
+    private const val EXACT_DB = 200.0
+
+    /** Why there is nothing to compare with, or null. */
+    fun refusal(manifest: Manifest): String? =
+        if (manifest.isClassifier) null else "no logits: a ${manifest.task} model gives maps"
+
+    /** Every golden image, decoded, preprocessed and run here. Never on the UI's thread. */
+    fun run(artifact: Artifact, session: Session, decoder: ImageDecoder): List<VerifiedImage> {
+        val manifest = artifact.manifest
+        refusal(manifest)?.let { throw NotUsable(it) }
+        val input = manifest.input
+        val tensor = Preprocessing.allocate(input)
+        return manifest.golden.map { golden ->
+            val picture = decoder.decode(artifact.golden(golden))
+            val fitted = Preprocessing.fit(picture, input.height, input.width)
+            Preprocessing.fill(tensor, fitted, input)
+            session.write(tensor)
+            session.run()
+            val output = session.read(0)
+            val logits = DoubleArray(output.size) { output[it].toDouble() }
+            compare(golden.file, golden.logits ?: DoubleArray(0), logits, manifest.minSqnrDb)
+        }
+    }
+
+    /** The file's verdict on one image's logits. */
+    fun compare(
+        file: String, reference: DoubleArray, output: DoubleArray, minSqnrDb: Double,
+    ): VerifiedImage {
+        if (reference.size != output.size || !(reference + output).all { it.isFinite() }) {
+            return VerifiedImage(file, null, passed = false)
+        }
+        var signal = 0.0
+        var noise = 0.0
+        for (index in reference.indices) {
+            val difference = reference[index] - output[index]
+            signal += reference[index] * reference[index]
+            noise += difference * difference
+        }
+        if (noise == 0.0) return VerifiedImage(file, null, passed = true)
+        if (signal == 0.0) return VerifiedImage(file, null, passed = false)
+        val db = 10 * log10(signal / noise)
+        return VerifiedImage(file, db.takeIf { it < EXACT_DB }, passed = db >= minSqnrDb)
+    }
+}

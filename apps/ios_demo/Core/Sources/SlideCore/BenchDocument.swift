@@ -1,0 +1,146 @@
+import Foundation
+
+/// What the app shares: slide_mobile/bench.schema.json, the same as `slide-mobile bench --json`.
+public struct BenchDocument: Codable, Sendable {
+    public var schemaVersion = 1
+    public var source = "ios"
+    public var environment: BenchEnvironment
+    public var results: [BenchResult]
+    public var ratios: [[Double?]]
+    /// The host's alone: it needs a bootstrap.
+    @OrNull public var ratioIntervals: [[[Double]?]]?
+
+    public init(environment: BenchEnvironment, results: [BenchResult]) {
+        self.environment = environment
+        self.results = results
+        ratios = SlideCore.ratios(results.map { $0.valid ? $0.p50Ms : nil })
+    }
+
+    /// UTF-8 text; keys are sorted, so that two documents can be compared line by line.
+    public func json() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return try encoder.encode(self)
+    }
+}
+
+/// Where it was measured.
+public struct BenchEnvironment: Codable, Sendable {
+    public var device: String
+    public var os: String
+    public var osVersion: String
+    public var cpu: String
+    public var cores: Int
+    @OrNull public var memoryBytes: Int?
+    public var appVersion: String
+    public var created: String
+    public var runtimes: [String: String]
+
+    public init(
+        device: String, os: String, osVersion: String, cpu: String, cores: Int, memoryBytes: Int?,
+        appVersion: String, created: Date, runtimes: [String: String]
+    ) {
+        self.device = device
+        self.os = os
+        self.osVersion = osVersion
+        self.cpu = cpu
+        self.cores = cores
+        self.memoryBytes = memoryBytes
+        self.appVersion = appVersion
+        self.created = ISO8601DateFormatter().string(from: created)
+        self.runtimes = runtimes
+    }
+}
+
+/// One measured artifact.
+public struct BenchResult: Codable, Sendable {
+    public var artifact: String
+    public var model: String
+    public var target: String
+    public var precision: String
+    public var manifestSha256: String
+    public var runtime: String
+    public var acceleratorRequested: String
+    @OrNull public var acceleratorUsed: String?
+    @OrNull public var threads: Int?
+    public var warmupRuns: Int
+    public var runs: Int
+    public var seconds: Double
+    @OrNull public var p50Ms: Double?
+    @OrNull public var p90Ms: Double?
+    @OrNull public var p99Ms: Double?
+    @OrNull public var meanMs: Double?
+    @OrNull public var firstMs: Double?
+    @OrNull public var loadMs: Double?
+    @OrNull public var peakRssBytes: Int?
+    public var partitions: Int
+    public var delegatedOps: Int
+    public var totalOps: Int
+    public var thermalBefore: ThermalState
+    public var thermalAfter: ThermalState
+    public var samplesMs: [Double]
+    public var valid: Bool
+    public var whyInvalid: [String]
+    @OrNull public var sustained: [SecondOfRun]?
+    @OrNull public var verify: [ImageVerdict]?
+
+    /// The verdict follows from the recording; a run that was stopped early is none.
+    public init(
+        _ candidate: Candidate, recording: Recording, plan: MeasuringPlan,
+        before: ThermalState = .unknown, after: ThermalState = .unknown, stopped: Bool = false
+    ) {
+        let manifest = candidate.artifact.manifest
+        let samples = recording.milliseconds
+        artifact = candidate.artifact.folder
+        model = manifest.model.name
+        target = manifest.target
+        precision = manifest.precision
+        manifestSha256 = manifest.sha256
+        runtime = "\(candidate.backend.name) \(candidate.backend.version)"
+        acceleratorRequested = candidate.options.accelerator.id
+        threads = candidate.options.threads
+        warmupRuns = plan.warmup
+        runs = samples.count
+        seconds = recording.endSeconds.last ?? 0
+        if !samples.isEmpty {
+            let summary = Summary(samples)
+            (p50Ms, p90Ms, p99Ms, meanMs) = (summary.p50, summary.p90, summary.p99, summary.mean)
+        }
+        partitions = manifest.graph.partitions
+        delegatedOps = manifest.graph.delegatedOps
+        totalOps = manifest.graph.totalOps
+        thermalBefore = before
+        thermalAfter = after
+        samplesMs = samples
+        var reasons = SlideCore.whyInvalid(samples, before: before, after: after)
+        if stopped {
+            reasons.append(String(format: "stopped after %.1f s", seconds))
+        }
+        whyInvalid = reasons
+        valid = reasons.isEmpty
+        if plan.sustained != nil {
+            sustained = bySecond(ends: recording.endSeconds, samples: samples)
+        }
+    }
+}
+
+/// Written as null where there is nothing: the schema wants every name to be there.
+@propertyWrapper
+public struct OrNull<Value: Codable & Sendable>: Codable, Sendable {
+    public var wrappedValue: Value?
+
+    public init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        wrappedValue = container.decodeNil() ? nil : try container.decode(Value.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let wrappedValue { try container.encode(wrappedValue) } else { try container.encodeNil() }
+    }
+}
+
+extension OrNull: Equatable where Value: Equatable {}

@@ -1,0 +1,56 @@
+import Foundation
+
+/// One class and how likely it is.
+public struct Score: Equatable, Identifiable, Sendable {
+    public let label: String
+    public let probability: Double
+    public var id: String { label }
+}
+
+/// What a photo is, and where the milliseconds went.
+public struct Classification: Equatable, Sendable {
+    public let scores: [Score]  // best first
+    public let preprocess: Double
+    public let inference: Double
+    public let postprocess: Double
+}
+
+extension Engine {
+    /// The best `count` classes of a decoded photo. The model stays loaded for the next one.
+    public func classify(
+        _ photo: Raster, exifOrientation: Int, with candidate: Candidate, count: Int = 3
+    ) async throws -> Classification {
+        guard !candidate.artifact.labels.isEmpty else {
+            throw NotUsable("a model of features has no classes to show")
+        }
+        try await candidate.backend.prepare(candidate.artifact)
+        return try await perform { resident, _ in
+            let model = try resident.model(for: candidate)
+            let input = candidate.artifact.manifest.input
+            let begin = MeasuringLoop.now()
+            let image = Preprocessing.fit(
+                photo, exifOrientation: exifOrientation, width: input.width, height: input.height)
+            try model.setInput(image)
+            let ready = MeasuringLoop.now()
+            try model.run()
+            let ran = MeasuringLoop.now()
+            let scores = best(count, of: try model.logits(), labels: candidate.artifact.labels)
+            let done = MeasuringLoop.now()
+            return Classification(
+                scores: scores, preprocess: Double(ready - begin) / 1e6,
+                inference: Double(ran - ready) / 1e6, postprocess: Double(done - ran) / 1e6)
+        }
+    }
+}
+
+/// Softmax of the logits, best first; ties in the order of the labels.
+func best(_ count: Int, of logits: [Float], labels: [String]) -> [Score] {
+    let highest = logits.max() ?? 0
+    let powers = logits.map { exp(Double($0 - highest)) }
+    let total = powers.reduce(0, +)
+    let order = powers.indices.sorted { (-powers[$0], $0) < (-powers[$1], $1) }
+    return order.prefix(count).map { index in
+        let label = index < labels.count ? labels[index] : "class \(index)"
+        return Score(label: label, probability: powers[index] / total)
+    }
+}

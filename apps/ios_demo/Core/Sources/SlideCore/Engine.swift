@@ -1,0 +1,78 @@
+import Dispatch
+import Foundation
+
+/// One model at work at a time, on a queue of its own: the main thread never waits for a model, and
+/// a model never leaves the queue on which it was loaded.
+public final class Engine: Sendable {
+    private let queue = DispatchQueue(label: "slide.model", qos: .userInitiated)
+    private let resident = Resident()
+
+    public init() {}
+
+    /// Runs `body` on the queue. Cancelling the task tells `body`, which stops when it next looks.
+    func perform<R: Sendable>(
+        _ body: @escaping @Sendable (Resident, Cancellation) throws -> R
+    ) async throws -> R {
+        let cancellation = Cancellation()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                queue.async { [resident] in
+                    continuation.resume(with: Result { try body(resident, cancellation) })
+                }
+            }
+        } onCancel: {
+            cancellation.cancel()
+        }
+    }
+}
+
+/// A flag that may be raised from any thread.
+final class Cancellation: @unchecked Sendable {
+    private let lock = NSLock()
+    private var raised = false
+
+    var isCancelled: Bool { lock.withLock { raised } }
+    func cancel() { lock.withLock { raised = true } }
+}
+
+/// The model that photos are tried on, kept between photos. Unchecked, because only the engine's
+/// serial queue touches it.
+final class Resident: @unchecked Sendable {
+    private var held: (candidate: Candidate, model: any LoadedModel)?
+
+    func model(for candidate: Candidate) throws -> any LoadedModel {
+        if let held, held.candidate == candidate { return held.model }
+        held = nil  // first, so that two models are never in memory
+        let model = try candidate.backend.load(candidate.artifact, candidate.options)
+        held = (candidate, model)
+        return model
+    }
+
+    func release() { held = nil }
+}
+
+/// An artifact, how to run it, and what runs it.
+public struct Candidate: Sendable {
+    public let artifact: Artifact
+    public let options: RunOptions
+    public let backend: any Backend
+
+    public init(artifact: Artifact, options: RunOptions, backend: any Backend) {
+        self.artifact = artifact
+        self.options = options
+        self.backend = backend
+    }
+
+    static func == (a: Candidate, b: Candidate) -> Bool {
+        a.artifact.root == b.artifact.root && a.artifact.manifest.sha256 == b.artifact.manifest.sha256
+            && a.options == b.options
+    }
+
+    /// A real image and not zeros: some kernels are faster on zeros.
+    func goldenImage(_ index: Int = 0) throws -> Raster {
+        let golden = artifact.manifest.golden[index]
+        let png = try Data(contentsOf: artifact.root.appendingPathComponent(golden.file))
+        let input = artifact.manifest.input
+        return Preprocessing.fit(try Raster(png: png), width: input.width, height: input.height)
+    }
+}

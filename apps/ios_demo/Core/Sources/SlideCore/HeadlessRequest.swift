@@ -1,0 +1,100 @@
+import Foundation
+
+/// A measurement that a script asks for, without a finger on the screen:
+/// `slidemeasure://measure?artifact=NAME&accelerator=cpu&threads=2&runs=50&seconds=3&out=NAME.json`
+///
+/// `artifact` may come more than once; with `ab=1` they are interleaved run by run. `sustained=60`
+/// replaces runs and seconds. `verify=1` checks the parity capsule too.
+public struct HeadlessRequest: Equatable, Sendable {
+    public static let scheme = "slidemeasure"
+
+    public let artifacts: [String]  // empty: all
+    public let accelerator: String?
+    public let threads: Int?
+    public let plan: MeasuringPlan
+    public let interleaved: Bool
+    public let verifying: Bool
+    public let output: String
+
+    /// Throws `NotUsable` for an address that asks for something else, or for nonsense: a script
+    /// that misspells a word must not get numbers of something it did not ask for.
+    public init(_ url: URL) throws {
+        guard let parts = URLComponents(url: url, resolvingAgainstBaseURL: false),
+            parts.scheme == Self.scheme, parts.host == "measure"
+        else { throw NotUsable("\(url) is not \(Self.scheme)://measure?...") }
+        var plan = MeasuringPlan()
+        var artifacts: [String] = []
+        var (accelerator, threads): (String?, Int?) = (nil, nil)
+        var (interleaved, verifying) = (false, false)
+        var output = "measurement.json"
+        for item in parts.queryItems ?? [] {
+            let text = item.value ?? ""
+            switch item.name {
+            case "artifact": artifacts.append(text)
+            case "accelerator": accelerator = text
+            case "threads": threads = try Self.number(item, Int.init, 1...64)
+            case "warmup": plan.warmup = try Self.number(item, Int.init, 0...10_000)
+            case "runs": plan.runs = try Self.number(item, Int.init, 1...1_000_000)
+            case "seconds": plan.seconds = try Self.number(item, Double.init, 0...3600)
+            case "sustained": plan.sustained = try Self.number(item, Double.init, 1...3600)
+            case "ab": interleaved = try Self.number(item, Int.init, 0...1) == 1
+            case "verify": verifying = try Self.number(item, Int.init, 0...1) == 1
+            case "out": output = try Self.fileName(text)
+            default: throw NotUsable("\(item.name) is not known to \(Self.scheme)://measure")
+            }
+        }
+        self.artifacts = artifacts
+        self.accelerator = accelerator
+        self.threads = threads
+        self.plan = plan
+        self.interleaved = interleaved
+        self.verifying = verifying
+        self.output = output
+    }
+
+    private static func number<N: Comparable>(
+        _ item: URLQueryItem, _ read: (String) -> N?, _ range: ClosedRange<N>
+    ) throws -> N {
+        guard let number = read(item.value ?? ""), range.contains(number) else {
+            throw NotUsable("\(item.name)=\(item.value ?? "") is not a number in \(range)")
+        }
+        return number
+    }
+
+    private static func fileName(_ text: String) throws -> String {
+        guard text.hasSuffix(".json"), !text.hasPrefix("."), !text.contains("/") else {
+            throw NotUsable("out=\(text) is not a file name that ends in .json")
+        }
+        return text
+    }
+
+    /// The candidates, in groups that are measured together.
+    public func groups(
+        in library: ArtifactLibrary, backends: [any Backend]
+    ) throws -> [[Candidate]] {
+        let wanted = artifacts.isEmpty ? library.artifacts.filter { $0.artifact != nil }.map(\.folder) : artifacts
+        let candidates = try wanted.map { try candidate($0, library, backends) }
+        guard !candidates.isEmpty else { throw NotUsable("no artifact can be measured") }
+        return interleaved ? [candidates] : candidates.map { [$0] }
+    }
+
+    private func candidate(
+        _ folder: String, _ library: ArtifactLibrary, _ backends: [any Backend]
+    ) throws -> Candidate {
+        guard let entry = library.artifacts.first(where: { $0.folder == folder }) else {
+            throw NotUsable("\(folder) is not embedded")
+        }
+        let artifact = try entry.outcome.get()
+        let backend = try backends.backend(for: artifact.manifest).get()
+        let known = backend.accelerators(for: artifact.manifest)
+        guard let chosen = accelerator == nil ? known.first : known.first(where: { $0.id == accelerator })
+        else {
+            throw NotUsable(
+                "\(folder) has no accelerator \(accelerator ?? ""), only "
+                    + known.map(\.id).joined(separator: ", "))
+        }
+        return Candidate(
+            artifact: artifact, options: RunOptions(accelerator: chosen, threads: threads),
+            backend: backend)
+    }
+}

@@ -1,0 +1,148 @@
+#if canImport(ExecuTorch)
+    import ExecuTorch
+    import Foundation
+    import SlideCore
+
+    /// Runs .pte files, with the delegate that they were lowered for: XNNPACK or Core ML.
+    struct ExecuTorchBackend: Backend {
+        let name = "ExecuTorch"
+        /// The framework does not say; it is the version that the Xcode project asks for.
+        let version = "1.4.1"
+        let key = "executorch"
+
+        func refusal(of manifest: Manifest) -> String? {
+            guard manifest.target == "executorch" else {
+                return "ExecuTorch runs .pte files, this is for \(manifest.target)"
+            }
+            // .pte files of other delegates load on a phone and fail there, one by one.
+            guard delegates.contains(manifest.backend) else {
+                return "this app has no \(manifest.backend) delegate, only "
+                    + delegates.joined(separator: " and ")
+            }
+            return nil
+        }
+
+        private let delegates = ["xnnpack", "coreml"]
+
+        func accelerators(for manifest: Manifest) -> [Accelerator] {
+            guard manifest.backend == "coreml" else { return [Accelerator(id: "cpu", name: "CPU")] }
+            return CoreMLUnits.allCases.map(\.accelerator)
+        }
+
+        func threadChoices(for manifest: Manifest, cores: Int) -> [Int] {
+            manifest.backend == "xnnpack" ? Array(1...max(cores, 1)) : []
+        }
+
+        func prepare(_ artifact: Artifact) async throws {}
+
+        func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel {
+            try ThreadPoolUse.shared.require(options.threads)
+            do {
+                return try ExecuTorchModel(artifact, options)
+            } catch {
+                ThreadPoolUse.shared.release()
+                throw error
+            }
+        }
+
+        func placement(of artifact: Artifact, _ options: RunOptions) async -> String? {
+            artifact.manifest.backend == "xnnpack" ? "cpu, XNNPACK" : nil
+        }
+    }
+
+    /// The `forward` of a .pte with its buffers. The input tensor refers to memory that this object
+    /// owns, so that an image is written once and never copied on the way in.
+    private final class ExecuTorchModel: LoadedModel {
+        private let module: Module
+        private let backendOptions: BackendOptionsMap?
+        private let input: Manifest.Input
+        private let memory: UnsafeMutableRawBufferPointer
+        private let tensor: AnyTensor
+        private var outputs: [Value] = []
+
+        init(_ artifact: Artifact, _ options: RunOptions) throws {
+            input = artifact.manifest.input
+            module = Module(filePath: artifact.modelURL.path)
+            if artifact.manifest.backend == "coreml" {
+                let units = CoreMLUnits(options.accelerator).rawValue
+                let map = try BackendOptionsMap(
+                    options: ["CoreMLBackend": [BackendOption("compute_unit", units)]])
+                try module.load("forward", options: map)
+                backendOptions = map
+            } else {
+                backendOptions = nil
+                try module.load("forward")
+            }
+            memory = .allocate(byteCount: input.byteCount, alignment: 64)
+            memory.initializeMemory(as: UInt8.self, repeating: 0)
+            tensor = AnyTensor(
+                bytesNoCopy: memory.baseAddress!, shape: input.shape, dataType: input.dtype.dataType)
+        }
+
+        deinit {
+            memory.deallocate()
+            ThreadPoolUse.shared.release()
+        }
+
+        func setInput(_ image: Raster) throws {
+            input.write(image, into: memory)
+            try module.setInput(tensor)
+        }
+
+        func run() throws {
+            outputs = try module.forward()
+        }
+
+        func logits() throws -> [Float] {
+            guard let output = outputs.first?.anyTensor else {
+                throw NotUsable("the model gave no tensor")
+            }
+            var values: [Float] = []
+            output.bytes { pointer, count, dataType in
+                let bytes = UnsafeRawBufferPointer(start: pointer, count: count * dataType.size)
+                values = (0..<count).map { index in
+                    dataType == .half
+                        ? float(ofHalfBits: bytes.load(fromByteOffset: index * 2, as: UInt16.self))
+                        : bytes.load(fromByteOffset: index * 4, as: Float.self)
+                }
+            }
+            return values
+        }
+    }
+
+    extension DataType {
+        /// Of the two types that an artifact's outputs have (manifest.schema.json).
+        fileprivate var size: Int { self == .half ? 2 : 4 }
+    }
+
+    extension Manifest.Input.Element {
+        fileprivate var dataType: DataType {
+            switch self {
+            case .float32: .float
+            case .float16: .half
+            case .uint8: .byte
+            }
+        }
+    }
+
+    /// There is one thread pool for all, and it cannot be resized under a model that has it.
+    private final class ThreadPoolUse: @unchecked Sendable {
+        static let shared = ThreadPoolUse()
+        private let lock = NSLock()
+        private var models = 0
+
+        /// Counts a model in; `release` counts it out.
+        func require(_ threads: Int?) throws {
+            try lock.withLock {
+                if let threads, slide_thread_count() != UInt32(threads) {
+                    guard models == 0, slide_set_thread_count(UInt32(threads)) else {
+                        throw NotUsable("the thread pool is in use by another model")
+                    }
+                }
+                models += 1
+            }
+        }
+
+        func release() { lock.withLock { models -= 1 } }
+    }
+#endif

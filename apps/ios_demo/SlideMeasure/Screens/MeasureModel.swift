@@ -1,0 +1,89 @@
+import Foundation
+import Observation
+import SlideCore
+import UIKit
+
+/// One measurement at a time, and what it shows while it runs.
+@MainActor
+@Observable
+final class MeasureModel {
+    enum Mode: String, CaseIterable, Identifiable {
+        case usual = "Usual"
+        case sustained = "60 seconds"
+        case comparison = "A/B"
+        var id: String { rawValue }
+    }
+
+    enum Stage {
+        case idle
+        case running(share: Double)
+        case done([BenchResult])
+        case failed(String)
+    }
+
+    /// A point of the live chart.
+    struct Point: Identifiable {
+        let id: Int
+        let milliseconds: Double
+    }
+
+    var mode = Mode.usual
+    var first = RunChoice()
+    var second = RunChoice()
+    var runs = 50
+    var seconds = 3.0
+    private(set) var stage = Stage.idle
+    private(set) var points: [Point] = []
+    private var seen = 0
+    private var task: Task<Void, Never>?
+
+    /// As many as a phone's width can show.
+    private static let shown = 300
+
+    var isRunning: Bool {
+        if case .running = stage { return true }
+        return false
+    }
+
+    func start(in app: AppModel) {
+        let choices = mode == .comparison ? [first, second] : [first]
+        let candidates = choices.compactMap { $0.candidate(in: app) }
+        guard candidates.count == choices.count, !isRunning else { return }
+        var plan = MeasuringPlan()
+        plan.runs = runs
+        plan.seconds = seconds
+        plan.sustained = mode == .sustained ? 60 : nil
+        points = []
+        seen = 0
+        stage = .running(share: 0)
+        task = Task { await measure(candidates, plan, in: app) }
+    }
+
+    func cancel() { task?.cancel() }
+
+    private func measure(_ candidates: [Candidate], _ plan: MeasuringPlan, in app: AppModel) async {
+        // A locked screen lowers the clocks.
+        UIApplication.shared.isIdleTimerDisabled = true
+        defer { UIApplication.shared.isIdleTimerDisabled = false }
+        do {
+            let results = try await app.engine.measure(candidates, plan: plan, probe: Device.probe) {
+                progress in
+                Task { @MainActor [weak self] in self?.show(progress) }
+            }
+            app.results += results
+            stage = .done(results)
+        } catch {
+            stage = .failed(error.localizedDescription)
+        }
+    }
+
+    private func show(_ progress: MeasuringProgress) {
+        guard isRunning else { return }
+        stage = .running(share: progress.share)
+        for milliseconds in progress.latest.suffix(Self.shown) {
+            points.append(Point(id: seen, milliseconds: milliseconds))
+            seen += 1
+        }
+        points.removeFirst(max(0, points.count - Self.shown))
+    }
+}

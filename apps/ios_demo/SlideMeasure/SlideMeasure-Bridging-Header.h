@@ -1,0 +1,2 @@
+#include "Backends/ThreadPool.h"
+#include "Device/Machine.h"

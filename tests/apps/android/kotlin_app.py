@@ -1,0 +1,68 @@
+"""Where the Android app's sources are, and what runs its core and backends on the JVM."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jvm import Jvm
+from proof import missing
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[2]
+APP = REPOSITORY / "apps" / "android_demo"
+CONFORMANCE = REPOSITORY / "apps" / "conformance"
+CORE = APP / "core/src/main/kotlin"
+UI = APP / "app/src/main/kotlin"
+BACKENDS = UI / "dev/slidemobile/measure/backend"
+HARNESS = "dev.slidemobile.harness.HarnessKt"
+
+
+def kotlin_files(folder: Path) -> list[Path]:
+    """The sources below a folder, of which there have to be some."""
+    found = sorted(folder.rglob("*.kt"))
+    assert found, folder
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Harness:
+    """The core and the backends at work on the JVM."""
+
+    jvm: Jvm
+    classpath: tuple[Path, ...]
+    properties: dict[str, str | Path]
+    out: Path
+
+    def run(self, command: str, *arguments: Path) -> Any:
+        """What a command of Harness.kt wrote."""
+        written = self.out / f"{command}.json"
+        written.unlink(missing_ok=True)
+        done = self.jvm.run(
+            HARNESS,
+            [command, *arguments, written],
+            classpath=self.classpath,
+            properties=self.properties,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(written.read_text())
+
+
+def embed(root: Path, *artifacts: Path) -> None:
+    """`slide-mobile embed`."""
+    command = [sys.executable, "-m", "slide_mobile", "embed", *map(str, artifacts)]
+    done = subprocess.run(
+        [*command, "--app", str(root), "--quiet"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def package(name: str) -> Path:
+    """Where an installed package lies; it is not imported."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.submodule_search_locations is None:
+        missing(f"Android's backends on the JVM: no {name} in this Python")
+    return Path(found.submodule_search_locations[0])

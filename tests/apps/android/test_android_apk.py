@@ -1,0 +1,260 @@
+"""The whole app: UI compiled, its API levels checked, resources linked, an APK built and signed.
+
+It is compiled against Android 6's jar, with stand-ins for newer names (overlays/); whether those
+names exist, since when and with which values is looked up in declarations made from the SDK.
+"""
+
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+import zipfile
+from pathlib import Path
+
+import android_api
+import android_build
+import class_file
+import jvm as jvm_tools
+import pytest
+from android_api import Api
+from android_build import MIN_SDK, TARGET_SDK, BuildFailed, Sdk
+from debian_packages import NotToBeHad
+from jvm import Jvm
+from kotlin_app import APP, HERE, UI, kotlin_files
+from proof import missing
+
+MODULE = APP / "app"
+PACKAGE = "dev.slidemobile.measure"
+ANDROID = "{http://schemas.android.com/apk/res/android}"
+
+# Newer than the oldest phone, each behind a look at SDK_INT in the file that is named.
+GUARDED = {
+    ("android.os.PowerManager", "getCurrentThermalStatus"): "Phone.kt",
+    ("android.os.Build", "SOC_MANUFACTURER"): "Phone.kt",
+    ("android.os.Build", "SOC_MODEL"): "Phone.kt",
+}
+
+
+@pytest.fixture(scope="module")
+def sdk(cache: Path) -> Sdk:
+    try:
+        return android_build.require(cache)
+    except NotToBeHad as error:
+        missing(f"the APK: {error}")
+
+
+@pytest.fixture(scope="module")
+def api(cache: Path) -> Api:
+    try:
+        return android_api.read(
+            jvm_tools.npm(cache, android_api.PACKAGE) / android_api.DECLARATIONS
+        )
+    except NotToBeHad as error:
+        missing(f"the names of Android's API: {error}")
+
+
+@pytest.fixture(scope="module")
+def base(sdk: Sdk, embedded: Path, classes: Path) -> Path:
+    """The linked APK with the demo artifacts in it, and R.java beside it."""
+    (out := classes / "link").mkdir()
+    shutil.copytree(embedded, out / "assets" / "artifacts")
+    values = {"applicationId": PACKAGE}
+    return sdk.link(MODULE, PACKAGE, out, assets=out / "assets", values=values)
+
+
+@pytest.fixture(scope="module")
+def overlays(jvm: Jvm, android_jar: Path, classes: Path) -> Path:
+    sources = sorted((HERE / "overlays").rglob("*.java"))
+    return jvm.compile_java(sources, classes / "overlays", classpath=[android_jar])
+
+
+@pytest.fixture(scope="module")
+def generated(jvm: Jvm, base: Path, android_jar: Path, classes: Path) -> Path:
+    """R, and the BuildConfig that Gradle would write."""
+    config = base.parent / "BuildConfig.java"
+    fields = ("VERSION_NAME", "LITERT_VERSION", "EXECUTORCH_VERSION")
+    lines = "".join(f'public static final String {name} = "1.0";\n' for name in fields)
+    config.write_text(f"package {PACKAGE};\npublic final class BuildConfig {{\n{lines}}}\n")
+    sources = [config, *(base.parent / "gen").rglob("R.java")]
+    return jvm.compile_java(sources, classes / "generated", classpath=[android_jar])
+
+
+@pytest.fixture(scope="module")
+def ui(
+    jvm: Jvm, core: Path, shims: Path, overlays: Path, generated: Path, android_jar: Path,
+    classes: Path,
+) -> Path:  # fmt: skip
+    """Every Kotlin file of the app module."""
+    path = [overlays, generated, core, shims, android_jar]
+    return jvm.compile(kotlin_files(UI), classes / "ui", classpath=path, warnings=True)
+
+
+def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> None:
+    """As Android's lint does with NewApi, by name: overloads of a name are not told apart."""
+    files = list(class_file.read_all(ui))
+    supertypes = {one.name: one.supertype for one in files}
+    used = {
+        (_android(owner, supertypes), member) for one in files for owner, member in one.references
+    }
+    used = {(owner, member) for owner, member in used if owner.startswith("android.")}
+    assert len(used) > 100
+    for owner, member in sorted(used):
+        if member.startswith("<clinit>") or owner.startswith("android.R"):
+            continue
+        found = android_api.lookup(api, owner, member)
+        if found is None:
+            # What every object has is not listed class by class.
+            assert member in {"equals", "hashCode", "toString", "getClass"}, f"{owner}.{member}"
+            continue
+        since = max(found.since, api[owner].since)
+        if since > MIN_SDK:
+            where = GUARDED.get((owner, member))
+            assert where is not None, f"{owner}.{member} is of API {since}"
+            assert "SDK_INT" in _source(where)
+    assert GUARDED.keys() <= used
+
+
+def test_the_overlays_say_what_android_says(api: Api, overlays: Path) -> None:
+    count = 0
+    for path in sorted((HERE / "overlays").rglob("*.java")):
+        package = path.parent.relative_to(HERE / "overlays").as_posix().replace("/", ".")
+        owner = f"{package}.{path.stem}"
+        nested = ""
+        for line in path.read_text().splitlines():
+            if found := re.match(r"    public static class (\w+)", line):
+                nested = f".{found[1]}"
+            elif line == "    }":
+                nested = ""
+            elif found := re.match(r" +public static final \S+ (\w+) = (.*);", line):
+                _assert_constant(api, owner + nested, found[1], found[2])
+                count += 1
+            elif found := re.match(r"    public (\w+) (\w+)\(", line):
+                assert android_api.lookup(api, owner, found[2]), f"{owner}.{found[2]}"
+                count += 1
+    assert count > 15
+
+
+def test_the_apk_is_built_signed_and_says_what_the_gradle_file_says(
+    sdk: Sdk, jvm: Jvm, base: Path, core: Path, generated: Path, ui: Path, classes: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (out := classes / "apk").mkdir()
+    dex = sdk.dex([core, generated, ui], [jvm.stdlib], out)
+    apk = sdk.package(base, dex, out)
+    assert "Verified using v2 scheme (APK Signature Scheme v2): true" in sdk.verify(apk)
+    assert sdk.is_aligned(apk)
+    badging = sdk.badging(apk)
+    with capsys.disabled():
+        print(f"\n{apk.name}: {apk.stat().st_size / 2**20:.1f} MiB, signed and verified")
+        print("\n".join(line for line in badging.splitlines() if not line.startswith("  ")))
+    gradle = (MODULE / "build.gradle.kts").read_text()
+    for name, value in (("minSdk", MIN_SDK), ("targetSdk", TARGET_SDK), ("compileSdk", 35)):
+        assert f"{name} = {value}\n" in gradle
+    assert f'applicationId = "{PACKAGE}"' in gradle and f'namespace = "{PACKAGE}"' in gradle
+    assert f"package: name='{PACKAGE}' versionCode='1' versionName='1.0'" in badging
+    assert f"sdkVersion:'{MIN_SDK}'" in badging
+    assert f"targetSdkVersion:'{TARGET_SDK}'" in badging
+    assert f"launchable-activity: name='{PACKAGE}.MainActivity'" in badging
+    assert "application-label:'Slide Measure'" in badging
+
+
+def test_a_changed_apk_is_not_verified(sdk: Sdk, base: Path, classes: Path) -> None:
+    (out := classes / "changed").mkdir()
+    (dex := out / "code").write_bytes(b"not dex")
+    apk = sdk.package(base, dex, out)
+    sdk.verify(apk)
+    data = bytearray(apk.read_bytes())
+    data[len(data) // 4] ^= 1
+    apk.write_bytes(data)
+    with pytest.raises(BuildFailed, match="DOES NOT VERIFY"):
+        sdk.verify(apk)
+
+
+def test_every_class_that_the_manifest_and_the_layouts_name_is_compiled(ui: Path) -> None:
+    manifest = ElementTree.parse(MODULE / "src/main/AndroidManifest.xml").getroot()
+    names = {
+        PACKAGE + name
+        for element in manifest.iter()
+        if (name := element.get(f"{ANDROID}name", "")).startswith(".")
+    }
+    assert len(names) == 4
+    for layout in (MODULE / "src/main/res/layout").glob("*.xml"):
+        names |= {e.tag for e in ElementTree.parse(layout).iter() if "." in e.tag}
+    compiled = {one.name for one in class_file.read_all(ui)}
+    assert names <= compiled
+
+
+def test_day_and_night_have_the_same_colours_and_styles() -> None:
+    for name in ("colors", "themes"):
+        day, night = (
+            {e.get("name") for e in ElementTree.parse(_values(folder, name)).getroot()}
+            for folder in ("values", "values-night")
+        )
+        assert day == night and day
+
+
+def test_text_is_scaled_and_pictures_are_described() -> None:
+    layouts = sorted((MODULE / "src/main/res/layout").glob("*.xml"))
+    assert len(layouts) == 8
+    for path in layouts:
+        for element in ElementTree.parse(path).iter():
+            size = element.get(f"{ANDROID}textSize", "1sp")
+            assert size.endswith("sp"), f"{path.name}: {size}"
+            if element.tag.split(".")[-1] in {"ImageView", "ChartView", "Spinner"}:
+                assert element.get(f"{ANDROID}contentDescription"), f"{path.name}: {element.tag}"
+            for name in ("text", "contentDescription"):
+                literal = element.get(f"{ANDROID}{name}", "@string/")
+                assert literal.startswith("@string/"), f"{path.name}: {literal}"
+    styles = ElementTree.parse(_values("values", "styles")).getroot()
+    sizes = [item.text for item in styles.iter("item") if item.get("name") == "android:textSize"]
+    assert sizes and all(size is not None and size.endswith("sp") for size in sizes)
+
+
+def test_every_string_is_used() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in kotlin_files(UI))
+    for path in (MODULE / "src/main").rglob("*.xml"):
+        text += path.read_text(encoding="utf-8")
+    for element in ElementTree.parse(_values("values", "strings")).getroot():
+        name = element.get("name")
+        assert re.search(rf"R\.(string|plurals)\.{name}\b|@string/{name}\b", text), name
+
+
+def test_artifacts_are_where_embed_puts_them() -> None:
+    from slide_mobile.embed import ANDROID_FOLDER
+
+    store = _source("ArtifactStore.kt")
+    assets, _, folder = ANDROID_FOLDER.rpartition("/")
+    assert assets == "app/src/main/assets" and f'const val ASSETS = "{folder}"' in store
+    ignored = (APP / ".gitignore").read_text()
+    assert f"{ANDROID_FOLDER}/*" in ignored
+
+
+def test_the_apk_holds_the_artifacts_byte_for_byte(base: Path, embedded: Path) -> None:
+    files = [path for path in embedded.rglob("*") if path.is_file() and path.name[0] != "."]
+    assert len(files) > 40
+    with zipfile.ZipFile(base) as archive:
+        for path in files:
+            inside = f"assets/artifacts/{path.relative_to(embedded).as_posix()}"
+            assert archive.read(inside) == path.read_bytes(), inside
+
+
+def _android(owner: str, supertypes: dict[str, str]) -> str:
+    """A class of the app stands for what it extends of Android's."""
+    while owner in supertypes:
+        owner = supertypes[owner]
+    return owner
+
+
+def _assert_constant(api: Api, owner: str, name: str, written: str) -> None:
+    found = android_api.lookup(api, owner, name)
+    assert found is not None, f"{owner}.{name}"
+    if found.value is not None:
+        assert found.value == written, f"{owner}.{name}"
+
+
+def _source(name: str) -> str:
+    (path,) = UI.rglob(name)
+    return path.read_text(encoding="utf-8")
+
+
+def _values(folder: str, name: str) -> Path:
+    return MODULE / "src/main/res" / folder / f"{name}.xml"

@@ -1,0 +1,174 @@
+"""The app's LiteRT and ExecuTorch backends, unmodified, at work on the demo model on the JVM.
+
+What stands between them and the runtimes are stand-ins of the same names (shims/); the kernels are
+those of the wheels, on this machine's processor.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from debian_packages import NotToBeHad
+from jsonschema import Draft202012Validator
+from jvm import CompilationFailed, Jvm, npm
+from kotlin_app import BACKENDS, REPOSITORY, Harness, embed
+from PIL import Image
+from proof import missing
+
+from slide_mobile import targets
+from slide_mobile.artifact import Artifact, seal
+from slide_mobile.parity import sqnr_db
+from slide_mobile.targets import Runner
+
+EXECUTORCH_CLASSES = "react-native-executorch@0.9.0"
+
+# The same file by the same kernels, called from Kotlin and from Python: measured equal to the last
+# bit for ExecuTorch, and at least 136 dB for LiteRT. 100 dB would still be far above any mistake.
+SAME_KERNELS_DB = 100.0
+
+
+@pytest.fixture(scope="module")
+def verified(harness: Harness, embedded: Path) -> dict[str, Any]:
+    """What Verify said of each artifact, by folder."""
+    return {entry["folder"]: entry for entry in harness.run("verify", embedded)}
+
+
+def test_verify_passes_every_artifact(verified: dict[str, Any]) -> None:
+    assert len(verified) == 4
+    for folder, entry in verified.items():
+        assert "why" not in entry, entry
+        assert entry["accelerator_used"].startswith("cpu"), folder
+        assert entry["images"] and all(image["passed"] for image in entry["images"]), folder
+
+
+def test_the_logits_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
+    for folder, entry in verified.items():
+        artifact = Artifact.open(embedded / folder)
+        runner = targets.load(artifact.manifest.target).runner(artifact.model_path)
+        for golden, logits in zip(artifact.manifest.golden, entry["logits"], strict=True):
+            expected = _logits(runner, artifact, golden.file)
+            db = sqnr_db(expected, np.array(logits))
+            assert db >= SAME_KERNELS_DB, f"{folder} {golden.file}: {db:.1f} dB"
+
+
+def test_the_decibels_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
+    for folder, entry in verified.items():
+        manifest = Artifact.open(embedded / folder).manifest
+        for golden, image, logits in zip(
+            manifest.golden, entry["images"], entry["logits"], strict=True
+        ):
+            expected = sqnr_db(np.array(golden.logits), np.array(logits))
+            assert image["file"] == golden.file
+            assert image["sqnr_db"] == pytest.approx(expected, abs=1e-9), folder
+            assert image["passed"] == (expected >= manifest.parity["min_sqnr_db"]), folder
+
+
+@pytest.mark.parametrize("target", ["tflite", "executorch"])
+def test_one_changed_golden_logit_fails_verify(
+    harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path, target: str
+) -> None:
+    """With a seal that fits, so that nothing but the comparison can find it."""
+    folder = _copy(demo_artifacts(target, "int8"), tmp_path)
+    path = folder / "manifest.json"
+    plain = json.loads(path.read_text())
+    logits = plain["golden"][2]["logits"]
+    logits[logits.index(max(logits))] = -logits[logits.index(max(logits))]
+    plain["manifest_sha256"] = seal(plain)
+    path.write_text(json.dumps(plain, ensure_ascii=False))
+    embed(root := _folder(tmp_path, "app"), folder)
+    (entry,) = harness.run("verify", root)
+    assert [image["passed"] for image in entry["images"]] == [n != 2 for n in range(8)]
+
+
+def test_without_a_seal_that_fits_it_is_not_usable(
+    harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    embed(root := _folder(tmp_path, "app"), demo_artifacts("tflite", "int8"))
+    path = next(root.glob("*/manifest.json"))
+    plain = json.loads(path.read_text())
+    plain["golden"][0]["logits"][0] += 1.0
+    path.write_text(json.dumps(plain, indent=2, ensure_ascii=False))
+    (entry,) = harness.run("verify", root)
+    assert entry["why"] == "the manifest was changed after it was certified"
+
+
+@pytest.mark.parametrize("target", ["tflite", "executorch"])
+def test_one_changed_weight_byte_is_not_usable(
+    harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path, target: str
+) -> None:
+    """And what is beside it stays usable."""
+    good = demo_artifacts("tflite", "fp32")
+    embed(root := _folder(tmp_path, "app"), good, demo_artifacts(target, "int8"))
+    (bad,) = (path for path in root.glob("*-int8/model.*"))
+    data = bytearray(bad.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    bad.write_bytes(data)
+    entries = {entry["folder"]: entry for entry in harness.run("verify", root)}
+    assert entries[bad.parent.name]["why"].startswith(f"{bad.name} was changed after")
+    assert all(image["passed"] for image in entries[good.name]["images"])
+
+
+def test_no_run_allocates_what_is_as_large_as_the_input(
+    harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the heap of the JVM; measured: 1 KB at most, and the input has 98,304 bytes or more."""
+    counted = harness.run("allocations", embedded)
+    assert len(counted) == 4
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{c['folder']}: {c['bytes_per_run']:.0f} B a run" for c in counted))
+    for one in counted:
+        assert 0 < one["bytes_per_run"] < one["input_bytes"] / 10, one
+
+
+def test_what_it_shares_is_what_bench_imports(
+    harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = harness.run("measure", embedded)
+    schema = json.loads((REPOSITORY / "slide_mobile" / "bench.schema.json").read_text())
+    Draft202012Validator(schema).validate(document)
+    assert document["source"] == "android"
+    assert document["environment"]["runtimes"].keys() == {"litert", "executorch"}
+    assert len(document["results"]) == len(document["ratios"]) == 4
+    for result in document["results"]:
+        assert result["runs"] == len(result["samples_ms"]) >= 30
+        assert 0 < result["p50_ms"] <= result["p90_ms"] <= result["p99_ms"]
+        assert all(image["passed"] for image in result["verify"])
+        manifest = Artifact.open(embedded / result["artifact"]).manifest
+        assert result["manifest_sha256"] == manifest.manifest_sha256
+    with capsys.disabled():
+        print(f"\nshared JSON: {len(json.dumps(document)) / 1024:.0f} KiB, 4 results, valid schema")
+
+
+def test_the_executorch_backend_fits_the_official_classes(
+    jvm: Jvm, core: Path, cache: Path, tmp_path: Path
+) -> None:
+    """The ones that executorch-android ships, as an npm package carries them."""
+    try:
+        classes = npm(cache, EXECUTORCH_CLASSES) / "android/libs/classes.jar"
+    except NotToBeHad as error:
+        missing(f"ExecuTorch's official classes: {error}")
+    source = BACKENDS / "ExecuTorchBackend.kt"
+    jvm.compile([source], tmp_path / "out", classpath=[core, classes])
+    misspelt = tmp_path / "Misspelt.kt"
+    misspelt.write_text(source.read_text().replace("Module.load(", "Module.open("))
+    with pytest.raises(CompilationFailed, match="open"):
+        jvm.compile([misspelt], tmp_path / "wrong", classpath=[core, classes])
+
+
+def _logits(runner: Runner, artifact: Artifact, file: str) -> Any:
+    with Image.open(artifact.root / file) as opened:
+        image = np.asarray(opened.convert("RGB"))
+    return np.asarray(runner.call(image)["logits"]).reshape(-1)
+
+
+def _copy(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to / folder.name))
+
+
+def _folder(parent: Path, name: str) -> Path:
+    (parent / name).mkdir()
+    return parent / name

@@ -1,0 +1,122 @@
+"""The Gradle files, which cannot be run here: compiled against a stub of the DSL.
+
+A stub proves that nothing is misspelt against the stub; apps/android_demo/README.md says so.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jvm import FLAGS, CompilationFailed, Jvm
+from kotlin_app import APP, HERE
+
+SCRIPTS = {
+    "settings.gradle.kts": "Settings",
+    "build.gradle.kts": "Project",
+    "core/build.gradle.kts": "Project",
+    "app/build.gradle.kts": "Project",
+}
+KINDS = {"versions": "Version", "libraries": "Library", "plugins": "Plugin"}
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> dict[str, Any]:
+    return tomllib.loads((APP / "gradle/libs.versions.toml").read_text())
+
+
+def test_the_scripts_compile(jvm: Jvm, catalogue: dict[str, Any], tmp_path: Path) -> None:
+    jvm.compile(_wrapped(catalogue, tmp_path), tmp_path / "out")
+
+
+def test_a_misspelt_script_does_not_compile(
+    jvm: Jvm, catalogue: dict[str, Any], tmp_path: Path
+) -> None:
+    sources = _wrapped(catalogue, tmp_path)
+    (app,) = (path for path in sources if path.name.startswith("app"))
+    app.write_text(
+        app.read_text().replace("minSdk", "minSdkk").replace("libs.litert", "libs.litter")
+    )
+    with pytest.raises(CompilationFailed, match=r"minSdkk[\s\S]*litter"):
+        jvm.compile(sources, tmp_path / "out")
+
+
+def test_no_script_is_left_out() -> None:
+    found = {p.relative_to(APP).as_posix() for p in APP.rglob("*.kts") if "build/" not in str(p)}
+    assert found == SCRIPTS.keys()
+
+
+def test_the_catalogue_is_whole(catalogue: dict[str, Any]) -> None:
+    """Every version that is referred to is there, and every entry is used."""
+    text = "".join((APP / name).read_text() for name in SCRIPTS)
+    entries = [*catalogue["libraries"].items(), *catalogue["plugins"].items()]
+    referred = {entry["version"]["ref"] for _, entry in entries}
+    for name in catalogue["versions"]:
+        assert name in referred or f"libs.versions.{name.replace('-', '.')}" in text, name
+    assert referred <= catalogue["versions"].keys()
+    for name in catalogue["libraries"]:
+        assert f"libs.{name.replace('-', '.')})" in text, name
+    for name in catalogue["plugins"]:
+        assert f"libs.plugins.{name.replace('-', '.')})" in text, name
+
+
+def test_the_runtimes_are_those_of_the_wheels(catalogue: dict[str, Any]) -> None:
+    """A .pte needs a runtime no older than its exporter; the kernels tested are the wheels'."""
+    from importlib.metadata import version
+
+    assert catalogue["versions"]["litert"] == version("ai-edge-litert")
+    assert catalogue["versions"]["executorch"] == version("executorch")
+
+
+def test_the_compiler_reads_the_language_of_the_catalogue(catalogue: dict[str, Any]) -> None:
+    language = FLAGS[FLAGS.index("-language-version") + 1]
+    assert catalogue["versions"]["kotlin"].startswith(f"{language}.")
+
+
+def test_every_project_that_is_included_is_there() -> None:
+    included = re.findall(r'":(\w+)"', (APP / "settings.gradle.kts").read_text())
+    assert included == ["core", "app"]
+    for name in included:
+        assert (APP / name / "build.gradle.kts").is_file()
+
+
+def _wrapped(catalogue: dict[str, Any], out: Path) -> list[Path]:
+    """The scripts as functions of what Gradle gives them, the stub, and the accessor `libs`."""
+    sources = [HERE / "gradle_dsl" / "Dsl.kt", out / "Libs.kt"]
+    sources[1].write_text(_accessors(catalogue))
+    for script, receiver in SCRIPTS.items():
+        name = re.sub(r"\W", "_", script)
+        path = out / f"{name}.kt"
+        body = (APP / script).read_text()
+        path.write_text(f"fun {receiver}.{name}_script() {{\n{body}\n}}\n")
+        sources.append(path)
+    return sources
+
+
+def _accessors(catalogue: dict[str, Any]) -> str:
+    """`libs.junit.jupiter` for `junit-jupiter`, as Gradle makes them."""
+    trees = {kind: _tree(catalogue[kind]) for kind in KINDS}
+    lines = ["object libs {", *_objects(trees["libraries"], "Library")]
+    for kind in ("versions", "plugins"):
+        lines += [f"object {kind} {{", *_objects(trees[kind], KINDS[kind]), "}"]
+    return "\n".join([*lines, "}"])
+
+
+def _tree(entries: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, entry in entries.items():
+        node = tree
+        for part in name.split("-"):
+            node = node.setdefault(part, {})
+        node[""] = entry if isinstance(entry, str) else entry.get("module") or entry["id"]
+    return tree
+
+
+def _objects(tree: dict[str, Any], kind: str) -> list[str]:
+    lines = []
+    for name, node in tree.items():
+        if name:
+            value = f' : {kind}("{node[""]}")' if "" in node else ""
+            lines += [f"object {name}{value} {{", *_objects(node, kind), "}"]
+    return lines

@@ -1,0 +1,70 @@
+"""What the tests of both apps share: a cache for toolchains, and artifacts to run.
+
+They install what they need below one folder (`cache`) and never touch the machine outside it. What
+cannot be had is skipped loudly by `proof.missing`, and fails where CI is set: a green run must have
+proved something.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from proof import missing as missing
+from proof import unproved
+
+REPOSITORY = Path(__file__).parents[2]
+CACHE_VARIABLE = "SLIDE_MOBILE_APPS_CACHE"
+# A folder of ready artifacts, `<model>-<target>-<precision>`, for those who run this ten times a day.
+ARTIFACTS_VARIABLE = "SLIDE_MOBILE_APPS_ARTIFACTS"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.apps)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reason in dict.fromkeys(unproved):
+        terminalreporter.write_line(f"NOT PROVED: {reason}", yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def cache() -> Iterator[Path]:
+    """Where toolchains are kept between runs; says at the end how large it is."""
+    root = Path(os.environ.get(CACHE_VARIABLE, REPOSITORY / "build" / "apps")).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    yield root
+    size = int(subprocess.check_output(["du", "-smx", root], text=True).split()[0])
+    minutes = (time.monotonic() - begin) / 60
+    print(f"\napps: {minutes:.1f} minutes, {size} MB in {root.name}/", file=sys.__stderr__)
+
+
+@pytest.fixture(scope="session")
+def demo_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """`demo_artifacts(target, precision)` converts the demo model, once a run, and gives its folder.
+
+    Treat it as read-only; tests that damage an artifact copy it first.
+    """
+    ready = os.environ.get(ARTIFACTS_VARIABLE)
+    out = Path(ready) if ready else tmp_path_factory.mktemp("artifacts")
+
+    def artifact(target: str, precision: str) -> Path:
+        folder = out / f"slide_swin_demo-{target}-{precision}"
+        if not folder.is_dir():
+            command = ["convert", "--to", target, "--precision", precision, "--out", str(out)]
+            done = subprocess.run(
+                [sys.executable, "-m", "slide_mobile", *command, "--quiet"],
+                cwd=REPOSITORY, capture_output=True, text=True, timeout=900,
+                env=os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'converters'}"},
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr[-2000:]
+        return folder
+
+    return artifact

@@ -1,0 +1,44 @@
+// The app's engine without its screens: `app_on_linux ARTIFACTS URL`, what a device farm does with
+// the app itself. Prints the shared JSON; what cannot be done is a line on stderr and exit code 1.
+import Foundation
+import SlideCore
+
+let backends: [any Backend] = [ExecuTorchBackend()]
+let probe = DeviceProbe(
+    thermalState: { .unknown },
+    peakMemory: {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss * 1024  // kilobytes on Linux
+    })
+
+do {
+    let root = URL(fileURLWithPath: CommandLine.arguments[1])
+    let library = ArtifactLibrary(root: root) { backends.refusal(of: $0) }
+    for entry in library.artifacts {
+        if let why = entry.whyNot { print("\(entry.folder): not usable: \(why)", to: &standardError) }
+    }
+    let request = try HeadlessRequest(URL(string: CommandLine.arguments[2])!)
+    let engine = Engine()
+    var results: [BenchResult] = []
+    for group in try request.groups(in: library, backends: backends) {
+        results += try await engine.measure(
+            group, plan: request.plan, verifying: request.verifying, probe: probe)
+    }
+    let process = ProcessInfo.processInfo
+    let environment = BenchEnvironment(
+        device: "a Linux host", os: "Linux", osVersion: process.operatingSystemVersionString,
+        cpu: "", cores: process.activeProcessorCount,
+        memoryBytes: Int(process.physicalMemory), appVersion: "tests", created: Date(),
+        runtimes: Dictionary(uniqueKeysWithValues: backends.map { ($0.key, $0.version) }))
+    let json = try BenchDocument(environment: environment, results: results).json()
+    print(String(decoding: json, as: UTF8.self))
+} catch {
+    print("\(error)", to: &standardError)
+    exit(1)
+}
+
+struct StandardError: TextOutputStream {
+    mutating func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
+nonisolated(unsafe) var standardError = StandardError()

@@ -1,0 +1,167 @@
+"""Swift on a machine that has none: a Debian of its own in the cache, entered by chroot.
+
+Debian packages Swift from trixie on (swiftlang). debootstrap comes out of its own package, unpacked
+into the cache, and the mirror is the one that this machine's apt uses. Mounts live in a mount
+namespace that ends with the command.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SUITE = "trixie"
+PACKAGES = (
+    "swiftlang", "libc6-dev", "libstdc++-14-dev", "libgcc-14-dev", "binutils", "git",
+    "ca-certificates",
+)  # fmt: skip
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+CLANG = "/usr/libexec/swift/bin/clang++"
+
+# Where things lie inside.
+REPOSITORY, WORK, ARTIFACTS = "/repository", "/work", "/artifacts"
+SITE_PACKAGES, LIBPYTHON = "/python/site-packages", "/python/lib"
+
+
+class NotToBeHad(Exception):
+    """This machine cannot have a Swift root; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwiftRoot:
+    """A root with Swift in it, and the folders of this machine that are seen inside."""
+
+    root: Path
+    writable: Mapping[str, Path]
+    readable: Mapping[str, Path]
+
+    def seeing(self, **folders: Path) -> "SwiftRoot":
+        """The same, with more folders to read: `seeing(artifacts=path)` is /artifacts inside."""
+        more = {f"/{name}": path for name, path in folders.items()}
+        return SwiftRoot(root=self.root, writable=self.writable, readable={**self.readable, **more})
+
+    def run(
+        self, command: Sequence[str], *, cwd: str = WORK, seconds: float = 600
+    ) -> subprocess.CompletedProcess[str]:
+        """Run inside; output is text. The caller looks at the exit code."""
+        lines = ["set -e", f"mount -t proc proc {_quoted(self.root / 'proc')}"]
+        for inside, outside in {**self.readable, **self.writable}.items():
+            point = self.root / inside.lstrip("/")
+            point.mkdir(parents=True, exist_ok=True)
+            lines.append(f"mount --bind {_quoted(outside)} {_quoted(point)}")
+            if inside not in self.writable:
+                lines.append(f"mount -o remount,ro,bind {_quoted(point)}")
+        inner = f"cd {cwd} && exec {shlex.join(command)}"
+        lines.append(f"exec chroot {_quoted(self.root)} /bin/bash -c {shlex.quote(inner)}")
+        return subprocess.run(
+            ["unshare", "--mount", "bash", "-c", "\n".join(lines)],
+            capture_output=True, text=True, timeout=seconds, errors="replace",
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8"},
+        )  # fmt: skip
+
+
+def require(cache: Path) -> Path:
+    """The root, made if it is not there yet; raises NotToBeHad."""
+    root = cache / f"swift-{SUITE}"
+    if not root.is_dir():
+        _require_machine()
+        begin = time.monotonic()
+        aside = cache / f"swift-{SUITE}.partial"
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            _install(cache, aside)
+        except subprocess.CalledProcessError as error:
+            text = (error.stderr or error.stdout or "").strip().splitlines()
+            raise NotToBeHad(f"no Swift root: {error.cmd[0]}: {text[-1:]}") from error
+        aside.rename(root)
+        print(f"\nSwift root: {time.monotonic() - begin:.0f} s", file=sys.__stderr__)
+    return root
+
+
+def _require_machine() -> None:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise NotToBeHad("a Swift root needs Linux and root")
+    for tool in ("apt-get", "dpkg-deb", "unshare", "chroot"):
+        if shutil.which(tool) is None:
+            raise NotToBeHad(f"a Swift root needs {tool}")
+    if not KEYRING.is_file():
+        raise NotToBeHad("a Swift root needs Debian's archive keys (debian-archive-keyring)")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+        raise NotToBeHad("a Swift root needs mount namespaces, which are not allowed here")
+
+
+def _install(cache: Path, root: Path) -> None:
+    tools = cache / "debootstrap"
+    if not (tools / "usr/sbin/debootstrap").is_file():
+        _unpack_debootstrap(cache, tools)
+    _run(
+        [
+            str(tools / "usr/sbin/debootstrap"), "--variant=minbase", f"--keyring={KEYRING}",
+            SUITE, str(root), _mirror(),
+        ],
+        {"DEBOOTSTRAP_DIR": str(tools / "usr/share/debootstrap")},
+    )  # fmt: skip
+    inside = (
+        "apt-get -qq update && apt-get -qq install --no-install-recommends "
+        + " ".join(PACKAGES)
+        + " && apt-get clean"
+    )
+    script = f"mount -t proc proc {_quoted(root / 'proc')} && exec chroot {_quoted(root)} bash -c "
+    _run(
+        ["unshare", "--mount", "bash", "-c", script + shlex.quote(inside)],
+        {"DEBIAN_FRONTEND": "noninteractive"},
+    )
+
+
+def _unpack_debootstrap(cache: Path, tools: Path) -> None:
+    """Out of its .deb, with lists and archives of apt's below the cache too."""
+    apt = cache / "apt"
+    (apt / "lists/partial").mkdir(parents=True, exist_ok=True)
+    (apt / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
+    own = ["-o", f"Dir::State::lists={apt / 'lists'}", "-o", f"Dir::Cache={apt / 'cache'}"]
+    own += ["-o", "APT::Sandbox::User=root"]
+    _run(["apt-get", "-qq", *own, "update"], {})
+    _run(["apt-get", "-qq", *own, "download", "debootstrap"], {}, cwd=apt)
+    package = next(apt.glob("debootstrap_*.deb"))
+    _run(["dpkg-deb", "-x", str(package), str(tools)], {})
+
+
+def _mirror() -> str:
+    """The address that this machine's apt takes its own Debian from."""
+    release = dict(
+        line.split("=", 1)
+        for line in Path("/etc/os-release").read_text().splitlines()
+        if "=" in line
+    )
+    codename = release.get("VERSION_CODENAME", "").strip('"')
+    targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"], {})
+    for line in targets.splitlines():
+        address, _, of = line.partition(" ")
+        if of == codename and release.get("ID") == "debian":
+            return address
+    raise NotToBeHad("a Swift root needs a Debian whose apt has a mirror")
+
+
+def _run(command: list[str], environment: Mapping[str, str], cwd: Path | None = None) -> str:
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=cwd, timeout=1800,
+        env=os.environ | environment,
+    ).stdout  # fmt: skip
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def python_folders() -> dict[str, Path]:
+    """This Python's packages and its library, which the ExecuTorch wheel's library asks for."""
+    library = sysconfig.get_config_var("LIBDIR")
+    if not sysconfig.get_config_var("Py_ENABLE_SHARED") or library is None:
+        raise NotToBeHad("the ExecuTorch wheel asks for libpython, and this Python has none")
+    return {SITE_PACKAGES: Path(sysconfig.get_path("purelib")), LIBPYTHON: Path(library)}
