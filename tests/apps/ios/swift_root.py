@@ -62,7 +62,8 @@ class SwiftRoot:
         return subprocess.run(
             ["unshare", "--mount", "bash", "-c", "\n".join(lines)],
             capture_output=True, text=True, timeout=seconds, errors="replace",
-            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8"},
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8",
+                 "TMPDIR": WORK},
         )  # fmt: skip
 
 

@@ -40,8 +40,6 @@ final class ArtifactFolder {
         try write(change)
     }
 
-    deinit { try? FileManager.default.removeItem(at: library) }
-
     /// Rewrites manifest.json, sealed, and the index.
     func write(_ change: (inout [String: Any]) -> Void = { _ in }) throws {
         change(&manifest)
