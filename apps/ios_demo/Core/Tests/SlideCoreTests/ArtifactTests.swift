@@ -45,12 +45,10 @@ struct ArtifactTests {
     }
 
     @Test func otherVersionsSayWhatToDo() throws {
-        #expect(
-            whyNot(try ArtifactFolder { $0["schema_version"] = 5 })
-                == "manifest schema 5 is not 4: update the app")
-        #expect(
-            whyNot(try ArtifactFolder { $0["schema_version"] = 3 })
-                == "manifest schema 3 is not 4: convert the model again")
+        let newer = try ArtifactFolder { $0["schema_version"] = 5 }
+        #expect(whyNot(newer) == "manifest schema 5 is not 4: update the app")
+        let older = try ArtifactFolder { $0["schema_version"] = 3 }
+        #expect(whyNot(older) == "manifest schema 3 is not 4: convert the model again")
     }
 
     @Test func manifestsThatMakeNoSenseShow() throws {
@@ -77,7 +75,10 @@ struct ArtifactTests {
                 }
             ),
         ]
-        for (expected, change) in cases { #expect(whyNot(try ArtifactFolder(changing: change)) == expected) }
+        for (expected, change) in cases {
+            let folder = try ArtifactFolder(changing: change)
+            #expect(whyNot(folder) == expected)
+        }
     }
 
     @Test func foreignAndDamagedOnesBreakNothingElse() throws {

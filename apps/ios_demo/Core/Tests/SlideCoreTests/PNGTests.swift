@@ -48,7 +48,7 @@ struct PNGTests {
         ),
     ]
 
-    @Test(arguments: images)
+    @Test(arguments: PNGTests.images)
     func pixelsArePillows(name: String, png: String, digest: String) throws {
         let image = try Raster(png: #require(Data(base64Encoded: png)))
         #expect(sha256(Data(image.rgb)) == digest, "\(name)")
