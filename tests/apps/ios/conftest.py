@@ -94,7 +94,10 @@ class Measured:
 
 @pytest.fixture(scope="session")
 def measure(executorch_module: SwiftRoot) -> Callable[..., Measured]:
-    """`measure(folder, query)`: the app's engine and its unmodified backend, for an address."""
+    """`measure(folder, query)`: the app's engine and its unmodified backend, for an address.
+
+    More arguments are environment variables.
+    """
     swift = executorch_module
     succeeded(swift.run([
         *SWIFT, "-O", "-module-name", "SlideMeasure", *BRIDGE, "-Ilib",
@@ -104,9 +107,9 @@ def measure(executorch_module: SwiftRoot) -> Callable[..., Measured]:
         "-Xlinker", "--allow-shlib-undefined", "-Xlinker", f"-rpath={WORK}/lib", "-o", "engine",
     ]))  # fmt: skip
 
-    def measured(artifacts: Path, query: str) -> Measured:
-        seeing = swift.seeing(artifacts=artifacts)
-        done = seeing.run(["./engine", "/artifacts", f"slidemeasure://measure?{query}"])
+    def measured(artifacts: Path, query: str, **environment: str) -> Measured:
+        command = ["./engine", "/artifacts", f"slidemeasure://measure?{query}"]
+        done = swift.seeing(artifacts=artifacts).run(command, environment=environment)
         document = json.loads(done.stdout) if done.returncode == 0 else {}
         return Measured(code=done.returncode, document=document, said=done.stderr)
 

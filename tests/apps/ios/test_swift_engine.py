@@ -1,6 +1,8 @@
 """The app's engine runs a real .pte on Linux, through the app's own ExecuTorchBackend.swift."""
 
 import json
+import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from swift_build import CHECKOUT, index
+from swift_build import CHECKOUT, HERE, index, succeeded
+from swift_root import CLANG, WORK, SwiftRoot
 
 from slide_mobile import statistics, targets
 from slide_mobile.artifact import Artifact, digest, seal
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import load
 
-Measure = Callable[[Path, str], Any]
+Measure = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,31 @@ def test_verify_agrees_with_python(document: dict[str, Any], demo: Path) -> None
             assert verdict["passed"] and verdict["file"] == golden.file
             # The same library and the same bytes: 0.00 dB apart.
             assert verdict["sqnr_db"] == pytest.approx(expected, abs=0.01)
+
+
+def test_no_large_buffer_is_allocated_by_a_run(
+    measure: Measure,
+    executorch_module: SwiftRoot,
+    demo: Path,
+    artifacts_folder: Callable[..., Path],
+) -> None:
+    """As many allocations of the input's size in 300 runs as in 30: none belongs to a run."""
+    succeeded(executorch_module.run([
+        CLANG.removesuffix("++"), "-O1", "-fPIC", "-shared", f"{HERE}/executorch/large.c",
+        "-o", "lib/liblarge.so",
+    ]))  # fmt: skip
+    folder = artifacts_folder(demo)
+    shape = Artifact.open(demo).manifest.input["shape"]
+    watched = {"LD_PRELOAD": f"{WORK}/lib/liblarge.so", "LARGE_BYTES": str(4 * math.prod(shape))}
+    counts = []
+    for runs in (30, 300):
+        done = measure(folder, f"artifact={demo.name}&runs={runs}&seconds=0&threads=1", **watched)
+        assert done.document["results"][0]["runs"] == runs
+        found = re.search(r"large allocations: (\d+)", done.said)
+        assert found is not None, done.said
+        counts.append(int(found[1]))
+    assert counts[0] > 0  # the input buffer itself: the counter counts
+    assert counts[0] == counts[1]
 
 
 def test_one_changed_golden_logit_is_not_usable(

@@ -61,9 +61,9 @@ public struct ArtifactLibrary: Sendable {
     private struct Index: Decodable {
         struct Entry: Decodable {
             let folder: String
-            let manifest_sha256: String
+            let manifestSha256: String
         }
-        let schema_version: Int
+        let schemaVersion: Int
         let artifacts: [Entry]
     }
 
@@ -75,9 +75,11 @@ public struct ArtifactLibrary: Sendable {
             (artifacts, problem) = ([], "no artifacts are embedded; run slide-mobile embed")
             return
         }
-        guard let index = try? JSONDecoder().decode(Index.self, from: json), index.schema_version == 1
-        else {
-            (artifacts, problem) = ([], "index.json is damaged or of another version; run slide-mobile embed")
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        guard let index = try? decoder.decode(Index.self, from: json), index.schemaVersion == 1 else {
+            artifacts = []
+            problem = "index.json is damaged or of another version; run slide-mobile embed"
             return
         }
         problem = nil
@@ -97,7 +99,7 @@ public struct ArtifactLibrary: Sendable {
             throw NotUsable("its name leaves the artifacts folder")
         }
         let artifact = try Artifact(root: root.appendingPathComponent(entry.folder))
-        guard artifact.manifest.sha256 == entry.manifest_sha256 else {
+        guard artifact.manifest.sha256 == entry.manifestSha256 else {
             throw NotUsable("it is not the one that was embedded; run slide-mobile embed again")
         }
         if let why = refusal(artifact.manifest) { throw NotUsable(why) }
