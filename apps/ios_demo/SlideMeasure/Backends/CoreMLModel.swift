@@ -64,8 +64,11 @@
             }
         }
 
+        /// With a pool of its own: otherwise a minute of runs is a minute of objects.
         func run() throws {
-            outputs = try model.prediction(from: input, options: options)
+            outputs = try autoreleasepool {
+                try model.prediction(from: input, options: options)
+            }
         }
 
         func logits() throws -> [Float] {

@@ -2,6 +2,10 @@
 // structures in Swift; their Objective-C twins are looked up.
 @_exported import CoreVideo
 
+// Of the Objective-C runtime, which Foundation brings along on Apple's systems.
+//: Swift
+public func autoreleasepool<R>(invoking body: () throws -> R) rethrows -> R { try body() }
+
 //: MLComputeUnits
 public enum MLComputeUnits: Int, Sendable {
     //: MLComputeUnits.*
