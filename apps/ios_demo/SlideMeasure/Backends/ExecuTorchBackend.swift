@@ -76,7 +76,8 @@
             memory = .allocate(byteCount: input.byteCount, alignment: 64)
             memory.initializeMemory(as: UInt8.self, repeating: 0)
             tensor = AnyTensor(
-                bytesNoCopy: memory.baseAddress!, shape: input.shape, dataType: input.dtype.dataType)
+                bytesNoCopy: memory.baseAddress!, shape: input.shape, dataType: input.dtype.dataType
+            )
         }
 
         deinit {

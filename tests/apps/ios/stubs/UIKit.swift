@@ -92,5 +92,6 @@ public final class UIImage: NSObject, @unchecked Sendable {
         set {}
     }
     //: UIImagePickerController.delegate
-    public weak var delegate: (any UIImagePickerControllerDelegate & UINavigationControllerDelegate)?
+    public weak var delegate:
+        (any UIImagePickerControllerDelegate & UINavigationControllerDelegate)?
 }

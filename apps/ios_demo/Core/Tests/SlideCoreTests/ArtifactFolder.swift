@@ -10,14 +10,22 @@ final class ArtifactFolder {
     private(set) var manifest: [String: Any]
 
     /// 2 x 2 pixels, black, blue, green and white: written by Pillow, `Image.save`.
-    static let png = Data(base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGNgYGBgYPjPwvCf4T8DAwAQGgMCBb8jUAAAAABJRU5ErkJggg==")!
+    static let png = Data(
+        base64Encoded:
+            "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGNgYGBgYPjPwvCf4T8DAwAQGgMCBb8jUAAAAABJRU5ErkJggg=="
+    )!
 
-    init(name: String = "demo-test-fp32", changing change: (inout [String: Any]) -> Void = { _ in }) throws {
+    init(name: String = "demo-test-fp32", changing change: (inout [String: Any]) -> Void = { _ in })
+        throws
+    {
         self.name = name
         manifest = [:]
         try FileManager.default.createDirectory(
             at: root.appendingPathComponent("golden"), withIntermediateDirectories: true)
-        let files = ["model.bin": Data("weights".utf8), "labels.txt": Data("cat\ndog\n".utf8), "golden/00.png": Self.png]
+        let files = [
+            "model.bin": Data("weights".utf8), "labels.txt": Data("cat\ndog\n".utf8),
+            "golden/00.png": Self.png,
+        ]
         for (file, content) in files { try content.write(to: root.appendingPathComponent(file)) }
         manifest = [
             "schema_version": 4, "task": "classify", "target": "test", "precision": "fp32",
@@ -25,7 +33,9 @@ final class ArtifactFolder {
             "file_sha256": sha256(files["model.bin"]!), "size_bytes": 7,
             "labels_sha256": sha256(files["labels.txt"]!),
             "model": ["name": "demo", "params": 3, "macs": 4, "trained": true],
-            "input": ["name": "image", "shape": [1, 3, 2, 2], "layout": "NCHW", "dtype": "float32"],
+            "input": [
+                "name": "image", "shape": [1, 3, 2, 2], "layout": "NCHW", "dtype": "float32",
+            ],
             "output": ["name": "logits", "shape": [1, 2], "dtype": "float32"],
             "graph": ["partitions": 1, "delegated_ops": 2, "total_ops": 3],
             "parity": ["sqnr_db": 120.5, "min_sqnr_db": 90, "samples": 8],

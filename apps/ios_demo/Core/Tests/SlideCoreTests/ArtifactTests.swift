@@ -70,7 +70,8 @@ struct ArtifactTests {
                 "the manifest is damaged: its input is not one RGB image",
                 {
                     $0["input"] = [
-                        "name": "image", "shape": [2, 3, 2, 2], "layout": "NCHW", "dtype": "float32",
+                        "name": "image", "shape": [2, 3, 2, 2], "layout": "NCHW",
+                        "dtype": "float32",
                     ]
                 }
             ),

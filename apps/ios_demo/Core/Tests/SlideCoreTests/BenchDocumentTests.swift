@@ -31,7 +31,9 @@ struct BenchDocumentTests {
         let result = (plain["results"] as! [[String: Any]])[0]
         #expect(result["p50_ms"] as? Double == 2 && result["valid"] as? Bool == true)
         #expect(result["manifest_sha256"] as? String != nil)
-        for unknown in ["accelerator_used", "threads", "first_ms", "peak_rss_bytes", "sustained", "verify"] {
+        for unknown in [
+            "accelerator_used", "threads", "first_ms", "peak_rss_bytes", "sustained", "verify",
+        ] {
             #expect(result[unknown] is NSNull, "\(unknown)")
         }
     }

@@ -49,7 +49,9 @@ struct MeasuringLoopTests {
         var shown = 0
         var shares: [Double] = []
         let model = TestModel(TestBackend { usleep(500) })
-        let loop = MeasuringLoop(plan: plan(runs: 1, seconds: 0.5)) { false } report: {
+        let loop = MeasuringLoop(plan: plan(runs: 1, seconds: 0.5)) {
+            false
+        } report: {
             shown += $0.latest.count
             shares.append($0.share)
         }
