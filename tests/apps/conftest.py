@@ -18,7 +18,7 @@ from proof import unproved
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE_VARIABLE = "SLIDE_MOBILE_APPS_CACHE"
-# A folder of ready artifacts, `<model>-<target>-<precision>`, for those who run this ten times a day.
+# A folder of ready artifacts, `<model>-<target>-<precision>`, for who runs this ten times a day.
 ARTIFACTS_VARIABLE = "SLIDE_MOBILE_APPS_ARTIFACTS"
 
 
@@ -48,7 +48,7 @@ def cache() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def demo_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """`demo_artifacts(target, precision)` converts the demo model, once a run, and gives its folder.
+    """`demo_artifacts(target, precision)`: the demo model, converted once a run; its folder.
 
     Treat it as read-only; tests that damage an artifact copy it first.
     """

@@ -47,7 +47,12 @@ class SwiftRoot:
         return SwiftRoot(root=self.root, writable=self.writable, readable={**self.readable, **more})
 
     def run(
-        self, command: Sequence[str], *, cwd: str = WORK, seconds: float = 600
+        self,
+        command: Sequence[str],
+        *,
+        cwd: str = WORK,
+        seconds: float = 600,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run inside; output is text. The caller looks at the exit code."""
         lines = ["set -e", f"mount -t proc proc {_quoted(self.root / 'proc')}"]
@@ -57,12 +62,14 @@ class SwiftRoot:
             lines.append(f"mount --bind {_quoted(outside)} {_quoted(point)}")
             if inside not in self.writable:
                 lines.append(f"mount -o remount,ro,bind {_quoted(point)}")
-        inner = f"cd {cwd} && exec {shlex.join(command)}"
+        setting = [f"{name}={value}" for name, value in (environment or {}).items()]
+        inner = f"cd {cwd} && exec {shlex.join(['env', *setting, *command])}"
         lines.append(f"exec chroot {_quoted(self.root)} /bin/bash -c {shlex.quote(inner)}")
         return subprocess.run(
             ["unshare", "--mount", "bash", "-c", "\n".join(lines)],
             capture_output=True, text=True, timeout=seconds, errors="replace",
-            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8"},
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8",
+                 "TMPDIR": WORK},
         )  # fmt: skip
 
 

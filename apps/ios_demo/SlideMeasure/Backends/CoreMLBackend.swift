@@ -38,7 +38,8 @@
         /// Shares of the operations by the device that Core ML would rather use, as MLComputePlan
         /// estimates it before running; nil before iOS 17.4.
         func placement(of artifact: Artifact, _ options: RunOptions) async -> String? {
-            guard #available(iOS 17.4, macOS 14.4, *), let compiled = try? Self.compiledURL(artifact),
+            guard #available(iOS 17.4, macOS 14.4, *),
+                let compiled = try? Self.compiledURL(artifact),
                 let plan = try? await MLComputePlan.load(
                     contentsOf: compiled, configuration: Self.configuration(options)),
                 case .program(let program) = plan.modelStructure,

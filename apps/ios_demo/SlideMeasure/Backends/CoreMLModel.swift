@@ -17,9 +17,11 @@
         init(_ artifact: Artifact, _ compiled: URL, _ configuration: MLModelConfiguration) throws {
             let manifest = artifact.manifest
             model = try MLModel(contentsOf: compiled, configuration: configuration)
-            guard model.modelDescription.inputDescriptionsByName[manifest.input.name]?.type == .image
+            guard
+                model.modelDescription.inputDescriptionsByName[manifest.input.name]?.type == .image
             else { throw NotUsable("the model's input is not an image") }
-            pixels = try Self.pixelBuffer(width: manifest.input.width, height: manifest.input.height)
+            pixels = try Self.pixelBuffer(
+                width: manifest.input.width, height: manifest.input.height)
             input = try MLDictionaryFeatureProvider(
                 dictionary: [manifest.input.name: MLFeatureValue(pixelBuffer: pixels)])
             outputName = manifest.output?.name
@@ -64,12 +66,16 @@
             }
         }
 
+        /// With a pool of its own: otherwise a minute of runs is a minute of objects.
         func run() throws {
-            outputs = try model.prediction(from: input, options: options)
+            outputs = try autoreleasepool {
+                try model.prediction(from: input, options: options)
+            }
         }
 
         func logits() throws -> [Float] {
-            guard let outputName, let array = outputs?.featureValue(for: outputName)?.multiArrayValue
+            guard let outputName,
+                let array = outputs?.featureValue(for: outputName)?.multiArrayValue
             else { throw NotUsable("the model gave no logits") }
             return try (0..<array.count).map { index in
                 switch array.dataType {

@@ -76,7 +76,8 @@
             memory = .allocate(byteCount: input.byteCount, alignment: 64)
             memory.initializeMemory(as: UInt8.self, repeating: 0)
             tensor = AnyTensor(
-                bytesNoCopy: memory.baseAddress!, shape: input.shape, dataType: input.dtype.dataType)
+                bytesNoCopy: memory.baseAddress!, shape: input.shape, dataType: input.dtype.dataType
+            )
         }
 
         deinit {
@@ -89,8 +90,9 @@
             try module.setInput(tensor)
         }
 
+        /// With a pool of its own: otherwise a minute of runs is a minute of objects.
         func run() throws {
-            outputs = try module.forward()
+            outputs = try autoreleasepool { try module.forward() }
         }
 
         func logits() throws -> [Float] {
@@ -130,13 +132,16 @@
         static let shared = ThreadPoolUse()
         private let lock = NSLock()
         private var models = 0
+        /// What ExecuTorch chose for this device, before anyone else did.
+        private let usual = slide_thread_count()
 
         /// Counts a model in; `release` counts it out.
         func require(_ threads: Int?) throws {
+            let wanted = threads.map(UInt32.init) ?? usual
             try lock.withLock {
-                if let threads, slide_thread_count() != UInt32(threads) {
-                    guard models == 0, slide_set_thread_count(UInt32(threads)) else {
-                        throw NotUsable("the thread pool is in use by another model")
+                if slide_thread_count() != wanted {
+                    guard models == 0, slide_set_thread_count(wanted) else {
+                        throw NotUsable("another model computes on another number of threads")
                     }
                 }
                 models += 1

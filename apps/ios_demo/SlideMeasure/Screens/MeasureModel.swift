@@ -66,7 +66,8 @@ final class MeasureModel {
         UIApplication.shared.isIdleTimerDisabled = true
         defer { UIApplication.shared.isIdleTimerDisabled = false }
         do {
-            let results = try await app.engine.measure(candidates, plan: plan, probe: Device.probe) {
+            let results = try await app.engine.measure(candidates, plan: plan, probe: Device.probe)
+            {
                 progress in
                 Task { @MainActor [weak self] in self?.show(progress) }
             }

@@ -26,7 +26,8 @@ struct MeasureView: View {
             if model.mode != .sustained {
                 Stepper("At least \(model.runs) runs", value: $model.runs, in: 30...1000, step: 10)
                 Stepper(
-                    "At least \(model.seconds.formatted()) s", value: $model.seconds, in: 1...30, step: 1)
+                    "At least \(model.seconds.formatted()) s", value: $model.seconds, in: 1...30,
+                    step: 1)
             }
         }
         .disabled(model.isRunning)

@@ -61,7 +61,8 @@ private struct ArtifactView: View {
             Section("File") {
                 LabeledContent("Precision", value: manifest.precision)
                 LabeledContent("For", value: "\(manifest.target), \(manifest.backend)")
-                LabeledContent("Size", value: manifest.sizeBytes.formatted(.byteCount(style: .file)))
+                LabeledContent(
+                    "Size", value: manifest.sizeBytes.formatted(.byteCount(style: .file)))
                 LabeledContent("Parameters", value: manifest.model.params.formatted())
                 LabeledContent("Multiply-adds", value: manifest.model.macs.formatted())
                 LabeledContent("Input", value: "\(manifest.input.width) × \(manifest.input.height)")

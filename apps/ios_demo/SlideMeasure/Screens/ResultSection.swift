@@ -25,7 +25,8 @@ struct ResultSection: View {
             LabeledContent("Asked for", value: result.acceleratorRequested)
             LabeledContent("Used", value: result.acceleratorUsed ?? "the runtime does not say")
             LabeledContent(
-                "Heat", value: "\(result.thermalBefore.rawValue), then \(result.thermalAfter.rawValue)")
+                "Heat",
+                value: "\(result.thermalBefore.rawValue), then \(result.thermalAfter.rawValue)")
             if let curve = result.sustained { SustainedChart(curve: curve) }
         }
     }

@@ -21,7 +21,9 @@ struct RunChoice {
     /// nil until there is an artifact to choose.
     @MainActor
     func candidate(in app: AppModel) -> Candidate? {
-        guard let artifact = app.artifacts.first(where: { $0.folder == folder }) ?? app.artifacts.first,
+        guard
+            let artifact = app.artifacts.first(where: { $0.folder == folder })
+                ?? app.artifacts.first,
             let backend = app.backend(for: artifact)
         else { return nil }
         let known = backend.accelerators(for: artifact.manifest)

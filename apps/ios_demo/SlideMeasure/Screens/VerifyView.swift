@@ -42,7 +42,9 @@ struct VerifyView: View {
                 .foregroundStyle(verdicts.allSatisfy(\.passed) ? Color.green : Color.red)
                 ForEach(verdicts) { verdict in
                     LabeledContent(verdict.file, value: words(verdict))
-                        .accessibilityValue("\(verdict.passed ? "passed" : "failed"), \(words(verdict))")
+                        .accessibilityValue(
+                            "\(verdict.passed ? "passed" : "failed"), \(words(verdict))"
+                        )
                         .foregroundStyle(verdict.passed ? Color.primary : Color.red)
                 }
             }

@@ -4,6 +4,9 @@
 import CExecuTorch
 import Foundation
 
+/// Foundation brings it along on Apple's systems; here there is nothing to release.
+public func autoreleasepool<R>(invoking body: () throws -> R) rethrows -> R { try body() }
+
 /// Numbers of c10::ScalarType, as ExecuTorchTensor.h has them.
 public enum DataType: Int8, Sendable {
     case byte = 0

@@ -16,7 +16,9 @@ do {
     let root = URL(fileURLWithPath: CommandLine.arguments[1])
     let library = ArtifactLibrary(root: root) { backends.refusal(of: $0) }
     for entry in library.artifacts {
-        if let why = entry.whyNot { print("\(entry.folder): not usable: \(why)", to: &standardError) }
+        if let why = entry.whyNot {
+            print("\(entry.folder): not usable: \(why)", to: &standardError)
+        }
     }
     let request = try HeadlessRequest(URL(string: CommandLine.arguments[2])!)
     let engine = Engine()

@@ -33,7 +33,8 @@ extension App { @MainActor public static func main() {} }
 
 @resultBuilder public enum ViewBuilder {
     public static func buildBlock() -> EmptyView { fatalError() }
-    public static func buildBlock<each V: View>(_ view: repeat each V) -> TupleView<(repeat each V)> {
+    public static func buildBlock<each V: View>(_ view: repeat each V) -> TupleView<(repeat each V)>
+    {
         fatalError()
     }
     public static func buildBlock<V: View>(_ view: V) -> V { view }
@@ -244,7 +245,9 @@ extension View {
     public func tabItem<V: View>(@ViewBuilder _ label: () -> V) -> some View { self }
     public func navigationTitle<S: StringProtocol>(_ title: S) -> some View { self }
     public func environment<T: AnyObject & Observable>(_ object: T?) -> some View { self }
-    public func task(_ action: @escaping @Sendable @isolated(any) () async -> Void) -> some View { self }
+    public func task(_ action: @escaping @Sendable @isolated(any) () async -> Void) -> some View {
+        self
+    }
     public func task<T: Equatable>(
         id value: T, @_inheritActorContext _ action: @escaping @Sendable () async -> Void
     ) -> some View { self }

@@ -3,58 +3,95 @@
 @_exported import Foundation
 
 extension ProcessInfo {
-    public enum ThermalState: Int, Sendable { case nominal, fair, serious, critical }
+    //: NSProcessInfoThermalState
+    public enum ThermalState: Int, Sendable {
+        //: NSProcessInfoThermalState.*
+        case nominal, fair, serious, critical
+    }
+    //: NSProcessInfo.thermalState
     public var thermalState: ThermalState { fatalError() }
 }
 
+//: UIResponder
 @MainActor open class UIResponder: NSObject {}
 
+//: UIDevice
 @MainActor public final class UIDevice: NSObject {
+    //: UIDevice.currentDevice
     public class var current: UIDevice { fatalError() }
+    //: UIDevice.systemName
     public var systemName: String { fatalError() }
+    //: UIDevice.systemVersion
     public var systemVersion: String { fatalError() }
 }
 
+//: UIApplication
 @MainActor public final class UIApplication: UIResponder {
+    //: UIApplication.sharedApplication
     public class var shared: UIApplication { fatalError() }
+    //: UIApplication.idleTimerDisabled
     public var isIdleTimerDisabled: Bool {
         get { fatalError() }
         set {}
     }
 }
 
+//: UIImage
 public final class UIImage: NSObject, @unchecked Sendable {
+    //: UIImageOrientation
     public enum Orientation: Int, Sendable {
+        //: UIImageOrientation.*
         case up, down, left, right, upMirrored, downMirrored, leftMirrored, rightMirrored
     }
+    //: UIImage.initWithData
     public init?(data: Data) { fatalError() }
+    //: UIImage.CGImage
     public var cgImage: CGImage? { fatalError() }
+    //: UIImage.imageOrientation
     public var imageOrientation: Orientation { fatalError() }
 }
 
+//: UIViewController
 @MainActor open class UIViewController: UIResponder {}
+//: UINavigationController
 @MainActor open class UINavigationController: UIViewController {}
+//: UINavigationControllerDelegate
 @MainActor public protocol UINavigationControllerDelegate: NSObjectProtocol {}
 
+//: UIImagePickerControllerDelegate
 @MainActor public protocol UIImagePickerControllerDelegate: NSObjectProtocol {
+    //: UIImagePickerControllerDelegate.imagePickerControllerDidFinishPickingMediaWithInfo
     func imagePickerController(
         _ picker: UIImagePickerController,
         didFinishPickingMediaWithInfo info: [UIImagePickerController.InfoKey: Any])
+    //: UIImagePickerControllerDelegate.imagePickerControllerDidCancel
     func imagePickerControllerDidCancel(_ picker: UIImagePickerController)
 }
 
+//: UIImagePickerController
 @MainActor open class UIImagePickerController: UINavigationController {
-    public enum SourceType: Int, Sendable { case photoLibrary, camera, savedPhotosAlbum }
-    public struct InfoKey: Hashable, RawRepresentable, Sendable {
-        public let rawValue: String
-        public init(rawValue: String) { self.rawValue = rawValue }
-        public static let originalImage = InfoKey(
-            rawValue: "UIImagePickerControllerOriginalImage")
+    //: UIImagePickerControllerSourceType
+    public enum SourceType: Int, Sendable {
+        //: UIImagePickerControllerSourceType.*
+        case photoLibrary, camera, savedPhotosAlbum
     }
+    //: Swift
+    public struct InfoKey: Hashable, RawRepresentable, Sendable {
+        //: Swift
+        public let rawValue: String
+        //: Swift
+        public init(rawValue: String) { self.rawValue = rawValue }
+        //: UIImagePickerControllerOriginalImage
+        public static let originalImage = InfoKey(rawValue: "UIImagePickerControllerOriginalImage")
+    }
+    //: UIImagePickerController.isSourceTypeAvailable
     public class func isSourceTypeAvailable(_ sourceType: SourceType) -> Bool { fatalError() }
+    //: UIImagePickerController.sourceType
     public var sourceType: SourceType {
         get { fatalError() }
         set {}
     }
-    public weak var delegate: (any UIImagePickerControllerDelegate & UINavigationControllerDelegate)?
+    //: UIImagePickerController.delegate
+    public weak var delegate:
+        (any UIImagePickerControllerDelegate & UINavigationControllerDelegate)?
 }

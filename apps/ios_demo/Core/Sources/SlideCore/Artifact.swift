@@ -9,7 +9,9 @@ public struct Artifact: Sendable {
     public var folder: String { root.lastPathComponent }
     public var modelURL: URL { root.appendingPathComponent(manifest.file) }
     /// Whether there are logits to compare with; feature maps are compared on the host only.
-    public var hasLogits: Bool { !manifest.golden.isEmpty && manifest.golden.allSatisfy { $0.logits != nil } }
+    public var hasLogits: Bool {
+        !manifest.golden.isEmpty && manifest.golden.allSatisfy { $0.logits != nil }
+    }
 
     /// Opens and verifies a folder; throws `NotUsable` for one that is damaged.
     public init(root: URL) throws {
@@ -25,7 +27,8 @@ public struct Artifact: Sendable {
             return
         }
         try Self.verify("labels.txt", expected, in: root)
-        let text = try String(contentsOf: root.appendingPathComponent("labels.txt"), encoding: .utf8)
+        let text = try String(
+            contentsOf: root.appendingPathComponent("labels.txt"), encoding: .utf8)
         labels = text.split(separator: "\n").map(String.init)
     }
 
@@ -61,9 +64,9 @@ public struct ArtifactLibrary: Sendable {
     private struct Index: Decodable {
         struct Entry: Decodable {
             let folder: String
-            let manifest_sha256: String
+            let manifestSha256: String
         }
-        let schema_version: Int
+        let schemaVersion: Int
         let artifacts: [Entry]
     }
 
@@ -75,9 +78,12 @@ public struct ArtifactLibrary: Sendable {
             (artifacts, problem) = ([], "no artifacts are embedded; run slide-mobile embed")
             return
         }
-        guard let index = try? JSONDecoder().decode(Index.self, from: json), index.schema_version == 1
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        guard let index = try? decoder.decode(Index.self, from: json), index.schemaVersion == 1
         else {
-            (artifacts, problem) = ([], "index.json is damaged or of another version; run slide-mobile embed")
+            artifacts = []
+            problem = "index.json is damaged or of another version; run slide-mobile embed"
             return
         }
         problem = nil
@@ -93,11 +99,12 @@ public struct ArtifactLibrary: Sendable {
     private static func open(
         _ entry: Index.Entry, in root: URL, _ refusal: (Manifest) -> String?
     ) throws -> Artifact {
-        guard !entry.folder.isEmpty, !entry.folder.contains("/"), !entry.folder.hasPrefix(".") else {
+        guard !entry.folder.isEmpty, !entry.folder.contains("/"), !entry.folder.hasPrefix(".")
+        else {
             throw NotUsable("its name leaves the artifacts folder")
         }
         let artifact = try Artifact(root: root.appendingPathComponent(entry.folder))
-        guard artifact.manifest.sha256 == entry.manifest_sha256 else {
+        guard artifact.manifest.sha256 == entry.manifestSha256 else {
             throw NotUsable("it is not the one that was embedded; run slide-mobile embed again")
         }
         if let why = refusal(artifact.manifest) { throw NotUsable(why) }

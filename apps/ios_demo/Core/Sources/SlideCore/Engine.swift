@@ -64,7 +64,8 @@ public struct Candidate: Sendable {
     }
 
     static func == (a: Candidate, b: Candidate) -> Bool {
-        a.artifact.root == b.artifact.root && a.artifact.manifest.sha256 == b.artifact.manifest.sha256
+        a.artifact.root == b.artifact.root
+            && a.artifact.manifest.sha256 == b.artifact.manifest.sha256
             && a.options == b.options
     }
 

@@ -72,7 +72,9 @@ public struct HeadlessRequest: Equatable, Sendable {
     public func groups(
         in library: ArtifactLibrary, backends: [any Backend]
     ) throws -> [[Candidate]] {
-        let wanted = artifacts.isEmpty ? library.artifacts.filter { $0.artifact != nil }.map(\.folder) : artifacts
+        let wanted =
+            artifacts.isEmpty
+            ? library.artifacts.filter { $0.artifact != nil }.map(\.folder) : artifacts
         let candidates = try wanted.map { try candidate($0, library, backends) }
         guard !candidates.isEmpty else { throw NotUsable("no artifact can be measured") }
         return interleaved ? [candidates] : candidates.map { [$0] }
@@ -87,7 +89,9 @@ public struct HeadlessRequest: Equatable, Sendable {
         let artifact = try entry.outcome.get()
         let backend = try backends.backend(for: artifact.manifest).get()
         let known = backend.accelerators(for: artifact.manifest)
-        guard let chosen = accelerator == nil ? known.first : known.first(where: { $0.id == accelerator })
+        guard
+            let chosen = accelerator == nil
+                ? known.first : known.first(where: { $0.id == accelerator })
         else {
             throw NotUsable(
                 "\(folder) has no accelerator \(accelerator ?? ""), only "

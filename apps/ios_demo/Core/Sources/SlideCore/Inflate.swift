@@ -160,7 +160,11 @@ private struct HuffmanCode {
         for length in 1...15 {
             code |= try stream.bits(1)
             let count = counts[length]
-            if code - count < first { return symbols[index + code - first] }
+            if code - count < first {
+                // Lengths that promise more codes than there are bits for.
+                guard code >= first else { throw DeflateStream.damaged }
+                return symbols[index + code - first]
+            }
             index += count
             first = (first + count) << 1
             code <<= 1

@@ -33,7 +33,9 @@ indirect enum JSONText: Equatable {
             let sorted = last.sorted {
                 $0.key.unicodeScalars.lexicographicallyPrecedes($1.key.unicodeScalars)
             }
-            return "{" + sorted.map { quoted($0.key) + ": " + $0.value.canonical }.joined(separator: ", ") + "}"
+            return "{"
+                + sorted.map { quoted($0.key) + ": " + $0.value.canonical }.joined(separator: ", ")
+                + "}"
         case .array(let items): return "[" + items.map(\.canonical).joined(separator: ", ") + "]"
         case .string(let text): return quoted(text)
         case .literal(let text): return text
@@ -145,7 +147,10 @@ private struct Parser {
         guard next == UInt8(ascii: "\"") else { throw failure }
         position += 1
         let token = Data(bytes[start..<position])
-        guard let text = try? JSONDecoder().decode([String].self, from: Data("[".utf8) + token + Data("]".utf8)) else {
+        guard
+            let text = try? JSONDecoder().decode(
+                [String].self, from: Data("[".utf8) + token + Data("]".utf8))
+        else {
             throw failure
         }
         return text[0]
@@ -157,7 +162,8 @@ private struct Parser {
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         let known = ["true", "false", "null"].contains(text)
         // Python writes NaN and Infinity too, which are no JSON.
-        let number = text.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) } && Double(text) != nil
+        let number =
+            text.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) } && Double(text) != nil
         guard known || number else { throw failure }
         return .literal(text)
     }

@@ -31,7 +31,10 @@ public struct Manifest: Decodable, Sendable {
     }
 
     public struct Input: Decodable, Sendable {
-        public enum Layout: String, Decodable, Sendable { case nhwc = "NHWC", nchw = "NCHW" }
+        public enum Layout: String, Decodable, Sendable {
+            case nhwc = "NHWC"
+            case nchw = "NCHW"
+        }
         public enum Element: String, Decodable, Sendable { case float32, float16, uint8 }
 
         public let name: String
@@ -96,13 +99,15 @@ public struct Manifest: Decodable, Sendable {
         guard let text = try? JSONText(json) else {
             throw NotUsable("the manifest is not JSON")
         }
-        guard case .literal(let version)? = text["schema_version"], let version = Int(version) else {
+        guard case .literal(let version)? = text["schema_version"], let version = Int(version)
+        else {
             throw NotUsable("the manifest has no schema version")
         }
         guard version == Self.supportedVersion else {
             throw NotUsable(
                 "manifest schema \(version) is not \(Self.supportedVersion): "
-                    + (version > Self.supportedVersion ? "update the app" : "convert the model again"))
+                    + (version > Self.supportedVersion
+                        ? "update the app" : "convert the model again"))
         }
         guard text["manifest_sha256"] == .string(Self.seal(text)) else {
             throw NotUsable("the manifest was changed after it was certified")
@@ -132,18 +137,22 @@ public struct Manifest: Decodable, Sendable {
         }
         // Names from a file become paths: none may leave its folder.
         let names = [file] + golden.map(\.file)
-        guard names.allSatisfy({ !$0.split(separator: "/").contains("..") && !$0.hasPrefix("/") }) else {
+        guard names.allSatisfy({ !$0.split(separator: "/").contains("..") && !$0.hasPrefix("/") })
+        else {
             throw NotUsable("the manifest is damaged: a file name leaves the folder")
         }
     }
 
     private static func place(of error: Error) -> String {
         func path(_ context: DecodingError.Context, _ key: (any CodingKey)? = nil) -> String {
-            (context.codingPath + (key.map { [$0] } ?? [])).map(\.stringValue).joined(separator: "/")
+            (context.codingPath + (key.map { [$0] } ?? [])).map(\.stringValue).joined(
+                separator: "/")
         }
         switch error {
-        case DecodingError.keyNotFound(let key, let context): return "\(path(context, key)) is missing"
-        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+        case DecodingError.keyNotFound(let key, let context):
+            return "\(path(context, key)) is missing"
+        case DecodingError.typeMismatch(_, let context),
+            DecodingError.valueNotFound(_, let context),
             DecodingError.dataCorrupted(let context):
             return "\(path(context)) is of the wrong kind"
         default: return "it cannot be read"

@@ -24,8 +24,19 @@ public struct MeasuringProgress: Sendable {
 
 /// When each inference of one model ended and how long it took, in nanoseconds.
 public struct Recording: Sendable {
-    public fileprivate(set) var durations: [UInt64] = []
-    public fileprivate(set) var ends: [UInt64] = []
+    public private(set) var durations: [UInt64] = []
+    public private(set) var ends: [UInt64] = []
+
+    /// Grows without copying for as long as most measurements last.
+    fileprivate mutating func reserve() {
+        durations.reserveCapacity(1 << 15)
+        ends.reserveCapacity(1 << 15)
+    }
+
+    mutating func append(duration: UInt64, end: UInt64) {
+        durations.append(duration)
+        ends.append(end)
+    }
 
     public var milliseconds: [Double] { durations.map { Double($0) / 1e6 } }
     public var endSeconds: [Double] { ends.map { Double($0) / 1e9 } }
@@ -56,10 +67,7 @@ public struct MeasuringLoop {
             for model in models { try model.run() }
         }
         var recordings = models.map { _ in Recording() }
-        for index in recordings.indices {
-            recordings[index].durations.reserveCapacity(1 << 15)
-            recordings[index].ends.reserveCapacity(1 << 15)
-        }
+        for index in recordings.indices { recordings[index].reserve() }
         let start = Self.now()
         let enough = UInt64(plan.leastSeconds * 1e9)
         var reported = (time: start, count: 0)
@@ -69,8 +77,7 @@ public struct MeasuringLoop {
                 let begin = Self.now()
                 try model.run()
                 end = Self.now()
-                recordings[index].durations.append(end - begin)
-                recordings[index].ends.append(end - start)
+                recordings[index].append(duration: end - begin, end: end - start)
             }
             let count = recordings[0].durations.count
             if end - reported.time >= Self.reportEvery {

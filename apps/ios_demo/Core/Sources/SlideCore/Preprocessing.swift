@@ -11,14 +11,17 @@ public enum Preprocessing {
         let upright = image.upright(exifOrientation: exifOrientation)
         if upright.width == width && upright.height == height { return upright }
         let scale =
-            min(Double(upright.width) / Double(width), Double(upright.height) / Double(height)) * crop
+            min(Double(upright.width) / Double(width), Double(upright.height) / Double(height))
+            * crop
         let (boxWidth, boxHeight) = (Double(width) * scale, Double(height) * scale)
         let left = (Double(upright.width) - boxWidth) / 2
         let top = (Double(upright.height) - boxHeight) / 2
         // Pillow's C code takes the box as 32-bit floats.
         return upright.resized(
-            columns: Taps(from: Float(left), to: Float(left + boxWidth), of: upright.width, count: width),
-            rows: Taps(from: Float(top), to: Float(top + boxHeight), of: upright.height, count: height)
+            columns: Taps(
+                from: Float(left), to: Float(left + boxWidth), of: upright.width, count: width),
+            rows: Taps(
+                from: Float(top), to: Float(top + boxHeight), of: upright.height, count: height)
         )
     }
 }

@@ -70,7 +70,9 @@ func portableSHA256(_ data: Data) -> [UInt8] {
     let blocks = data.count / 64
     data.withUnsafeBytes { raw in
         for block in 0..<blocks {
-            compress(&state, &schedule, UnsafeRawBufferPointer(rebasing: raw[(block * 64)..<(block * 64 + 64)]))
+            compress(
+                &state, &schedule,
+                UnsafeRawBufferPointer(rebasing: raw[(block * 64)..<(block * 64 + 64)]))
         }
     }
     var tail = Array(data.suffix(data.count - blocks * 64)) + [0x80]
@@ -82,7 +84,8 @@ func portableSHA256(_ data: Data) -> [UInt8] {
             compress(&state, &schedule, UnsafeRawBufferPointer(rebasing: raw[start..<start + 64]))
         }
     }
-    return state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) } }
+    return state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
+    }
 }
 
 private func compress(

@@ -13,7 +13,8 @@ extension Engine {
     /// with the manifest's logits under the manifest's floor.
     public func verify(_ candidate: Candidate) async throws -> [ImageVerdict] {
         guard candidate.artifact.hasLogits else {
-            throw NotUsable("no logits: feature maps are compared on the host, by slide-mobile check")
+            throw NotUsable(
+                "no logits: feature maps are compared on the host, by slide-mobile check")
         }
         try await candidate.backend.prepare(candidate.artifact)
         return try await perform { resident, _ in
@@ -23,7 +24,8 @@ extension Engine {
         }
     }
 
-    static func verdicts(of model: any LoadedModel, _ candidate: Candidate) throws -> [ImageVerdict] {
+    static func verdicts(of model: any LoadedModel, _ candidate: Candidate) throws -> [ImageVerdict]
+    {
         let manifest = candidate.artifact.manifest
         return try manifest.golden.indices.map { index in
             try model.setInput(candidate.goldenImage(index))

@@ -15,7 +15,8 @@ struct DigestTests {
     ])
     func knownDigests(text: String, digest: String) {
         #expect(sha256(Data(text.utf8)) == digest)
-        #expect(portableSHA256(Data(text.utf8)).map { String(format: "%02x", $0) }.joined() == digest)
+        #expect(
+            portableSHA256(Data(text.utf8)).map { String(format: "%02x", $0) }.joined() == digest)
     }
 
     /// sha256 of n times the letter a, as Python's hashlib gives it.
@@ -41,6 +42,8 @@ struct DigestTests {
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
             try Data(name.utf8).write(to: file)
         }
-        #expect(try sha256(ofItemAt: root) == "94c7c9ebcdcb4fdc7fbd825d783301e61aba24df9cda547980420adba357617d")
+        #expect(
+            try sha256(ofItemAt: root)
+                == "94c7c9ebcdcb4fdc7fbd825d783301e61aba24df9cda547980420adba357617d")
     }
 }

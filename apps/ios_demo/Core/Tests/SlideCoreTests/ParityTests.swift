@@ -24,7 +24,8 @@ struct ParityTests {
             if let number = try? container.decode(Double.self) {
                 value = number
             } else {
-                value = ["nan": .nan, "inf": .infinity, "-inf": -.infinity][try container.decode(String.self)]!
+                value = ["nan": .nan, "inf": .infinity, "-inf": -.infinity][
+                    try container.decode(String.self)]!
             }
         }
     }

@@ -53,7 +53,9 @@ struct PreprocessingTests {
         #expect(image.rgb == Array(0..<12))
     }
 
-    @Test(arguments: [Manifest.Input.Layout.nhwc, .nchw], [Manifest.Input.Element.float32, .float16, .uint8])
+    @Test(
+        arguments: [Manifest.Input.Layout.nhwc, .nchw],
+        [Manifest.Input.Element.float32, .float16, .uint8])
     func inputsHaveTheManifestsLayoutAndType(
         layout: Manifest.Input.Layout, dtype: Manifest.Input.Element
     ) {
@@ -66,7 +68,8 @@ struct PreprocessingTests {
             for y in 0..<2 {
                 for x in 0..<3 {
                     for channel in 0..<3 {
-                        let index = layout == .nhwc ? (y * 3 + x) * 3 + channel : (channel * 2 + y) * 3 + x
+                        let index =
+                            layout == .nhwc ? (y * 3 + x) * 3 + channel : (channel * 2 + y) * 3 + x
                         let expected = Float(image.rgb[(y * 3 + x) * 3 + channel])
                         #expect(value(buffer, index, dtype) == expected)
                     }
@@ -75,7 +78,9 @@ struct PreprocessingTests {
         }
     }
 
-    func value(_ buffer: UnsafeMutableRawBufferPointer, _ index: Int, _ dtype: Manifest.Input.Element) -> Float {
+    func value(
+        _ buffer: UnsafeMutableRawBufferPointer, _ index: Int, _ dtype: Manifest.Input.Element
+    ) -> Float {
         switch dtype {
         case .float32: buffer.load(fromByteOffset: index * 4, as: Float.self)
         case .float16: float(ofHalfBits: buffer.load(fromByteOffset: index * 2, as: UInt16.self))
@@ -84,7 +89,9 @@ struct PreprocessingTests {
     }
 
     @Test func everyByteIsExactInHalfPrecision() {
-        for value in UInt8.min...UInt8.max { #expect(float(ofHalfBits: halfBits(value)) == Float(value)) }
+        for value in UInt8.min...UInt8.max {
+            #expect(float(ofHalfBits: halfBits(value)) == Float(value))
+        }
         #expect(float(ofHalfBits: 0xc100) == -2.5)
         #expect(float(ofHalfBits: 0x0001) == 0x1p-24)
         #expect(float(ofHalfBits: 0x7c00) == .infinity)

@@ -1,0 +1,56 @@
+import Foundation
+
+@testable import SlideCore
+
+/// A runtime whose models do nothing, quickly: what is left is the loop. It records what it is
+/// asked to do.
+final class TestBackend: Backend, @unchecked Sendable {
+    let name = "Test"
+    let version = "1.0"
+    let key = "test"
+    private let lock = NSLock()
+    private var events: [String] = []
+    let work: @Sendable () throws -> Void
+    let output: @Sendable (Raster) -> [Float]
+
+    init(
+        work: @escaping @Sendable () throws -> Void = {},
+        output: @escaping @Sendable (Raster) -> [Float] = { _ in [1.5, -0.5] }
+    ) {
+        self.work = work
+        self.output = output
+    }
+
+    var log: [String] { lock.withLock { events } }
+    func note(_ event: String) { lock.withLock { events.append(event) } }
+
+    func refusal(of manifest: Manifest) -> String? {
+        manifest.target == "test" ? nil : "Test runs test files"
+    }
+    func accelerators(for manifest: Manifest) -> [Accelerator] {
+        [Accelerator(id: "cpu", name: "CPU"), Accelerator(id: "gpu", name: "GPU")]
+    }
+    func threadChoices(for manifest: Manifest, cores: Int) -> [Int] { Array(1...cores) }
+    func prepare(_ artifact: Artifact) async throws { note("prepare") }
+    func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel {
+        note("load \(options.accelerator.id) \(Thread.isMainThread ? "main" : "queue")")
+        return TestModel(self)
+    }
+    func placement(of artifact: Artifact, _ options: RunOptions) async -> String? { "cpu 100 %" }
+}
+
+final class TestModel: LoadedModel {
+    private let backend: TestBackend
+    private var image: Raster?
+    private(set) var runs = 0
+
+    init(_ backend: TestBackend) { self.backend = backend }
+    deinit { backend.note("free after \(runs)") }
+
+    func setInput(_ image: Raster) throws { self.image = image }
+    func run() throws {
+        runs += 1
+        try backend.work()
+    }
+    func logits() throws -> [Float] { backend.output(image!) }
+}

@@ -1,0 +1,27 @@
+"""The iOS app's core, built and tested where there is no Mac."""
+
+import re
+import sys
+
+from swift_build import CORE, HERE, succeeded
+from swift_root import REPOSITORY, SwiftRoot
+
+
+def test_the_core_and_its_tests(swift: SwiftRoot) -> None:
+    output = succeeded(
+        swift.run(["swift", "test", "--scratch-path", "/work/core"], cwd=CORE, seconds=900)
+    )
+    found = re.search(r"Test run with (\d+) tests passed", output)
+    assert found is not None, output[-3000:]
+    overhead = re.search(r"loop overhead: ([\d.]+) microseconds a run", output)
+    assert overhead is not None
+    # 1 in a debug build on a shared machine; the app is built with optimisation.
+    assert float(overhead[1]) < 20
+    print(f"\nSwift core: {found[1]} tests, {overhead[0]}", file=sys.__stderr__)
+
+
+def test_the_style_is_swift_formats(swift: SwiftRoot) -> None:
+    formatter = "/usr/libexec/swift/bin/swift-format"
+    configuration = f"{REPOSITORY}/apps/ios_demo/.swift-format"
+    command = [formatter, "lint", "--strict", "--recursive", "--configuration", configuration]
+    succeeded(swift.run([*command, f"{REPOSITORY}/apps/ios_demo", f"{HERE}/executorch"]))

@@ -1,0 +1,195 @@
+"""The app's engine runs a real .pte on Linux, through the app's own ExecuTorchBackend.swift."""
+
+import json
+import math
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from swift_build import CHECKOUT, HERE, index, succeeded
+from swift_root import CLANG, WORK, SwiftRoot
+
+from slide_mobile import statistics, targets
+from slide_mobile.artifact import Artifact, digest, seal
+from slide_mobile.parity import sqnr_db
+from slide_mobile.preprocess import load
+
+Measure = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def demo(demo_artifacts: Callable[[str, str], Path]) -> Path:
+    return demo_artifacts("executorch", "int8")
+
+
+@pytest.fixture(scope="module")
+def document(
+    measure: Measure, demo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Of the demo model against itself, interleaved and verified."""
+    folder = tmp_path_factory.mktemp("embedded")
+    shutil.copytree(demo, folder / demo.name)
+    index(folder)
+    asked = f"artifact={demo.name}&artifact={demo.name}&ab=1&seconds=1&threads=1&verify=1"
+    done = measure(folder, asked)
+    assert done.code == 0, done.said
+    return done.document  # type: ignore[no-any-return]
+
+
+def reseal(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a manifest as someone would who knows how it is sealed."""
+    path = folder / "manifest.json"
+    plain = json.loads(path.read_text())
+    change(plain)
+    plain["manifest_sha256"] = seal(plain)
+    path.write_text(json.dumps(plain))
+
+
+def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
+    schema = json.loads((CHECKOUT / "slide_mobile/bench.schema.json").read_text())
+    errors = list(Draft202012Validator(schema).iter_errors(document))
+    assert not errors, errors[0].message
+    assert document["source"] == "ios"
+    assert [r["accelerator_used"] for r in document["results"]] == ["cpu, XNNPACK"] * 2
+    assert [r["threads"] for r in document["results"]] == [1, 1]
+
+
+def test_statistics_are_pythons(document: dict[str, Any]) -> None:
+    for result in document["results"]:
+        summary = statistics.summary(result["samples_ms"])
+        for name, value in vars(summary).items():
+            assert result[name] == pytest.approx(value, rel=1e-9)
+        assert result["why_invalid"] == statistics.why_invalid(result["samples_ms"])
+
+
+def test_verify_agrees_with_python(document: dict[str, Any], demo: Path) -> None:
+    artifact = Artifact.open(demo)
+    runner = targets.load("executorch").runner(artifact.model_path, threads=1)
+    for result in document["results"]:
+        assert len(result["verify"]) == len(artifact.manifest.golden)
+        for verdict, golden in zip(result["verify"], artifact.manifest.golden, strict=True):
+            image = load(demo / golden.file, artifact.input_size)
+            expected = sqnr_db(np.asarray(golden.logits), runner(image))
+            assert verdict["passed"] and verdict["file"] == golden.file
+            # The same library and the same bytes: 0.00 dB apart.
+            assert verdict["sqnr_db"] == pytest.approx(expected, abs=0.01)
+
+
+def test_no_large_buffer_is_allocated_by_a_run(
+    measure: Measure,
+    executorch_module: SwiftRoot,
+    demo: Path,
+    artifacts_folder: Callable[..., Path],
+) -> None:
+    """As many allocations of the input's size in 300 runs as in 30: none belongs to a run."""
+    succeeded(executorch_module.run([
+        CLANG.removesuffix("++"), "-O1", "-fPIC", "-shared", f"{HERE}/executorch/large.c",
+        "-o", "lib/liblarge.so",
+    ]))  # fmt: skip
+    folder = artifacts_folder(demo)
+    shape = Artifact.open(demo).manifest.input["shape"]
+    watched = {"LD_PRELOAD": f"{WORK}/lib/liblarge.so", "LARGE_BYTES": str(4 * math.prod(shape))}
+    counts = []
+    for runs in (30, 300):
+        done = measure(folder, f"artifact={demo.name}&runs={runs}&seconds=0&threads=1", **watched)
+        assert done.document["results"][0]["runs"] == runs
+        found = re.search(r"large allocations: (\d+)", done.said)
+        assert found is not None, done.said
+        counts.append(int(found[1]))
+    assert counts[0] > 0  # the input buffer itself: the counter counts
+    assert counts[0] == counts[1]
+
+
+def test_one_changed_golden_logit_is_not_usable(
+    measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
+) -> None:
+    folder = artifacts_folder(demo)
+    path = folder / demo.name / "manifest.json"
+    plain = json.loads(path.read_text())
+    plain["golden"][0]["logits"][0] += 0.5
+    path.write_text(json.dumps(plain))
+    done = measure(folder, f"artifact={demo.name}&runs=1&seconds=0&verify=1")
+    assert done.code == 1
+    assert "not usable: the manifest was changed after it was certified" in done.said
+
+
+def test_one_changed_golden_logit_fails_even_when_sealed_again(
+    measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
+) -> None:
+    folder = artifacts_folder(demo)
+
+    def change(plain: dict[str, Any]) -> None:
+        plain["golden"][2]["logits"][0] += 20
+
+    reseal(folder / demo.name, change)
+    index(folder)
+    done = measure(folder, f"artifact={demo.name}&runs=30&seconds=0&verify=1")
+    passed = [verdict["passed"] for verdict in done.document["results"][0]["verify"]]
+    assert passed == [position != 2 for position in range(len(passed))]
+
+
+def test_one_changed_weight_byte_is_not_usable(
+    measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
+) -> None:
+    folder = artifacts_folder(demo)
+    model = folder / demo.name / "model.pte"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    done = measure(folder, f"artifact={demo.name}&runs=1&seconds=0&verify=1")
+    assert done.code == 1
+    assert "not usable: model.pte was changed after it was certified" in done.said
+
+
+def test_changed_weights_fail_even_when_sealed_again(
+    measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
+) -> None:
+    folder = artifacts_folder(demo)
+    model = folder / demo.name / "model.pte"
+    content = np.frombuffer(model.read_bytes(), np.uint8).copy()
+    middle = len(content) // 2
+    content[middle : middle + 4096] ^= 0x55
+    model.write_bytes(content.tobytes())
+    reseal(folder / demo.name, lambda plain: plain.update(file_sha256=digest(model)))
+    index(folder)
+    done = measure(folder, f"artifact={demo.name}&runs=30&seconds=0&verify=1")
+    verdicts = done.document["results"][0]["verify"] if done.code == 0 else []
+    assert done.code == 1 or not all(verdict["passed"] for verdict in verdicts)
+
+
+def test_a_foreign_artifact_breaks_nothing_else(
+    measure: Measure, demo: Path, artifacts_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = artifacts_folder(demo)
+    shutil.copytree(demo, folder / "foreign")
+    reseal(folder / "foreign", lambda plain: plain.update(target="tflite"))
+    shutil.copytree(demo, folder / "other-delegate")
+    reseal(folder / "other-delegate", lambda plain: plain.update(backend="vulkan"))
+    index(folder)
+    (folder / "foreign/labels.txt").write_text("changed\n")
+    done = measure(folder, "runs=30&seconds=0")
+    assert done.code == 0, done.said
+    assert [result["artifact"] for result in done.document["results"]] == [demo.name]
+    assert "foreign: not usable: labels.txt was changed" in done.said
+    assert "other-delegate: not usable: this app has no vulkan delegate" in done.said
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("acelerator=cpu", "acelerator is not known"),
+        ("artifact=gone", "gone is not embedded"),
+        ("accelerator=ane", "has no accelerator ane, only cpu"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    measure: Measure, demo: Path, artifacts_folder: Callable[..., Path], query: str, says: str
+) -> None:
+    done = measure(artifacts_folder(demo), query)
+    assert done.code == 1
+    assert says in done.said
