@@ -40,6 +40,12 @@ KNOWN_BAD = (
     ),
     KnownBad(
         targets=("tflite",),
+        combination="--precision int8-dynamic on TFLite 2.14",
+        consequence="refused, or wrong: its kernels do not know weights with a scale a channel",
+        instead="int8 or int8-weights, or ship LiteRT with the app",
+    ),
+    KnownBad(
+        targets=("tflite",),
         combination="int8-dynamic or int8-weights on the GPU delegate",
         consequence="LiteRT 2.2's GPU accelerator refuses the file",
         instead="fp32 or fp16 for the GPU, int8 for the CPU",
@@ -101,7 +107,7 @@ def conflicts(distribution: str, wanted: Iterable[Requirement]) -> tuple[Conflic
 
 def _python(distribution: str) -> Iterator[Conflict]:
     try:
-        needed = importlib.metadata.metadata(distribution).get("Requires-Python")
+        needed = importlib.metadata.metadata(distribution)["Requires-Python"]
     except importlib.metadata.PackageNotFoundError:
         return
     version = platform.python_version()

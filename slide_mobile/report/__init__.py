@@ -3,13 +3,12 @@
 It needs no network and no script: charts are SVG inside the page, images are in it too.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from slide_mobile.certificate import timestamp
 from slide_mobile.errors import OutputError, UsageError
 from slide_mobile.progress import Progress, silent
 from slide_mobile.report import contents as gathering
@@ -71,11 +70,15 @@ def write(
         raise UsageError(f"{out} says no format: end it in .html, .md or .csv, or give --format")
     if out.is_dir():
         raise OutputError(f"{out} is a folder; give a file, such as {out / 'report.html'}")
-    found = gathering.gather(roots, modules=modules, progress=progress)
+    # Only the page shows what is inside of files.
+    inside = chosen == "html"
+    found = gathering.gather(
+        roots, modules=modules if inside else False, ranges=inside, progress=progress
+    )
     documents, refused = measured.read(bench, found.entries)
     found = gathering.with_problems(found, refused)
     progress("write the report")
-    created = _now()
+    created = timestamp()
     if chosen == "html":
         text = page.html(found, documents, created=created)
     elif chosen == "markdown":
@@ -94,12 +97,6 @@ def write(
             if entry.not_run is not None
         ),
     )
-
-
-def _now() -> datetime:
-    # https://reproducible-builds.org/specs/source-date-epoch/
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
 
 
 def _save(text: str, out: Path) -> None:

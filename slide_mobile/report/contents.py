@@ -15,6 +15,7 @@ from slide_mobile.blame import ModuleParity
 from slide_mobile.errors import SlideMobileError, ToolchainMissing
 from slide_mobile.images import ImageSet
 from slide_mobile.progress import Progress, silent
+from slide_mobile.targets import Converter
 from slide_mobile.tasks import LOGITS
 
 # Golden images that are run and shown: more say nothing new, and cost time and bytes.
@@ -103,17 +104,24 @@ class Contents:
         return not self.problems and all(entry.passed for entry in self.entries)
 
 
-def gather(roots: Sequence[Path], *, modules: bool | None, progress: Progress = silent) -> Contents:
+def gather(
+    roots: Sequence[Path],
+    *,
+    modules: bool | None,
+    ranges: bool = True,
+    progress: Progress = silent,
+) -> Contents:
     """Open, verify and run artifacts; one that is damaged becomes a Problem, the rest goes on.
 
     Modules are compared with PyTorch's in every artifact if `modules`, in none if it is False, and
-    if it is None in quantised ones of models that are small enough for it to take seconds.
+    if it is None in quantised ones of models that are small enough for it to take seconds. What
+    int8 outputs can hold is read only if `ranges`.
     """
     entries, problems = [], []
     for i, root in enumerate(roots):
         progress("run the artifacts", i / len(roots))
         try:
-            entries.append(_entry(root, modules, progress))
+            entries.append(_entry(root, modules, ranges, progress))
         except SlideMobileError as error:
             problems.append(Problem(path=str(root), line=" ".join(str(error).split())))
     named = tuple(
@@ -154,7 +162,7 @@ def short_names(artifacts: Sequence[Artifact]) -> list[str]:
     return unique
 
 
-def _entry(root: Path, wanted: bool | None, progress: Progress) -> Entry:
+def _entry(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> Entry:
     art = Artifact.open(root)
     art.verify()
     entry = Entry(
@@ -170,12 +178,12 @@ def _entry(root: Path, wanted: bool | None, progress: Progress) -> Entry:
         ranges=(),
     )
     try:
-        return _run(entry, wanted, progress)
+        return _run(entry, wanted, ranges, progress)
     except ToolchainMissing as error:
         return dataclasses.replace(entry, not_run=str(error), no_modules=str(error))
 
 
-def _run(entry: Entry, wanted: bool | None, progress: Progress) -> Entry:
+def _run(entry: Entry, wanted: bool | None, ranges: bool, progress: Progress) -> Entry:
     art = entry.artifact
     converter = targets.load(art.manifest.target)
     runner = converter.runner(art.model_path)
@@ -203,10 +211,16 @@ def _run(entry: Entry, wanted: bool | None, progress: Progress) -> Entry:
         failures=tuple(failures),
         modules=modules,
         no_modules=why,
-        ranges=tuple(
-            (module, low, high) for module, (low, high) in converter.ranges(art.model_path).items()
-        ),
+        ranges=_ranges(converter, art) if ranges else (),
     )
+
+
+def _ranges(converter: Converter, art: Artifact) -> tuple[tuple[str, float, float], ...]:
+    """Only static int8 has any."""
+    if recipes.lookup(art.manifest.precision).activations != "int8":
+        return ()
+    found = converter.ranges(art.model_path)
+    return tuple((module, low, high) for module, (low, high) in found.items())
 
 
 def _modules(

@@ -5,13 +5,12 @@ import csv
 import io
 import platform
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import jinja2
 from PIL import Image
 
 from slide_mobile import __version__
-from slide_mobile.report import charts, plots, summary
+from slide_mobile.report import charts, latencies, plots, summary
 from slide_mobile.report.contents import Contents, Entry, Picture
 from slide_mobile.report.measured import Document
 from slide_mobile.report.plots import Cell, Table
@@ -19,7 +18,7 @@ from slide_mobile.report.plots import Cell, Table
 THUMBNAIL = 160  # pixels of the longer side, twice what the page gives it
 
 
-def html(contents: Contents, documents: Sequence[Document], *, created: datetime) -> str:
+def html(contents: Contents, documents: Sequence[Document], *, created: str) -> str:
     """One self-contained document."""
     found = summary.rows(contents, documents)
     measurements = [m for document in documents for m in document.measurements]
@@ -38,16 +37,17 @@ def html(contents: Contents, documents: Sequence[Document], *, created: datetime
             tiles=summary.tiles(contents, found),
             trade=summary.trade(found),
             histograms=[
-                charts.histogram(m, key=f"latency-{i}", target=m.facts["target"])
+                latencies.histogram(m, key=f"latency-{i}", target=m.facts["target"])
                 for i, m in enumerate(measurements)
                 if m.facts["samples_ms"]
             ],
             modules=charts.by_module(contents.entries),
-            times=charts.module_times(measurements),
+            left_out=_left_out(contents.entries),
+            times=latencies.module_times(measurements),
             shares=charts.shares(contents),
             census=charts.census(contents.entries),
             ranges=charts.ranges(contents.entries),
-            sustained=charts.sustained(measurements),
+            sustained=latencies.sustained(measurements),
             devices=[m for m in measurements if m.on_device],
             strangers=[m for m in measurements if m.entry is None],
             pictures=[(picture, _thumbnail(picture)) for picture in contents.pictures],
@@ -58,7 +58,7 @@ def html(contents: Contents, documents: Sequence[Document], *, created: datetime
     )
 
 
-def markdown(contents: Contents, documents: Sequence[Document], *, created: datetime) -> str:
+def markdown(contents: Contents, documents: Sequence[Document], *, created: str) -> str:
     """The summary for a pull request."""
     return (
         _environment(escaped=False)
@@ -117,8 +117,9 @@ def _cell(value: Cell) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _said(created: datetime) -> str:
-    return created.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _said(created: str) -> str:
+    """An ISO 8601 time of UTC, to the minute."""
+    return f"{created[:10]} {created[11:16]} UTC"
 
 
 def _thumbnail(picture: Picture) -> str:
@@ -144,6 +145,15 @@ def _toolchains(entries: Sequence[Entry]) -> Table:
             for pair, names in sorted(users.items())
         ),
     )
+
+
+def _left_out(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:
+    """Why modules were not compared, and the names of those whose were not."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.no_modules is not None and entry.not_run is None:
+            found.setdefault(entry.no_modules, []).append(entry.name)
+    return list(found.items())
 
 
 def _calibrations(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:

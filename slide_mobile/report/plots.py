@@ -23,6 +23,8 @@ WIDE, NARROW = 980.0, 372.0
 DASHES = ("", "7 3", "2 3", "10 3 2 3", "1 4", "14 4", "4 6")  # of one colour's lines, in turn
 COLOURS = ("tflite", "executorch", "coreml", "onnx")  # others are drawn as "other"
 
+MOST_BARS = 16  # in one chart; its table has all
+
 Cell = str | float | int | None
 
 
