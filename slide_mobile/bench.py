@@ -92,7 +92,8 @@ def bench(
     """
     asked = asked or Asked()
     _require_sense(asked)
-    progress("verify")
+    if roots:
+        progress("verify")
     subjects, failed = opened(roots)
     disturbances = list(_rounds(subjects, asked, progress))
     for subject in subjects:

@@ -107,7 +107,7 @@ def conflicts(distribution: str, wanted: Iterable[Requirement]) -> tuple[Conflic
 
 def _python(distribution: str) -> Iterator[Conflict]:
     try:
-        needed = importlib.metadata.metadata(distribution).get("Requires-Python")
+        needed = importlib.metadata.metadata(distribution)["Requires-Python"]
     except importlib.metadata.PackageNotFoundError:
         return
     version = platform.python_version()

@@ -81,15 +81,21 @@ def profile(out: TextIO, request: Mapping[str, Any]) -> None:
 
 def module_names(model: str) -> dict[str, str]:
     """Paths of a model's modules by what a file may call them; none of an unknown model."""
+    from torch import nn
+
     from slide_mobile import blame, models
     from slide_mobile.models.shapes_only import ShapesOnly
 
-    with contextlib.suppress(SlideMobileError), ShapesOnly():
-        reference = models.create(model)
-        return {
-            blame.traced(reference, path): path for path, _ in reference.named_modules() if path
-        }
-    return {}
+    try:
+        with ShapesOnly():
+            reference = models.create(model)
+    except SlideMobileError:
+        return {}
+    return {
+        blame.traced(reference, path): path
+        for path, module in reference.named_modules()
+        if path and not isinstance(module, nn.ModuleList)
+    }
 
 
 def named(module: str, names: Mapping[str, str]) -> str:

@@ -295,9 +295,10 @@ def test_a_fast_one_is_run_several_times_in_its_turn() -> None:
 @pytest.mark.parametrize(
     ("told", "path"),
     [
-        ("0.1.attn.qkv", "layers.0.blocks.1.attn.qkv"),
-        ("0.1.attn.qkv.split", "layers.0.blocks.1.attn.qkv.split"),
+        ("0.0.attn.qkv", "layers.0.blocks.0.attn.qkv"),
+        ("0.0.attn.qkv.split", "layers.0.blocks.0.attn.qkv.split"),
         ("layers.0.blocks.1", "layers.0.blocks.1"),
+        ("0", "layers.0"),
         ("head", "head"),
         ("(between operations)", "(between operations)"),
         ("", ""),

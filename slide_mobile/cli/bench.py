@@ -135,7 +135,7 @@ def _measured(
     return document
 
 
-def _print(console: Console, document: Mapping[str, Any]) -> None:
+def _print(console: Console, document: dict[str, Any]) -> None:
     from slide_mobile.baseline import results
 
     rows = list(results(document))
@@ -149,8 +149,7 @@ def _print(console: Console, document: Mapping[str, Any]) -> None:
     for number, (_, result) in enumerate(rows, 1):
         for reason in result["why_invalid"]:
             console.print(f"  {number}  [bold red]invalid[/]  {escape(reason)}")
-    if len(document["results"]) > 1:
-        _print_ratios(console, document)
+    _print_ratios(console, document)
     for number, (_, result) in enumerate(rows, 1):
         _print_profile(console, number, result)
     if "baseline" in document:
@@ -178,9 +177,12 @@ def _table(results: Sequence[Mapping[str, Any]]) -> Table:
 def _print_ratios(console: Console, document: Mapping[str, Any]) -> None:
     """The lower triangle, a line a pair."""
     ratios, intervals = document["ratios"], document["ratio_intervals"]
+    timed = [i for i, result in enumerate(document["results"]) if result["p50_ms"] is not None]
+    if len(timed) < 2:
+        return
     console.print("ratios of p50, with 95 % of each")
-    for i in range(len(ratios)):
-        for j in range(i):
+    for i in timed:
+        for j in (j for j in timed if j < i):
             ratio, interval = ratios[i][j], intervals[i][j]
             between = "" if interval is None else f" [{interval[0]:.3f}, {interval[1]:.3f}]"
             if ratio is not None:

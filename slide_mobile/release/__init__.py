@@ -79,7 +79,7 @@ def release(file: Path, *, force: bool = False, progress: Progress = silent) -> 
                 failures += slower
             except SlideMobileError as error:
                 failures.append(("bench", str(error)))
-        reports = []
+        reports: list[Path] = []
         if roots:
             try:
                 reports, problems = _reports(plan, roots, measured, progress)
@@ -158,7 +158,9 @@ def _reports(
     from slide_mobile import report
 
     progress("report")
-    documents, paths, problems = ([] if measured is None else [measured]), [], {}
+    documents = [] if measured is None else [measured]
+    paths: list[Path] = []
+    problems: dict[tuple[str, str], None] = {}
     for name, suffix in FORMATS.items():
         if name in plan.formats:
             path = plan.out / f"report.{suffix}"

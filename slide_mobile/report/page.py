@@ -42,6 +42,7 @@ def html(contents: Contents, documents: Sequence[Document], *, created: str) -> 
                 if m.facts["samples_ms"]
             ],
             modules=charts.by_module(contents.entries),
+            left_out=_left_out(contents.entries),
             times=latencies.module_times(measurements),
             shares=charts.shares(contents),
             census=charts.census(contents.entries),
@@ -144,6 +145,15 @@ def _toolchains(entries: Sequence[Entry]) -> Table:
             for pair, names in sorted(users.items())
         ),
     )
+
+
+def _left_out(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:
+    """Why modules were not compared, and the names of those whose were not."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.no_modules is not None and entry.not_run is None:
+            found.setdefault(entry.no_modules, []).append(entry.name)
+    return list(found.items())
 
 
 def _calibrations(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:

@@ -359,6 +359,16 @@ def test_a_browser_shows_it_without_errors_and_without_scrolling_aside(
     page.close()
 
 
+def test_it_prints_in_light_colours_within_the_page(opened: Callable[..., Any]) -> None:
+    page, _ = opened(702, color_scheme="dark")  # A4 less margins of 12 mm
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 702
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    seen = page.evaluate("getComputedStyle(document.querySelector('svg.wide')).display")
+    assert seen == "block", "the wide charts are printed"
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_on_its_ground(scheme: str, opened: Callable[..., Any]) -> None:
     page, _ = opened(1280, color_scheme=scheme)
