@@ -7,11 +7,12 @@ READY := $(VENV)/.ready
 # A worker a core; the tests of a file share what they convert.
 WORKERS := -n auto --dist loadfile
 
-.PHONY: help demo demo-apps check test test-apps test-slow bench forms lab-runtimes format lock clean
+.PHONY: help demo demo-apps docs check test test-apps test-slow bench forms lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
 	@echo "make demo-apps  convert the bundled model for phones, and put it into both demo apps"
+	@echo "make docs       the manual, as pages in build/docs"
 	@echo "make test       every test that CI runs"
 	@echo "make check      lint, types, layers, and the tests that take seconds"
 	@echo "make test-apps  the phone apps, with toolchains in build/apps (4 GB, some minutes)"
@@ -43,6 +44,9 @@ demo-apps: $(foreach kind,$(sort $(FOR_IOS) $(FOR_ANDROID)),$(DEMO)$(kind)/manif
 
 $(DEMO)%/manifest.json: | $(READY)
 	$(BIN)/slide-mobile convert --to $(word 1,$(subst -, ,$*)) --precision $(word 2,$(subst -, ,$*)) --force
+
+docs: $(READY)
+	$(BIN)/mkdocs --quiet build --strict
 
 check: $(READY)
 	$(BIN)/ruff check .

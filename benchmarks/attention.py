@@ -19,10 +19,10 @@ from torch import nn
 from benchmarks.attention_forms import FORMS, FormedAttention
 from benchmarks.floor import Projections
 from benchmarks.latency import interleaved
-from benchmarks.machine import renounce_tiles
 from benchmarks.modules import prepare
 from benchmarks.whole import environment, save
 from slide_mobile.deploy.channels_first import ChannelsLastInside
+from slide_mobile.machine import renounce_tiles
 from slide_mobile.models.slide_attention import SlideAttention
 from slide_mobile.parity import sqnr_db
 

@@ -23,12 +23,12 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from benchmarks.latency import MAX_SPREAD, interleaved
-from benchmarks.machine import renounce_tiles
 from benchmarks.modules import prepare
 from benchmarks.whole import environment, save
 from slide_mobile import models, targets
 from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import TABLE, Attention, Form, Forms, Shape
+from slide_mobile.machine import renounce_tiles
 from slide_mobile.models.slide_attention import SlideAttention
 from slide_mobile.models.slide_swin import SwinTransformer
 

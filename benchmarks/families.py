@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.gates import Row
-from benchmarks.machine import renounce_tiles
 from benchmarks.whole import build_all, candidates, environment, measure, save
+from slide_mobile.machine import renounce_tiles
 
 PAIRS = (
     "slide_pvt_tiny:pvt_tiny",

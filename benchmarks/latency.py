@@ -5,9 +5,9 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
+from slide_mobile import statistics
+from slide_mobile.statistics import MAX_SPREAD as MAX_SPREAD
 
-MAX_SPREAD = 1.10  # p90 over p50, beyond which the machine was too noisy to say
 WARM_UP = 3
 
 K = TypeVar("K", bound=Hashable)
@@ -37,8 +37,8 @@ def interleaved(calls: Mapping[K, Callable[[], object]], *, runs: int) -> dict[K
                 taken[name].append(1e3 * (time.perf_counter() - started))
     return {
         name: Latency(
-            p50_ms=round(float(np.percentile(values, 50)), 3),
-            p90_ms=round(float(np.percentile(values, 90)), 3),
+            p50_ms=round(statistics.percentile(values, 50), 3),
+            p90_ms=round(statistics.percentile(values, 90), 3),
         )
         for name, values in taken.items()
     }

@@ -22,10 +22,10 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.latency import Latency, interleaved
-from benchmarks.machine import cpu, renounce_tiles, tiles
 from benchmarks.whole import Candidate, build, drawings
 from slide_mobile import models, targets
 from slide_mobile.demo.render import GOLDEN_SEED
+from slide_mobile.machine import cpu, renounce_tiles, tiles
 from slide_mobile.models.registry import Spec
 
 MODELS = ("slide_swin_demo", "slide_swin_tiny")

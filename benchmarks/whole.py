@@ -9,7 +9,7 @@ Random weights: SQNR is against the same weights in PyTorch, on the same pixels.
 run once in a process of its own, so that one that fails costs one row. All files of a target are
 then timed in turn in one process, medians; a spread (p90 over median) above 10 % is marked invalid.
 Only the ratios carry over to another machine. XNNPACK gets no AMX, which phones have not, unless
---tiles is given (benchmarks/machine.py). --files keeps what was built, and takes what is there as
+--tiles is given (slide_mobile/machine.py). --files keeps what was built, and takes what is there as
 it is: after a change to the package, start with an empty folder.
 """
 
@@ -36,12 +36,12 @@ from torch import nn
 from benchmarks.floor import floor
 from benchmarks.gates import OURS, SWIN, Form, Row, judged
 from benchmarks.latency import Latency, interleaved
-from benchmarks.machine import cpu, renounce_tiles, tiles
 from slide_mobile import __version__, images, models, recipes, targets
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
 from slide_mobile.deploy import Layout, deploy
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.export import export
+from slide_mobile.machine import cpu, renounce_tiles, tiles
 from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize, planar

@@ -63,6 +63,14 @@ def float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
     return [f"multiply-adds that stay in float: {listed}"]
 
 
+def int8_range(scale: float, zero_point: int, *, lowest: int = -128) -> tuple[float, float]:
+    """(lowest, highest) value that 8 bits hold of a tensor quantised as a whole.
+
+    `lowest` is 0 where they are without sign.
+    """
+    return (lowest - zero_point) * scale, (lowest + 255 - zero_point) * scale
+
+
 @dataclass(frozen=True, kw_only=True)
 class Golden:
     """One image of the parity capsule, with the reference model's logits or maps for it."""

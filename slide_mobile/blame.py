@@ -37,7 +37,7 @@ def modules(
 ) -> tuple[ModuleParity, ...]:
     """Rank the modules of a deploy form by the error that enters in each, the worst first."""
     # Containers that are only indexed leave no trace in some files' names.
-    names = {_traced(deployed, name): name for name in dense(deployed)}
+    names = {traced(deployed, name): name for name in dense(deployed)}
     names |= {name: name for name in dense(deployed)}
     found = []
     for image in pixels[:SAMPLES]:
@@ -120,7 +120,8 @@ def _together(rows: Sequence[Activations], name: str) -> NDArray[np.float32]:
     return np.concatenate([row[name].ravel() for row in rows])
 
 
-def _traced(deployed: nn.Module, path: str) -> str:
+def traced(deployed: nn.Module, path: str) -> str:
+    """The path of a module without the containers that are only indexed: layers.1 is 1."""
     parts = path.split(".")
     owners = [deployed.get_submodule(".".join(parts[: i + 1])) for i in range(len(parts))]
     pairs = zip(parts, owners, strict=True)

@@ -8,10 +8,24 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from slide_mobile import __version__, environments, targets
+from slide_mobile import __version__, compatibility, environments, resources, targets
+from slide_mobile.compatibility import Conflict, KnownBad
 from slide_mobile.errors import NotInstalled
+from slide_mobile.resources import Resource
 
 DISTRIBUTION = "slide-mobile"
+ON_MACOS = platform.system() == "Darwin"
+# What a toolchain is good for on this machine, where it is more or less than converting and
+# checking with the target's own runtime.
+POSSIBLE = {
+    "tflite": "converts, and runs files with LiteRT: check, bench",
+    "executorch": "converts, and runs files with ExecuTorch: check, bench"
+    + ("" if ON_MACOS else "; Core ML's delegate is evaluated, not run"),
+    "coreml": "converts, and runs packages with Core ML: check, bench"
+    if ON_MACOS
+    else "converts, and evaluates packages to check them; only a Mac runs them, no bench",
+    "onnx": "converts, and runs files with ONNX Runtime: check, bench",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +40,12 @@ class Package:
 
 @dataclass(frozen=True, kw_only=True)
 class Toolchain:
-    """What one target needs, and the command that installs it."""
+    """What one target needs, the command that installs it, and what it is good for here."""
 
     target: str
     packages: tuple[Package, ...]
     command: str
+    possible: str
 
     @property
     def ready(self) -> bool:
@@ -46,6 +61,7 @@ class Environment:
     ready: bool
     purpose: str
     command: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +70,9 @@ class Diagnosis:
 
     toolchains: tuple[Toolchain, ...]
     environments: tuple[Environment, ...]
+    conflicts: tuple[Conflict, ...]
+    known_bad: tuple[KnownBad, ...]
+    resources: tuple[Resource, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The object of `doctor --json`."""
@@ -65,6 +84,11 @@ class Diagnosis:
                 {**asdict(toolchain), "ready": toolchain.ready} for toolchain in self.toolchains
             ],
             "environments": [asdict(environment) for environment in self.environments],
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+            "known_bad": [asdict(row) for row in self.known_bad],
+            "resources": [
+                {**asdict(resource), "enough": resource.enough} for resource in self.resources
+            ],
         }
 
 
@@ -74,17 +98,28 @@ def diagnose() -> Diagnosis:
         wanted = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or ()]
     except importlib.metadata.PackageNotFoundError as error:
         raise NotInstalled from error
+    toolchains = tuple(_toolchain(target, wanted) for target in targets.names())
+    made = tuple(_environment(name) for name in environments.ENVIRONMENTS)
     return Diagnosis(
-        toolchains=tuple(_toolchain(target, wanted) for target in targets.names()),
-        environments=tuple(
-            Environment(
-                name=name,
-                ready=environments.exists(name),
-                purpose=environments.ENVIRONMENTS[name].purpose,
-                command=environments.command(name),
-            )
-            for name in environments.ENVIRONMENTS
+        toolchains=toolchains,
+        environments=made,
+        conflicts=compatibility.conflicts(DISTRIBUTION, wanted),
+        known_bad=compatibility.known_bad(t.target for t in toolchains if t.ready),
+        resources=resources.survey(
+            environments=environments.cache(),
+            environment_bytes=sum(e.size_bytes for e in made if not e.ready),
         ),
+    )
+
+
+def _environment(name: str) -> Environment:
+    found = environments.ENVIRONMENTS[name]
+    return Environment(
+        name=name,
+        ready=environments.exists(name),
+        purpose=found.purpose,
+        command=environments.command(name),
+        size_bytes=found.size_bytes,
     )
 
 
@@ -97,6 +132,7 @@ def _toolchain(target: str, wanted: Iterable[Requirement]) -> Toolchain:
             if requirement.marker is not None and requirement.marker.evaluate({"extra": target})
         ),
         command=f"pip install '{DISTRIBUTION}[{target}]'",
+        possible=POSSIBLE.get(target, "converts, and checks"),
     )
 
 

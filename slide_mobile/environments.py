@@ -32,16 +32,18 @@ _STDERR = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What an environment is for, and what pip installs into it."""
+    """What an environment is for, what pip installs into it, and what it takes on disk."""
 
     purpose: str
     requirements: tuple[str, ...]
+    size_bytes: int
 
 
 def _tensorflow(version: str, numpy: str) -> Environment:
     return Environment(
         purpose=f"runs .tflite files on the TFLite of TensorFlow {version} (1.4 GB)",
         requirements=(f"tensorflow-cpu=={version}", f"numpy=={numpy}", "keras==3.15.1"),
+        size_bytes=1_400_000_000,
     )
 
 
@@ -51,10 +53,12 @@ ENVIRONMENTS: dict[str, Environment] = {
         # them, which ExecuTorch cannot live with; TensorFlow 2.19 leaves Keras open.
         purpose="the second road to TFLite, --via onnx (2.6 GB)",
         requirements=("onnx2tf==1.29.24", "keras==3.15.1"),
+        size_bytes=2_600_000_000,
     ),
     "tflite-runtime-2.14": Environment(
         purpose="runs .tflite files on the oldest TFLite still in apps (0.1 GB)",
         requirements=("tflite-runtime==2.14.0", "numpy==1.26.4"),
+        size_bytes=100_000_000,
     ),
     "tensorflow-2.17": _tensorflow("2.17.1", "1.26.4"),
     "tensorflow-2.18": _tensorflow("2.18.1", "2.0.2"),
@@ -100,7 +104,7 @@ def folder(name: str) -> Path:
     if name not in ENVIRONMENTS:
         raise UnknownName("environment", name, ENVIRONMENTS)
     pins = "\n".join((f"python {sys.version_info[:2]}", *ENVIRONMENTS[name].requirements))
-    return _root() / f"{name}-{hashlib.sha256(pins.encode()).hexdigest()[:10]}"
+    return cache() / f"{name}-{hashlib.sha256(pins.encode()).hexdigest()[:10]}"
 
 
 def create(name: str) -> Path:
@@ -131,7 +135,8 @@ def create(name: str) -> Path:
     return _python(root)
 
 
-def _root() -> Path:
+def cache() -> Path:
+    """Where the environments lie."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen).absolute()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -46,6 +46,13 @@ class Recorded:
         """What these are, in a word or two."""
         return f"maps at {PLACES} places" if self.places else "logits"
 
+    def first(self, count: int) -> "Recorded":
+        """Of the first `count` images."""
+        return Recorded(
+            outputs={name: rows[:count] for name, rows in self.outputs.items()},
+            places={name: rows[:count] for name, rows in self.places.items()},
+        )
+
     def seen_in(self, found: Outputs) -> Outputs:
         """Of other outputs for the golden images, what was recorded of these."""
         return {

@@ -178,10 +178,22 @@ def check(
     modules: tuple[ModuleParity, ...] = ()
     if ref is not None:
         progress("compare module by module")
-        forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)
-        deployed = _deployed(ref, converter, forms)
-        modules = blame.modules(converter, art.model_path, deployed, golden.pixels)
+        modules = _by_module(art, ref, golden.pixels)
     return Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime, notes=notes)
+
+
+def module_parity(
+    art: Artifact, pixels: NDArray[np.uint8], *, progress: Progress = silent
+) -> tuple[ModuleParity, ...]:
+    """Each module of an artifact beside PyTorch's, none where its weights are not at hand.
+
+    On the first of `pixels`, (N, H, W, 3), which `blame` says how many of.
+    """
+    ref = replay.rebuild(art, None)
+    if ref is None:
+        return ()
+    progress("compare module by module")
+    return _by_module(art, ref, pixels)
 
 
 def compare(
@@ -314,6 +326,14 @@ def _attempt(
 
 def _deployed(ref: Reference, converter: Converter, forms: Forms) -> nn.Module:
     return deploy(ref.model, normalization=ref.normalization, layout=converter.LAYOUT, forms=forms)
+
+
+def _by_module(
+    art: Artifact, ref: Reference, pixels: NDArray[np.uint8]
+) -> tuple[ModuleParity, ...]:
+    converter = targets.load(art.manifest.target)
+    forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)
+    return blame.modules(converter, art.model_path, _deployed(ref, converter, forms), pixels)
 
 
 def _require_rank(target: str, converter: Converter, graph: Graph) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+Turns = NDArray[np.float64]  # (turns, runs of a turn), milliseconds
 Samples = Sequence[float]  # milliseconds, in the order in which they were taken
 Thermal = Literal["nominal", "fair", "serious", "critical", "unknown"]
 
@@ -18,7 +20,9 @@ MAX_SPREAD = 1.10  # p90 over p50, beyond which the machine was too noisy to say
 MAX_SLOWDOWN = 1.10  # median of the last quarter over that of the first
 MIN_RUNS = 30
 THROTTLED = frozenset({"serious", "critical"})  # where phones lower their clocks
-RESAMPLES = 1000
+RESAMPLES = 500
+# Of half the interval to the ratio: a ratio that is less sure is not given.
+MAX_HALF_WIDTH = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,25 +85,47 @@ def why_invalid(
     return reasons
 
 
+def sure(low: float, high: float) -> bool:
+    """Whether an interval is narrow enough for its ratio to be given."""
+    return (high - low) / (high + low) <= MAX_HALF_WIDTH
+
+
 def ratios(medians: Sequence[float | None]) -> list[list[float | None]]:
     """Each of the medians over each; None where either is, for it is not to be believed."""
     return [[None if a is None or b is None else a / b for b in medians] for a in medians]
 
 
-def ratio_interval(a: Samples, b: Samples, *, seed: int = 0) -> tuple[float, float]:
-    """95 % of the ratio of medians, for samples that were taken in turn: a, b, a, b.
+def ratio_interval(rounds: Sequence[tuple[Turns, Turns]], *, seed: int = 0) -> tuple[float, float]:
+    """95 % of the ratio of medians of two that were timed in turn, in several processes.
 
-    Turns are drawn with replacement in blocks of about the square root of their number: what
-    disturbs the machine lasts longer than one turn, and touches both (the circular block bootstrap
-    of Politis and Romano, 1992). The seed is fixed, so that equal samples give equal intervals.
+    Each round has the turns (turns, runs of a turn) of both. Rounds are drawn with replacement, and
+    within each of them turns, in blocks of about the square root of their number: where a process
+    has its memory matters for as long as it lives, and what disturbs the machine lasts longer than
+    a turn and touches both (the circular block bootstrap of Politis and Romano, 1992, inside a
+    bootstrap of clusters). The seed is fixed: equal samples give equal intervals.
     """
-    turns = min(len(a), len(b))
+    draw = np.random.default_rng(seed)
+    found = []
+    for _ in range(RESAMPLES):
+        taken: tuple[list[Turns], list[Turns]] = ([], [])
+        for chosen in draw.integers(0, len(rounds), len(rounds)):
+            a, b = rounds[chosen]
+            drawn = _blocks(len(a), draw)
+            taken[0].append(a[drawn])
+            taken[1].append(b[drawn])
+        medians = [np.median(np.concatenate([x.ravel() for x in of])) for of in taken]
+        found.append(medians[0] / medians[1])
+    # Of few clusters a bootstrap's spread is too small by this factor (Davison and Hinkley, 1997).
+    spread = math.sqrt(len(rounds) / max(1, len(rounds) - 1))
+    middle, (low, high) = np.median(found), np.percentile(found, (2.5, 97.5))
+    return float(middle * (low / middle) ** spread), float(middle * (high / middle) ** spread)
+
+
+def _blocks(turns: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    """As many turns as there are, drawn in blocks of neighbours, the last beside the first."""
     block = math.isqrt(turns)
-    starts = np.random.default_rng(seed).integers(0, turns, (RESAMPLES, -(-turns // block)))
-    drawn = (starts[..., None] + np.arange(block)).reshape(RESAMPLES, -1)[:, :turns] % turns
-    medians = [np.median(np.asarray(samples)[drawn], axis=1) for samples in (a, b)]
-    low, high = np.percentile(medians[0] / medians[1], (2.5, 97.5))
-    return float(low), float(high)
+    starts = draw.integers(0, turns, -(-turns // block))
+    return ((starts[:, None] + np.arange(block)).ravel() % turns)[:turns]
 
 
 def by_second(ends: Iterable[float], samples: Samples) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from slide_mobile import environments
 from slide_mobile.artifact import Graph
 from slide_mobile.errors import ToolchainMissing, UnknownName
 from slide_mobile.preprocess import Pixels
+from slide_mobile.profiles import OperationTime
 from slide_mobile.recipes import Recipe, lookup
 from slide_mobile.tasks import LOGITS, Layout, Outputs, Task, channels_last
 
@@ -54,11 +55,14 @@ class Runner:
     """A loaded model file; `runtime` says what executes it here.
 
     `call` gives the file's outputs by name, batch included, its maps in the file's `layout`.
+    `bind` prepares the input and returns the inference alone, to be timed; None where nothing here
+    runs the file, which then has no latency.
     """
 
     call: Callable[[Pixels], Mapping[str, NDArray[Any]]]
     runtime: str
     layout: Layout
+    bind: Callable[[Pixels], Callable[[], object]] | None = None
 
     def __call__(self, image: Pixels) -> Logits:
         """(H, W, 3) bytes -> (num_classes,), of a classifier."""
@@ -113,8 +117,16 @@ class Converter(Protocol):
     def inspect(self, path: Path) -> Graph:
         """State what the written file holds."""
 
+    def profile(
+        self, path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+    ) -> Sequence[OperationTime]:
+        """Time each operation, by its median; raises NoProfiler if the runtime does not say."""
+
     def activations(self, path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
         """Outputs of the convolutions and linears in the file, by module path, for one image."""
+
+    def ranges(self, path: Path) -> Mapping[str, tuple[float, float]]:
+        """(lowest, highest) that their int8 outputs can hold, as calibrated, by module path."""
 
 
 def names() -> list[str]:

@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import json
+import platform
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from slide_mobile import doctor, environments, targets
+from slide_mobile import compatibility, doctor, environments, resources, targets
 from slide_mobile.cli import main
 
 
@@ -57,3 +59,96 @@ def test_a_checkout_that_is_not_installed_is_told_how_to_install_it(
     result = CliRunner().invoke(main, ["doctor", "--quiet"])
     assert result.exit_code == 3 and result.output.count("\n") == 1
     assert "pip install '.[all]'" in result.output
+
+
+def test_each_toolchain_says_what_it_makes_possible_here() -> None:
+    found = {t.target: t.possible for t in doctor.diagnose().toolchains}
+    assert "LiteRT" in found["tflite"] and "ONNX Runtime" in found["onnx"]
+    assert ("evaluates" in found["coreml"]) == (platform.system() != "Darwin")
+
+
+def test_a_package_whose_needs_are_here_in_another_version_is_a_conflict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = importlib.metadata.version
+    assert doctor.diagnose().conflicts == ()
+
+    def version(name: str) -> str:
+        return "1.26.4" if name == "numpy" else real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    (conflict,) = doctor.diagnose().conflicts
+    assert conflict.what == "executorch needs numpy>=2.0.0, and 1.26.4 is installed"
+    assert conflict.command == "pip install 'numpy>=2.0.0'"
+    assert conflict.what in CliRunner().invoke(main, ["doctor"]).stdout
+
+
+def test_onnx2tf_among_the_toolchains_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: "1.29.24" if name == "onnx2tf" else real(name)
+    )
+    (conflict,) = doctor.diagnose().conflicts
+    assert "onnx2tf" in conflict.what and "environments onnx2tf" in conflict.command
+
+
+def test_another_python_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "python_version", lambda: "3.14.0")
+    (conflict,) = doctor.diagnose().conflicts
+    assert "Python 3.14.0" in conflict.what and "python3.11" in conflict.command
+
+
+def test_what_is_known_to_disappoint_is_told_of_the_targets_that_are_ready() -> None:
+    for target in targets.names():
+        rows = compatibility.known_bad([target])
+        assert rows and all(target in row.targets for row in rows)
+    assert compatibility.known_bad([]) == ()
+    assert {target for row in compatibility.KNOWN_BAD for target in row.targets} <= {
+        *targets.names()
+    }
+
+
+def test_memory_and_disk_are_held_against_what_a_conversion_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "meminfo"
+    memory.write_text("MemTotal:  8000000 kB\nMemAvailable:    3000000 kB\n")
+    monkeypatch.setattr(resources, "_MEMINFO", memory)
+    monkeypatch.setattr(resources, "_CGROUP", tmp_path / "none")
+    monkeypatch.setattr(sys, "platform", "linux")
+    tiny, base, *disks = resources.survey(environments=tmp_path / "a" / "b", environment_bytes=1)
+    assert tiny.free_bytes == base.free_bytes == 3_072_000_000
+    assert tiny.enough and not base.enough
+    assert [disk.kind for disk in disks] == ["disk"] * 3
+    assert all(disk.free_bytes for disk in disks) and disks[2].enough
+    assert len(resources.survey(environments=tmp_path, environment_bytes=0)) == 4
+
+
+def test_a_container_has_no_more_memory_than_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memory.max").write_text("5000\n")
+    (tmp_path / "memory.current").write_text("2000\n")
+    monkeypatch.setattr(resources, "_CGROUP", tmp_path)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert resources.free_memory() == 3000
+    (tmp_path / "memory.max").write_text("max\n")
+    free = resources.free_memory()
+    assert free is not None and free > 3000
+
+
+def test_a_system_that_does_not_tell_is_not_called_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "_MEMINFO", tmp_path / "none")
+    monkeypatch.setattr(sys, "platform", "linux")
+    memory = resources.survey(environments=tmp_path, environment_bytes=0)[0]
+    assert memory.free_bytes is None and memory.enough
+    assert "unknown free" in CliRunner().invoke(main, ["doctor"]).stdout
+
+
+def test_the_document_of_json_has_everything() -> None:
+    plain = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
+    assert {"toolchains", "environments", "conflicts", "known_bad", "resources"} <= plain.keys()
+    assert all(row["command"] for row in (*plain["toolchains"], *plain["environments"]))
+    assert all(row["command"] and isinstance(row["enough"], bool) for row in plain["resources"])

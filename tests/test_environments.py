@@ -12,7 +12,7 @@ from slide_mobile import environments
 from slide_mobile.environments import Environment
 from slide_mobile.errors import EnvironmentMissing, UnknownName
 
-TINY = Environment(purpose="a test", requirements=())
+TINY = Environment(purpose="a test", requirements=(), size_bytes=0)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def run(*arguments: str) -> click.testing.Result:
 def test_one_command_makes_an_environment_and_python_of_finds_it(
     cache: Path, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = Environment(purpose="a test", requirements=(package,))
+    wanted = Environment(purpose="a test", requirements=(package,), size_bytes=0)
     monkeypatch.setitem(environments.ENVIRONMENTS, "tiny", wanted)
     root = environments.folder("tiny")
     left_by_a_killed_process = root.with_name(f".{root.name}.partial") / "lib" / "left"
@@ -72,7 +72,7 @@ def test_a_failed_install_leaves_nothing_and_is_one_line(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent = f"answer @ {(tmp_path / 'absent.whl').as_uri()}"
-    wanted = Environment(purpose="a test", requirements=(absent,))
+    wanted = Environment(purpose="a test", requirements=(absent,), size_bytes=0)
     monkeypatch.setitem(environments.ENVIRONMENTS, "tiny", wanted)
     with pytest.raises(EnvironmentMissing, match=r"^[^\n]*pip ended with 1[^\n]*$") as caught:
         environments.create("tiny")
@@ -107,7 +107,7 @@ def test_the_command_calls_this_python_and_no_other_of_that_name(
 
 def test_other_pins_are_another_environment(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = environments.folder("tiny")
-    other = Environment(purpose="a test", requirements=("click==8.1.0",))
+    other = Environment(purpose="a test", requirements=("click==8.1.0",), size_bytes=0)
     monkeypatch.setitem(environments.ENVIRONMENTS, "tiny", other)
     assert environments.folder("tiny") != before
     assert before.parent == cache and before.name.startswith("tiny-")

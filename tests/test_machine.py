@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from benchmarks import machine
+from slide_mobile import machine
 
-ASK = "from benchmarks import machine; machine.renounce_tiles(); print(machine.tiles())"
+ASK = "from slide_mobile import machine; machine.renounce_tiles(); print(machine.tiles())"
 
 
 def test_the_processor_has_a_name() -> None:

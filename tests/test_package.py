@@ -149,7 +149,10 @@ def test_the_wheel_holds_the_packages_the_demo_and_nothing_else(tmp_path: Path) 
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert top == {"slide_mobile", "slide_mobile_converters", "mil_evaluator"}
-    data = {"demo/slide_swin_demo.safetensors", "demo/card.json", "manifest.schema.json"}
+    data = {
+        "bench.schema.json", "demo/card.json", "demo/slide_swin_demo.safetensors",
+        "manifest.schema.json", "report/templates/report.html", "report/templates/style.css",
+    }  # fmt: skip
     assert {f"slide_mobile/{name}" for name in data} <= set(names)
     for source in (ROOT / "converters", ROOT):
         for package in ("slide_mobile_converters", "mil_evaluator"):

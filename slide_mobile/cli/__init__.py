@@ -7,13 +7,15 @@ something; 70 an internal error, 130 interrupted.
 import click
 
 from slide_mobile import __version__
+from slide_mobile.cli.bench import bench
 from slide_mobile.cli.check import check
 from slide_mobile.cli.convert import convert
 from slide_mobile.cli.doctor import doctor
 from slide_mobile.cli.embed import embed
 from slide_mobile.cli.inspect import inspect
 from slide_mobile.cli.models import models
-from slide_mobile.cli.planned import PLANNED
+from slide_mobile.cli.release import release
+from slide_mobile.cli.report import report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,9 +27,11 @@ def main() -> None:
     slide-mobile convert --to tflite --int8     convert the bundled demo model
     slide-mobile check ARTIFACT                 prove it against PyTorch again
     slide-mobile inspect ARTIFACT               what the written file holds
+    slide-mobile bench ARTIFACT...              how fast, and whether to believe it
     slide-mobile embed ARTIFACT --app DIR       put it into an app
+    slide-mobile release FILE.toml              a matrix of all that, as a gate
     """
 
 
-for command in (convert, check, inspect, embed, models, doctor, *PLANNED):
+for command in (convert, check, inspect, bench, report, embed, release, models, doctor):
     main.add_command(command)

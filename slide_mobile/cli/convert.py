@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from slide_mobile import recipes, targets, tasks
+from slide_mobile.cli import completion
 from slide_mobile.cli import parity as printed
 from slide_mobile.cli.inspect import GIVEN_BACK, delegation
 from slide_mobile.cli.session import Session, escape, verb
@@ -34,11 +35,19 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("model", default="slide_swin_demo")
-@click.option("--to", "target", required=True, metavar="TARGET", help=", ".join(targets.names()))
+@click.argument("model", default="slide_swin_demo", shell_complete=completion.models)
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    metavar="TARGET",
+    help=", ".join(targets.names()),
+    shell_complete=completion.target_names,
+)
 @click.option(
     "--precision",
     metavar="NAME",
+    shell_complete=completion.precisions,
     help=f"{', '.join(recipes.RECIPES)}  [default: the target's first]",
 )
 @click.option("--int8", is_flag=True, help="Same as --precision int8.")

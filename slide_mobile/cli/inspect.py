@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 GIVEN_BACK = "(given back to hold the floor)"
 
 
-@click.command()
+EXAMPLES = """
+\b
+Examples:
+  slide-mobile inspect artifacts/slide_swin_demo-tflite-int8
+  slide-mobile inspect artifacts/slide_swin_demo-tflite-int8 --json | jq .findings
+"""
+
+
+@click.command(epilog=EXAMPLES)
 @click.argument("artifact", type=click.Path(path_type=Path))
 @verb
 def inspect(session: Session, artifact: Path) -> None:

@@ -9,8 +9,15 @@ from rich.table import Column, Table
 
 from slide_mobile.cli.session import Session, escape, verb
 
+EXAMPLES = """
+\b
+Examples:
+  slide-mobile models
+  slide-mobile models --json | jq -r '.[].name'
+"""
 
-@click.command()
+
+@click.command(epilog=EXAMPLES)
 @verb
 def models(session: Session) -> None:
     """List the models, with the paper's figures beside what is counted here."""

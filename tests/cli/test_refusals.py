@@ -112,8 +112,6 @@ def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Pa
         (["inspect", "nowhere"], "is not an artifact folder"),
         (["check", "nowhere", "--against", "x"], "is not an artifact folder"),
         (["check", "x", "--against", "y", "--modules"], "leave --checkpoint and --modules out"),
-        (["bench", "x", "--threads", "2"], "not yet: bench"),
-        (["report", "x"], "not yet: report"),
         (["convert", "../../x", "--to", "tflite", "--untrained"], "no model named '../../x'"),
         (
             ["convert", "--to", "tflite", "--precision", ""],

@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 
 from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels
+from slide_mobile.profiles import NoProfiler, OperationTime
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Request, Runner
 from slide_mobile_converters.coreml import graph, package, probe
@@ -55,6 +56,18 @@ def inspect(path: Path) -> Graph:
     return graph.inspect(path)
 
 
+def profile(
+    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+) -> tuple[OperationTime, ...]:
+    """Raise NoProfiler: Xcode's performance report shows them, coremltools does not."""
+    raise NoProfiler("coremltools gives no times of operations; Xcode's performance report does")
+
+
 def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     """Outputs of the package's convolutions and linears, by module path."""
     return probe.activations(path, image)
+
+
+def ranges(path: Path) -> Mapping[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    return probe.ranges(path)

@@ -8,7 +8,7 @@ where a core is busy otherwise.
 
 import contextlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from slide_mobile.artifact import int8_range
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets import Runner
@@ -57,6 +58,20 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
         return {module: _channels_last(values[name]) for name, module in modules.items()}
 
 
+def ranges(path: Path) -> dict[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    program, modules = reading.program(path), reading.modules(path)
+    found = {}
+    for op in program.operations:
+        module = modules.get(str(op.inputs.get("input")))
+        if op.type != "quantize" or module is None or op.dtypes != ("int8",):
+            continue
+        scale = program.constants[str(op.inputs["scale"])]
+        zero = program.constants[str(op.inputs["zero_point"])] if "zero_point" in op.inputs else 0
+        found[module] = int8_range(float(scale), int(zero))
+    return found
+
+
 def declared_precision(program: Any) -> str:
     """What the program says it computes in: "float16" or "float32"."""
     half = any("fp16" in op.dtypes for op in program.operations)
@@ -95,7 +110,12 @@ def _predictor(path: Path) -> Runner:
         with artifact_errors(path):
             return _wanted(model.predict({IMAGE: Image.fromarray(image)}))
 
-    return Runner(call=predict, runtime=f"Core ML, macOS {platform.mac_ver()[0]}", layout="NCHW")
+    def bind(image: Pixels) -> Callable[[], object]:
+        given = {IMAGE: Image.fromarray(image)}
+        return lambda: model.predict(given)
+
+    runtime = f"Core ML, macOS {platform.mac_ver()[0]}"
+    return Runner(call=predict, runtime=runtime, layout="NCHW", bind=bind)
 
 
 def _wanted(outputs: Mapping[str, Any]) -> Outputs:

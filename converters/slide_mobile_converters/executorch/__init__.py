@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 
 from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels
+from slide_mobile.profiles import NoProfiler, OperationTime
 from slide_mobile.recipes import Recipe
 from slide_mobile.silence import quiet
 from slide_mobile.targets import Request, Runner
@@ -74,8 +75,9 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     """
     file = payload.read(path)
     delegate = payload.first_delegate(file)
+    evaluated = delegate == payload.COREML and platform.system() != "Darwin"
     compute: Callable[[torch.Tensor], Sequence[Any]]
-    if delegate == payload.COREML and platform.system() != "Darwin":
+    if evaluated:
         coreml = late.coreml()
         with payload.artifact_errors(path):
             compute = partial(coreml.outputs, coreml.mil(file))
@@ -94,7 +96,10 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
                 raise ValueError(f"it gives {len(found)} outputs, not only {', '.join(names)}")
             return {name: np.asarray(x) for name, x in zip(names, found, strict=True)}
 
-    return Runner(call=run, runtime=runtime, layout=LAYOUT)
+    def bind(image: Pixels) -> Callable[[], object]:
+        return partial(compute, running.tensor(file, image))
+
+    return Runner(call=run, runtime=runtime, layout=LAYOUT, bind=None if evaluated else bind)
 
 
 def inspect(path: Path) -> Graph:
@@ -102,6 +107,20 @@ def inspect(path: Path) -> Graph:
     return graph.inspect(path)
 
 
+def profile(
+    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+) -> tuple[OperationTime, ...]:
+    """Raise NoProfiler: to the event tracer, a delegate is one operation."""
+    raise NoProfiler(
+        "executorch's package is built without XNNPACK's profiler, and times a delegate as one"
+    )
+
+
 def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     """Outputs of the file's convolutions and linears, by module path."""
     return probe.activations(path, image)
+
+
+def ranges(path: Path) -> Mapping[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    return probe.ranges(path)

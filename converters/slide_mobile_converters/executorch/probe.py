@@ -27,6 +27,7 @@ from executorch.exir.schema import (
 )
 from numpy.typing import NDArray
 
+from slide_mobile.artifact import int8_range
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels
 from slide_mobile_converters.executorch import late, payload, running
@@ -58,6 +59,27 @@ def activations(path: Path, image: Pixels) -> Activations:
         outputs = running.Loaded(payload.write(file), path)(given)[own:]
         pairs = zip(opened.items(), outputs, strict=True)
         return {module: _dequantised(output, value) for (module, value), output in pairs}
+
+
+def ranges(path: Path) -> dict[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path.
+
+    None for Core ML's delegate, which is not offered in int8.
+    """
+    file = payload.read(path)
+    names = payload.constants(file).get(MODULES, ())
+    found = {}
+    with payload.artifact_errors(path):
+        for delegate in payload.method(file).delegates:
+            if delegate.id != payload.XNNPACK:
+                continue
+            graph = payload.graph(payload.blob(file, delegate))
+            values = payload.values(graph)
+            for module, number in zip(names, weighted(graph), strict=True):
+                value = values[number]
+                if module and value.dtype == "qint8" and value.scale is not None:
+                    found[module] = int8_range(value.scale, value.zero_point)
+    return found
 
 
 def _open(file: PTEFile, names: Sequence[str]) -> Iterator[tuple[str, Value]]:

@@ -2,7 +2,8 @@
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +15,12 @@ from torch.export import ExportedProgram
 
 from slide_mobile.artifact import Graph
 from slide_mobile.preprocess import Pixels, planar
+from slide_mobile.profiles import OperationTime
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Request, Runner
 from slide_mobile.tasks import LOGITS, STAGES, Outputs, output_names
-from slide_mobile_converters.onnx import graph, probe
+from slide_mobile_converters.onnx import graph, probe, running
+from slide_mobile_converters.onnx import profile as profiler
 from slide_mobile_converters.onnx.lowering import INPUT, lower
 from slide_mobile_converters.onnx.quantization import in_format
 
@@ -51,15 +54,7 @@ def convert(program: ExportedProgram, request: Request, path: Path) -> None:
 
 def runner(path: Path, *, threads: int | None = None) -> Runner:
     """Run with ONNX Runtime's CPU provider, a thread a core or so many; raises ArtifactError."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it warns of weights that no node reads any more
-    options.intra_op_num_threads = threads or os.cpu_count() or 1
-    try:
-        session = onnxruntime.InferenceSession(
-            graph.content(path), options, providers=["CPUExecutionProvider"]
-        )
-    except graph.ERRORS as error:
-        raise graph.damaged(path, error) from error
+    session = running.session(path, threads=threads or os.cpu_count() or 1)
 
     # A foreign file is asked for logits, and says what it has instead.
     names = [x.name for x in session.get_outputs() if x.name in STAGES] or [LOGITS]
@@ -70,7 +65,11 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
         except (ValueError, *graph.ERRORS) as error:
             raise graph.damaged(path, error) from error
 
-    return Runner(call=run, runtime=f"ONNX Runtime {onnxruntime.__version__}, CPU", layout=LAYOUT)
+    def bind(image: Pixels) -> Callable[[], object]:
+        return partial(session.run, names, {INPUT: planar(image)})
+
+    runtime = f"ONNX Runtime {onnxruntime.__version__}, CPU"
+    return Runner(call=run, runtime=runtime, layout=LAYOUT, bind=bind)
 
 
 def inspect(path: Path) -> Graph:
@@ -78,9 +77,21 @@ def inspect(path: Path) -> Graph:
     return graph.inspect(path)
 
 
+def profile(
+    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+) -> tuple[OperationTime, ...]:
+    """Time each operation with ONNX Runtime's own profiler."""
+    return profiler.profile(path, image, runs=runs, threads=threads)
+
+
 def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     """Outputs of the file's convolutions and linears, by module path."""
     return probe.activations(path, image)
+
+
+def ranges(path: Path) -> Mapping[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    return probe.ranges(path)
 
 
 def _described(model: ModelProto, request: Request) -> ModelProto:

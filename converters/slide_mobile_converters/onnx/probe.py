@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from slide_mobile.artifact import int8_range
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile_converters.onnx.graph import ERRORS, damaged, read
 from slide_mobile_converters.onnx.lowering import INPUT, module_path
@@ -33,6 +35,23 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     return {
         module: _channels_last(found[name].astype(np.float32)) for module, name in tensors.items()
     }
+
+
+def ranges(path: Path) -> dict[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    model = read(path)
+    values = {tensor.name: tensor for tensor in model.graph.initializer}
+    readers = {n.input[0]: n for n in model.graph.node if n.op_type == "QuantizeLinear"}
+    found = {}
+    for module in _module_outputs(model):
+        quantize = readers.get(module)
+        if quantize is None or not all(name in values for name in quantize.input[1:3]):
+            continue
+        scale, zero = (onnx.numpy_helper.to_array(values[name]) for name in quantize.input[1:3])
+        if zero.dtype in (np.int8, np.uint8) and zero.size == 1:
+            lowest = int(np.iinfo(zero.dtype).min)
+            found[module] = int8_range(scale.item(), zero.item(), lowest=lowest)
+    return found
 
 
 def watched(model: ModelProto, names: Sequence[str]) -> Callable[[Input], Values]:

@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +17,12 @@ from torch.export import ExportedProgram
 from slide_mobile.artifact import Graph
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.preprocess import Pixels
+from slide_mobile.profiles import OperationTime
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Request, Runner
 from slide_mobile.tasks import Outputs
 from slide_mobile_converters.tflite import graph, metadata, onnx2tf, probe
+from slide_mobile_converters.tflite import profile as profiler
 from slide_mobile_converters.tflite.quantization import quantize
 
 if importlib.util.find_spec("litert_torch") is None:  # imported late, missed early
@@ -93,7 +95,11 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
             interpreter.invoke()
         return {name: interpreter.get_tensor(index) for name, index in outputs.items()}
 
-    return Runner(call=run, runtime=f"LiteRT {version}, XNNPACK", layout=LAYOUT)
+    def bind(image: Pixels) -> Callable[[], object]:
+        run(image)  # sets the input, which stays
+        return interpreter.invoke
+
+    return Runner(call=run, runtime=f"LiteRT {version}, XNNPACK", layout=LAYOUT, bind=bind)
 
 
 def inspect(path: Path) -> Graph:
@@ -101,9 +107,21 @@ def inspect(path: Path) -> Graph:
     return graph.inspect(path)
 
 
+def profile(
+    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+) -> tuple[OperationTime, ...]:
+    """Time each operation with LiteRT's own profiler; raises NoProfiler."""
+    return profiler.profile(path, image, runs=runs, threads=threads)
+
+
 def activations(path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
     """Outputs of the file's convolutions and linears, by module path."""
     return probe.activations(path, image)
+
+
+def ranges(path: Path) -> Mapping[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    return probe.ranges(path)
 
 
 def lower(program: ExportedProgram) -> bytes:

@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import OpResolverType
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
+from slide_mobile.artifact import int8_range
 from slide_mobile.preprocess import Pixels
 from slide_mobile.tasks import Task
 from slide_mobile_converters.tflite import graph
@@ -42,6 +43,22 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
         tensor = details[op["outputs"][0]]
         if module := module_path(tensor["name"]):
             found[module] = _dequantised(interpreter.get_tensor(tensor["index"]), tensor)
+    return found
+
+
+def ranges(path: Path) -> dict[str, tuple[float, float]]:
+    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    interpreter = graph.load(
+        path, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    )
+    details = {t["index"]: t for t in interpreter.get_tensor_details()}
+    found = {}
+    for op in interpreter._get_ops_details():
+        tensor = details[op["outputs"][0]]
+        scale, zero = tensor["quantization"]
+        module = module_path(tensor["name"]) if op["op_name"] in _DENSE else None
+        if module and scale and tensor["dtype"] is np.int8:
+            found[module] = int8_range(scale, zero)
     return found
 
 

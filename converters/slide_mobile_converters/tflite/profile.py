@@ -1,35 +1,26 @@
 """Where the time of a .tflite file goes on LiteRT with XNNPACK, operation by operation.
 
-    python -m benchmarks.profile FILE.tflite [--by operation|module] [--depth 3] [--json]
-
 LiteRT's Python package hides the profiler that its library exports, hence ctypes; layouts and
 names of options are LiteRT 2.2's (litert/c/). XNNPACK reports each operation that it runs, in the
-file's order, in whole microseconds: what takes less is 0. Modules are read from tensor names, at
-most --depth names deep; where operations of several were merged, one of them gets the time.
+file's order, in whole microseconds: what takes less is 0. Modules are read from tensor names; where
+operations of several were merged, one of them gets the time.
 """
 
-import argparse
 import ctypes
-import json
-import sys
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from ctypes import byref, c_char_p, c_int, c_size_t, c_uint64, c_void_p
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import ai_edge_litert
 import numpy as np
-from rich.console import Console
-from rich.table import Column, Table
 
-from benchmarks.machine import renounce_tiles
-from slide_mobile.errors import SlideMobileError
+from slide_mobile.preprocess import Pixels
+from slide_mobile.profiles import BETWEEN, NoProfiler, OperationTime
 from slide_mobile_converters.tflite.operations import parse
 
 WARM_UP = 3
-BETWEEN = "(between operations)"  # the interpreter's own time, and the clock's rounding
 # One name for what a file and XNNPACK call differently; what is not here goes by capitals.
 _KINDS = {
     "Batch Matrix Multiply": "BATCH_MATMUL",
@@ -55,38 +46,20 @@ _INTERPRETER, _OPERATION, _XNNPACK_OPERATION = 1, 2, 8  # types of events
 _KEEP = ctypes.CFUNCTYPE(None, c_void_p)(lambda _: None)  # Python destroys what is Python's
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpTime:
-    """Time of `count` operations in one inference; sums, and the model itself, have no module."""
+def profile(
+    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+) -> tuple[OperationTime, ...]:
+    """Each operation that runs, in order, by its median over the runs; BETWEEN is last.
 
-    name: str
-    module: str = ""
-    count: int = 1
-    microseconds: float
-
-
-def profile(path: Path, *, runs: int = 20, threads: int = 1) -> tuple[OpTime, ...]:
-    """Each operation that runs, in order, by its median over the runs; BETWEEN is last."""
-    names, times = _record(path, runs=runs, threads=threads)
+    Raises NoProfiler where LiteRT gives no times, or no file that it can read.
+    """
+    names, times = _record(path, image, runs=runs, threads=threads)
     subgraphs, _ = parse(path.read_bytes())
     owners = aligned([_kind(name) for name in names], [_kind(op.name) for op in subgraphs[0]])
     modules = [module_path(subgraphs[0][owner].outputs[0].name) for owner in owners]
     medians = np.median(times, axis=0).tolist()
     rows = zip((*names, BETWEEN), (*modules, BETWEEN), medians, strict=True)
-    return tuple(OpTime(name=n, module=m, microseconds=us) for n, m, us in rows)
-
-
-def grouped(times: Iterable[OpTime], *, depth: int | None = None) -> tuple[OpTime, ...]:
-    """Sums by name, or by the first `depth` names of the module's path; longest first."""
-    groups: dict[str, list[OpTime]] = defaultdict(list)
-    for time in times:
-        module = ".".join(time.module.split(".")[:depth]) or "(model)"
-        groups[time.name if depth is None else module].append(time)
-    sums = [
-        OpTime(name=name, count=len(group), microseconds=sum(t.microseconds for t in group))
-        for name, group in groups.items()
-    ]
-    return tuple(sorted(sums, key=lambda time: -time.microseconds))
+    return tuple(OperationTime(name=n, module=m, microseconds=us) for n, m, us in rows)
 
 
 def module_path(tensor_name: str) -> str:
@@ -142,9 +115,9 @@ class _LiteRt:
     def call(self, name: str, *arguments: object) -> None:
         function = getattr(self._library, f"LiteRt{name}", None)
         if function is None:
-            raise SlideMobileError(f"no profiler: ai-edge-litert has no LiteRt{name}; 2.2 has")
+            raise NoProfiler(f"no profiler: ai-edge-litert has no LiteRt{name}; 2.2 has")
         if status := function(*arguments):
-            raise SlideMobileError(f"LiteRt{name} failed with status {status}")
+            raise NoProfiler(f"no profile: LiteRt{name} failed with status {status}")
 
     def get(self, name: str, *arguments: object) -> c_void_p:
         """What the last parameter of a call points to afterwards."""
@@ -157,18 +130,23 @@ class _LiteRt:
         self._stack.callback(getattr(self._library, f"LiteRtDestroy{kind}"), made)
         return made
 
-    def buffer(self, end: str, environment: c_void_p, model: c_void_p, to: c_void_p) -> c_void_p:
-        """Memory for the only "Input" or "Output"."""
-        signature = self.get("GetModelSignature", model, _ZERO)
-        tensor = self.get(f"GetSignature{end}TensorByIndex", signature, _ZERO)
-        kind = ctypes.create_string_buffer(72)  # LiteRtRankedTensorType
-        self.call("GetRankedTensorType", tensor, kind)
-        needs = self.get(f"GetCompiledModel{end}BufferRequirements", to, _ZERO, _ZERO)
-        create = "CreateManagedTensorBufferFromRequirements"
-        return self.make("TensorBuffer", create, environment, kind, needs)
+    def buffers(self, end: str, environment: c_void_p, model: c_void_p, to: c_void_p) -> list[Any]:
+        """Memory for every "Input" or "Output"."""
+        signature, count = self.get("GetModelSignature", model, _ZERO), c_size_t()
+        self.call(f"GetNumSignature{end}s", signature, byref(count))
+        create, made = "CreateManagedTensorBufferFromRequirements", []
+        for index in map(c_size_t, range(count.value)):
+            tensor = self.get(f"GetSignature{end}TensorByIndex", signature, index)
+            kind = ctypes.create_string_buffer(72)  # LiteRtRankedTensorType
+            self.call("GetRankedTensorType", tensor, kind)
+            needs = self.get(f"GetCompiledModel{end}BufferRequirements", to, _ZERO, index)
+            made.append(self.make("TensorBuffer", create, environment, kind, needs))
+        return made
 
 
-def _record(path: Path, *, runs: int, threads: int) -> tuple[list[str], list[list[int]]]:
+def _record(
+    path: Path, pixels: Pixels, *, runs: int, threads: int
+) -> tuple[list[str], list[list[int]]]:
     """Names of the operations that ran, and of each run their times in us, BETWEEN's last."""
     texts = {  # alive until LiteRT has destroyed its options
         b"runtime_options_string": ctypes.create_string_buffer(b"enable_profiling = true\n"),
@@ -186,10 +164,12 @@ def _record(path: Path, *, runs: int, threads: int) -> tuple[list[str], list[lis
             litert.call("AddOpaqueOptions", options, option)
         compiled = litert.make("CompiledModel", "CreateCompiledModel", environment, model, options)
         profiler = litert.get("CompiledModelGetProfiler", compiled)
-        image = litert.buffer("Input", environment, model, compiled)
-        logits = litert.buffer("Output", environment, model, compiled)
-        _fill(litert, image)
-        run = (compiled, _ZERO, c_size_t(1), byref(image), c_size_t(1), byref(logits))
+        (image,) = litert.buffers("Input", environment, model, compiled)
+        outputs = litert.buffers("Output", environment, model, compiled)
+        _fill(litert, image, pixels)
+        count = c_size_t(len(outputs))
+        given = (c_void_p * len(outputs))(*(output.value for output in outputs))
+        run = (compiled, _ZERO, c_size_t(1), byref(image), count, given)
         times = []
         for _ in range(WARM_UP + runs):
             litert.call("StartProfiler", profiler)
@@ -200,14 +180,15 @@ def _record(path: Path, *, runs: int, threads: int) -> tuple[list[str], list[lis
     return names, times[WARM_UP:]
 
 
-def _fill(litert: _LiteRt, image: c_void_p) -> None:
-    """Random pixels: on denormals, which memory may happen to hold, arithmetic is slower."""
+def _fill(litert: _LiteRt, buffer: c_void_p, image: Pixels) -> None:
     size, address = c_size_t(), c_void_p()
-    litert.call("GetTensorBufferSize", image, byref(size))
-    pixels = np.random.default_rng(0).integers(0, 256, size.value // 4).astype(np.float32)
-    litert.call("LockTensorBuffer", image, byref(address), _WRITE)
-    ctypes.memmove(address, pixels.ctypes.data, pixels.nbytes)
-    litert.call("UnlockTensorBuffer", image)
+    litert.call("GetTensorBufferSize", buffer, byref(size))
+    numbers = image.astype(np.float32)
+    if size.value < numbers.nbytes:
+        raise NoProfiler(f"no profile: the input has {size.value} bytes, the image is larger")
+    litert.call("LockTensorBuffer", buffer, byref(address), _WRITE)
+    ctypes.memmove(address, numbers.ctypes.data, numbers.nbytes)
+    litert.call("UnlockTensorBuffer", buffer)
 
 
 def _events(litert: _LiteRt, profiler: c_void_p) -> tuple[list[str], list[int]]:
@@ -220,32 +201,3 @@ def _events(litert: _LiteRt, profiler: c_void_p) -> tuple[list[str], list[int]]:
     operations = [e for e in events if e.type in {_OPERATION, _XNNPACK_OPERATION}]
     times = [e.elapsed_us for e in operations]
     return [e.tag.decode() for e in operations], [*times, whole - sum(times)]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--by", choices=("operation", "module"), default="operation")
-    for option, default in (("--depth", 3), ("--runs", 20), ("--threads", 1)):
-        parser.add_argument(option, type=int, default=default)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    renounce_tiles()
-    try:
-        times = profile(asked.file, runs=asked.runs, threads=asked.threads)
-    except SlideMobileError as error:
-        sys.exit(f"error: {error}")
-    rows = grouped(times, depth=asked.depth if asked.by == "module" else None)
-    if asked.json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
-        return
-    total = sum(row.microseconds for row in rows)
-    table = Table(asked.by, *(Column(name, justify="right") for name in ("count", "us", "share")))
-    for row in (*rows, OpTime(name="total", count=len(times), microseconds=total)):
-        us = row.microseconds
-        table.add_row(row.name, str(row.count), f"{us:,.0f}", f"{us / total:.1%}")
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main()

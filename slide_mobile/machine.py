@@ -6,10 +6,14 @@ those of AVX-512 (VNNI). With tiles all that is not a product in int8 looks dear
 """
 
 import ctypes
+import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
-_CPUINFO = Path("/proc/cpuinfo")
+_CPUINFO, _STAT, _STATUS = Path("/proc/cpuinfo"), Path("/proc/stat"), Path("/proc/self/status")
+_CORES, _THROTTLED = Path("/sys/devices/system/cpu"), "cpu*/thermal_throttle/core_throttle_count"
+_PRODUCT = Path("/sys/devices/virtual/dmi/id/product_name")
 
 # linux/prctl.h, linux/seccomp.h, linux/bpf_common.h, asm/prctl.h and the system calls of x86-64.
 _SET_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
@@ -78,3 +82,55 @@ def _lines(key: str) -> list[str]:
     """What the kernel says of each core under a key."""
     lines = _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else []
     return [line.partition(":")[2].strip() for line in lines if line.startswith(key)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """Seconds that all cores together have worked since the machine started, and been stolen.
+
+    `stolen` is what a hypervisor gave to others, `throttled` how often a core was slowed for heat
+    (None where Linux does not count it).
+    """
+
+    busy: float
+    stolen: float
+    throttled: int | None
+
+
+def activity() -> Activity | None:
+    """From /proc/stat; None on systems without it."""
+    if not _STAT.exists():
+        return None
+    user, nice, system, _, _, irq, softirq, stolen = map(int, _STAT.read_text().split()[1:9])
+    tick = os.sysconf("SC_CLK_TCK")
+    counters = [int(path.read_text()) for path in _CORES.glob(_THROTTLED)]
+    return Activity(
+        busy=(user + nice + system + irq + softirq) / tick,
+        stolen=stolen / tick,
+        throttled=sum(counters) if counters else None,
+    )
+
+
+def resident_bytes() -> tuple[int, int] | None:
+    """Memory of this process, now and at its highest; None on systems without /proc.
+
+    Not `getrusage`: Linux counts there what the process was before it became this program.
+    """
+    if not _STATUS.exists():
+        return None
+    lines = (line.split() for line in _STATUS.read_text().splitlines())
+    found = {line[0]: 1024 * int(line[1]) for line in lines if line[0] in {"VmRSS:", "VmHWM:"}}
+    return found["VmRSS:"], found["VmHWM:"]
+
+
+def device() -> str:
+    """What the vendor calls the machine, or its architecture."""
+    return _PRODUCT.read_text().strip() if _PRODUCT.exists() else platform.machine()
+
+
+def memory_bytes() -> int | None:
+    """Of the whole machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None

@@ -1,0 +1,117 @@
+"""Measurements to show: what `bench --json` and the apps wrote, read and held to their schema."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slide_mobile import measurements
+from slide_mobile.errors import SlideMobileError
+from slide_mobile.report.contents import Entry, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One result of a document; `entry` is the artifact of the report that it is of, if any."""
+
+    name: str
+    entry: str | None
+    source: str  # "host", "ios" or "android"
+    device: str
+    facts: Mapping[str, Any]  # as bench.schema.json describes a result
+
+    @property
+    def valid(self) -> bool:
+        """Whether the numbers may be compared."""
+        return bool(self.facts["valid"])
+
+    @property
+    def on_device(self) -> bool:
+        """Whether an app wrote it."""
+        return self.source != "host"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One file of measurements."""
+
+    path: str
+    environment: Mapping[str, Any]
+    source: str
+    measurements: tuple[Measurement, ...]
+    ratios: tuple[tuple[float | None, ...], ...]
+    intervals: tuple[tuple[tuple[float, float] | None, ...], ...]
+
+
+def read(
+    given: Sequence[Path | Mapping[str, Any]], entries: Sequence[Entry]
+) -> tuple[tuple[Document, ...], tuple[Problem, ...]]:
+    """Documents, and a Problem for each one that cannot be taken."""
+    documents, problems = [], []
+    for i, item in enumerate(given, 1):
+        name = str(item) if isinstance(item, Path) else f"document {i}"
+        try:
+            if isinstance(item, Path):
+                plain: Mapping[str, Any] = measurements.read(item)
+            else:
+                measurements.require(item, name)
+                plain = item
+        except SlideMobileError as error:
+            problems.append(Problem(path=name, line=" ".join(str(error).split())))
+        else:
+            documents += [_document(name, part, entries) for part in _with_imported(plain)]
+    return tuple(documents), tuple(problems)
+
+
+def _with_imported(plain: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A document, and those of phones that `bench --import` put into it."""
+    inner = [part for found in plain.get("imported", ()) for part in _with_imported(found)]
+    return [plain, *inner] if plain["results"] or not inner else inner
+
+
+def _document(name: str, plain: Mapping[str, Any], entries: Sequence[Entry]) -> Document:
+    source, environment = plain["source"], plain["environment"]
+    count = len(plain["results"])
+    return Document(
+        path=name,
+        environment=environment,
+        source=source,
+        measurements=tuple(
+            _measurement(result, source, environment["device"], entries)
+            for result in plain["results"]
+        ),
+        ratios=tuple(map(tuple, plain["ratios"])),
+        intervals=_intervals(plain["ratio_intervals"], count),
+    )
+
+
+def _intervals(
+    rows: list[list[list[float] | None]] | None, count: int
+) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
+    if rows is None or [len(row) for row in rows] != [count] * count:
+        return ((None,) * count,) * count
+    return tuple(tuple(None if x is None else (x[0], x[1]) for x in row) for row in rows)
+
+
+def _measurement(
+    result: Mapping[str, Any], source: str, device: str, entries: Sequence[Entry]
+) -> Measurement:
+    entry = next(
+        (
+            entry.name
+            for entry in entries
+            if entry.artifact.manifest.manifest_sha256 == result["manifest_sha256"]
+        ),
+        None,
+    )
+    words = [entry or Path(result["artifact"]).name]
+    if source != "host":
+        words.append(device)
+    accelerator = result["accelerator_used"] or result["accelerator_requested"]
+    if source != "host" or accelerator not in ("cpu", "xnnpack", "default"):
+        words.append(accelerator)
+    if result["threads"] not in (None, 1):
+        words.append(f"{result['threads']} threads")
+    return Measurement(
+        name=", ".join(words), entry=entry, source=source, device=device, facts=result
+    )

@@ -1,0 +1,187 @@
+"""A release file: what it asks for, what is kept after a crash, what fails alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from slide_mobile.artifact import Artifact
+from slide_mobile.cli import main
+from slide_mobile.errors import SlideMobileError
+from slide_mobile.release import cells, plan
+
+ROOT = Path(__file__).parents[1]
+HEAD = 'jobs = 1\n[[model]]\nname = "slide_swin_test"\nuntrained = true\ninput_size = "64x96"\n'
+TFLITE = '[[target]]\nto = "tflite"\nprecisions = ["fp32"]\n'
+ONNX = '[[target]]\nto = "onnx"\nprecisions = ["fp32"]\n'
+BENCH = "[bench]\nmin_seconds = 0.05\nmin_runs = 32\n"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "release.toml"
+    path.write_text(text)
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["release", "--quiet", *map(str, arguments)])
+
+
+def test_the_example_of_the_docs_is_a_plan(tmp_path: Path) -> None:
+    text = (ROOT / "docs/release.md").read_text().split("```toml\n")[1].split("```")[0]
+    for name in ("slide_swin_t.pth", "imagenet.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    for name in ("photos", "validation"):
+        (tmp_path / name).mkdir()
+    found = plan.read(written(tmp_path, text))
+    names = [cell.name for cell in found.cells]
+    assert names == [
+        f"{model}-{kind}"
+        for model in ("slide_swin_demo", "slide_swin_tiny")
+        for kind in ("tflite-fp32", "tflite-int8", "executorch-int8", "coreml-fp16")
+    ]
+    tiny = found.cells[5]
+    photos, validation = tmp_path / "photos", tmp_path / "validation"
+    assert tiny.convert[:5] == ("slide_swin_tiny", "--to", "tflite", "--precision", "int8")
+    assert tiny.convert[-2:] == ("--calibration", str(photos)) and "--images" not in tiny.convert
+    assert tiny.check[-2:] == ("--images", str(validation))
+    assert found.memory_bytes == 12e9 and found.formats == ("html", "markdown")
+    # The largest measured peaks are 1.0 and 2.65 GB (benchmarks/results/targets.json).
+    assert found.cells[0].memory_bytes > 1.0e9 and tiny.memory_bytes > 2.65e9
+
+
+def test_a_changed_input_is_another_cell(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(b"1")
+    text = f'[[model]]\nname = "slide_swin_test"\ncheckpoint = "w.pth"\n{TFLITE}'
+    first = plan.read(written(tmp_path, text)).cells[0].fingerprint
+    assert plan.read(written(tmp_path, text)).cells[0].fingerprint == first
+    assert plan.read(written(tmp_path, text + ONNX)).cells[0].fingerprint == first
+    (tmp_path / "w.pth").write_bytes(b"2")
+    assert plan.read(written(tmp_path, text)).cells[0].fingerprint != first
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("=", "is not TOML"),
+        ("", "has no [[model]]"),
+        (HEAD, "has no [[target]]"),
+        (HEAD + TFLITE + TFLITE, "asks for slide_swin_test-tflite-fp32 twice"),
+        ("job = 2\n" + HEAD + TFLITE, "did you mean 'jobs'?"),
+        (HEAD + "precison = 1\n" + TFLITE, "no key in [[model]] of"),
+        (HEAD + '[[target]]\nto = "tflit"\nprecisions = ["fp32"]', "did you mean 'tflite'?"),
+        (HEAD + '[[target]]\nto = "tflite"', "tflite has no precisions"),
+        (HEAD + '[[target]]\nto = "tflite"\nprecisions = ["int4"]', "named 'int4'"),
+        (HEAD + TFLITE + '[bench]\nfail_over = "5%"', "fail_over needs a baseline"),
+        (HEAD + TFLITE + '[report]\nformats = ["pdf"]', "no format of the report named 'pdf'"),
+        ("memory_gb = 0\n" + HEAD + TFLITE, "memory_gb and jobs are positive"),
+        (HEAD + 'checkpoint = "none.pth"\n' + TFLITE, "none.pth is missing"),
+        ('[[model]]\nname = "slide_swin_tyni"\n' + TFLITE, "did you mean 'slide_swin_tiny'?"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_nothing_is_started(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    done = run(written(tmp_path, text))
+    assert done.exit_code == 2 and done.stdout == "", done.output
+    (line,) = done.stderr.splitlines()
+    assert message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["release.toml"]
+
+
+def cell(name: str, gigabytes: float) -> plan.Cell:
+    return plan.Cell(
+        name=name, model="m", target="t", precision="p", convert=(), check=(), fingerprint="",
+        memory_bytes=gigabytes * 1e9,
+    )  # fmt: skip
+
+
+def test_side_by_side_is_what_fits(tmp_path: Path) -> None:
+    sizes = {"a": 3.0, "b": 9.0, "c": 2.0, "d": 2.0}
+    every = tuple(cell(name, gb) for name, gb in sizes.items())
+    asked = plan.Plan(out=tmp_path, memory_bytes=6e9, jobs=4, cells=every, bench=None)
+    waiting = [(c, cells.Record(name=c.name, fingerprint="")) for c in every]
+    assert [c.name for c, _ in cells._fitting(asked, waiting, [])] == ["a", "c"]
+    # What is larger than the budget has the machine for itself.
+    assert [c.name for c, _ in cells._fitting(asked, waiting[1:], [])] == ["b"]
+    # What was measured counts, not what was guessed.
+    known = [(c, cells.Record(name=c.name, fingerprint="", peak_rss_bytes=10**9)) for c in every]
+    assert [c.name for c, _ in cells._fitting(asked, known, [])] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.slow
+def test_killed_half_way_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    file, out = written(tmp_path, HEAD + TFLITE + ONNX + BENCH), tmp_path / "build/release"
+    first, second = "slide_swin_test-tflite-fp32", "slide_swin_test-onnx-fp32"
+    command = [sys.executable, "-m", "slide_mobile", "release", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if f"convert {second}".encode() in line:
+                break
+        children = of_this_session(str(out))
+        process.send_signal(signal.SIGKILL)
+    assert children
+    time.sleep(0.5)
+    assert not of_this_session(str(out))  # they died with it
+    before = times(cells.artifact(out, first))
+    done = run(file, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [(c["name"], c["state"]) for c in told["cells"]] == [(first, "kept"), (second, "passed")]
+    assert times(cells.artifact(out, first)) == before
+    assert (out / "report.html").stat().st_size > 1000
+    assert len(json.loads((out / "bench.json").read_text())["results"]) == 2
+    measured = (out / "bench.json").read_bytes()
+    again = json.loads(run(file, "--json").stdout)
+    assert [c["state"] for c in again["cells"]] == ["kept", "kept"]
+    assert (out / "bench.json").read_bytes() == measured
+
+    # An artifact that is no longer whole is made again, and what cannot be made is listed.
+    (cells.artifact(out, second) / "labels.txt").write_text("other\n")
+    bad = '[[target]]\nto = "executorch"\nprecisions = ["fp32"]\nbackend = "gpu"\n'
+    file.write_text(HEAD + TFLITE + ONNX + bad)
+    done = run(file)
+    assert done.exit_code == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: slide_swin_test-executorch-fp32: no backend of executorch")
+    assert f"kept    {first}" in done.stdout and f"passed  {second}" in done.stdout
+    assert "failed  slide_swin_test-executorch-fp32" in done.stdout
+    Artifact.open(cells.artifact(out, second)).verify()
+
+
+def test_two_at_once_into_one_folder_are_refused(tmp_path: Path) -> None:
+    from slide_mobile import release
+
+    file = written(tmp_path, HEAD + TFLITE)
+    refused = pytest.raises(SlideMobileError, match="another release is writing to")
+    with release._alone_in(tmp_path / "build/release"), refused:
+        release.release(file)
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def of_this_session(word: str) -> list[Any]:
+    """Processes whose command line names the folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if (
+            word in " ".join(words)
+            and "release" not in words
+            and path.parent.name != str(os.getpid())
+        ):
+            found.append(words)
+    return found
