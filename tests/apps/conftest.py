@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from proof import facts, show, unproved
 from proof import missing as missing
-from proof import unproved
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE_VARIABLE = "SLIDE_MOBILE_APPS_CACHE"
@@ -30,6 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for fact in facts:
+        terminalreporter.write_line(fact)
     for reason in dict.fromkeys(unproved):
         terminalreporter.write_line(f"NOT PROVED: {reason}", yellow=True, bold=True)
 
@@ -43,7 +45,7 @@ def cache() -> Iterator[Path]:
     yield root
     size = int(subprocess.check_output(["du", "-smx", root], text=True).split()[0])
     minutes = (time.monotonic() - begin) / 60
-    print(f"\napps: {minutes:.1f} minutes, {size} MB in {root.name}/", file=sys.__stderr__)
+    show(f"apps: {minutes:.1f} minutes, {size} MB of toolchains in {root.name}/")
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proof import show
+
 SUITE = "trixie"
 PACKAGES = (
     "swiftlang", "libc6-dev", "libstdc++-14-dev", "libgcc-14-dev", "binutils", "git",
@@ -87,7 +89,7 @@ def require(cache: Path) -> Path:
             text = (error.stderr or error.stdout or "").strip().splitlines()
             raise NotToBeHad(f"no Swift root: {error.cmd[0]}: {text[-1:]}") from error
         aside.rename(root)
-        print(f"\nSwift root: {time.monotonic() - begin:.0f} s", file=sys.__stderr__)
+        show(f"Swift root: made in {time.monotonic() - begin:.0f} s")
     return root
 
 

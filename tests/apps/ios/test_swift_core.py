@@ -1,8 +1,8 @@
 """The iOS app's core, built and tested where there is no Mac."""
 
 import re
-import sys
 
+from proof import show
 from swift_build import CORE, HERE, succeeded
 from swift_root import REPOSITORY, SwiftRoot
 
@@ -17,7 +17,7 @@ def test_the_core_and_its_tests(swift: SwiftRoot) -> None:
     assert overhead is not None
     # 1 in a debug build on a shared machine; the app is built with optimisation.
     assert float(overhead[1]) < 20
-    print(f"\nSwift core: {found[1]} tests, {overhead[0]}", file=sys.__stderr__)
+    show(f"Swift core: {found[1]} tests, {overhead[0]}")
 
 
 def test_the_style_is_swift_formats(swift: SwiftRoot) -> None:

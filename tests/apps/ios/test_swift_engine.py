@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
+from proof import show
 from swift_build import CHECKOUT, HERE, index, succeeded
 from swift_root import CLANG, WORK, SwiftRoot
 
-from slide_mobile import statistics, targets
+from slide_mobile import measurements, statistics, targets
 from slide_mobile.artifact import Artifact, digest, seal
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import load
@@ -57,6 +58,19 @@ def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
     assert document["source"] == "ios"
     assert [r["accelerator_used"] for r in document["results"]] == ["cpu, XNNPACK"] * 2
     assert [r["threads"] for r in document["results"]] == [1, 1]
+
+
+def test_bench_imports_it(document: dict[str, Any], tmp_path: Path) -> None:
+    """`slide-mobile bench --import` reads what the app shares, and finds nothing contradictory."""
+    path = tmp_path / "shared.json"
+    path.write_text(json.dumps(document))
+    assert measurements.read(path) == document
+    result = document["results"][0]
+    worst = min(verdict["sqnr_db"] for verdict in result["verify"])
+    show(
+        f"Swift engine, {result['runtime']}: {result['artifact']}, p50 {result['p50_ms']:.2f} ms, "
+        f"worst golden image {worst:.1f} dB"
+    )
 
 
 def test_statistics_are_pythons(document: dict[str, Any]) -> None:

@@ -67,6 +67,7 @@ def test_the_unit_tests_type_check(stubs: SwiftRoot) -> None:
         app_sources({}),
         "-emit-module",
         "-enable-testing",
+        "-disable-bridging-pch",  # its temporary name would be written into the module
         "-o",
         "lib/SlideMeasure.swiftmodule",
     )
@@ -78,6 +79,7 @@ def test_the_unit_tests_type_check(stubs: SwiftRoot) -> None:
 
 
 def testing_flags(swift: SwiftRoot) -> list[str]:
-    """Where swift-testing and its macros lie in the toolchain."""
-    listed = succeeded(swift.run(["find", "/usr/lib", "/usr/libexec", "-name", "*TestingMacros*"]))
-    return [f"-load-plugin-library={line}" for line in listed.split() if line.endswith(".so")]
+    """Where the macros of swift-testing lie in the toolchain."""
+    listed = succeeded(swift.run(["find", "/usr/libexec/swift", "-name", "libTestingMacros.so"]))
+    plugin = Path(listed.strip())
+    return ["-plugin-path", str(plugin.parent)]
