@@ -45,14 +45,20 @@ def test_verify_passes_every_artifact(verified: dict[str, Any]) -> None:
         assert entry["images"] and all(image["passed"] for image in entry["images"]), folder
 
 
-def test_the_logits_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
+def test_the_logits_are_python_s(
+    verified: dict[str, Any], embedded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lowest: dict[str, float] = {}
     for folder, entry in verified.items():
         artifact = Artifact.open(embedded / folder)
         runner = targets.load(artifact.manifest.target).runner(artifact.model_path)
         for golden, logits in zip(artifact.manifest.golden, entry["logits"], strict=True):
             expected = _logits(runner, artifact, golden.file)
             db = sqnr_db(expected, np.array(logits))
-            assert db >= SAME_KERNELS_DB, f"{folder} {golden.file}: {db:.1f} dB"
+            lowest[folder] = min(db, lowest.get(folder, db))
+    with capsys.disabled():
+        print("\nKotlin beside Python, dB:", lowest)
+    assert min(lowest.values()) >= SAME_KERNELS_DB
 
 
 def test_the_decibels_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
@@ -115,7 +121,7 @@ def test_one_changed_weight_byte_is_not_usable(
 def test_no_run_allocates_what_is_as_large_as_the_input(
     harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the heap of the JVM; measured: 1 KB at most, and the input has 98,304 bytes or more."""
+    """On the heap of the JVM; measured: 1.7 KB at most, and the input has 98,304 bytes or more."""
     counted = harness.run("allocations", embedded)
     assert len(counted) == 4
     with capsys.disabled():
