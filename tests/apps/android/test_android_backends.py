@@ -131,9 +131,10 @@ def test_no_run_allocates_what_is_as_large_as_the_input(
 
 
 def test_what_it_shares_is_what_bench_imports(
-    harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
+    harness: Harness, embedded: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = harness.run("measure", embedded)
+    (cache / "shared-by-android.json").write_text(json.dumps(document, indent=1) + "\n")
     schema = json.loads((REPOSITORY / "slide_mobile" / "bench.schema.json").read_text())
     Draft202012Validator(schema).validate(document)
     assert document["source"] == "android"
