@@ -116,7 +116,8 @@ class Sdk:
 
     def _run(self, tool: str, *arguments: str) -> str:
         libraries = self.tools / "usr/lib/x86_64-linux-gnu"
-        folders = [libraries / "android", libraries, self.tools / "usr/lib/p7zip"]
+        plain = self.tools / "usr/lib"
+        folders = [libraries / "android", libraries, plain, plain / "p7zip"]
         program = self.tools / "usr/lib/android-sdk/build-tools/debian" / tool
         path = {"LD_LIBRARY_PATH": ":".join(map(str, folders))}
         return _checked([str(program), *arguments], path)

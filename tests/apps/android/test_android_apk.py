@@ -26,6 +26,7 @@ MODULE = APP / "app"
 PACKAGE = "dev.slidemobile.measure"
 ANDROID = "{http://schemas.android.com/apk/res/android}"
 
+OF_EVERY_OBJECT = {"equals", "getClass", "hashCode", "toString"}
 # Newer than the oldest phone, each behind a look at SDK_INT in the file that is named.
 GUARDED = {
     ("android.os.PowerManager", "getCurrentThermalStatus"): "Phone.kt",
@@ -92,24 +93,23 @@ def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> 
     """As Android's lint does with NewApi, by name: overloads of a name are not told apart."""
     files = list(class_file.read_all(ui))
     supertypes = {one.name: one.supertype for one in files}
-    used = {
-        (_android(owner, supertypes), member) for one in files for owner, member in one.references
-    }
-    used = {(owner, member) for owner, member in used if owner.startswith("android.")}
-    assert len(used) > 100
-    for owner, member in sorted(used):
-        if member.startswith("<clinit>") or owner.startswith("android.R"):
+    used = set()
+    for owner, member in sorted({reference for one in files for reference in one.references}):
+        android = _android(owner, supertypes)
+        if not android.startswith("android.") or android.startswith("android.R."):
             continue
-        found = android_api.lookup(api, owner, member)
+        found = android_api.lookup(api, android, member)
         if found is None:
-            # What every object has is not listed class by class.
-            assert member in {"equals", "hashCode", "toString", "getClass"}, f"{owner}.{member}"
+            # A member of its own, which the compiler found; or what every object has.
+            assert owner in supertypes or member in OF_EVERY_OBJECT, f"{owner}.{member}"
             continue
-        since = max(found.since, api[owner].since)
+        used.add((android, member))
+        since = max(found.since, api[android].since)
         if since > MIN_SDK:
-            where = GUARDED.get((owner, member))
-            assert where is not None, f"{owner}.{member} is of API {since}"
+            where = GUARDED.get((android, member))
+            assert where is not None, f"{android}.{member} is of API {since}"
             assert "SDK_INT" in _source(where)
+    assert len(used) > 100
     assert GUARDED.keys() <= used
 
 

@@ -27,7 +27,7 @@ from slide_mobile.targets import Runner
 EXECUTORCH_CLASSES = "react-native-executorch@0.9.0"
 
 # The same file by the same kernels, called from Kotlin and from Python: measured equal to the last
-# bit for ExecuTorch, and at least 136 dB for LiteRT. 100 dB would still be far above any mistake.
+# bit (200 dB) for all four. The floor leaves room for another number of threads.
 SAME_KERNELS_DB = 100.0
 
 
@@ -45,14 +45,20 @@ def test_verify_passes_every_artifact(verified: dict[str, Any]) -> None:
         assert entry["images"] and all(image["passed"] for image in entry["images"]), folder
 
 
-def test_the_logits_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
+def test_the_logits_are_python_s(
+    verified: dict[str, Any], embedded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lowest: dict[str, float] = {}
     for folder, entry in verified.items():
         artifact = Artifact.open(embedded / folder)
         runner = targets.load(artifact.manifest.target).runner(artifact.model_path)
         for golden, logits in zip(artifact.manifest.golden, entry["logits"], strict=True):
             expected = _logits(runner, artifact, golden.file)
             db = sqnr_db(expected, np.array(logits))
-            assert db >= SAME_KERNELS_DB, f"{folder} {golden.file}: {db:.1f} dB"
+            lowest[folder] = min(db, lowest.get(folder, db))
+    with capsys.disabled():
+        print("\nKotlin beside Python, dB:", lowest)
+    assert min(lowest.values()) >= SAME_KERNELS_DB
 
 
 def test_the_decibels_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
@@ -115,7 +121,7 @@ def test_one_changed_weight_byte_is_not_usable(
 def test_no_run_allocates_what_is_as_large_as_the_input(
     harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the heap of the JVM; measured: 1 KB at most, and the input has 98,304 bytes or more."""
+    """On the heap of the JVM; measured: 1.7 KB at most, and the input has 98,304 bytes or more."""
     counted = harness.run("allocations", embedded)
     assert len(counted) == 4
     with capsys.disabled():
@@ -125,9 +131,10 @@ def test_no_run_allocates_what_is_as_large_as_the_input(
 
 
 def test_what_it_shares_is_what_bench_imports(
-    harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
+    harness: Harness, embedded: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = harness.run("measure", embedded)
+    (cache / "shared-by-android.json").write_text(json.dumps(document, indent=1) + "\n")
     schema = json.loads((REPOSITORY / "slide_mobile" / "bench.schema.json").read_text())
     Draft202012Validator(schema).validate(document)
     assert document["source"] == "android"

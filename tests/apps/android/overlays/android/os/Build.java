@@ -1,16 +1,19 @@
 package android.os;
 
-/** As far as the app needs it, of API 35; the jar that the UI is compiled against is of API 23. */
+/**
+ * As far as the app needs it, of API 35; the jar that the UI is compiled against is of API 23. Not
+ * constants, which a compiler would copy into the app.
+ */
 public class Build {
-    public static final String HARDWARE = "";
-    public static final String MANUFACTURER = "";
-    public static final String MODEL = "";
-    public static final String SOC_MANUFACTURER = "";
-    public static final String SOC_MODEL = "";
+    public static final String HARDWARE = String.valueOf("");
+    public static final String MANUFACTURER = String.valueOf("");
+    public static final String MODEL = String.valueOf("");
+    public static final String SOC_MANUFACTURER = String.valueOf("");
+    public static final String SOC_MODEL = String.valueOf("");
     public static final String[] SUPPORTED_ABIS = {};
 
     public static class VERSION {
-        public static final String RELEASE = "";
+        public static final String RELEASE = String.valueOf("");
         public static final int SDK_INT = Integer.parseInt("35");
     }
 
