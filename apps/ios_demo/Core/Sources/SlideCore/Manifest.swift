@@ -127,9 +127,13 @@ public struct Manifest: Decodable, Sendable {
 
     /// Pixels of the golden images, logits one a class: what indexing relies on.
     private func requireConsistent() throws {
-        guard input.shape.count == 4, input.shape.allSatisfy({ $0 > 0 }), input.shape[0] == 1,
+        let sides = 1...1 << 14
+        guard input.shape.count == 4, input.shape.allSatisfy(sides.contains), input.shape[0] == 1,
             input.shape[input.layout == .nhwc ? 3 : 1] == 3
         else { throw NotUsable("the manifest is damaged: its input is not one RGB image") }
+        guard !golden.isEmpty else {
+            throw NotUsable("the manifest is damaged: it has no golden images")
+        }
         if task == "classify" {
             guard let output, let classes = output.shape.last, classes > 0,
                 golden.allSatisfy({ $0.logits?.count == classes })

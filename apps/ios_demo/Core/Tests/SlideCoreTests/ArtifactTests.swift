@@ -62,6 +62,7 @@ struct ArtifactTests {
                 "the manifest is damaged: a file name leaves the folder",
                 { $0["file"] = "../model.bin" }
             ),
+            ("the manifest is damaged: it has no golden images", { $0["golden"] = [Any]() }),
             (
                 "the manifest is damaged: golden logits are not one a class",
                 { $0["output"] = ["name": "logits", "shape": [1, 3], "dtype": "float32"] }
