@@ -96,7 +96,7 @@ def executorch_library(classes: Path) -> Path:
         "g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-DC10_USING_CUSTOM_GENERATED_MACROS",
         f"-I{root / 'include'}",
         f"-I{root / 'include/executorch/runtime/core/portable_type/c10'}",
-        f"-I{HERE.parent / 'ios/executorch'}",
+        f"-I{HERE.parent / 'ios/engine'}",
         str(HERE / "shims/executorch/threads_and_backends.cpp"), "-o", str(library),
         f"-L{runtime.parent}", f"-l:{runtime.name}",
         # The wheel leaves Python's functions to the program that loads it: here that is Java.

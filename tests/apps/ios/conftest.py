@@ -67,7 +67,7 @@ def executorch_module(core_module: SwiftRoot) -> SwiftRoot:
     library = sorted(folders[swift_root.LIBPYTHON].glob("libpython3.*.so"))[0].name
     succeeded(swift.run(
         [
-            swift_root.CLANG, *flags, "-shared", f"{HERE}/executorch/CExecuTorch.cpp",
+            swift_root.CLANG, *flags, "-shared", f"{HERE}/engine/CExecuTorch.cpp",
             f"{APP}/Backends/ThreadPool.cpp", "-o", "lib/libCExecuTorch.so",
             f"{folder}/{runtimes[0].name}", f"{swift_root.LIBPYTHON}/{library}",
             "-Wl,--allow-shlib-undefined",
@@ -76,7 +76,7 @@ def executorch_module(core_module: SwiftRoot) -> SwiftRoot:
     ))  # fmt: skip
     command = [*LIBRARY, "-emit-library", "-O", "-module-name", "ExecuTorch"]
     succeeded(swift.run([
-        *command, "-I", f"{HERE}/executorch", f"{HERE}/executorch/ExecuTorch.swift",
+        *command, "-I", f"{HERE}/engine", f"{HERE}/engine/ExecuTorch.swift",
         "-Llib", "-lCExecuTorch", "-Xlinker", "--allow-shlib-undefined",
         "-o", "lib/libExecuTorch.so",
     ]))  # fmt: skip
@@ -101,7 +101,7 @@ def measure(executorch_module: SwiftRoot) -> Callable[..., Measured]:
     swift = executorch_module
     succeeded(swift.run([
         *SWIFT, "-O", "-module-name", "SlideMeasure", *BRIDGE, "-Ilib",
-        "-I", f"{HERE}/executorch", f"{HERE}/executorch/main.swift",
+        "-I", f"{HERE}/engine", f"{HERE}/engine/main.swift",
         f"{APP}/Backends/ExecuTorchBackend.swift", f"{APP}/Backends/CoreMLUnits.swift",
         "-Llib", "-lSlideCore", "-lExecuTorch", "-lCExecuTorch",
         "-Xlinker", "--allow-shlib-undefined", "-Xlinker", f"-rpath={WORK}/lib", "-o", "engine",

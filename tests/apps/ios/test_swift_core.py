@@ -24,4 +24,4 @@ def test_the_style_is_swift_formats(swift: SwiftRoot) -> None:
     formatter = "/usr/libexec/swift/bin/swift-format"
     configuration = f"{REPOSITORY}/apps/ios_demo/.swift-format"
     command = [formatter, "lint", "--strict", "--recursive", "--configuration", configuration]
-    succeeded(swift.run([*command, f"{REPOSITORY}/apps/ios_demo", f"{HERE}/executorch"]))
+    succeeded(swift.run([*command, f"{REPOSITORY}/apps/ios_demo", f"{HERE}/engine"]))

@@ -102,7 +102,7 @@ def test_no_large_buffer_is_allocated_by_a_run(
 ) -> None:
     """As many allocations of the input's size in 300 runs as in 30: none belongs to a run."""
     succeeded(executorch_module.run([
-        CLANG.removesuffix("++"), "-O1", "-fPIC", "-shared", f"{HERE}/executorch/large.c",
+        CLANG.removesuffix("++"), "-O1", "-fPIC", "-shared", f"{HERE}/engine/large.c",
         "-o", "lib/liblarge.so",
     ]))  # fmt: skip
     folder = artifacts_folder(demo)

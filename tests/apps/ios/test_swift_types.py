@@ -28,7 +28,7 @@ def app_sources(replaced: dict[str, str]) -> list[str]:
 
 
 def check(swift: SwiftRoot, sources: list[str], *more: str) -> tuple[int, str]:
-    search = ["-Ilib", "-I", f"{HERE}/executorch"]
+    search = ["-Ilib", "-I", f"{HERE}/engine"]
     done = swift.run([
         *SWIFT, "-module-name", "SlideMeasure", "-parse-as-library", *BRIDGE, *search,
         *more, *sources,
@@ -74,7 +74,7 @@ def test_the_unit_tests_type_check(stubs: SwiftRoot) -> None:
     assert code == 0, output[-6000:]
     tests = f"{REPOSITORY}/apps/ios_demo/SlideMeasureTests/AppTests.swift"
     command = [*SWIFT, "-typecheck", "-parse-as-library", "-module-name", "SlideMeasureTests"]
-    search = ["-Ilib", "-I", f"{HERE}/executorch", *testing_flags(stubs), *BRIDGE]
+    search = ["-Ilib", "-I", f"{HERE}/engine", *testing_flags(stubs), *BRIDGE]
     succeeded(stubs.run([*command, *search, tests]))
 
 

@@ -1,4 +1,4 @@
-// The C boundary of tests/apps/ios/executorch, and what executorch-android's Module has beyond it:
+// The C boundary of tests/apps/ios/engine, and what executorch-android's Module has beyond it:
 // a number of threads, and the names of the backends that a method uses.
 
 #include "CExecuTorch.cpp"
