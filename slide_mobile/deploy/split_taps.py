@@ -112,12 +112,8 @@ class TapAttention(Laid):
     def by_sum(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, heads)."""
         if self.channels_first:
-            b, c, h, w = x.shape
-            planes = x.reshape(b, self.num_heads, c // self.num_heads, h * w)
-            return planes.sum(2).reshape(b, self.num_heads, h, w)
-        b, h, w, c = x.shape
-        rows = x.reshape(b, h * w, self.num_heads, c // self.num_heads)
-        return rows.sum(3).reshape(b, h, w, self.num_heads)
+            return self.by_head(x).sum(2).reshape(x.shape[0], self.num_heads, *x.shape[2:])
+        return self.by_head(x).sum(3).reshape(*x.shape[:3], self.num_heads)
 
     def by_matmul(self, weight: Tensor, value: Tensor) -> Tensor:
         """(.., heads) * (.., C) -> (.., C)."""
@@ -125,12 +121,13 @@ class TapAttention(Laid):
 
     def by_broadcasting(self, weight: Tensor, value: Tensor) -> Tensor:
         """(B, H, W, heads) * (B, H, W, C) -> (B, H * W, heads, d), or (B, heads, d, H * W)."""
+        return self.by_head(weight) * self.by_head(value)
+
+    def by_head(self, x: Tensor) -> Tensor:
+        """A map of heads * n channels -> (B, H * W, heads, n), or (B, heads, n, H * W)."""
         if self.channels_first:
-            planes = (value.shape[0], self.num_heads)
-            pixels = value.shape[2] * value.shape[3]
-            return weight.reshape(*planes, 1, pixels) * value.reshape(*planes, -1, pixels)
-        heads = (value.shape[0], value.shape[1] * value.shape[2], self.num_heads)
-        return weight.reshape(*heads, 1) * value.reshape(*heads, -1)
+            return x.reshape(x.shape[0], self.num_heads, -1, x.shape[2] * x.shape[3])
+        return x.reshape(x.shape[0], x.shape[1] * x.shape[2], self.num_heads, -1)
 
     def pad(self, x: Tensor) -> Tensor:
         """Zeros around a map, as the convolutions would have them."""

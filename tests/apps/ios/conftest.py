@@ -16,7 +16,7 @@ from swift_root import REPOSITORY, SITE_PACKAGES, WORK, NotToBeHad, SwiftRoot
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """/work inside the Swift root."""
+    """Where the Swift root sees WORK."""
     return tmp_path_factory.mktemp("swift")
 
 
@@ -32,7 +32,7 @@ def swift(cache: Path, work: Path) -> SwiftRoot:
 
 @pytest.fixture(scope="session")
 def core_module(swift: SwiftRoot) -> SwiftRoot:
-    """SlideCore as one optimised library in /work/lib."""
+    """SlideCore as one optimised library, lib/ in its folder to write to."""
     (swift.writable[WORK] / "lib").mkdir()
     sources = sorted((CHECKOUT / "apps/ios_demo/Core/Sources/SlideCore").glob("*.swift"))
     inside = [f"{CORE}/Sources/SlideCore/{path.name}" for path in sources]

@@ -4,12 +4,12 @@ import re
 
 from proof import show
 from swift_build import CORE, HERE, succeeded
-from swift_root import REPOSITORY, SwiftRoot
+from swift_root import REPOSITORY, WORK, SwiftRoot
 
 
 def test_the_core_and_its_tests(swift: SwiftRoot) -> None:
     output = succeeded(
-        swift.run(["swift", "test", "--scratch-path", "/work/core"], cwd=CORE, seconds=900)
+        swift.run(["swift", "test", "--scratch-path", f"{WORK}/core"], cwd=CORE, seconds=900)
     )
     found = re.search(r"Test run with (\d+) tests passed", output)
     assert found is not None, output[-3000:]
