@@ -8,7 +8,6 @@ goes, so that whatever it lists is there; what it does not list, an app does not
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from typing import Any, Literal
 from slide_mobile.artifact import LABELS, MANIFEST, Artifact, Manifest, digest
 from slide_mobile.errors import OutputError, SlideMobileError, UnknownName, UsageError
 from slide_mobile.progress import Progress, silent
-from slide_mobile.staging import staging
+from slide_mobile.staging import alone_in, staging
 
 INDEX = "index.json"
 INDEX_VERSION = 1
@@ -101,7 +100,7 @@ def embed(
     """
     app = find(into)
     _require_names(roots)
-    with _alone_in(app.folder):
+    with alone_in(app.folder):
         index = _index(app.folder)
         if unknown := sorted(set(remove) - set(index)):
             raise UnknownName("artifact in the app", unknown[0], sorted(index))
@@ -243,21 +242,6 @@ def _require_names(roots: Sequence[Path]) -> None:
         raise UsageError(f"no artifact can be embedded as {bad[0]!r}: rename its folder")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two artifacts are named {twice[0]}, and an app keeps one of a name")
-
-
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Make the folder, and wait for another process that embeds there; raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _index(folder: Path) -> dict[str, str]:

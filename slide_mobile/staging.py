@@ -48,6 +48,24 @@ def staging(root: Path, *, force: bool) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
+    """Hold a folder, made if it is not there, against other processes that do.
+
+    Waits for one that holds it, or raises OutputError, saying `busy`.
+    """
+    _make(folder)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError as error:
+            raise OutputError(busy) from error
+        yield
+    finally:
+        os.close(lock)
+
+
 def _refuse_existing(root: Path, force: bool) -> None:
     if os.path.lexists(root) and not force:
         raise OutputError(f"{root} exists; choose another --out, or replace it with --force")
@@ -69,10 +87,7 @@ def _output_errors(root: Path) -> Iterator[None]:
 def _parents(folder: Path) -> Iterator[None]:
     """Make a folder and its parents; take the empty ones away again if the block fails."""
     missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    _make(folder)
     try:
         yield
     except BaseException:
@@ -80,6 +95,13 @@ def _parents(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def _sibling(root: Path, kind: str) -> Path:

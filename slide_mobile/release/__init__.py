@@ -4,24 +4,22 @@ What was done with the same inputs is not done again, so that a release that was
 in one cell, goes on where it stopped.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slide_mobile import baseline, bench, measurements
 from slide_mobile.artifact import Artifact
-from slide_mobile.errors import SlideMobileError, UsageError
+from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import Progress, silent
 from slide_mobile.release import cells
 from slide_mobile.release import plan as plans
 from slide_mobile.release.cells import Record, State
 from slide_mobile.release.plan import FORMATS, Plan
+from slide_mobile.staging import alone_in
 
 BENCH = "bench.json"
 
@@ -66,7 +64,7 @@ class Release:
 def release(file: Path, *, force: bool = False, progress: Progress = silent) -> Release:
     """Do what a release file asks for (plan.py); raises UsageError, UnknownName for a bad one."""
     plan = plans.read(file)
-    with _alone_in(plan.out):
+    with alone_in(plan.out, busy=f"another release is writing to {plan.out}"):
         done = cells.run(plan, force=force, progress=progress)
         failures = [
             (record.name, record.error or "not done") for record, _ in done if not record.passed
@@ -93,25 +91,6 @@ def release(file: Path, *, force: bool = False, progress: Progress = silent) -> 
         reports=tuple(reports),
         failures=tuple(failures),
     )
-
-
-@contextlib.contextmanager
-def _alone_in(out: Path) -> Iterator[None]:
-    """Refuse a second release into the same folder; raises UsageError."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = os.open(out, os.O_RDONLY)
-    except OSError as error:
-        raise UsageError(f"cannot make the folder {out}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise UsageError(f"another release is writing to {out}") from error
-    try:
-        yield
-    finally:
-        os.close(lock)
 
 
 def _bench(
