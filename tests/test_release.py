@@ -16,6 +16,7 @@ from slide_mobile.artifact import Artifact
 from slide_mobile.cli import main
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.release import cells, plan
+from slide_mobile.staging import alone_in
 
 ROOT = Path(__file__).parents[1]
 HEAD = 'jobs = 1\n[[model]]\nname = "slide_swin_test"\nuntrained = true\ninput_size = "64x96"\n'
@@ -162,7 +163,7 @@ def test_two_at_once_into_one_folder_are_refused(tmp_path: Path) -> None:
 
     file = written(tmp_path, HEAD + TFLITE)
     refused = pytest.raises(SlideMobileError, match="another release is writing to")
-    with release._alone_in(tmp_path / "build/release"), refused:
+    with alone_in(tmp_path / "build/release"), refused:
         release.release(file)
 
 

@@ -2,12 +2,13 @@
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from slide_mobile.errors import OutputError
-from slide_mobile.staging import staging
+from slide_mobile.staging import alone_in, staging
 
 
 def names(folder: Path) -> list[str]:
@@ -140,3 +141,20 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
         (folder / "x").write_text("1")
         raise OSError(28, "No space left on device")
     assert names(tmp_path) == []
+
+
+def test_a_folder_that_is_held_is_waited_for_or_refused(tmp_path: Path) -> None:
+    folder, entered = tmp_path / "new" / "folder", threading.Event()
+
+    def enter() -> None:
+        with alone_in(folder):
+            entered.set()
+
+    second = threading.Thread(target=enter)
+    with alone_in(folder):
+        second.start()
+        assert not entered.wait(0.2)
+        with pytest.raises(OutputError, match="busy"), alone_in(folder, busy="it is busy"):
+            pass
+    second.join(timeout=10)
+    assert entered.is_set()
