@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from jsonschema import Draft202012Validator
 
@@ -21,6 +21,7 @@ SCHEMA_VERSION = 1
 TOLERANCE = 1e-4
 
 Document = dict[str, Any]
+Number = TypeVar("Number", int, float)
 _PERCENTILES = ("p50_ms", "p90_ms", "p99_ms", "mean_ms")
 
 
@@ -30,7 +31,12 @@ def read(path: Path) -> Document:
     One that was imported into another is checked like the outer one.
     """
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        plain = json.loads(
+            path.read_text(encoding="utf-8"),
+            parse_constant=_refuse,
+            parse_float=lambda text: _finite(text, float(text)),
+            parse_int=lambda text: _finite(text, int(text)),
+        )
     except FileNotFoundError as error:
         raise UsageError(f"{path} is missing") from error
     except OSError as error:
@@ -48,13 +54,14 @@ def read(path: Path) -> Document:
 
 def require(plain: Any, name: str) -> None:
     """Raise GateFailed if the document breaks the schema, or its numbers do not hold together."""
-    for error in _validator().iter_errors(plain):
-        where = "/".join(map(str, error.absolute_path)) or "the document"
-        raise GateFailed(f"{name} is not a measurement: {where}: {error.message[:200]}")
-    for reason in _inconsistencies(plain):
-        raise GateFailed(f"{name} does not hold together: {reason}")
-    for inner in plain.get("imported", ()):
-        require(inner, name)
+    try:
+        for error in _validator().iter_errors(plain):
+            where = "/".join(map(str, error.absolute_path)) or "the document"
+            raise GateFailed(f"{name} is not a measurement: {where}: {error.message[:200]}")
+        for reason in _inconsistencies(plain):
+            raise GateFailed(f"{name} does not hold together: {reason}")
+    except RecursionError as error:
+        raise GateFailed(f"{name} is not a measurement: it is nested without end") from error
 
 
 @functools.cache
@@ -75,6 +82,8 @@ def _inconsistencies(plain: Mapping[str, Any]) -> Iterator[str]:
             yield f"{result['artifact']}: {runs} runs, but {samples} samples"
         if result["samples_ms"]:
             yield from _of_samples(result)
+    for inner in plain.get("imported", ()):
+        yield from _inconsistencies(inner)
 
 
 def _of_samples(result: Mapping[str, Any]) -> Iterator[str]:
@@ -91,5 +100,12 @@ def _of_samples(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} is marked valid, but: {reasons[0]}"
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str, number: Number) -> Number:
+    """The number that a text is; raises ValueError for one that no float holds."""
+    if math.isinf(float(text)):
+        raise ValueError(f"{text[:20]} is too large")
+    return number

@@ -43,6 +43,9 @@ def test_bad_documents_are_one_line(path: Path) -> None:
         (lambda r: r.update(runs=51), "51 runs, but 50 samples"),
         (lambda r: r.update(thermal_after="serious"), "is marked valid, but: throttled"),
         (lambda r: r["samples_ms"].__setitem__(0, "x"), "is not a measurement"),
+        (lambda r: r.update(samples_ms=[0] * 50), "is not a measurement"),
+        (lambda r: r["samples_ms"].__setitem__(0, 1e10), "is not a measurement"),
+        (lambda r: r.update(valid=False, why_invalid=["x"], p50_ms=0), "is not a measurement"),
     ],
 )
 def test_numbers_that_do_not_follow_from_the_samples_are_refused(
@@ -75,6 +78,8 @@ def test_ratios_have_a_row_and_a_column_for_each_result(
     [
         ("{", GateFailed, "is not JSON"),
         ('{"schema_version": NaN}', GateFailed, "NaN is not a JSON number"),
+        ('{"schema_version": 1e999}', GateFailed, "is not JSON .1e999 is too large"),
+        (f'{{"schema_version": {"1" * 400}}}', GateFailed, "is not JSON .1111"),
         ('{"schema_version": 9}', UsageError, "update slide-mobile"),
         ("[" * 100_000, GateFailed, "is not JSON"),
     ],
@@ -97,6 +102,15 @@ def test_a_document_inside_another_is_checked_too(document: dict[str, Any], tmp_
     inner["results"][0]["p50_ms"] = 99.0
     with pytest.raises(GateFailed, match="p50_ms"):
         measurements.read(saved(tmp_path / "x.json", document | {"imported": [inner]}))
+
+
+def test_documents_in_documents_without_end_are_refused(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    text = json.dumps(document | {"imported": []})
+    (tmp_path / "x.json").write_text(text.removesuffix("]}") * 300 + "]}" * 300)
+    with pytest.raises(GateFailed, match="nested without end"):
+        measurements.read(tmp_path / "x.json")
 
 
 def faster(document: dict[str, Any], by: float) -> dict[str, Any]:
