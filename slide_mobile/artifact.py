@@ -188,10 +188,16 @@ class Artifact:
             raise ArtifactError(f"{path} cannot be read ({error.strerror})") from error
         except (ValueError, RecursionError) as error:
             raise GateFailed(f"the manifest is damaged: {path} is not JSON ({error})") from error
-        return cls(root=root, manifest=Manifest.from_json(plain))
+        try:
+            return cls(root=root, manifest=Manifest.from_json(plain))
+        except (ArtifactError, GateFailed) as error:
+            raise type(error)(f"{root}: {error}") from error
 
     def verify(self) -> None:
-        """Raise GateFailed if a file is missing or is not the one that was certified."""
+        """Raise GateFailed if a file is missing or is not the one that was certified.
+
+        Labels have to be as many as there are classes.
+        """
         expected: dict[str | None, str | None] = {
             self.manifest.file: self.manifest.file_sha256,
             LABELS: self.manifest.labels_sha256,
@@ -202,13 +208,32 @@ class Artifact:
             if name is None or sha256 is None:
                 continue  # what this task has not
             path = self.root / name
-            if not (path.is_file() or path.is_dir()):  # nor a pipe, which would never end
-                raise GateFailed(f"{path} is missing; convert the model again")
-            if (found := digest(path)) != sha256:
+            try:
+                if not (path.is_file() or path.is_dir()):  # nor a pipe, which would never end
+                    raise GateFailed(f"{path} is missing; convert the model again")
+                found = digest(path)
+            except OSError as error:
+                raise GateFailed(f"{path} cannot be read ({error.strerror})") from error
+            if found != sha256:
                 raise GateFailed(
                     f"{path} was changed after it was certified: sha256 {found[:12]}..., "
                     f"the manifest has {sha256[:12]}...; convert the model again"
                 )
+        self._require_labels()
+
+    def _require_labels(self) -> None:
+        classes = self.manifest.model["num_classes"]
+        try:
+            count = len(self.labels)
+        except UnicodeDecodeError as error:
+            raise GateFailed(
+                f"{self.root / LABELS} is not UTF-8; convert the model again"
+            ) from error
+        if self.manifest.labels_sha256 is not None and count != classes:
+            raise GateFailed(
+                f"{self.root / LABELS} has {count} labels, the model has {classes} classes; "
+                "convert the model again"
+            )
 
 
 def digest(path: Path) -> str:

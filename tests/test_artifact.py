@@ -48,7 +48,7 @@ def test_what_is_no_artifact_is_refused_in_one_line(
         Artifact.open(tmp_path)
     broken = re.search("damaged|changed", str(caught.value)) is not None
     assert caught.value.exit_code == (1 if broken else 2)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and str(caught.value).count(str(tmp_path)) == 1
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -99,6 +99,45 @@ def a_manifest() -> dict:
         "toolchain": {"python": "3", "torch": "2", "slide_mobile": "0"},
         "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
+
+
+def a_folder(root: Path, *, labels: bytes = b"cat\ndog\n") -> Artifact:
+    (root / "golden").mkdir()
+    contents = {"model.tflite": b"1", "labels.txt": labels, "golden/00.png": b"2"}
+    for name, content in contents.items():
+        (root / name).write_bytes(content)
+    file, listed, image = (artifacts.digest(root / name) for name in contents)
+    plain = a_manifest() | {"file_sha256": file, "labels_sha256": listed}
+    plain["golden"][0]["sha256"] = image
+    artifacts.write_manifest(root, Manifest.from_json(json.loads(sealed(plain))))
+    return Artifact.open(root)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (b"cat\ndog\nbird\n", "has 3 labels, the model has 2 classes"),
+        (b"cat\n\xff\n", "labels.txt is not UTF-8"),
+    ],
+)
+def test_labels_that_are_not_one_a_class_are_refused(
+    labels: bytes, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(GateFailed, match=message):
+        a_folder(tmp_path, labels=labels).verify()
+
+
+def test_a_file_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    art = a_folder(tmp_path)
+    art.verify()
+    monkeypatch.setattr(artifacts, "digest", refuse)
+    with pytest.raises(GateFailed, match=r"model\.tflite cannot be read .Permission denied"):
+        art.verify()
 
 
 def a_manifest_of_features() -> dict:
