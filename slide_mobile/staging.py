@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all.
+"""A folder, or a file, that appears whole or not at all.
 
 It is built in a hidden sibling and renamed at the end. Whatever ends the building early (an error,
 Ctrl-C) leaves what was there before; what a killed process left is swept by the next run. Two
@@ -64,6 +64,23 @@ def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file, or replace it, at once; raises OutputError."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A path that is not UTF-8 becomes an escape.
+        with partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _refuse_existing(root: Path, force: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slide_mobile.errors import OutputError
-from slide_mobile.staging import alone_in, staging
+from slide_mobile.staging import alone_in, staging, write_file
 
 
 def names(folder: Path) -> list[str]:
@@ -141,6 +141,17 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
         (folder / "x").write_text("1")
         raise OSError(28, "No space left on device")
     assert names(tmp_path) == []
+
+
+def test_a_file_is_replaced_whole_or_left_as_it_was(tmp_path: Path) -> None:
+    write_file(tmp_path / "new" / "a", "1")
+    write_file(tmp_path / "new" / "a", "é")
+    assert (tmp_path / "new" / "a").read_bytes() == "é".encode()
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "folder", tmp_path / "new" / "a" / "below"):
+        with pytest.raises(OutputError, match=f"cannot write {path}: "):
+            write_file(path, "2")
+    assert names(tmp_path) == ["folder", "new"] and names(tmp_path / "new") == ["a"]
 
 
 def test_a_folder_that_is_held_is_waited_for_or_refused(tmp_path: Path) -> None:

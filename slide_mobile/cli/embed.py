@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.session import KEPT, Session, escape, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,11 +40,12 @@ def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tupl
     """
     from slide_mobile import embed as embedding
 
+    session.interruption = KEPT
     if not artifacts and not remove:
         raise UsageError("nothing to do: give artifacts, or --remove NAME")
     done = embedding.embed(artifacts, app, remove=remove, progress=session.progress)
-    for path, error in done.failures:
-        session.warn(f"{path}: {error}")
+    for _, error in done.failures:
+        session.warn(str(error))
     session.emit(done.to_json(), lambda console: _print(console, done))
     return done.exit_code
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.session import KEPT, Session, escape, verb
 
 if TYPE_CHECKING:
     from slide_mobile.release import Release
@@ -34,6 +34,7 @@ def release(session: Session, file: Path, force: bool) -> int:
     """
     from slide_mobile import release as releasing
 
+    session.interruption = KEPT
     done = releasing.release(file, force=force, progress=session.progress)
     for name, error in done.failures:
         session.warn(f"{name}: {error}")

@@ -29,6 +29,9 @@ P = ParamSpec("P")
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports for SIGPIPE
 CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours or of a toolchain
+# What Ctrl-C leaves of most commands, and of those that do one thing after the other.
+NOTHING = "interrupted; nothing was written"
+KEPT = "interrupted; what was finished is kept"
 PIPE_WIDTH = 100  # a pipe has no width, and tables must not lose words there
 
 
@@ -43,6 +46,7 @@ class Session:
         self._stage = ""
         self._bar: Progress | None = None
         self.interrupted = False
+        self.interruption = NOTHING
 
     @property
     def seconds(self) -> float:
@@ -152,18 +156,18 @@ def _guarded(session: Session, debug: bool, call: Callable[[], int | None]) -> i
         # The outermost frame of the program: whatever went wrong is said in one line.
         if debug and not isinstance(error, KeyboardInterrupt):
             raise
-        message, code = _verdict(error, interrupted=session.interrupted)
+        message, code = _verdict(error, session)
         session.fail(message, code)
         return code
     finally:
         session.close()
 
 
-def _verdict(error: BaseException, *, interrupted: bool) -> tuple[str, int]:
+def _verdict(error: BaseException, session: Session) -> tuple[str, int]:
     """The line and the exit code for an error."""
-    if interrupted or isinstance(error, KeyboardInterrupt):
+    if session.interrupted or isinstance(error, KeyboardInterrupt):
         # A toolchain may have turned the interruption into an error of its own.
-        return "interrupted; nothing was written", INTERRUPTED
+        return session.interruption, INTERRUPTED
     if isinstance(error, SlideMobileError):
         return str(error), error.exit_code
     if isinstance(error, MemoryError):

@@ -25,6 +25,7 @@ from slide_mobile.artifact import Artifact
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import Progress
 from slide_mobile.release.plan import Cell, Plan
+from slide_mobile.staging import write_file
 
 ARTIFACTS, CELLS = "artifacts", "cells"
 STEPS = ("convert", "check")
@@ -194,7 +195,4 @@ def _told(path: Path) -> dict[str, Any]:
 
 
 def _save(out: Path, record: Record) -> None:
-    path = out / CELLS / f"{record.name}.json"
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_file(out / CELLS / f"{record.name}.json", json.dumps(asdict(record), indent=2) + "\n")

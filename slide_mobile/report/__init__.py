@@ -14,6 +14,7 @@ from slide_mobile.progress import Progress, silent
 from slide_mobile.report import contents as gathering
 from slide_mobile.report import measured, page, summary
 from slide_mobile.report.contents import Problem
+from slide_mobile.staging import write_file
 
 Format = Literal["html", "markdown", "csv"]
 FORMATS: Mapping[str, Format] = {
@@ -85,7 +86,7 @@ def write(
         text = page.markdown(found, documents, created=created)
     else:
         text = page.comma_separated(found, documents)
-    _save(text, out)
+    write_file(out, text)
     return Report(
         path=out,
         format=chosen,
@@ -97,15 +98,3 @@ def write(
             if entry.not_run is not None
         ),
     )
-
-
-def _save(text: str, out: Path) -> None:
-    """Write the file whole or not at all; raises OutputError."""
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        partial.replace(out)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write the report {out}: {error.strerror}") from error

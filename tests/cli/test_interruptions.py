@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calls import CONVERT, command
+from calls import CONVERT, command, run
 
+from slide_mobile import embed, release, report
 from slide_mobile.cli.session import Session, verb
 
 
@@ -33,6 +34,26 @@ def test_an_interruption_that_a_toolchain_swallows_is_not_forgotten() -> None:
         verb(command)(as_json=False, quiet=True, debug=False)
     assert caught.value.code == 130
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "arguments", "message"),
+    [
+        (release, "release", ["release", "release.toml"], "interrupted; what was finished is kept"),
+        (embed, "embed", ["embed", "a", "--app", "b"], "interrupted; what was finished is kept"),
+        (report, "write", ["report", "a", "--out", "r.md"], "interrupted; nothing was written"),
+    ],
+    ids=["release", "embed", "report"],
+)
+def test_an_interruption_says_what_is_left(
+    module: object, name: str, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, name, interrupt)
+    done = run(*arguments)
+    assert done.exit_code == 130 and done.stderr.strip() == f"error: {message}"
 
 
 def start(out: Path) -> subprocess.Popen[str]:
