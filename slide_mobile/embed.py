@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from slide_mobile.artifact import LABELS, MANIFEST, Artifact, Manifest, digest
-from slide_mobile.errors import OutputError, SlideMobileError, UnknownName, UsageError
+from slide_mobile.errors import SlideMobileError, UnknownName, UsageError
 from slide_mobile.progress import Progress, silent
-from slide_mobile.staging import alone_in, staging
+from slide_mobile.staging import alone_in, staging, write_file
 
 INDEX = "index.json"
 INDEX_VERSION = 1
@@ -106,8 +106,9 @@ def embed(
             raise UnknownName("artifact in the app", unknown[0], sorted(index))
         if set(remove) & {_name(root) for root in roots}:
             raise UsageError("an artifact cannot be embedded and removed in one call")
+        index = {name: sha for name, sha in index.items() if (app.folder / name).is_dir()}
         for name in remove:
-            del index[name]
+            index.pop(name, None)
             _save(app.folder, index)
             _delete(app.folder / name)
         embedded, failures = [], []
@@ -238,24 +239,41 @@ def _name(root: Path) -> str:
 
 def _require_names(roots: Sequence[Path]) -> None:
     names = [_name(root) for root in roots]
-    if bad := [name for name in names if name.startswith(".") or name in {"", INDEX}]:
+    if bad := [name for name in names if not _is_plain(name)]:
         raise UsageError(f"no artifact can be embedded as {bad[0]!r}: rename its folder")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two artifacts are named {twice[0]}, and an app keeps one of a name")
 
 
-def _index(folder: Path) -> dict[str, str]:
-    """Folder names to the manifests' own sha256; where there is no index, or none to read, empty.
+def _is_plain(name: object) -> bool:
+    """Whether it is the name of a folder in the app's, and of nothing outside."""
+    return (
+        isinstance(name, str)
+        and Path(name).name == name
+        and name not in {"", INDEX}
+        and not name.startswith(".")
+    )
 
-    A damaged index is made anew of the artifacts that are there.
+
+def _index(folder: Path) -> dict[str, str]:
+    """Folder names to the manifests' own sha256; where there is no index, empty.
+
+    A damaged index is made anew of the artifacts that are there. Raises UsageError for a newer one.
     """
     try:
         plain = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        return {item["folder"]: item["manifest_sha256"] for item in plain["artifacts"]}
+        if (version := plain["schema_version"]) > INDEX_VERSION:
+            raise UsageError(
+                f"{folder / INDEX} has schema {version}, known is {INDEX_VERSION}: "
+                "update slide-mobile"
+            )
+        listed = {item["folder"]: item["manifest_sha256"] for item in plain["artifacts"]}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return dict(_present(folder))
+    whole = all(_is_plain(name) and isinstance(sha, str) for name, sha in listed.items())
+    return listed if whole else dict(_present(folder))
 
 
 def _present(folder: Path) -> Iterator[tuple[str, str]]:
@@ -272,18 +290,11 @@ def _entries(index: dict[str, str]) -> list[dict[str, str]]:
 def _save(folder: Path, index: dict[str, str]) -> None:
     """Replace the index at once, and only if it says something else."""
     document = {"schema_version": INDEX_VERSION, "artifacts": _entries(index)}
-    content = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-    path, partial = folder / INDEX, folder / f".{INDEX}.partial"
-    try:
-        if path.is_file() and path.read_bytes() == content:
+    text, path = json.dumps(document, indent=2, ensure_ascii=False) + "\n", folder / INDEX
+    with contextlib.suppress(OSError, ValueError):
+        if path.read_text(encoding="utf-8") == text:
             return
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    write_file(path, text)
 
 
 def _delete(root: Path) -> None:

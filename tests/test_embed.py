@@ -195,6 +195,7 @@ def test_a_damaged_one_of_several_is_left_out_and_the_rest_goes_on(made: Make, i
     assert done.exit_code == 1
     lines = done.stderr.splitlines()
     assert [line.split(":")[0] for line in lines] == ["error"] * 3
+    assert lines[0].count(str(damaged)) == lines[2].count(str(foreign)) == 1
     assert "was changed after it was certified" in lines[0] and "not an artifact" in lines[1]
     assert len(json.loads(done.stdout)["failed"]) == 3
     assert index(ios / "Artifacts") == ["good"]
@@ -232,6 +233,41 @@ def test_an_index_that_cannot_be_read_is_made_anew(made: Make, android: Path) ->
     (folder / "b").mkdir()  # no artifact
     run(made("c"), "--app", android)
     assert index(folder) == ["a", "c"]
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", ".", "", 5, None, embed.INDEX])
+def test_an_index_that_lists_what_is_outside_is_made_anew(
+    name: object, made: Make, tmp_path: Path
+) -> None:
+    app, outside = tmp_path / "app", tmp_path / "outside"
+    app.mkdir()
+    outside.mkdir()
+    run(made("a"), "--app", app)
+    listed = [{"folder": name, "manifest_sha256": "0"}]
+    (app / embed.INDEX).write_text(json.dumps({"schema_version": 1, "artifacts": listed}))
+    done = run("--remove", name, "--app", app)
+    assert done.exit_code == 2 and "known: a" in done.stderr and outside.is_dir()
+    run(made("b"), "--app", app)
+    assert index(app) == ["a", "b"]
+
+
+def test_the_index_of_a_newer_version_is_left_alone(made: Make, android: Path) -> None:
+    run(made("a"), "--app", android)
+    path = embed.find(android).folder / embed.INDEX
+    path.write_text('{"schema_version": 2}')
+    done = run(made("b"), "--app", android)
+    assert done.exit_code == 2 and "update slide-mobile" in done.stderr
+    assert path.read_text() == '{"schema_version": 2}'
+
+
+def test_what_was_deleted_from_the_app_is_no_longer_listed(made: Make, android: Path) -> None:
+    for name in ("a", "b", "c"):
+        run(made(name), "--app", android)
+    folder = embed.find(android).folder
+    shutil.rmtree(folder / "a")
+    shutil.rmtree(folder / "b")
+    assert run("--remove", "a", "--app", android).exit_code == 0
+    assert index(folder) == ["c"]
 
 
 def test_calls_that_make_no_sense(made: Make, ios: Path, tmp_path: Path) -> None:
