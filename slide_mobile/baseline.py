@@ -8,6 +8,8 @@ from typing import Any
 from slide_mobile.errors import UsageError
 from slide_mobile.measurements import Document
 
+FAIL_OVER = "5%"
+
 Key = tuple[object, ...]
 
 
@@ -22,6 +24,17 @@ class Change:
     change_percent: float | None
     passed: bool
     why: str | None = None
+
+
+def percent(text: str) -> float:
+    """How much slower may pass; raises UsageError."""
+    try:
+        found = float(text.strip().removesuffix("%"))
+    except ValueError:
+        found = -1
+    if not 0 <= found < 1000:
+        raise UsageError(f"--fail-over takes percent such as {FAIL_OVER}, not {text!r}")
+    return found
 
 
 def compare(document: Document, earlier: Document, file: Path, *, fail_over: float) -> Document:

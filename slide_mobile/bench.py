@@ -8,7 +8,6 @@ its load time, first inference and memory are measured.
 """
 
 import contextlib
-import importlib.metadata
 import json
 import math
 import os
@@ -39,12 +38,6 @@ ROUNDS_ALONE = 2  # of one artifact, which is compared with none
 MAX_OTHERS, MAX_STOLEN = 0.10, 0.02
 # Of its own time, what a process on one thread may have waited for a core.
 MAX_WAITED = 0.05
-_SUITES = {
-    "coreml": ("coremltools", "coremltools"),
-    "executorch": ("executorch", "executorch"),
-    "onnx": ("onnxruntime", "onnxruntime"),
-    "tflite": ("litert", "ai-edge-litert"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +59,7 @@ class Subject:
     artifact: Artifact
     failure: SlideMobileError | None = None
     runtime: str = ""
+    suite: tuple[str, str] = ("", "")  # the runtime's name alone, and its version
     evaluated: bool = False  # nothing here runs it
     fresh: list[dict[str, Any]] = field(default_factory=list)
     rounds: dict[int, Turns] = field(default_factory=dict)
@@ -84,14 +78,14 @@ class Crashed(SlideMobileError):
 
 def bench(
     roots: Sequence[Path], *, asked: Asked | None = None, progress: Progress = silent
-) -> Document:
+) -> tuple[Document, tuple[SlideMobileError, ...]]:
     """Measure artifacts beside each other; the document is as measurements.py describes it.
 
     One that is damaged or cannot be loaded stands in the document's `failed`, and the rest goes on;
-    the only one that was given raises. Raises UsageError, GateFailed, ToolchainMissing.
+    the errors are those of `failed`. Raises UsageError for what cannot be asked.
     """
     asked = asked or Asked()
-    _require_sense(asked)
+    require_sense(asked)
     if roots:
         progress("verify")
     subjects, failed = opened(roots)
@@ -99,8 +93,6 @@ def bench(
     for subject in subjects:
         if subject.failure is not None:
             failed.append((subject.root, subject.failure))
-    if len(roots) == 1 and failed:
-        raise failed[0][1]
     measured = [subject for subject in subjects if subject.failure is None]
     busy = _reasons(disturbances, asked)
     results = [_result(subject, asked, busy, disturbances) for subject in measured]
@@ -115,7 +107,7 @@ def bench(
     }
     if failed:
         document["failed"] = [{"artifact": str(p), "error": str(error)} for p, error in failed]
-    return document
+    return document, tuple(error for _, error in failed)
 
 
 def opened(
@@ -135,7 +127,8 @@ def opened(
     return subjects, failed
 
 
-def _require_sense(asked: Asked) -> None:
+def require_sense(asked: Asked) -> None:
+    """Raise UsageError for what cannot be measured so."""
     if asked.threads < 1:
         raise UsageError(f"--threads must be at least 1, got {asked.threads}")
     if asked.runs < statistics.MIN_RUNS:
@@ -181,7 +174,6 @@ def _round(order: Sequence[Subject], index: int, count: int, asked: Asked) -> di
         "turns": -(-asked.runs // count),
         "seconds": asked.seconds / count,
         "seed": index,
-        "profile": False,
     }
     known = {subject.number: subject for subject in order}
     at: int | None = None
@@ -209,21 +201,23 @@ def _round(order: Sequence[Subject], index: int, count: int, asked: Asked) -> di
 
 
 def profile(roots: Sequence[Path], *, threads: int = 1) -> list[dict[str, Any]]:
-    """The results' `operations` and `why_no_operations` of good artifacts."""
-    request = {
-        "artifacts": [(number, str(root)) for number, root in enumerate(roots)],
-        "threads": threads,
-        "profile": True,
+    """The results' `operations` and `why_no_operations` of good artifacts.
+
+    Each has a process of its own: what ends it is told of that artifact alone.
+    """
+    return [_profile(root, threads) for root in roots]
+
+
+def _profile(root: Path, threads: int) -> dict[str, Any]:
+    with _process({"profile": str(root), "threads": threads}) as (lines, ending):
+        found = next((told for told in lines if "operations" in told), None)
+        if found is not None:
+            return found
+        status, said = ending()
+    return {
+        "operations": None,
+        "why_no_operations": f"the process that profiled it ended with {status}: {said}",
     }
-    found = [{"operations": None, "why_no_operations": "the profiler crashed"} for _ in roots]
-    with _process(request) as (lines, _):
-        for told in lines:
-            if "profiled" in told:
-                found[told["profiled"]] = {
-                    "operations": told["operations"],
-                    "why_no_operations": told["why"],
-                }
-    return found
 
 
 def _failure(told: dict[str, Any]) -> SlideMobileError:
@@ -235,6 +229,7 @@ def _failure(told: dict[str, Any]) -> SlideMobileError:
 
 def _loaded(subject: Subject, told: dict[str, Any]) -> None:
     subject.runtime = told["runtime"]
+    subject.suite = told["suite"]
     subject.evaluated = "first_ms" not in told
     if told["fresh"] or subject.evaluated:
         subject.fresh.append(told)
@@ -306,7 +301,7 @@ def _result(
     else:
         reasons = [*statistics.why_invalid(samples, before=before, after=after), *busy]
         reasons += _of_processes(list(subject.rounds.values()))
-    apple = manifest.target == "coreml"
+    apple = "coreml" in (manifest.target, manifest.backend)  # Core ML chooses where it computes
     memory = [subject.median_of(key) for key in ("peak_rss_bytes", "base_rss_bytes")]
     percentiles = vars(statistics.summary(samples)) if samples else dict.fromkeys(_PERCENTILES)
     return {
@@ -375,7 +370,6 @@ def _compared(
 def _environment(
     subjects: Sequence[Subject], disturbances: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    suites = [_SUITES[s.artifact.manifest.target] for s in subjects]
     tiles = any(told.get("tiles", False) for told in disturbances)
     return {
         "device": machine.device(),
@@ -386,7 +380,7 @@ def _environment(
         "memory_bytes": machine.memory_bytes(),
         "app_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "runtimes": {name: importlib.metadata.version(package) for name, package in suites},
+        "runtimes": dict(subject.suite for subject in subjects),
     }
 
 

@@ -9,6 +9,7 @@ Toolchains print what they like on both streams, hence a descriptor of its own.
 
 import contextlib
 import gc
+import importlib.metadata
 import json
 import os
 import random
@@ -36,8 +37,8 @@ def main(descriptor: int, request: Mapping[str, Any]) -> None:
         machine.renounce_tiles()
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
         tell(out, tiles=machine.tiles())
-        if request["profile"]:
-            profile(out, request)
+        if "profile" in request:
+            profile(out, Path(request["profile"]), threads=request["threads"])
             return
         calls: dict[int, Call] = {}
         bursts: dict[int, float] = {}
@@ -58,25 +59,23 @@ def main(descriptor: int, request: Mapping[str, Any]) -> None:
             tell(out, **timed(calls, sizes, request))
 
 
-def profile(out: TextIO, request: Mapping[str, Any]) -> None:
-    """Tell where the time of each artifact goes, or why its runtime does not say."""
-    for number, root in request["artifacts"]:
-        tell(out, at=number, stage="profile")
-        manifest = Artifact.open(Path(root)).manifest
-        path = Path(root) / manifest.file
-        size = Artifact(root=Path(root), manifest=manifest).input_size
-        image = preprocess.load(Path(root) / manifest.golden[0].file, size)
-        try:
-            times = targets.load(manifest.target).profile(path, image, threads=request["threads"])
-        except SlideMobileError as error:
-            tell(out, profiled=number, operations=None, why=str(error))
-            continue
-        names = module_names(manifest.model["name"])
-        operations = [
-            {"name": t.name, "module": named(t.module, names), "microseconds": t.microseconds}
-            for t in times
-        ]
-        tell(out, profiled=number, operations=operations, why=None)
+def profile(out: TextIO, root: Path, *, threads: int) -> None:
+    """Tell where the time of an artifact goes, or why its runtime does not say."""
+    artifact = Artifact.open(root)
+    manifest = artifact.manifest
+    image = preprocess.load(root / manifest.golden[0].file, artifact.input_size)
+    try:
+        converter = targets.load(manifest.target)
+        times = converter.profile(artifact.model_path, image, threads=threads)
+    except SlideMobileError as error:
+        tell(out, operations=None, why_no_operations=str(error))
+        return
+    names = module_names(manifest.model["name"])
+    operations = [
+        {"name": t.name, "module": named(t.module, names), "microseconds": t.microseconds}
+        for t in times
+    ]
+    tell(out, operations=operations, why_no_operations=None)
 
 
 def module_names(model: str) -> dict[str, str]:
@@ -124,7 +123,13 @@ def loaded(
     started = time.perf_counter_ns()
     runner = converter.runner(artifact.model_path, threads=request["threads"])
     load_ms = _since(started)
-    found: dict[str, Any] = {"runtime": runner.runtime, "fresh": fresh, "load_ms": load_ms}
+    name, distribution = converter.RUNTIME
+    found: dict[str, Any] = {
+        "runtime": runner.runtime,
+        "suite": (name, importlib.metadata.version(distribution)),
+        "fresh": fresh,
+        "load_ms": load_ms,
+    }
     if runner.bind is None:
         return found, None
     started = time.perf_counter_ns()

@@ -84,6 +84,10 @@ class Converter(Protocol):
         """Of the model file, with its dot."""
 
     @property
+    def RUNTIME(self) -> tuple[str, str]:
+        """What runs the file, as measurements call it, and the distribution that it comes in."""
+
+    @property
     def LAYOUT(self) -> Literal["NHWC", "NCHW"]:
         """Of the image input, and of the maps of the deploy form."""
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import slide_mobile
+from slide_mobile import artifact as artifacts
 from slide_mobile import bench, machine, measurements, models, rounds
 from slide_mobile.bench import Asked, Subject
 from slide_mobile.cli import main
@@ -126,7 +128,7 @@ def test_a_runtime_without_a_profiler_says_so(document: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_two_of_the_same_are_equal_or_not_believed(tflite: Path, tmp_path: Path) -> None:
     twin = shutil.copytree(tflite, tmp_path / "twin")
-    document = bench.bench([tflite, twin], asked=Asked(runs=60, seconds=0.5))
+    document, _ = bench.bench([tflite, twin], asked=Asked(runs=60, seconds=0.5))
     ratio = document["ratios"][0][1]
     assert ratio is None or 0.97 <= ratio <= 1.03
 
@@ -137,6 +139,10 @@ def test_a_damaged_one_and_one_that_kills_its_process_cost_a_line_each(
 ) -> None:
     damaged = shutil.copytree(tflite, tmp_path / "damaged")
     (damaged / "model.tflite").write_bytes(b"no model")
+    older = shutil.copytree(tflite, tmp_path / "older")
+    plain = json.loads((older / "manifest.json").read_text()) | {"schema_version": 3}
+    plain["manifest_sha256"] = artifacts.seal(plain)
+    (older / "manifest.json").write_text(json.dumps(plain))
     deadly = shutil.copytree(tflite, tmp_path / "deadly")
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
@@ -148,7 +154,8 @@ def test_a_damaged_one_and_one_that_kills_its_process_cost_a_line_each(
         "sys.addaudithook(watch)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    done = run(damaged, deadly, tmp_path / "nothing", tflite, "--json", *QUICK)
+    monkeypatch.setattr(bench, "ROUNDS", 2)
+    done = run(damaged, deadly, tmp_path / "nothing", older, tflite, "--json", *QUICK)
     assert done.exit_code == 1
     document = json.loads(done.stdout)
     measurements.require(document, "host")
@@ -157,7 +164,11 @@ def test_a_damaged_one_and_one_that_kills_its_process_cost_a_line_each(
     assert "was changed after it was certified" in errors["damaged"]
     assert "ended with 9: its last words" in errors["deadly"]
     assert "is not an artifact folder" in errors["nothing"]
-    assert len(done.stderr.splitlines()) == 3
+    assert "schema 3 is not 4" in errors["older"]
+    lines = done.stderr.splitlines()
+    for path in (damaged, deadly, tmp_path / "nothing", older):
+        assert sum(line.count(str(path)) for line in lines) == 1
+    assert len(lines) == 4
     alone = run(damaged, *QUICK)
     assert alone.exit_code == 1 and alone.stdout == "" and len(alone.stderr.splitlines()) == 1
 
@@ -169,16 +180,16 @@ def test_threads_that_a_runtime_cannot_have_are_refused(executorch: Path) -> Non
 
 
 @pytest.mark.slow
-def test_phones_stand_beside_the_host_and_a_baseline_judges(tflite: Path, tmp_path: Path) -> None:
-    first = run(tflite, "--json", *QUICK)
-    document = json.loads(first.stdout)
+def test_phones_stand_beside_the_host_and_a_baseline_judges(
+    document: dict[str, Any], tflite: Path, tmp_path: Path
+) -> None:
     saved = tmp_path / "bench.json"
     # What this machine is worth while tests run is another matter: the comparison is the thing.
-    document["results"][0] |= {"valid": True, "why_invalid": []}
-    document["results"][0] |= {"samples_ms": [1e-3] * 50, "runs": 50}
-    document["results"][0] |= dict.fromkeys(("p50_ms", "p90_ms", "p99_ms", "mean_ms"), 1e-3)
-    document |= {"ratios": [[1.0]], "ratio_intervals": None}
-    saved.write_text(json.dumps(document))
+    first = document["results"][0] | {"valid": True, "why_invalid": []}
+    first |= {"samples_ms": [1e-3] * 50, "runs": 50}
+    first |= dict.fromkeys(("p50_ms", "p90_ms", "p99_ms", "mean_ms"), 1e-3)
+    alone = {"results": [first], "ratios": [[1.0]], "ratio_intervals": None}
+    saved.write_text(json.dumps(document | alone))
     done = run(tflite, "--import", PHONE, "--baseline", saved, *QUICK)
     assert done.exit_code == 1
     assert "slide_swin_demo-tflite-int8, Pixel 9: LiteRT 2.2.0" in done.stdout
@@ -198,6 +209,40 @@ def test_phones_alone(tmp_path: Path) -> None:
     assert "bad.json is not JSON" in done.stderr
     alone = run("--import", tmp_path / "bad.json")
     assert alone.exit_code == 1 and alone.stdout == ""
+
+
+def test_a_broken_artifact_does_not_hide_what_a_phone_measured(tmp_path: Path) -> None:
+    done = run(tmp_path / "none", "--import", PHONE, "--json", "--quiet")
+    assert done.exit_code == 1
+    document = json.loads(done.stdout)
+    measurements.require(document, "host")
+    assert len(document["imported"]) == 1
+    assert [item["artifact"] for item in document["failed"]] == [str(tmp_path / "none")]
+    (line,) = done.stderr.splitlines()
+    assert "is not an artifact folder" in line
+
+
+def test_a_profile_that_dies_is_told_of_its_artifact(tmp_path: Path) -> None:
+    (found,) = bench.profile([tmp_path])
+    assert found["operations"] is None
+    assert "the process that profiled it ended with 1: " in found["why_no_operations"]
+    assert "is not an artifact folder" in found["why_no_operations"]
+
+
+@pytest.mark.parametrize(
+    ("target", "backend", "accelerator"),
+    [("coreml", "mlprogram", "all"), ("executorch", "coreml", "all"), ("tflite", "xnnpack", "cpu")],
+)
+def test_core_ml_chooses_where_it_computes(target: str, backend: str, accelerator: str) -> None:
+    graph = SimpleNamespace(partitions=0, delegated_ops=0, total_ops=1)
+    manifest = SimpleNamespace(
+        model={"name": "m"}, target=target, backend=backend, precision="fp16", graph=graph,
+        manifest_sha256="0" * 64,
+    )  # fmt: skip
+    timed = Subject(number=0, root=Path("a"), artifact=SimpleNamespace(manifest=manifest))
+    found = bench._result(timed, Asked(), [], [])
+    assert found["accelerator_requested"] == accelerator
+    assert found["threads"] == (None if accelerator == "all" else 1)
 
 
 @pytest.mark.parametrize(

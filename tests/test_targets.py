@@ -1,6 +1,7 @@
 """Converters are found by listing a folder, and blamed for the right thing."""
 
 import builtins
+import importlib.metadata
 import sys
 from typing import Any, ClassVar
 
@@ -21,6 +22,12 @@ def test_every_converter_defines_what_the_protocol_asks() -> None:
 
 def test_the_type_checker_sees_every_converter() -> None:
     assert {name: targets.load(name) for name in targets.names()} == CONVERTERS
+
+
+def test_every_runtime_has_a_version() -> None:
+    for name in targets.names():
+        runtime, distribution = targets.load(name).RUNTIME
+        assert runtime and importlib.metadata.version(distribution)
 
 
 def test_every_precision_of_a_converter_exists() -> None:

@@ -71,34 +71,26 @@ def bench(
         raise UsageError("nothing to do: give artifacts, or --import FILE.json")
     if fail_over is not None and baseline is None:
         raise UsageError("--fail-over needs a --baseline FILE to compare with")
-    percent = _percent(fail_over or "5%")
+    percent = baselines.percent(fail_over or baselines.FAIL_OVER)
     earlier = None if baseline is None else measurements.read(baseline)
     imported, broken = _read(imports)
     if len(imports) == 1 and broken and not artifacts:
         raise broken[0]
-    document = _measured(session, artifacts, threads, min_runs, min_seconds, warm_up, profile)
+    document, errors = _measured(
+        session, artifacts, threads, min_runs, min_seconds, warm_up, profile
+    )
+    if len(artifacts) == 1 and errors and not imported:
+        raise errors[0]
     if imported:
         document["imported"] = imported
     if earlier is not None and baseline is not None:
         document["baseline"] = baselines.compare(document, earlier, baseline, fail_over=percent)
     measurements.require(document, "this measurement")
-    for failure in document.get("failed", ()):
-        session.warn(failure["error"])
-    for error in broken:
+    for error in (*errors, *broken):
         session.warn(str(error))
     session.emit(document, lambda console: _print(console, document))
     passed = document.get("baseline", {"passed": True})["passed"]
-    return 1 if broken or document.get("failed") or not passed else 0
-
-
-def _percent(text: str) -> float:
-    try:
-        percent = float(text.strip().removesuffix("%"))
-    except ValueError:
-        percent = -1
-    if not 0 <= percent < 1000:
-        raise UsageError(f"--fail-over takes percent such as 5%, not {text!r}")
-    return percent
+    return 1 if errors or broken or not passed else 0
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[SlideMobileError]]:
@@ -121,18 +113,18 @@ def _measured(
     seconds: float,
     warmup: int,
     profile: bool,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], tuple[SlideMobileError, ...]]:
     from slide_mobile import bench as benching
 
     asked = benching.Asked(threads=threads, runs=runs, seconds=seconds, warmup=warmup)
-    document = benching.bench(artifacts, asked=asked, progress=session.progress)
+    document, errors = benching.bench(artifacts, asked=asked, progress=session.progress)
     if profile and document["results"]:
         session.progress("profile")
         roots = [Path(result["artifact"]) for result in document["results"]]
         found = benching.profile(roots, threads=threads)
         for result, of in zip(document["results"], found, strict=True):
             result |= of
-    return document
+    return document, errors
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:

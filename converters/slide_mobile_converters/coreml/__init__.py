@@ -18,6 +18,7 @@ from slide_mobile_converters.coreml import graph, package, probe
 from slide_mobile_converters.coreml.lowering import lower
 
 SUFFIX = ".mlpackage"
+RUNTIME = ("coremltools", "coremltools")
 LAYOUT: Literal["NCHW"] = "NCHW"
 # fp16 first: it is what the Neural Engine computes in.
 BACKENDS = {"mlprogram": ("fp16", "fp32", "int8", "int8-weights", "palette6", "palette4")}

@@ -31,6 +31,7 @@ with quiet():
     )
 
 SUFFIX = ".pte"
+RUNTIME = ("executorch", "executorch")
 LAYOUT: Literal["NCHW"] = "NCHW"
 BACKENDS = {
     "xnnpack": ("fp32", "fp16", "int8", "int8-dynamic"),

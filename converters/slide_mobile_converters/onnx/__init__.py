@@ -28,6 +28,7 @@ if importlib.util.find_spec("onnxscript") is None:  # imported late, missed earl
     raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
 
 SUFFIX = ".onnx"
+RUNTIME = ("onnxruntime", "onnxruntime")
 LAYOUT: Literal["NCHW"] = "NCHW"
 BACKENDS = {"cpu": ("fp32", "fp16", "int8")}
 ROADS = {"torch": ("onnx", "onnxruntime", "onnxscript", "torch")}

@@ -29,6 +29,7 @@ if importlib.util.find_spec("litert_torch") is None:  # imported late, missed ea
     raise ModuleNotFoundError("No module named 'litert_torch'", name="litert_torch")
 
 SUFFIX = ".tflite"
+RUNTIME = ("litert", "ai-edge-litert")
 LAYOUT: Literal["NHWC"] = "NHWC"
 _RECIPES = ("fp32", "fp16", "int8", "int8-dynamic", "int8-weights")
 # "xnnpack-fp16" adds the hint by which XNNPACK computes in fp16 on phones that can (Armv8.2).
