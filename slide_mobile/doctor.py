@@ -94,10 +94,7 @@ class Diagnosis:
 
 def diagnose() -> Diagnosis:
     """Look at what is installed; imports no toolchain. Raises NotInstalled in a bare checkout."""
-    try:
-        wanted = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or ()]
-    except importlib.metadata.PackageNotFoundError as error:
-        raise NotInstalled from error
+    wanted = _wanted()
     toolchains = tuple(_toolchain(target, wanted) for target in targets.names())
     made = tuple(_environment(name) for name in environments.ENVIRONMENTS)
     return Diagnosis(
@@ -110,6 +107,22 @@ def diagnose() -> Diagnosis:
             environment_bytes=sum(e.size_bytes for e in made if not e.ready),
         ),
     )
+
+
+def versions(target: str) -> dict[str, str | None]:
+    """Of all that slide-mobile and one target require; raises NotInstalled."""
+    return {
+        requirement.name: _package(requirement).installed
+        for requirement in _wanted()
+        if requirement.marker is None or requirement.marker.evaluate({"extra": target})
+    }
+
+
+def _wanted() -> list[Requirement]:
+    try:
+        return [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or ()]
+    except importlib.metadata.PackageNotFoundError as error:
+        raise NotInstalled from error
 
 
 def _environment(name: str) -> Environment:

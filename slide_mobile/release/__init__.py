@@ -6,22 +6,20 @@ in one cell, goes on where it stopped.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slide_mobile import baseline, bench, measurements
-from slide_mobile.artifact import Artifact
+from slide_mobile import baseline, bench, machine, measurements
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import Progress, silent
 from slide_mobile.release import cells
 from slide_mobile.release import plan as plans
 from slide_mobile.release.cells import Record, State
-from slide_mobile.release.plan import FORMATS, Plan
-from slide_mobile.staging import alone_in
-
-BENCH = "bench.json"
+from slide_mobile.release.plan import BENCH, FORMATS, Plan, Timing
+from slide_mobile.staging import alone_in, write_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +46,7 @@ class Release:
                 {
                     "name": record.name,
                     "state": state,
-                    "artifact": str(cells.artifact(self.out, record.name)),
+                    "artifact": str(cells.artifact(self.out, record.name)) if record.done else None,
                     "seconds": record.seconds,
                     "peak_rss_bytes": record.peak_rss_bytes,
                     "error": record.error,
@@ -69,11 +67,12 @@ def release(file: Path, *, force: bool = False, progress: Progress = silent) -> 
         failures = [
             (record.name, record.error or "not done") for record, _ in done if not record.passed
         ]
-        roots = [cells.artifact(plan.out, record.name) for record, _ in done if record.passed]
+        good = [record for record, _ in done if record.passed]
+        roots = [cells.artifact(plan.out, record.name) for record in good]
         measured = None
-        if plan.bench is not None and roots:
+        if plan.bench is not None and good:
             try:
-                measured, slower = _bench(plan, roots, force=force, progress=progress)
+                measured, slower = _bench(plan, plan.bench, good, force=force, progress=progress)
                 failures += slower
             except SlideMobileError as error:
                 failures.append(("bench", str(error)))
@@ -94,46 +93,54 @@ def release(file: Path, *, force: bool = False, progress: Progress = silent) -> 
 
 
 def _bench(
-    plan: Plan, roots: Sequence[Path], *, force: bool, progress: Progress
+    plan: Plan, timing: Timing, good: Sequence[Record], *, force: bool, progress: Progress
 ) -> tuple[Path, list[tuple[str, str]]]:
-    """Time the artifacts, all conversions being over; what is there of the same ones is kept."""
-    assert plan.bench is not None
-    path, options = plan.out / BENCH, dict(plan.bench)
-    earlier, limit = options.pop("baseline", None), options.pop("fail_over", "5%")
+    """Time the artifacts, all conversions being over; what is there of the same ones is kept.
+
+    Unless something in it is invalid: the machine may be quieter now.
+    """
+    path = plan.out / BENCH
     stamp = path.with_name(f"{path.name}.of")
-    of = _of(roots, options)
+    of = _of(good, timing.asked)
     if force or not path.exists() or not stamp.exists() or stamp.read_text() != of:
         stamp.unlink(missing_ok=True)
-        names = {"min_runs": "runs", "min_seconds": "seconds", "threads": "threads"}
-        asked = bench.Asked(**{names[key]: value for key, value in options.items()})
-        document = bench.bench(roots, asked=asked, progress=progress)
-        path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        stamp.write_text(of)
+        roots = [cells.artifact(plan.out, record.name) for record in good]
+        measured, errors = bench.bench(roots, asked=timing.asked, progress=progress)
+        write_file(path, json.dumps(measured, indent=1, allow_nan=False) + "\n")
+        if not errors and all(r["valid"] or r["p50_ms"] is None for r in measured["results"]):
+            write_file(stamp, of)
     document = measurements.read(path)
-    failures = [(item["artifact"], item["error"]) for item in document.get("failed", ())]
-    if earlier is not None:
-        limit_percent = float(str(limit).removesuffix("%"))
-        found = baseline.compare(
-            document, measurements.read(earlier), earlier, fail_over=limit_percent
-        )
+    failures = [(Path(item["artifact"]).name, item["error"]) for item in document.get("failed", ())]
+    if timing.earlier is not None:
+        file, earlier = timing.earlier
+        try:
+            found = baseline.compare(document, earlier, file, fail_over=timing.fail_over)
+        except SlideMobileError as error:
+            return path, [*failures, ("baseline", str(error))]
         failures += [
-            (change["artifact"], change["why"] or f"{change['change_percent']:+.1f} % in p50")
+            (
+                Path(change["artifact"]).name,
+                change["why"] or f"{change['change_percent']:+.1f} % in p50",
+            )
             for change in found["changes"]
             if not change["passed"]
         ]
     return path, failures
 
 
-def _of(roots: Sequence[Path], options: Mapping[str, Any]) -> str:
-    """What a measurement is of: these artifacts, measured so."""
-    seals = [Artifact.open(root).manifest.manifest_sha256 for root in roots]
-    return hashlib.sha256(json.dumps([seals, options], sort_keys=True).encode()).hexdigest()
+def _of(good: Sequence[Record], asked: bench.Asked) -> str:
+    """What a measurement is of: these artifacts, with these runtimes, on this machine, so."""
+    facts = [
+        [(record.manifest_sha256, record.fingerprint) for record in good],
+        vars(asked), machine.device(), machine.cpu(), os.cpu_count(),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _reports(
     plan: Plan, roots: Sequence[Path], measured: Path | None, progress: Progress
 ) -> tuple[list[Path], list[tuple[str, str]]]:
-    """One file a format, and what could not be taken into them."""
+    """One file a format, and what could not be taken into them, or missed its floor here."""
     from slide_mobile import report
 
     progress("report")
@@ -144,6 +151,15 @@ def _reports(
         if name in plan.formats:
             path = plan.out / f"report.{suffix}"
             written = report.write(roots, path, bench=documents, progress=progress)
-            problems.update({(problem.path, problem.line): None for problem in written.problems})
+            failed = [row for row in written.rows if row["verdict"] == "failed"]
+            problems.update({(Path(p.path).name, p.line): None for p in written.problems})
+            problems.update({(Path(row["folder"]).name, _missed(row)): None for row in failed})
             paths.append(path)
     return paths, list(problems)
+
+
+def _missed(row: Mapping[str, Any]) -> str:
+    return (
+        f"its golden images have {row['sqnr_here_db']:g} dB here, "
+        f"the floor is {row['min_sqnr_db']:g} dB"
+    )

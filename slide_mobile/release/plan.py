@@ -29,18 +29,23 @@ fail_over = "5%"
 formats = ["html", "markdown"]
 """
 
+import contextlib
+import functools
 import hashlib
 import json
+import math
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slide_mobile import __version__, recipes, targets
+from slide_mobile import __version__, baseline, doctor, measurements, recipes, targets
 from slide_mobile.artifact import digest
-from slide_mobile.errors import UnknownName, UsageError
+from slide_mobile.bench import MIN_RUNS, MIN_SECONDS, Asked, require_sense
+from slide_mobile.errors import NotInstalled, UnknownName, UsageError
+from slide_mobile.measurements import Document
 from slide_mobile.resources import free_memory
 
 # Measured of 40 conversions (benchmarks/results/targets.json): 0.7 to 1.0 GB of slide_swin_demo,
@@ -49,18 +54,29 @@ BASE_BYTES, BYTES_A_PARAMETER = 1.0e9, 70
 # Of what is free, where the file does not say; and what is taken to be free where no one knows.
 SHARE, UNKNOWN_BYTES = 0.75, 8e9
 
+BENCH = "bench.json"
+
 _FILES = ("checkpoint", "labels", "calibration", "images")
-_OPTIONS = (
-    "checkpoint", "untrained", "num_classes", "labels", "input_size", "calibration",
-    "calibration_samples", "mean", "std", "task",
-)  # fmt: skip
-_KNOWN: Mapping[str, tuple[str, ...]] = {
-    "": ("out", "memory_gb", "jobs", "model", "target", "bench", "report"),
-    "model": ("name", *_OPTIONS, "images"),
-    "target": ("to", "precisions", "backend", "via"),
-    "bench": ("min_seconds", "min_runs", "threads", "baseline", "fail_over"),
-    "report": ("formats",),
-}
+_TEXT, _FLAG, _WHOLE, _NUMBER = (str,), (bool,), (int,), (int, float)
+_SAID = {str: "text", bool: "true or false", int: "a whole number", float: "a number",
+         list: "a list", dict: "a table"}  # fmt: skip
+_KNOWN: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "": {
+        "out": _TEXT, "memory_gb": _NUMBER, "jobs": _WHOLE, "model": (list,), "target": (list,),
+        "bench": (dict,), "report": (dict,),
+    },
+    "model": {
+        "name": _TEXT, "checkpoint": _TEXT, "untrained": _FLAG, "num_classes": _WHOLE,
+        "labels": _TEXT, "input_size": (int, str), "calibration": _TEXT,
+        "calibration_samples": _WHOLE, "mean": _TEXT, "std": _TEXT, "task": _TEXT, "images": _TEXT,
+    },
+    "target": {"to": _TEXT, "precisions": (list,), "backend": _TEXT, "via": _TEXT},
+    "bench": {
+        "min_seconds": _NUMBER, "min_runs": _WHOLE, "threads": _WHOLE, "baseline": _TEXT,
+        "fail_over": (float, int, str),
+    },
+    "report": {"formats": (list,)},
+}  # fmt: skip
 FORMATS = {"html": "html", "markdown": "md", "csv": "csv"}
 
 
@@ -79,6 +95,15 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How all are timed, and the earlier document, with its file, that they are held against."""
+
+    asked: Asked
+    earlier: tuple[Path, Document] | None
+    fail_over: float  # percent
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A release file, read; `bench` is None where nothing is to be timed."""
 
@@ -86,7 +111,7 @@ class Plan:
     memory_bytes: float
     jobs: int
     cells: tuple[Cell, ...]
-    bench: Mapping[str, Any] | None
+    bench: Timing | None
     formats: tuple[str, ...] = field(default=("html",))
 
 
@@ -99,9 +124,9 @@ def read(path: Path) -> Plan:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     _require_known(path, "", plain)
-    folder = path.parent
+    folder, digests = path.parent, functools.cache(digest)
     cells = [
-        _cell(folder, model, target, precision)
+        _cell(folder, model, target, precision, digests)
         for model in _tables(path, plain, "model")
         for target in _tables(path, plain, "target")
         for precision in _precisions(path, target)
@@ -109,16 +134,17 @@ def read(path: Path) -> Plan:
     names = [cell.name for cell in cells]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"{path} asks for {twice[0]} twice")
-    memory = plain.get("memory_gb", SHARE * (free_memory() or UNKNOWN_BYTES) / 1e9)
-    jobs = plain.get("jobs", os.cpu_count() or 1)
-    if not isinstance(memory, int | float) or memory <= 0 or not isinstance(jobs, int) or jobs < 1:
+    free, jobs = free_memory(), plain.get("jobs", os.cpu_count() or 1)
+    memory = plain.get("memory_gb", SHARE * (UNKNOWN_BYTES if free is None else free) / 1e9)
+    if not 0 < plain.get("memory_gb", 1) < math.inf or jobs < 1:
         raise UsageError(f"{path}: memory_gb and jobs are positive numbers")
+    out = folder / plain.get("out", "build/release")
     return Plan(
-        out=folder / plain.get("out", "build/release"),
+        out=out,
         memory_bytes=memory * 1e9,
         jobs=jobs,
         cells=tuple(cells),
-        bench=_bench(path, plain.get("bench")),
+        bench=_bench(path, plain["bench"], out) if "bench" in plain else None,
         formats=_formats(path, plain.get("report", {})),
     )
 
@@ -133,10 +159,15 @@ def _tables(path: Path, plain: Mapping[str, Any], kind: str) -> list[dict[str, A
 
 
 def _require_known(path: Path, kind: str, table: Mapping[str, Any]) -> None:
-    for key in table:
+    """Refuse keys that there are not, and values of another type."""
+    for key, value in table.items():
         if key not in _KNOWN[kind]:
             where = f"key in [[{kind}]] of {path}" if kind else f"key in {path}"
             raise UnknownName(where, key, _KNOWN[kind])
+        types = _KNOWN[kind][key]
+        if type(value) not in types:  # not isinstance: true is no number
+            said = " or ".join(_SAID[of] for of in types if of is not int or float not in types)
+            raise UsageError(f"{path}: {key} is {said}, not {value!r:.60}")
 
 
 def _precisions(path: Path, target: Mapping[str, Any]) -> list[str]:
@@ -149,7 +180,11 @@ def _precisions(path: Path, target: Mapping[str, Any]) -> list[str]:
 
 
 def _cell(
-    folder: Path, model: Mapping[str, Any], target: Mapping[str, Any], precision: str
+    folder: Path,
+    model: Mapping[str, Any],
+    target: Mapping[str, Any],
+    precision: str,
+    digests: Callable[[Path], str],
 ) -> Cell:
     name = model.get("name")
     if not isinstance(name, str):
@@ -160,7 +195,11 @@ def _cell(
         convert += _option(folder, key, value)
     check = [part for key in ("checkpoint", "images") if key in model for part in
              _option(folder, key, model[key])]  # fmt: skip
-    files = [folder / model[key] for key in _FILES if key in model]
+    target_alone = {key: value for key, value in target.items() if key != "precisions"}
+    made_of = [
+        __version__, _versions(target["to"]), model, target_alone, precision,
+        [_digest(folder / model[key], digests) for key in _FILES if key in model],
+    ]  # fmt: skip
     features = "-features" if model.get("task") == "features" else ""
     return Cell(
         name=f"{name}{features}-{target['to']}-{precision}",
@@ -169,7 +208,7 @@ def _cell(
         precision=precision,
         convert=tuple(convert),
         check=tuple(check),
-        fingerprint=_fingerprint([*convert, *check], files),
+        fingerprint=hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest(),
         memory_bytes=_needed(name),
     )
 
@@ -184,20 +223,23 @@ def _option(folder: Path, key: str, value: Any) -> list[str]:
     return [name, str(folder / value) if key in _FILES else str(value)]
 
 
-def _fingerprint(options: Iterable[str], files: Iterable[Path]) -> str:
-    """Of all that a cell is made of; a folder of images counts by its files' names and times."""
-    found: list[Any] = [__version__, *options]
-    for path in files:
+def _digest(path: Path, digests: Callable[[Path], str]) -> str:
+    try:
         if not path.exists():
             raise UsageError(f"{path} is missing")
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file())
-            found += [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in inside]
-        else:
-            found.append(digest(path))
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+        return digests(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from error
 
 
+def _versions(target: str) -> dict[str, str | None]:
+    """Of all that converts and checks; what a bare checkout needs is not known."""
+    with contextlib.suppress(NotInstalled):
+        return doctor.versions(target)
+    return {}
+
+
+@functools.cache
 def _needed(model: str) -> float:
     """Bytes that its conversion may take; raises UnknownName."""
     from slide_mobile import models
@@ -208,26 +250,33 @@ def _needed(model: str) -> float:
     return BASE_BYTES + BYTES_A_PARAMETER * count
 
 
-def _bench(path: Path, table: Any) -> dict[str, Any] | None:
-    if table is None:
-        return None
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: bench is a table")
+def _bench(path: Path, table: Mapping[str, Any], out: Path) -> Timing:
+    """Read before anything is done: what is wrong with it must not be found hours later."""
     _require_known(path, "bench", table)
-    found = dict(table)
-    if "fail_over" in found and "baseline" not in found:
-        raise UsageError(f"{path}: fail_over needs a baseline to compare with")
-    if "baseline" in found:
-        found["baseline"] = path.parent / found["baseline"]
-    return found
+    asked = Asked(
+        threads=table.get("threads", 1),
+        runs=table.get("min_runs", MIN_RUNS),
+        seconds=table.get("min_seconds", MIN_SECONDS),
+    )
+    try:
+        require_sense(asked)
+        limit = baseline.percent(str(table.get("fail_over", baseline.FAIL_OVER)))
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    if "baseline" not in table:
+        if "fail_over" in table:
+            raise UsageError(f"{path}: fail_over needs a baseline to compare with")
+        return Timing(asked=asked, earlier=None, fail_over=limit)
+    earlier = path.parent / table["baseline"]
+    if earlier.resolve() == (out / BENCH).resolve():
+        raise UsageError(f"{path}: the baseline is what this release writes; keep it elsewhere")
+    return Timing(asked=asked, earlier=(earlier, measurements.read(earlier)), fail_over=limit)
 
 
-def _formats(path: Path, table: Any) -> tuple[str, ...]:
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: report is a table")
+def _formats(path: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
     _require_known(path, "report", table)
-    formats = tuple(table.get("formats", ["html"]))
+    formats = tuple(map(str, table.get("formats", ["html"])))
     for name in formats:
         if name not in FORMATS:
-            raise UnknownName("format of the report", str(name), FORMATS)
+            raise UnknownName("format of the report", name, FORMATS)
     return formats
