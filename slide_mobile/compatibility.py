@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +94,12 @@ def conflicts(distribution: str, wanted: Iterable[Requirement]) -> tuple[Conflic
 
     `wanted` is what `distribution` requires. Looks at metadata only; nothing is imported.
     """
-    names = [requirement.name for requirement in wanted]
+    specifiers = {requirement.name: str(requirement.specifier) for requirement in wanted}
     found = [
         *_python(distribution),
-        *(c for name in dict.fromkeys((distribution, *names)) for c in _unmet(name)),
+        *(c for name in (distribution, *specifiers) for c in _unmet(name)),
         *_guests(),
-        *_cuda(),
+        *_cuda(specifiers.get("torch", "")),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -154,17 +153,18 @@ def _guests() -> Iterator[Conflict]:
         )
 
 
-def _cuda() -> Iterator[Conflict]:
-    """PyPI's torch for Linux brings CUDA along, which nothing here uses."""
-    if sys.platform != "linux":
+def _cuda(specifier: str) -> Iterator[Conflict]:
+    """PyPI's torch for Linux requires CUDA's packages, which nothing here uses."""
+    if sys.platform != "linux" or _version("torch") is None:
         return
-    names = {canonicalize_name(d.name) for d in importlib.metadata.distributions() if d.name}
-    if cuda := sorted(name for name in names if name.startswith("nvidia-c")):
+    needed = (Requirement(line).name for line in importlib.metadata.requires("torch") or ())
+    cuda = sorted({name for name in needed if name.startswith("nvidia-") and _version(name)})
+    if cuda:
         yield Conflict(
             what=f"torch is the CUDA build ({len(cuda)} packages beside it, gigabytes): it works, "
             "and nothing here uses it",
-            command="pip install --force-reinstall torch --index-url "
-            "https://download.pytorch.org/whl/cpu",
+            command=f"pip install --force-reinstall --no-deps 'torch{specifier}' --index-url "
+            f"https://download.pytorch.org/whl/cpu && pip uninstall -y {' '.join(cuda)}",
         )
 
 

@@ -75,7 +75,7 @@ def python_of(name: str) -> Path:
 
 def exists(name: str) -> bool:
     """Whether an environment has been made, with the pins that this version has."""
-    return _python(folder(name)).exists()
+    return os.access(_python(folder(name)), os.X_OK)
 
 
 def command(name: str) -> str:

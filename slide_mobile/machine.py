@@ -125,7 +125,10 @@ def resident_bytes() -> tuple[int, int] | None:
 
 def device() -> str:
     """What the vendor calls the machine, or its architecture."""
-    return _PRODUCT.read_text().strip() if _PRODUCT.exists() else platform.machine()
+    try:
+        return _PRODUCT.read_text(errors="replace").strip() or platform.machine()
+    except OSError:
+        return platform.machine()
 
 
 def memory_bytes() -> int | None:

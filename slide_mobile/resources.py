@@ -56,10 +56,14 @@ def survey(*, environments: Path, environment_bytes: int) -> tuple[Resource, ...
             (BASE_BYTES, "to convert slide_swin_base"),
         )
     ]
-    here, temporary = Path.cwd(), Path(tempfile.gettempdir())
     folders = [
-        (here, DISK_BYTES, "for artifacts, in the current folder", "convert with --out ELSEWHERE"),
-        (temporary, DISK_BYTES, "for temporary files", "export TMPDIR=ELSEWHERE"),
+        (
+            _current_folder(),
+            DISK_BYTES,
+            "for artifacts, in the current folder",
+            "convert with --out ELSEWHERE",
+        ),
+        (_temporary_folder(), DISK_BYTES, "for temporary files", "export TMPDIR=ELSEWHERE"),
     ]
     if environment_bytes:
         folders.append(
@@ -84,6 +88,20 @@ def survey(*, environments: Path, environment_bytes: int) -> tuple[Resource, ...
     return tuple(found)
 
 
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was deleted
+        return Path()
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:  # none can be written: the disk is full
+        return Path(os.environ.get("TMPDIR", "/tmp"))
+
+
 def free_memory() -> int | None:
     """Bytes that a new process can have, None where this system does not tell."""
     if sys.platform == "darwin":
@@ -98,11 +116,16 @@ def free_memory() -> int | None:
 
 
 def _container_limit() -> int | None:
-    """What this process's control group has left (version 2), None without a limit."""
+    """What this process's control group has left (version 2), None without a limit.
+
+    Files that the kernel keeps in memory, and drops when someone needs it, are counted as used.
+    """
     try:
-        most = (_CGROUP / "memory.max").read_text().strip()
-        return max(0, int(most) - int((_CGROUP / "memory.current").read_text()))
-    except (OSError, ValueError):  # no such file, or "max"
+        most = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+        stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+        return max(0, most - used + int(stat["inactive_file"]))
+    except (OSError, ValueError, KeyError):  # no such file, or "max"
         return None
 
 
@@ -118,9 +141,11 @@ def _macos() -> int | None:
 
 def _free_disk(folder: Path) -> int | None:
     """Of the nearest folder that exists."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
     try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
         return shutil.disk_usage(folder).free if os.access(folder, os.W_OK) else 0
+    except PermissionError:
+        return 0
     except OSError:
         return None

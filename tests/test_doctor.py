@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -129,12 +130,52 @@ def test_a_container_has_no_more_memory_than_its_limit(
 ) -> None:
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("2000\n")
+    (tmp_path / "memory.stat").write_text("anon 900\ninactive_file 500\n")
     monkeypatch.setattr(resources, "_CGROUP", tmp_path)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert resources.free_memory() == 3000
+    assert resources.free_memory() == 3500  # files in memory are given back when they are wanted
     (tmp_path / "memory.max").write_text("max\n")
     free = resources.free_memory()
     assert free is not None and free > 3000
+
+
+def test_folders_that_are_gone_or_closed_are_told_as_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "cwd", refuse)
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    *_, here, temporary = resources.survey(environments=tmp_path, environment_bytes=0)
+    assert here.where == "." and temporary.where == str(tmp_path)
+    monkeypatch.setattr(Path, "exists", lambda _: denied())
+    assert resources._free_disk(tmp_path) == 0
+
+
+def denied() -> bool:
+    raise PermissionError
+
+
+def test_a_torch_with_cuda_is_told_until_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real_requires, real_version = importlib.metadata.requires, importlib.metadata.version
+    needs = ["nvidia-cudnn-cu13==9; platform_system == 'Linux'", "nvidia-nccl-cu13", "numpy"]
+    known = {"nvidia-cudnn-cu13": "9"}
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: known.get(name) or real_version(name)
+    )
+    assert doctor.diagnose().conflicts == ()  # left behind, and not torch's
+    monkeypatch.setattr(
+        importlib.metadata,
+        "requires",
+        lambda name: needs if name == "torch" else real_requires(name),
+    )
+    (conflict,) = doctor.diagnose().conflicts
+    assert "torch is the CUDA build (1 packages" in conflict.what
+    assert "--no-deps 'torch<2.14,>=2.13' --index-url" in conflict.command
+    assert conflict.command.endswith("&& pip uninstall -y nvidia-cudnn-cu13")
 
 
 def test_a_system_that_does_not_tell_is_not_called_short(

@@ -1,7 +1,9 @@
 """What the benchmarks take from the machine that they run on."""
 
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,18 @@ ASK = "from slide_mobile import machine; machine.renounce_tiles(); print(machine
 
 def test_the_processor_has_a_name() -> None:
     assert machine.cpu()
+
+
+def test_a_machine_that_its_vendor_did_not_name_has_its_architectures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "product_name"
+    monkeypatch.setattr(machine, "_PRODUCT", path)
+    assert machine.device() == platform.machine()
+    path.write_text(" \n")
+    assert machine.device() == platform.machine()
+    path.write_text("A machine\n")
+    assert machine.device() == "A machine"
 
 
 @pytest.mark.skipif(not machine.tiles(), reason="this machine has no AMX")
