@@ -23,7 +23,7 @@ ASKED_FOR = {
 }  # fmt: skip
 VARIABLE = "…"
 # What a call may end in before the shell does something else with it.
-SHELL = {"&&", "|", ">", ">>", "#", ";"}
+SHELL = {"&&", "||", "|", ">", ">>", "#", ";"}
 
 
 def navigation() -> list[str]:

@@ -18,7 +18,8 @@ Examples:
   slide-mobile report artifacts/* --out report.html
   slide-mobile bench artifacts/* --json > bench.json
   slide-mobile report artifacts/* --bench bench.json --bench phone.json --out report.html
-  slide-mobile report artifacts/* --out report.md >> "$GITHUB_STEP_SUMMARY"
+  slide-mobile report artifacts/* --out summary.md || code=$?   # in a job of GitHub Actions
+  cat summary.md >> "$GITHUB_STEP_SUMMARY"; exit ${code:-0}
 """
 
 

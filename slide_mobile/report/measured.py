@@ -3,11 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from slide_mobile import measurements
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.report.contents import Entry, Problem
+
+
+class Setting(NamedTuple):
+    """What latencies that stand in one column have in common."""
+
+    source: str  # "host", "ios" or "android"
+    device: str
+    cpu: str
+    accelerator: str  # that was asked for
+    threads: int | None
+
+    def __str__(self) -> str:
+        """In words."""
+        place = "a development machine" if self.source == "host" else ""
+        threads = "" if self.threads is None else f"{self.threads} thread(s)"
+        return ", ".join(filter(None, (self.device, self.cpu, place, self.accelerator, threads)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +32,7 @@ class Measurement:
 
     name: str
     entry: str | None
-    source: str  # "host", "ios" or "android"
-    device: str
+    setting: Setting
     facts: Mapping[str, Any]  # as bench.schema.json describes a result
 
     @property
@@ -28,7 +43,7 @@ class Measurement:
     @property
     def on_device(self) -> bool:
         """Whether an app wrote it."""
-        return self.source != "host"
+        return self.setting.source != "host"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +92,7 @@ def _document(name: str, plain: Mapping[str, Any], entries: Sequence[Entry]) -> 
         environment=environment,
         source=source,
         measurements=tuple(
-            _measurement(result, source, environment["device"], entries)
-            for result in plain["results"]
+            _measurement(result, source, environment, entries) for result in plain["results"]
         ),
         ratios=tuple(map(tuple, plain["ratios"])),
         intervals=_intervals(plain["ratio_intervals"], count),
@@ -94,7 +108,10 @@ def _intervals(
 
 
 def _measurement(
-    result: Mapping[str, Any], source: str, device: str, entries: Sequence[Entry]
+    result: Mapping[str, Any],
+    source: str,
+    environment: Mapping[str, Any],
+    entries: Sequence[Entry],
 ) -> Measurement:
     entry = next(
         (
@@ -106,12 +123,17 @@ def _measurement(
     )
     words = [entry or Path(result["artifact"]).name]
     if source != "host":
-        words.append(device)
+        words.append(environment["device"])
     accelerator = result["accelerator_used"] or result["accelerator_requested"]
     if source != "host" or accelerator not in ("cpu", "xnnpack", "default"):
         words.append(accelerator)
     if result["threads"] not in (None, 1):
         words.append(f"{result['threads']} threads")
-    return Measurement(
-        name=", ".join(words), entry=entry, source=source, device=device, facts=result
+    setting = Setting(
+        source=source,
+        device=environment["device"],
+        cpu=environment["cpu"],
+        accelerator=result["accelerator_requested"],
+        threads=result["threads"],
     )
+    return Measurement(name=", ".join(words), entry=entry, setting=setting, facts=result)

@@ -6,7 +6,7 @@ from typing import Any
 
 from slide_mobile.report import plots
 from slide_mobile.report.contents import Contents, Entry
-from slide_mobile.report.measured import Document, Measurement
+from slide_mobile.report.measured import Document, Measurement, Setting
 from slide_mobile.report.plots import Chart, Spot, Table
 
 # What to run where there are no latencies.
@@ -80,7 +80,7 @@ class Row:
             "delegated_ops": manifest.graph.delegated_ops,
             "total_ops": manifest.graph.total_ops,
             "max_rank": manifest.graph.max_rank,
-            "device": self.measured and self.measured.device,
+            "device": self.measured and self.measured.setting.device,
             "p50_ms": facts and facts["p50_ms"],
             "p90_ms": facts and facts["p90_ms"],
             "p99_ms": facts and facts["p99_ms"],
@@ -91,22 +91,26 @@ class Row:
 
 
 def rows(contents: Contents, documents: Sequence[Document]) -> tuple[Row, ...]:
-    """Every artifact, with its latency on the device that `compared_on` says."""
-    device = compared_on(documents)
-    on_it = [m for d in documents for m in d.measurements if (m.source, m.device) == device]
+    """Every artifact, with its latency where `compared_on` says, a valid one before others."""
+    setting = compared_on(documents)
+    on_it = [m for d in documents for m in d.measurements if m.setting == setting]
+    on_it.sort(key=lambda m: not m.valid)
     return tuple(
-        Row(entry=entry, measured=_best(m for m in on_it if m.entry == entry.name))
+        Row(entry=entry, measured=next((m for m in on_it if m.entry == entry.name), None))
         for entry in contents.entries
     )
 
 
-def compared_on(documents: Sequence[Document]) -> tuple[str, str] | None:
-    """(source, device) whose latencies stand side by side: latencies of two devices must not.
+def compared_on(documents: Sequence[Document]) -> Setting | None:
+    """Where latencies stand side by side: those of two devices or accelerators must not.
 
-    The host's where there are any, for it runs most runtimes.
+    Where most of the artifacts were timed; the host where that is as many.
     """
-    known = [(d.source, str(d.environment["device"])) for d in documents if d.measurements]
-    return min(known, key=lambda pair: pair[0] != "host", default=None)
+    timed: dict[Setting, set[str]] = {}
+    for m in (m for document in documents for m in document.measurements):
+        if m.entry is not None and m.facts["p50_ms"] is not None:
+            timed.setdefault(m.setting, set()).add(m.entry)
+    return max(timed, key=lambda on: (len(timed[on]), on.source == "host"), default=None)
 
 
 def tiles(contents: Contents, found: Sequence[Row]) -> list[tuple[str, str, str]]:
@@ -165,11 +169,6 @@ def trade(found: Sequence[Row]) -> list[Chart]:
         note="",
     )
     return [latency, size]
-
-
-def _best(given: Any) -> Measurement | None:
-    """The valid one before the others, the one of fewest threads before the others."""
-    return min(given, key=lambda m: (not m.valid, m.facts["threads"] or 0), default=None)
 
 
 def _scatter(

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ import browser
 import pytest
 from click.testing import CliRunner, Result
 from measurements import document
+from pages import Seen, contrast
 
 import slide_mobile
 from slide_mobile import report, targets
 from slide_mobile.artifact import Artifact
 from slide_mobile.cli import main
 from slide_mobile.errors import OutputError, ToolchainMissing, UsageError
-from slide_mobile.report import summary
+from slide_mobile.report import page, summary
 
 pytestmark = pytest.mark.slow
 
@@ -71,22 +71,6 @@ def whole(made: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) -
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["report", "--quiet", *map(str, arguments)])
-
-
-class Seen(HTMLParser):
-    """Tags with attributes, and the text, of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def test_a_page_loads_nothing_and_runs_nothing(whole: Path) -> None:
@@ -149,6 +133,31 @@ def test_latencies_of_two_devices_never_stand_in_one_column(classifiers: list[Ar
     assert rows[1].measured is not None and rows[1].measured.device == "a machine"
     (only_phone,) = summary.rows(*gathered(classifiers[1:2], [phone]))
     assert only_phone.measured is not None and only_phone.measured.device == "a phone"
+
+
+def test_latencies_of_other_threads_stand_in_no_column_of_these(
+    classifiers: list[Artifact],
+) -> None:
+    given = document(classifiers, [4.0, 2.0, 3.0])
+    given["results"][0] |= {"threads": 2}
+    rows = summary.rows(*gathered(classifiers, [given]))
+    assert [row.p50_ms is None for row in rows] == [True, False, False]
+    said = str(summary.compared_on(gathered(classifiers, [given])[1]))
+    assert said == "a machine, a processor, a development machine, cpu, 1 thread(s)"
+
+
+def test_what_is_not_sure_and_what_there_is_none_of(classifiers: list[Artifact]) -> None:
+    given = document(classifiers[:2], [4.0, 2.0])
+    given["ratios"][0][1] = given["ratios"][1][0] = None
+    contents, documents = gathered(classifiers[:2], [given])
+    (two, *_) = contents.pictures
+    seen = tuple((n, dataclasses.replace(s, guesses=s.guesses[:2])) for n, s in two.seen)
+    two = dataclasses.replace(two, guesses=two.guesses[:2], seen=seen)
+    contents = dataclasses.replace(contents, pictures=(two,))
+    text = page.html(contents, documents, created="2026-11-22T01:02:03Z")
+    assert text.count('<td class="n">not sure <span class="soft whole">') == 2
+    assert "1.98\N{EN DASH}2.02" in text
+    assert '<th scope="col">second</th><th scope="col" class="n">SQNR</th>' in text
 
 
 def gathered(arts: list[Artifact], given: list[dict[str, Any]]) -> tuple[Any, Any]:
@@ -384,15 +393,3 @@ def test_text_can_be_read_on_its_ground(scheme: str, opened: Callable[..., Any])
     worst = min(contrast(*pair) for pair in {tuple(pair) for pair in pairs})
     assert worst >= 4.5  # WCAG 2.1, 1.4.3
     page.close()
-
-
-def contrast(*colours: str) -> float:
-    """https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio of two "rgb(r, g, b)"."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(x) / 255 for x in re.findall(r"\d+", colour)[:3]]
-        linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted(luminance(colour) for colour in colours)
-    return (high + 0.05) / (low + 0.05)
