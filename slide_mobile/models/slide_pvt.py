@@ -93,7 +93,8 @@ class PyramidVisionTransformer(Backbone):
         self.class_token = class_token
         for i, (dim, depth) in enumerate(zip(dims, depths, strict=True)):
             embed = PatchEmbed(3, dim, 4) if i == 0 else PatchEmbed(dims[i - 1], dim, 2)
-            local, blocks = local_attention if i < slide_stages else None, []
+            local = local_attention if i < slide_stages else None
+            blocks = []
             for _ in range(depth):
                 attn = stage_attention(dim, num_heads[i], sr_ratios[i], local)
                 blocks.append(Block(dim, attn, Mlp(dim, dim * mlp_ratios[i]), eps=EPS))

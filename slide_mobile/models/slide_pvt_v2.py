@@ -87,7 +87,8 @@ class PyramidVisionTransformerV2(Backbone):
             first = i == 0
             came = 3 if first else dims[i - 1]
             embed = OverlapPatchEmbed(came, dim, *((7, 4) if first else (3, 2)))
-            local, blocks = local_attention if i < slide_stages else None, []
+            local = local_attention if i < slide_stages else None
+            blocks = []
             for _ in range(depth):
                 attn = stage_attention(dim, num_heads[i], sr_ratios[i], local)
                 blocks.append(Block(dim, attn, ConvMlp(dim, dim * mlp_ratios[i]), eps=EPS))
