@@ -84,7 +84,7 @@ class Converter(Protocol):
         """Of the model file, with its dot."""
 
     @property
-    def LAYOUT(self) -> Literal["NHWC", "NCHW"]:
+    def LAYOUT(self) -> Layout:
         """Of the image input, and of the maps of the deploy form."""
 
     @property

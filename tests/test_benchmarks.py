@@ -18,8 +18,9 @@ from benchmarks.growth import grown
 from benchmarks.memory import arena, forked, measured, to_published, touched, union
 from benchmarks.whole import Candidate, alone, build_all, forms
 from slide_mobile import models
-from slide_mobile.deploy import Layout, deploy
+from slide_mobile.deploy import deploy
 from slide_mobile.export import export, input_shape
+from slide_mobile.tasks import Layout
 
 MIB = 1 << 20
 ENVIRONMENT = {"cpu": "a machine", "tiles": False, "runs": 30}

@@ -10,7 +10,7 @@ import torch
 from exactness import assert_same
 from torch import Tensor, nn
 
-from slide_mobile.deploy import REWRITES, Layout, apply
+from slide_mobile.deploy import REWRITES, apply
 from slide_mobile.deploy.centre_norms import TokenScale, centre_norms
 from slide_mobile.deploy.channels_first import ChannelsLastInside, turn
 from slide_mobile.deploy.fold_affine import fold_affine
@@ -26,6 +26,7 @@ from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
 from slide_mobile.models.slide_swin import PatchMerging, SwinBlock
 from slide_mobile.models.window_attention import WindowAttention
 from slide_mobile.parity import sqnr_db
+from slide_mobile.tasks import Layout
 
 Randomised = Callable[..., nn.Module]
 LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")
