@@ -40,11 +40,11 @@ BACKEND = "xnnpack"
 FORMS: dict[Attention, tuple[Form, ...]] = {
     "slide": (
         Form(),
-        Form(spread="broadcast"),
+        Form(head_broadcast="broadcast"),
         Form(strips=4),  # a concat of more leaves TFLite's delegate
-        Form(spread="broadcast", strips=4),
-        Form(gather="sum", spread="broadcast"),
-        Form(gather="sum", spread="broadcast", strips=4),
+        Form(head_broadcast="broadcast", strips=4),
+        Form(head_sum="sum", head_broadcast="broadcast"),
+        Form(head_sum="sum", head_broadcast="broadcast", strips=4),
     ),
     "window": (Form(), Form(tokens="matrix")),
 }
@@ -146,7 +146,7 @@ def _candidates(target: str, precision: str, attention: Attention) -> list[Form]
         form
         for form in FORMS[attention]
         if (target, precision, form.tokens) not in REFUSED
-        and not (form.gather == "sum" and target in NO_SUMS)
+        and not (form.head_sum == "sum" and target in NO_SUMS)
     ]
 
 

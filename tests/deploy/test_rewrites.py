@@ -70,21 +70,21 @@ def test_split_taps_is_exact(options: dict, randomised: Randomised, tokens: Tens
 
 
 @pytest.mark.parametrize("strips", [1, 2, 4])
-@pytest.mark.parametrize("spread", ["matmul", "broadcast"])
-@pytest.mark.parametrize("gather", ["matmul", "sum"])
+@pytest.mark.parametrize("head_broadcast", ["matmul", "broadcast"])
+@pytest.mark.parametrize("head_sum", ["matmul", "sum"])
 @pytest.mark.parametrize("options", VARIANTS[:5], ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_form_of_the_taps_is_exact(
     layout: Layout,
     options: dict,
-    gather: Any,
-    spread: Any,
+    head_sum: Any,
+    head_broadcast: Any,
     strips: int,
     randomised: Randomised,
     tokens: Tensor,
 ) -> None:
     old = randomised(slide_attention(**options))
-    form = Form(gather=gather, spread=spread, strips=strips)
+    form = Form(head_sum=head_sum, head_broadcast=head_broadcast, strips=strips)
     forms = Forms((("slide", Shape(height=7, width=9, dim=12, heads=3), form),))
     new = choose_taps(split_taps(merge_paths(copy.deepcopy(old))), forms)
     if layout == "NCHW":
