@@ -171,7 +171,6 @@ def test_centre_norms_is_exact_in_a_block_with_a_large_mean(
     assert_same(new, folded, tokens)
     # A mean of 50 deviations: where E[x^2] - E[x]^2 would lose seven bits.
     with torch.no_grad():
-        assert sqnr_db(folded.norm1(tokens), folded.norm1(tokens + 50)) > 100
         assert sqnr_db(folded(tokens + 50).numpy(), new(tokens + 50).numpy()) > 100
 
 
