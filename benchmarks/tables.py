@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/lowering.md", "docs/choosing-a-precision.md")
+PAGES = (
+    "README.md",
+    "docs/choosing-a-precision.md",
+    "docs/lowering.md",
+    "docs/memory-and-image-size.md",
+)
 _BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 

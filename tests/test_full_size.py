@@ -46,7 +46,7 @@ def test_slide_swin_tiny_converts(target: str, precision: str, tmp_path: Path) -
     assert graph.max_rank == 4
     if target in {"tflite", "executorch"}:
         assert graph.partitions == 1 and graph.delegated_ops == graph.total_ops
-    # fp32: the goal. int8: the floor; measured 27 to 28 dB with random weights.
+    # fp32: the goal. int8: the floor; measured 31 to 32 dB with random weights.
     assert art.manifest.parity["sqnr_db"] > {"fp32": 110, "int8": 20}[precision]
 
 

@@ -10,7 +10,7 @@
 weight over them; both are linears with constant 0/1 weights. The head-major rows of the
 published qkv become three planar projections, and the scale goes into q's rows. Softmax over
 the taps is written out (maximum, exp, sum), because the taps are separate tensors. Measured
-4.4 times faster than the published graph on XNNPACK (56x56x96, 3 heads, one thread).
+over 4 times faster than the published graph on XNNPACK (56x56x96, 3 heads, one thread).
 
 `forms` may ask for variations: a sum over d of (.., heads, d) in the place of `head_sum`,
 (.., heads, d) * (.., heads, 1) in the place of `head_spread`, and strips of rows.
