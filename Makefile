@@ -13,7 +13,7 @@ help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
 	@echo "make demo-apps  convert the bundled model for phones, and put it into both demo apps"
 	@echo "make docs       the manual, as pages in build/docs"
-	@echo "make test       every test that CI runs"
+	@echo "make test       lint, types, layers, and the tests; CI runs this, and make test-apps"
 	@echo "make check      lint, types, layers, and the tests that take seconds"
 	@echo "make test-apps  the phone apps, with toolchains in build/apps (4 GB, some minutes)"
 	@echo "make test-slow  full-size models (tens of minutes)"

@@ -5,7 +5,8 @@
 
 Files are built as in `benchmarks.whole`, and --files shares its folder. All of them run in turn in
 one process, one thread, medians; a spread (p90 over median) above 10 % is marked invalid. Where
-the windows of the later stages do not divide the map, both models pad it, and compute the padding.
+the windows of the later stages do not divide the map, both models pad it; in the deploy form only
+the products of tokens see the padding.
 """
 
 import argparse

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/lowering.md", "docs/choosing-a-precision.md")
+PAGES = (
+    "README.md",
+    "docs/choosing-a-precision.md",
+    "docs/lowering.md",
+    "docs/memory-and-image-size.md",
+)
 _BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
@@ -80,6 +85,11 @@ def _target_cells(r: dict[str, Any], trained: bool) -> list[str]:
     ]
 
 
+def _amx(where: dict[str, Any]) -> str:
+    """Whether XNNPACK had the matrix instructions that no phone has (slide_mobile/machine.py)."""
+    return "with AMX" if where["tiles"] else "without AMX"
+
+
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -114,7 +124,7 @@ def whole_table(document: dict[str, Any]) -> str:
     where, rows = document["environment"], document["rows"]
     measured = {_cell(r, r["threads"]): r for r in rows if "error" not in r}
     title = (
-        f"Latency at 224x224, XNNPACK without AMX, one thread, {where['cpu']}, medians of "
+        f"Latency at 224x224, XNNPACK {_amx(where)}, one thread, {where['cpu']}, medians of "
         f"{where['runs']} interleaved runs, random weights. "
         '"Published" is the reference graph through the same '
         "converter, quantised in the same operations; the floor is the deploy form without the "
@@ -162,8 +172,9 @@ def families_table(document: dict[str, Any]) -> str:
     """Every family's Slide model against its parent."""
     where = document["environment"]
     title = (
-        f"Latency of a Slide model over its parent's at 224x224, LiteRT with XNNPACK without AMX, "
-        f"one thread, {where['cpu']}, medians of {where['runs']} interleaved runs, random weights:"
+        "Latency of a Slide model over its parent's at 224x224, LiteRT with XNNPACK, "
+        f"{_amx(where)}, one thread, {where['cpu']}, medians of {where['runs']} interleaved runs, "
+        "random weights:"
     )
     kinds = ["deploy / deploy", "deploy / published", "published / published"]
     rows = {(r["model"], r["form"], r["precision"]): r for r in document["rows"]}
@@ -186,8 +197,8 @@ def families_table(document: dict[str, Any]) -> str:
 
 def gates_table(document: dict[str, Any]) -> str:
     """The limits that were set beforehand, and what was measured."""
-    tiles = "with AMX" if document["environment"]["tiles"] else "without AMX"
-    title = f"What was promised of `slide_swin_tiny`, and what was measured, one thread, {tiles}:"
+    amx = _amx(document["environment"])
+    title = f"What was promised of `slide_swin_tiny`, and what was measured, one thread, {amx}:"
     words = {"goal": "goal met", "gate": "gate met", "missed": "missed", "invalid": "invalid"}
     lines = []
     for g in document["gates"]:
@@ -218,8 +229,9 @@ def growth_table(document: dict[str, Any]) -> str:
     """Latency against the size of the image."""
     where, rows = document["environment"], document["rows"]
     title = (
-        f"Latency against image size, LiteRT with XNNPACK, one thread, {where['cpu']}, medians of "
-        f"{where['runs']} interleaved runs. The later stages' windows pad maps they do not divide:"
+        f"Latency against image size, LiteRT with XNNPACK, {_amx(where)}, one thread, "
+        f"{where['cpu']}, medians of {where['runs']} interleaved runs. The later stages' windows "
+        "pad maps they do not divide:"
     )
     ratios = sorted({key for row in rows for key in row if key.startswith("to_")})
     head = ["model", "form", "precision", "size", "ms", "ms a pixel / smallest"]
@@ -249,7 +261,7 @@ def attention_tables(document: dict[str, Any]) -> str:
     head = ["form", *(f"{target} `{precision}`" for target, precision in runtimes), "partitions"]
     tables = []
     for size in dict.fromkeys(r["map"] for r in rows):
-        title = f"One attention on {size}, ms, one thread, {where['cpu']}:"
+        title = f"One attention on {size}, ms, {_amx(where)}, one thread, {where['cpu']}:"
         forms: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
         for r in rows:
             if r["map"] == size:
@@ -270,11 +282,12 @@ def forms_table(document: dict[str, Any]) -> str:
     """What the chooser measured, and what it chose."""
     where, rows = document["environment"], document["rows"]
     title = (
-        f"Stages of the demo and of `slide_swin_tiny`, ms, one thread, {where['cpu']}, medians of "
-        f"{where['runs']} interleaved runs; chosen is the plain form unless another beats it:"
+        "Stages of the demo, `slide_swin_tiny`, `slide_pvt_tiny` and `slide_nat_mini`, ms, "
+        f"{_amx(where)}, one thread, {where['cpu']}, medians of {where['runs']} interleaved runs; "
+        "chosen is the plain form unless another beats it:"
     )
-    head = ["target", "precision", "map", "plain", "broadcast", "4 strips", "broadcast, 4 strips"]
-    head += ["sum, broadcast", "sum, broadcast, 4 strips", "matrix"]
+    head = ["target", "precision", "map", "heads", "plain", "broadcast", "4 strips"]
+    head += ["broadcast, 4 strips", "sum, broadcast", "sum, broadcast, 4 strips", "matrix"]
     lines = []
     for r in rows:
         size = r["shape"]
@@ -282,25 +295,28 @@ def forms_table(document: dict[str, Any]) -> str:
         chosen = _form_name(r["form"])
         cells = [
             "" if name not in ms else f"**{ms[name]:.2f}**" if name == chosen else f"{ms[name]:.2f}"
-            for name in head[3:]
+            for name in head[4:]
         ]
-        shape = f"{size['height']}x{size['width']}x{size['dim']}"
-        lines.append([r["target"], f"`{r['precision']}`", f"{r['attention']} {shape}", *cells])
+        shape = f"{r['attention']} {size['height']}x{size['width']}x{size['dim']}"
+        lines.append([r["target"], f"`{r['precision']}`", shape, str(size["heads"]), *cells])
     return _grid(title, head, 3, lines)
 
 
 def _form_name(form: dict[str, Any]) -> str:
     if form["tokens"] == "matrix":
         return "matrix"
-    names = ["sum"] * (form.get("gather") == "sum")
-    names += ["broadcast"] * (form["spread"] == "broadcast") + ["4 strips"] * (form["strips"] == 4)
+    names = ["sum"] * (form["head_sum"] == "sum")
+    names += ["broadcast"] * (form["head_broadcast"] == "broadcast")
+    names += ["4 strips"] * (form["strips"] == 4)
     return ", ".join(names) or "plain"
 
 
 def islands_table(document: dict[str, Any]) -> str:
     """What else could be in int8."""
     where, rows = document["environment"], document["rows"]
-    title = f"`{where['model']}` on LiteRT, one thread, {where['cpu']}; in static int8:"
+    title = (
+        f"`{where['model']}` on LiteRT, {_amx(where)}, one thread, {where['cpu']}; in static int8:"
+    )
     head = ["in int8", "ms", "/ dense", "SQNR", "partitions", "int8 MACs"]
     lines = [
         [

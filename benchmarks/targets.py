@@ -27,8 +27,9 @@ from slide_mobile import models, targets
 from slide_mobile.demo.render import GOLDEN_SEED
 from slide_mobile.machine import cpu, renounce_tiles, tiles
 from slide_mobile.models.registry import Spec
+from slide_mobile.reference import DEMO
 
-MODELS = ("slide_swin_demo", "slide_swin_tiny")
+MODELS = (DEMO, "slide_swin_tiny")
 NO_LATENCY = {"coreml"}  # evaluated here, not run
 
 Row = dict[str, Any]
@@ -71,7 +72,8 @@ def cells(model: str, target: str) -> list[Row]:
 
 
 def save(rows: list[Row], path: Path) -> None:
-    order = {name: i for i, name in enumerate((*MODELS, *targets.names()))}
+    names = dict.fromkeys((*MODELS, *models.names(tests=True), *targets.names()))
+    order = {name: i for i, name in enumerate(names)}
     rows.sort(key=lambda row: (order[row["model"]], order[row["target"]]))  # stable
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"rows": rows}
@@ -111,7 +113,7 @@ def convert(row: Row, folder: Path) -> Row:
     command = [sys.executable, "-m", "slide_mobile", "convert", row["model"], "--to", row["target"]]
     command += ["--backend", row["backend"], "--precision", row["precision"]]
     command += ["--out", str(root(row, folder).parent), "--json", "--quiet", "--force"]
-    command += [] if row["model"] == "slide_swin_demo" else ["--untrained"]
+    command += [] if row["model"] == DEMO else ["--untrained"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     document = json.loads(done.stdout)
     if done.returncode:

@@ -38,14 +38,16 @@ from benchmarks.gates import OURS, SWIN, Form, Row, judged
 from benchmarks.latency import Latency, interleaved
 from slide_mobile import __version__, images, models, recipes, targets
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
-from slide_mobile.deploy import Layout, deploy
+from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.export import export
 from slide_mobile.machine import cpu, renounce_tiles, tiles
+from slide_mobile.models.shapes_only import ShapesOnly
 from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize, planar
 from slide_mobile.targets import Request
+from slide_mobile.tasks import Layout
 
 MODELS = (OURS, SWIN, "im2col_swin_tiny")
 TARGETS = ("tflite", "executorch")
@@ -124,7 +126,7 @@ def candidates(
 
 def forms(model: str) -> tuple[Form, ...]:
     """Those that a model has: Im2Col's attention has no deploy form, Swin none to strip."""
-    with torch.device("meta"):
+    with ShapesOnly():
         parts = {type(part) for part in models.spec(model).build().modules()}
     if Im2ColAttention in parts:
         return ("published",)

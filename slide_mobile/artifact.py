@@ -13,7 +13,8 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,6 +62,11 @@ def float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
     shares = sorted(left.items(), key=lambda item: -item[1])
     listed = ", ".join(f"{name} {share:.1%}" for name, share in shares)
     return [f"multiply-adds that stay in float: {listed}"]
+
+
+def counted(names: Iterable[str]) -> str:
+    """Names with their counts, most frequent first."""
+    return ", ".join(f"{name} x{count}" for name, count in Counter(names).most_common())
 
 
 def int8_range(scale: float, zero_point: int, *, lowest: int = -128) -> tuple[float, float]:

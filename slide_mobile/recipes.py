@@ -94,9 +94,10 @@ INT8_MIN_CHANNELS = 16
 def is_thick(out_channels: int, in_channels: int) -> bool:
     """Whether int8 takes dense weights with so many channels, on every target.
 
-    Thinner ones do not pay for the conversions around them: the head sums of the attention
-    (C -> heads), and the patch embedding, with its three. That one is 0.3 % of the multiply-adds of
-    slide_swin_tiny and half of the error of its int8 (31.4 dB alone): everything behind reads it.
+    Thinner ones are no faster with the conversions around them (benchmarks/islands.py): the head
+    sums of the attention (C -> heads), and the patch embedding, with its three. That one is 0.3 %
+    of the multiply-adds of slide_swin_tiny and half of the error of its int8 (31.4 dB alone):
+    everything behind reads it.
     """
     return min(out_channels, in_channels) >= INT8_MIN_CHANNELS
 

@@ -16,13 +16,12 @@ from torch import Tensor, nn
 
 from slide_mobile import parallel
 from slide_mobile.blame import dense
+from slide_mobile.calibration import Values, clipped, sample_and_extremes
 from slide_mobile.parallel import Rows
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import Pixels
 from slide_mobile.progress import Progress
 
-SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
-CLIPS = torch.linspace(0.5, 1.0, 11)  # shares of the full range tried as clipping points
 STEPS = 255  # between the least and the greatest of eight bits
 
 
@@ -131,8 +130,8 @@ def _ranges(
     deployed: nn.Module, modules: dict[str, nn.Module], calibration: Sequence[Pixels]
 ) -> dict[str, _Ranges]:
     """Of each module, over all images."""
-    entering: dict[str, list[Tensor]] = {path: [] for path in modules}
-    leaving: dict[str, list[Tensor]] = {path: [] for path in modules}
+    entering: dict[str, list[Values]] = {path: [] for path in modules}
+    leaving: dict[str, list[Values]] = {path: [] for path in modules}
 
     def recorder(path: str) -> _Hook:
         def record(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -145,29 +144,22 @@ def _ranges(
         parallel.outputs(deployed, calibration)
     return {
         path: _Ranges(
-            # Sorted: the images were run in no order, and sums depend on it.
-            input=_fit(torch.cat(entering[path]).sort().values),
-            output=_fit(torch.cat(leaving[path]).sort().values),
+            input=_fit(entering[path]),
+            output=_fit(leaving[path]),
         )
         for path in modules
     }
 
 
-def _sample(x: Tensor) -> Tensor:
-    """SAMPLES of the values, and the extremes."""
-    flat = x.flatten()
-    kept = flat
-    if flat.numel() > SAMPLES:
-        draw = torch.Generator().manual_seed(0)
-        kept = flat[torch.randint(flat.numel(), (SAMPLES,), generator=draw)]
-    return torch.cat([kept, flat.min()[None], flat.max()[None]])
+def _sample(x: Tensor) -> Values:
+    """The same places in every image, in whatever order these run."""
+    return sample_and_extremes(x.numpy(), np.random.default_rng(0))
 
 
-def _fit(x: Tensor) -> _Range:
-    """The range whose rounding of `x` has the least squared error."""
-    low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
-    tried = [_Range(low=low * clip, high=high * clip) for clip in CLIPS.tolist()]
-    return min(tried, key=lambda r: float((r.rounded(x) - x).square().mean()))
+def _fit(samples: Sequence[Values]) -> _Range:
+    # Sorted: the images were run in no order, and sums depend on it.
+    low, high = clipped(np.sort(np.concatenate(samples)))
+    return _Range(low=low, high=high)
 
 
 def _in_int8(module: nn.Module, ranges: _Ranges) -> _Hook:

@@ -88,7 +88,7 @@ class Converter(Protocol):
         """What runs the file, as measurements call it, and the distribution that it comes in."""
 
     @property
-    def LAYOUT(self) -> Literal["NHWC", "NCHW"]:
+    def LAYOUT(self) -> Layout:
         """Of the image input, and of the maps of the deploy form."""
 
     @property

@@ -29,6 +29,11 @@ def output_names(task: Task) -> tuple[str, ...]:
     return (LOGITS,) if task == "classify" else STAGES
 
 
+def deployed_path(exported: str) -> str:
+    """Of a module in the deploy form, by its path in an exported program (export.ImageModel)."""
+    return exported.removeprefix("model").removeprefix(".")
+
+
 def channels_last(x: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """(N, C, H, W) or (N, H, W, C), as `layout` says -> (N, H, W, C); logits as they are."""
     return x.transpose(0, 2, 3, 1) if layout == "NCHW" and x.ndim == 4 else x

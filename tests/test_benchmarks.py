@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: floor, gates, memory, growth, tables."""
 
+import json
 import os
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -11,15 +12,16 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import tables
+from benchmarks import tables, targets
 from benchmarks.floor import floor
 from benchmarks.gates import BELOW_ONE, GATES, judged
 from benchmarks.growth import grown
 from benchmarks.memory import arena, forked, measured, to_published, touched, union
 from benchmarks.whole import Candidate, alone, build_all, forms
 from slide_mobile import models
-from slide_mobile.deploy import Layout, deploy
+from slide_mobile.deploy import deploy
 from slide_mobile.export import export, input_shape
+from slide_mobile.tasks import Layout
 
 MIB = 1 << 20
 ENVIRONMENT = {"cpu": "a machine", "tiles": False, "runs": 30}
@@ -89,6 +91,15 @@ def row(model: str, form: str, precision: str, p50_ms: float, **others: Any) -> 
         "p90_ms": p50_ms,
         "valid": True,
     } | others
+
+
+def test_rows_of_any_model_are_kept_in_order(tmp_path: Path) -> None:
+    names = ("slide_nat_test", "slide_swin_tiny", "slide_swin_demo")
+    rows = [{"model": name, "target": target} for name in names for target in ("tflite", "coreml")]
+    targets.save(rows, tmp_path / "rows.json")
+    found = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert [row["model"] for row in found[::2]] == [*reversed(names)]
+    assert [row["target"] for row in found] == ["coreml", "tflite"] * 3
 
 
 def test_gates_follow_from_the_rows() -> None:

@@ -1,6 +1,7 @@
 """The manual: every page is built, every command in it is one, every error in it exists."""
 
 import ast
+import inspect
 import re
 import shlex
 import subprocess
@@ -13,6 +14,10 @@ import pytest
 import yaml
 
 from slide_mobile.cli import main
+from slide_mobile.deploy import REWRITES
+from slide_mobile.deploy.channels_first import channels_first
+from slide_mobile.deploy.fold_pixels import fold_pixels
+from slide_mobile.deploy.matrix_stages import matrix_stages
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -21,6 +26,7 @@ ASKED_FOR = {
     "quick-start.md", "how-parity-works.md", "choosing-a-precision.md", "adding-a-target.md",
     "embedding-in-an-app.md", "troubleshooting.md", "lowering.md",
 }  # fmt: skip
+AFTERWARDS = (fold_pixels, matrix_stages, channels_first)  # with arguments of `deploy`
 VARIABLE = "…"
 # What a call may end in before the shell does something else with it.
 SHELL = {"&&", "||", "|", ">", ">>", "#", ";"}
@@ -135,3 +141,9 @@ def test_every_error_that_is_explained_exists() -> None:
         halves = [part.strip(" ;:") for part in heading.split(VARIABLE) if len(part.strip()) > 12]
         whole = any(wanted.search(text) for text in texts)
         assert whole or (halves and all(any(h in t for t in texts) for h in halves)), heading
+
+
+def test_the_page_on_lowering_names_every_rewrite() -> None:
+    page = (DOCS / "lowering.md").read_text()
+    files = {Path(inspect.getfile(rewrite)).stem for rewrite in (*REWRITES, *AFTERWARDS)}
+    assert not [name for name in files if f"`{name}`" not in page]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from slide_mobile import models, targets
 from slide_mobile.deploy import deploy
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize
+from slide_mobile.tasks import Layout
 
 pytestmark = pytest.mark.full_size
 
@@ -24,7 +24,7 @@ NAMES = [name for name in models.names() if not name.startswith("im2col")]
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_the_deploy_form_of_a_full_size_model_is_its_reference(
-    name: str, layout: Literal["NHWC", "NCHW"], randomised: Callable[[nn.Module], nn.Module]
+    name: str, layout: Layout, randomised: Callable[[nn.Module], nn.Module]
 ) -> None:
     size = models.spec(name).input_size
     reference = randomised(models.create(name))
@@ -46,7 +46,7 @@ def test_slide_swin_tiny_converts(target: str, precision: str, tmp_path: Path) -
     assert graph.max_rank == 4
     if target in {"tflite", "executorch"}:
         assert graph.partitions == 1 and graph.delegated_ops == graph.total_ops
-    # fp32: the goal. int8: the floor; measured 27 to 28 dB with random weights.
+    # fp32: the goal. int8: the floor; measured 31 to 32 dB with random weights.
     assert art.manifest.parity["sqnr_db"] > {"fp32": 110, "int8": 20}[precision]
 
 

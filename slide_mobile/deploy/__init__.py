@@ -7,7 +7,6 @@ exact and lives in a file of its own, with before and after in its docstring.
 import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import nn
@@ -31,10 +30,9 @@ from slide_mobile.deploy.static_reductions import static_reductions
 from slide_mobile.deploy.static_stripes import static_stripes
 from slide_mobile.deploy.static_windows import static_windows
 from slide_mobile.preprocess import IMAGENET, Normalization
+from slide_mobile.tasks import Layout
 
 Rewrite = Callable[[nn.Module], nn.Module | None]
-
-Layout = Literal["NHWC", "NCHW"]
 
 
 REWRITES: tuple[Rewrite, ...] = (

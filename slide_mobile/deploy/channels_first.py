@@ -2,7 +2,7 @@
 
     before   linear on (1, H, W, C), permutes around each depthwise convolution,
              sums over the channels as reductions
-    after    1x1 convolution on (1, C, H, W), no permute outside window attention,
+    after    1x1 convolution on (1, C, H, W), no permute but in attention between tokens,
              sums over the channels as 1x1 convolutions C -> 1
 
 What Core ML, ExecuTorch and ONNX Runtime want: their convolutions are channels first, Apple's

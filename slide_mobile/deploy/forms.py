@@ -21,16 +21,16 @@ Attention = Literal["slide", "window"]
 class Form:
     """How the attention of a stage is written; every combination computes the same.
 
-    `gather`: the products of a head's channels are added by a constant matmul, or by a sum.
-    `spread`: a head's weight reaches its channels by a constant matmul, or by broadcasting.
+    `head_sum`: the products of a head's channels are added by a constant matmul, or by a sum.
+    `head_broadcast`: a head's weight reaches its channels by a constant matmul, or by broadcasting.
     `strips`: the rows of the map are attended to in so many parts, one after another, so that what
     lies between two operations stays in the cache.
     `tokens`: window attention keeps its tokens in the map of the convolutions around, or in a
     matrix (H * W, C). Only channels-first forms have this choice.
     """
 
-    gather: Literal["matmul", "sum"] = "matmul"
-    spread: Literal["matmul", "broadcast"] = "matmul"
+    head_sum: Literal["matmul", "sum"] = "matmul"
+    head_broadcast: Literal["matmul", "broadcast"] = "matmul"
     strips: int = 1
     tokens: Literal["map", "matrix"] = "map"
 

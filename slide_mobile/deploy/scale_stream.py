@@ -1,10 +1,11 @@
 """Scale the residual stream of each stage by a power of two, so that its norms survive fp16.
 
     before   sum((x - mean)^2) over C channels of a stream of deviation 1 is C, up to 1024:
-             a deviation of 8 overflows fp16 (65504), and C * eps = 8e-3
-    after    x' = g x,  g a power of two with 8 <= C g^2 < 32
-             the sum is 8 to 32 for deviation 1, overflow comes at a deviation of 45 to 90,
-             and the smallest eps term, 8e-5, is still a normal fp16 number (>= 6.1e-5)
+             a deviation of 8 overflows fp16 (65504), and C * eps = 1e-2
+    after    x' = g x,  g the smallest power of two that leaves C g^2 eps a normal fp16 number
+             (>= 6.1e-5; where others are taken for 0, a token of equal values is 0 / 0)
+             eps 1e-5: the sum is 7 to 28 for deviation 1, overflow comes at 48 to 97
+             eps 1e-6 (the PVTs): 70 to 280, overflow comes at a deviation of 15 to 31
 
 Readers of the stream are norms, which take no notice of a scale when their eps is scaled with it,
 and the convolutions that begin the next stage, whose weights are divided by it. So only the writers
@@ -20,9 +21,12 @@ from torch import Tensor, nn
 from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale
 from slide_mobile.deploy.fix_positions import PlacedEmbed
 from slide_mobile.deploy.fold_affine import writers
+from slide_mobile.deploy.layout import ChannelSum
 from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.merge_patches import MergePatches
 from slide_mobile.models.backbone import Backbone, Block
+
+SMALLEST_EPS_TERM = 7e-5  # above fp16's smallest normal number by more than a rounding
 
 
 class Unscaled(nn.Module):
@@ -40,9 +44,9 @@ class Unscaled(nn.Module):
         return x * self.factor
 
 
-def stream_gain(dim: int) -> float:
-    """The power of two g with 8 <= dim * g^2 < 32."""
-    return 2.0 ** math.ceil(math.log2(8 / dim) / 2)
+def stream_gain(eps_term: float) -> float:
+    """The smallest power of two g with g^2 * eps_term >= 7e-5, the term being C * eps."""
+    return 2.0 ** math.ceil(math.log2(SMALLEST_EPS_TERM / eps_term) / 2)
 
 
 @torch.no_grad()
@@ -52,48 +56,45 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
         return None
     gain = 1.0  # of what the next stage reads
     for number, part in enumerate(module.stages()):
-        gain = _begin(module.get_submodule(part.embed), gain)
-        blocks = module.get_submodule(part.blocks)
-        for block in blocks.children():
-            assert isinstance(block, Block)
+        blocks = [b for b in module.get_submodule(part.blocks).children() if isinstance(b, Block)]
+        read, gain = gain, stream_gain(_energy(blocks[0].norm1).shift)
+        _begin(module.get_submodule(part.embed), read, gain)
+        for block in blocks:
             for norm in (block.norm1, block.norm2):
-                _read(norm, gain)
+                _energy(norm).shift *= gain**2
             for writer in writers(block):
                 writer.weight.mul_(gain)
                 writer.bias.mul_(gain)
         if part.norm is not None:
-            _read(module.get_submodule(part.norm), gain)
+            _energy(module.get_submodule(part.norm)).shift *= gain**2
             gain = 1.0
         if module.head is None and gain != 1:
             module.outputs[number] = nn.Sequential(module.outputs[number], Unscaled(gain))
     if module.head is not None and all(part.norm != module.NORM for part in module.stages()):
-        _read(module.get_submodule(module.NORM), gain)
+        _energy(module.get_submodule(module.NORM)).shift *= gain**2
     return module
 
 
-def _begin(embed: nn.Module, read: float) -> float:
-    """The gain of the stream that an embedding writes, where it reads one with gain `read`."""
+def _begin(embed: nn.Module, read: float, gain: float) -> None:
+    """Have an embedding that reads a stream with gain `read` write one with `gain`."""
     if isinstance(embed, MergePatches):
         embed.between.shift *= read**2
-        gain = stream_gain(2 * embed.dim)
         embed.conv.weight.mul_(gain)
         embed.affine.beta.mul_(gain)
-        return gain
+        return
     assert isinstance(embed, MapEmbed)
     norm = embed.last_norm()
     assert isinstance(norm, CentredAffine)
-    convs = embed.convs()
-    convs[0].weight.div_(read)
-    gain = stream_gain(convs[-1].out_channels)
+    embed.convs()[0].weight.div_(read)
     for parameter in norm.affine.parameters():
         parameter.mul_(gain)
     if isinstance(embed, PlacedEmbed):
         embed.positions.mul_(gain)
         if embed.token is not None:
             embed.token.mul_(gain)
-    return gain
 
 
-def _read(norm: nn.Module, gain: float) -> None:
+def _energy(norm: nn.Module) -> ChannelSum:
+    """The sum of squares and eps in what has become of a norm."""
     assert isinstance(norm, TokenScale | CentredAffine)
-    norm.energy.shift *= gain**2
+    return norm.energy

@@ -10,7 +10,7 @@
 weight over them; both are linears with constant 0/1 weights. The head-major rows of the
 published qkv become three planar projections, and the scale goes into q's rows. Softmax over
 the taps is written out (maximum, exp, sum), because the taps are separate tensors. Measured
-4.4 times faster than the published graph on XNNPACK (56x56x96, 3 heads, one thread).
+over 4 times faster than the published graph on XNNPACK (56x56x96, 3 heads, one thread).
 
 `forms` may ask for variations: a sum over d of (.., heads, d) in the place of `head_sum`,
 (.., heads, d) * (.., heads, 1) in the place of `head_spread`, and strips of rows.
@@ -83,8 +83,8 @@ class TapAttention(Laid):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, form: Form, *, padding: int) -> Tensor:
         """What each pixel of q takes from v; k and v are larger by what `padding` lacks."""
         k, v = self.maps(k), self.maps(v)
-        gathered = self.by_sum if form.gather == "sum" else self.head_sum
-        logits = [gathered(q * self.tap(k, conv, padding)) for conv in self.taps_k]
+        summed = self.by_sum if form.head_sum == "sum" else self.head_sum
+        logits = [summed(q * self.tap(k, conv, padding)) for conv in self.taps_k]
         largest = logits[0]
         for logit in logits[1:]:
             largest = torch.maximum(largest, logit)
@@ -95,13 +95,13 @@ class TapAttention(Laid):
         # 1 / total without a constant beside a map: not every delegate has a reciprocal.
         share = torch.rsqrt(total * total)
 
-        weighted = self.by_broadcasting if form.spread == "broadcast" else self.by_matmul
+        weighted = self.by_broadcasting if form.head_broadcast == "broadcast" else self.by_matmul
         out = None
         for weight, conv in zip(weights, self.taps_v, strict=True):
             term = weighted(weight * share, self.tap(v, conv, padding))
             out = term if out is None else out + term
         assert out is not None
-        out = out if form.spread == "matmul" else out.reshape(q.shape)
+        out = out if form.head_broadcast == "matmul" else out.reshape(q.shape)
         return out if self.get_v is None else out + self.tap(v, self.get_v, padding)
 
     def tap(self, maps: Tensor, conv: nn.Module, padding: int) -> Tensor:

@@ -157,7 +157,7 @@ def _local_attention(model: nn.Module, found: Shapes) -> dict[str, Any]:
     reduction = 3 * module.dim // max(1, _rows(found, f"{name}.qkv.weight"))
     separate_v = any(key.endswith(".attn.dep_conv2.weight") for key in found)
     usual = (module.k, module.dim // module.inner_dim, module.dep_conv2 is not None)
-    buildable = k % 2 and k < 32 and reduction
+    buildable = k % 2 and 1 < k < 32 and reduction
     buildable = buildable and not any(m.dim % (reduction * m.num_heads) for _, m in local)
     if (k, reduction, separate_v) == usual or not buildable:
         return {}

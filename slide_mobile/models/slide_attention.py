@@ -40,7 +40,6 @@ class LocalAttention(Attention):
         k: int = 3,
         *,
         dim_reduction: int = 1,
-        qkv_bias: bool = True,
         lepe: bool = False,
     ) -> None:
         super().__init__()
@@ -49,7 +48,7 @@ class LocalAttention(Attention):
         self.head_dim = self.inner_dim // num_heads
         # DAT keeps the scale of the unreduced head: (C / h) ** -0.5, not d ** -0.5.
         self.scale = (dim // num_heads) ** -0.5
-        self.qkv = nn.Linear(dim, 3 * self.inner_dim, bias=qkv_bias)
+        self.qkv = nn.Linear(dim, 3 * self.inner_dim)
         self.proj = nn.Linear(self.inner_dim, dim)
         self.relative_position_bias_table = nn.Parameter(torch.zeros(1, num_heads, 1, k * k, 1, 1))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
@@ -100,13 +99,10 @@ class SlideAttention(LocalAttention):
         k: int = 3,
         *,
         dim_reduction: int = 1,
-        qkv_bias: bool = True,
         separate_v: bool = False,
         lepe: bool = False,
     ) -> None:
-        super().__init__(
-            dim, num_heads, k, dim_reduction=dim_reduction, qkv_bias=qkv_bias, lepe=lepe
-        )
+        super().__init__(dim, num_heads, k, dim_reduction=dim_reduction, lepe=lepe)
 
         def path() -> nn.Conv2d:
             d = self.head_dim

@@ -31,11 +31,10 @@ from slide_mobile.models.backbone import (
 )
 from slide_mobile.models.registry import declare
 from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
-from slide_mobile.models.spatial_reduction import SpatialReduction
+from slide_mobile.models.spatial_reduction import EPS, stage_attention
 
 __all__ = ["PatchEmbed", "PyramidVisionTransformer"]
 
-EPS = 1e-6  # of the norms that read the residual stream; those that write it have 1e-5
 POSITION_SIDE = 224  # pixels a side of the images that position embeddings are made for
 
 
@@ -94,12 +93,10 @@ class PyramidVisionTransformer(Backbone):
         self.class_token = class_token
         for i, (dim, depth) in enumerate(zip(dims, depths, strict=True)):
             embed = PatchEmbed(3, dim, 4) if i == 0 else PatchEmbed(dims[i - 1], dim, 2)
+            local = local_attention if i < slide_stages else None
             blocks = []
             for _ in range(depth):
-                if i < slide_stages:
-                    attn: nn.Module = local_attention(dim, num_heads[i])
-                else:
-                    attn = SpatialReduction(dim, num_heads[i], sr_ratios[i])
+                attn = stage_attention(dim, num_heads[i], sr_ratios[i], local)
                 blocks.append(Block(dim, attn, Mlp(dim, dim * mlp_ratios[i]), eps=EPS))
             tokens = (POSITION_SIDE // 4 >> i) ** 2 + (class_token and i == len(dims) - 1)
             position = nn.Parameter(torch.zeros(1, tokens, dim))

@@ -20,11 +20,9 @@ from torch import Tensor, nn
 from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, StageParts, init_linears
 from slide_mobile.models.registry import declare
 from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
-from slide_mobile.models.spatial_reduction import SpatialReduction
+from slide_mobile.models.spatial_reduction import EPS, stage_attention
 
 __all__ = ["ConvMlp", "OverlapPatchEmbed", "PyramidVisionTransformerV2"]
-
-EPS = 1e-6  # of the norms that read the residual stream; those that write it have 1e-5
 
 
 class DepthwiseConv(nn.Module):
@@ -89,12 +87,10 @@ class PyramidVisionTransformerV2(Backbone):
             first = i == 0
             came = 3 if first else dims[i - 1]
             embed = OverlapPatchEmbed(came, dim, *((7, 4) if first else (3, 2)))
+            local = local_attention if i < slide_stages else None
             blocks = []
             for _ in range(depth):
-                if i < slide_stages:
-                    attn: nn.Module = local_attention(dim, num_heads[i])
-                else:
-                    attn = SpatialReduction(dim, num_heads[i], sr_ratios[i])
+                attn = stage_attention(dim, num_heads[i], sr_ratios[i], local)
                 blocks.append(Block(dim, attn, ConvMlp(dim, dim * mlp_ratios[i]), eps=EPS))
             setattr(self, f"patch_embed{i + 1}", embed)
             setattr(self, f"block{i + 1}", nn.Sequential(*blocks))

@@ -5,11 +5,15 @@ names and shapes: whai362/PVT @57e2dfa (Apache-2.0), classification/pvt.py and p
 dicts are its own, key for key.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from slide_mobile.models.backbone import Attention
 
-__all__ = ["SpatialReduction"]
+__all__ = ["EPS", "SpatialReduction", "stage_attention"]
+
+EPS = 1e-6  # of the norms that read the residual stream; those that write it have 1e-5
 
 
 class SpatialReduction(Attention):
@@ -47,3 +51,10 @@ class SpatialReduction(Attention):
         k, v = self.kv(reduced).reshape(b, -1, 2, *heads).permute(2, 0, 3, 1, 4)
         attn = ((q @ k.transpose(-2, -1)) * self.scale).softmax(-1)  # (B, heads, H * W, M)
         return self.proj((attn @ v).transpose(1, 2).reshape(b, h, w, c))
+
+
+def stage_attention(
+    dim: int, num_heads: int, ratio: int, local: Callable[..., Attention] | None
+) -> Attention:
+    """The attention of a block: `local` in a stage that has it, reduced by `ratio` in others."""
+    return SpatialReduction(dim, num_heads, ratio) if local is None else local(dim, num_heads)

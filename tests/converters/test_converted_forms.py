@@ -15,6 +15,7 @@ from slide_mobile.targets import Request
 
 MODEL, SIZE = "slide_swin_test", (96, 160)  # whose windows pad the map of the last stage
 ANY = Shape(height=8, width=8, dim=32, heads=2)  # the nearest there is
+FULL = pytest.mark.full_size
 FLOAT = "layers.2.blocks.0.mlp.fc1"
 
 
@@ -22,18 +23,14 @@ FLOAT = "layers.2.blocks.0.mlp.fc1"
 @pytest.mark.parametrize(
     ("target", "precision", "form"),
     [
-        ("tflite", "int8", Form(gather="sum", spread="broadcast", strips=4)),
+        ("tflite", "int8", Form(head_sum="sum", head_broadcast="broadcast", strips=4)),
         ("executorch", "int8", Form(strips=4)),
+        pytest.param("tflite", "fp32", Form(head_broadcast="broadcast", strips=4), marks=FULL),
         pytest.param(
-            "tflite", "fp32", Form(spread="broadcast", strips=4), marks=pytest.mark.full_size
+            "tflite", "fp16", Form(head_sum="sum", head_broadcast="broadcast"), marks=FULL
         ),
-        pytest.param(
-            "tflite", "fp16", Form(gather="sum", spread="broadcast"), marks=pytest.mark.full_size
-        ),
-        pytest.param(
-            "executorch", "fp32", Form(spread="broadcast", strips=4), marks=pytest.mark.full_size
-        ),
-        pytest.param("executorch", "fp16", Form(strips=4), marks=pytest.mark.full_size),
+        pytest.param("executorch", "fp32", Form(head_broadcast="broadcast", strips=4), marks=FULL),
+        pytest.param("executorch", "fp16", Form(strips=4), marks=FULL),
     ],
 )
 def test_strips_broadcasting_and_matrices_keep_parity_in_one_delegate(

@@ -24,7 +24,7 @@ from slide_mobile.targets import Request
 pytest.importorskip("coremltools")
 
 from slide_mobile_converters import coreml
-from slide_mobile_converters.coreml import probe, reading
+from slide_mobile_converters.coreml import reading
 from slide_mobile_converters.coreml.toolchain import coremltools, mil_evaluator
 
 pytestmark = pytest.mark.slow
@@ -233,8 +233,8 @@ def test_inspect_states_what_the_file_holds(made: Made) -> None:
 
 def test_the_runtime_says_that_this_was_no_device(made: Made) -> None:
     assert coreml.runner(made.packages["fp16"]).runtime == mil_evaluator.EVALUATED
-    assert probe.declared_precision(reading.program(made.packages["fp32"])) == "float32"
-    assert probe.declared_precision(reading.program(made.packages["palette4"])) == "float16"
+    assert reading.program(made.packages["fp32"]).declared_precision == "float32"
+    assert reading.program(made.packages["palette4"]).declared_precision == "float16"
 
 
 def missing_weights(path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import slide_mobile
-from slide_mobile import recipes, targets
+from slide_mobile import blame, models, recipes, targets
+from slide_mobile.deploy import deploy
 
 pytestmark = pytest.mark.slow
 
@@ -52,8 +53,14 @@ def test_a_family_converts(name: str, target: str, precision: str, tmp_path: Pat
 
 @pytest.mark.parametrize("target", sorted(DELEGATING))
 @pytest.mark.parametrize("name", NAMES)
-def test_modules_of_a_family_are_found_in_its_file(name: str, target: str, tmp_path: Path) -> None:
+def test_all_modules_of_a_family_are_found_in_its_file(
+    name: str, target: str, tmp_path: Path
+) -> None:
     art = slide_mobile.convert(name, target=target, precision="fp32", untrained=True, out=tmp_path)
     result = slide_mobile.check(art.root)
     assert result.parity.passed
+    form = deploy(models.create(name), layout=targets.load(target).LAYOUT)
+    # In a .tflite the head's output has the name of the graph's.
+    unnamed = {"head"} if target == "tflite" else set()
+    assert {row.module for row in result.modules} == set(blame.dense(form)) - unnamed
     assert min(row.sqnr_db for row in result.modules) > 90

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile import models
-from slide_mobile.deploy import Layout, deploy
+from slide_mobile.deploy import deploy
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import Normalization, normalize
+from slide_mobile.tasks import Layout
 
 Randomised = Callable[..., nn.Module]
 LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")

@@ -1,7 +1,6 @@
 """Networks without their classifier: the deploy form's four maps against the reference's."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,10 +14,9 @@ from slide_mobile.models.backbone import Backbone, without_head
 from slide_mobile.models.slide_pvt import PyramidVisionTransformer
 from slide_mobile.parity import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize
-from slide_mobile.tasks import channels_last
+from slide_mobile.tasks import Layout, channels_last
 
 Randomised = Callable[..., nn.Module]
-Layout = Literal["NHWC", "NCHW"]
 LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")
 FAMILIES = [
     "slide_swin_test", "slide_pvt_test", "slide_pvt_v2_test", "slide_cswin_test", "slide_nat_test"

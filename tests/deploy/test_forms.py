@@ -72,4 +72,9 @@ def test_a_form_must_be_faster_than_noise_and_measured_without_it() -> None:
     assert choice([plain, other | {"p50_ms": 9.8, "p90_ms": 10.0}]) == "plain"
     assert choice([plain, other | {"p50_ms": 9.0, "p90_ms": 9.5}]) == "other"
     assert choice([plain, other | {"p50_ms": 9.0, "p90_ms": 12.0}]) == "plain"
-    assert choice([plain, other | {"p50_ms": 5.0, "p90_ms": 5.0, "partitions": 2}]) == "plain"
+    split = facts | {"form": "split", "p50_ms": 5.0, "p90_ms": 5.0, "partitions": 2}
+    assert choice([plain, split]) == "plain"
+    # Nor does its own noise decide over another, or its quiet.
+    quiet, noisy = ({"p50_ms": 9.0, "p90_ms": p90_ms} for p90_ms in (9.5, 12.0))
+    assert choice([plain, other | quiet, split | {"p90_ms": 9.0}]) == "other"
+    assert choice([plain, other | noisy, split]) == "plain"

@@ -1,6 +1,7 @@
 """The gain of the residual stream: what it is, and that no output takes notice of it."""
 
 import copy
+import math
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from slide_mobile import models
 from slide_mobile.deploy import REWRITES, apply
+from slide_mobile.deploy.layout import ChannelSum
 from slide_mobile.deploy.scale_stream import scale_stream, stream_gain
 from slide_mobile.parity import sqnr_db
 
@@ -20,8 +22,18 @@ SIZE = (96, 128)
 
 
 @pytest.mark.parametrize("dim", [16, 24, 48, 64, 96, 128, 192, 320, 384, 512, 768, 1024])
-def test_stream_gain_puts_the_second_moment_into_its_range(dim: int) -> None:
-    assert 8 <= dim * stream_gain(dim) ** 2 < 32
+@pytest.mark.parametrize("eps", [1e-5, 1e-6])
+def test_stream_gain_puts_the_eps_term_into_its_range(eps: float, dim: int) -> None:
+    gain = stream_gain(dim * eps)
+    assert math.log2(gain).is_integer()
+    assert 7e-5 <= dim * eps * gain**2 < 2.8e-4
+
+
+@pytest.mark.parametrize(("name", "options"), NETWORKS, ids=str)
+def test_every_eps_term_is_a_normal_fp16_number(name: str, options: dict) -> None:
+    _, new = without_and_with(models.create(name, input_size=SIZE, **options).eval())
+    terms = [part.shift for part in new.modules() if isinstance(part, ChannelSum) and part.shift]
+    assert min(terms) >= torch.finfo(torch.float16).tiny
 
 
 def without_and_with(model: nn.Module) -> tuple[nn.Module, nn.Module]:
@@ -56,8 +68,9 @@ def test_scale_stream_is_exact_and_scales_every_stage(
     before, after = streams(old, image), streams(new, image)
     assert sqnr_db(before.pop("logits"), after.pop("logits")) > 120  # other roundings only
     assert len(before) == 4 + 5  # embeddings and blocks
-    gains = {path: stream_gain(x.shape[-1]) for path, x in before.items()}
-    assert set(gains.values()) >= {1, 0.5}
+    eps = 1e-6 if "pvt" in name else 1e-5
+    gains = {path: stream_gain(eps * x.shape[-1]) for path, x in before.items()}
+    assert set(gains.values()) == ({4, 2} if "pvt" in name else {1, 0.5})
     for path, x in before.items():
         torch.testing.assert_close(after[path], gains[path] * x, rtol=1e-4, atol=1e-4, msg=path)
 

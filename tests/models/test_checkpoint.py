@@ -258,6 +258,10 @@ def test_a_mismatch_names_the_closest_model(tmp_path: Path) -> None:
         ),
         ({"a\nb": torch.ones(1)}, "a\\nb (1,) is not expected"),
         ({f"{ATTENTION}.dep_conv.weight": torch.ones(())}, "dep_conv.weight is (), expected"),
+        (
+            {f"{ATTENTION}.dep_conv.weight": torch.ones(8, 1, 1, 1)},  # of no neighbour
+            "dep_conv.weight is (8, 1, 1, 1), expected (72, 1, 3, 3)",
+        ),
         ({"head.weight": torch.ones(())}, "head.weight is (), expected (5, 128)"),
     ],
 )

@@ -20,7 +20,7 @@ from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
 from slide_mobile.preprocess import planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets import Request, require_found
-from slide_mobile.tasks import output_names
+from slide_mobile.tasks import deployed_path, output_names
 from slide_mobile_converters.coreml.compression import compression
 from slide_mobile_converters.coreml.quantization import dense, operand, quantize_activations, thick
 from slide_mobile_converters.coreml.toolchain import coremltools as ct
@@ -28,7 +28,6 @@ from slide_mobile_converters.coreml.toolchain import quiet
 
 IMAGE, LABEL = "image", "classLabel"
 _PROBABILITIES = "probabilities"
-_WRAPPER = "model."  # the exported program wraps the deploy form under this name
 # What coremltools adds to the name of an operation that it moves to fp16.
 _RENAMED = ("", "_cast_fp16")
 
@@ -110,7 +109,7 @@ def module_paths(program: ExportedProgram) -> dict[str, str]:
     """Paths of the torch modules by the names of the convolutions and linears they became."""
     parameters = program.graph_signature.inputs_to_parameters
     return {
-        node.name: parameters[operand(node, 1).name].removeprefix(_WRAPPER).removesuffix(".weight")
+        node.name: deployed_path(parameters[operand(node, 1).name]).removesuffix(".weight")
         for node in dense(program)
     }
 

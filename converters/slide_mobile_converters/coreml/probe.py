@@ -1,9 +1,7 @@
 """Run a .mlpackage: with Core ML on a Mac, evaluated elsewhere; and look at its layers.
 
 Elsewhere a package that declares fp16 is evaluated with every operation rounded to fp16. That is
-an estimate: a device's error may be larger, or smaller where it rounds less often. One thread
-computes: the operations are small, and threads that wait for each other take ten times as long
-where a core is busy otherwise.
+an estimate: a device's error may be larger, or smaller where it rounds less often.
 """
 
 import contextlib
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -35,11 +32,11 @@ def runner(path: Path) -> Runner:
     program = reading.program(path)
     if platform.system() == "Darwin":
         return _predictor(path)
-    precision = declared_precision(program)
 
     def run(image: Pixels) -> Outputs:
-        with one_thread(), artifact_errors(path):
-            return _wanted(program.run({IMAGE: planar(image)}, precision=precision))
+        with artifact_errors(path):
+            given = {IMAGE: planar(image)}
+            return _wanted(program.run(given, precision=program.declared_precision))
 
     return Runner(call=run, runtime=mil_evaluator.EVALUATED, layout="NCHW")
 
@@ -51,10 +48,9 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     ArtifactError for a damaged package, and for one that slide-mobile did not write.
     """
     program, modules = reading.program(path), reading.modules(path)
-    with one_thread(), artifact_errors(path):
-        values = program.run(
-            {IMAGE: planar(image)}, precision=declared_precision(program), keep=modules
-        )
+    with artifact_errors(path):
+        given = {IMAGE: planar(image)}
+        values = program.run(given, precision=program.declared_precision, keep=modules)
         return {module: _channels_last(values[name]) for name, module in modules.items()}
 
 
@@ -72,12 +68,6 @@ def ranges(path: Path) -> dict[str, tuple[float, float]]:
     return found
 
 
-def declared_precision(program: Any) -> str:
-    """What the program says it computes in: "float16" or "float32"."""
-    half = any("fp16" in op.dtypes for op in program.operations)
-    return "float16" if half else "float32"
-
-
 @contextlib.contextmanager
 def artifact_errors(path: Path) -> Iterator[None]:
     """Let what a foreign or damaged package makes a run raise become ArtifactError of one line.
@@ -89,17 +79,6 @@ def artifact_errors(path: Path) -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ArtifactError(f"{path} cannot be run: {reason}; convert the model again") from error
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Give torch one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _predictor(path: Path) -> Runner:

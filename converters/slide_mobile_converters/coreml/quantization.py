@@ -22,10 +22,8 @@ from torch.ao.quantization.fx import _decomposed  # noqa: F401  registers quanti
 from torch.export import ExportedProgram
 from torch.fx import Interpreter, Node
 
+from slide_mobile.calibration import clipped, sample_and_extremes
 from slide_mobile.recipes import is_thick
-
-SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
-CLIPS = np.linspace(0.5, 1.0, 21)  # shares of the full range tried as clipping points
 
 _DENSE = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 _GROUPS = 6  # position of `groups` among the arguments of aten.conv2d
@@ -96,7 +94,7 @@ def quantize_activations(
 def sample(
     program: ExportedProgram, names: Collection[str], images: Sequence[Tensor]
 ) -> dict[str, NDArray[np.float32]]:
-    """Values of the named tensors over all images: SAMPLES of each image, and its extremes."""
+    """Values of the named tensors over all images: a sample of each image, and its extremes."""
     recorder = _Recorder(program.module(check_guards=False), names)
     for image in images:
         recorder.run(image)
@@ -105,16 +103,9 @@ def sample(
 
 def fit(x: NDArray[np.float32]) -> Grid:
     """The grid whose clipping point gives the least squared error of rounding `x`."""
-    high, signed = float(np.abs(x).max(initial=0.0)), bool((x < 0).any())
-    low_step, high_step = (-127, 127) if signed else (0, 255)
-    if high == 0:
-        return Grid(scale=1.0, low=low_step, high=high_step)
-    scales = high * CLIPS / high_step
-    errors = [
-        np.square(np.clip(np.round(x / scale), low_step, high_step) * scale - x).mean()
-        for scale in scales
-    ]
-    return Grid(scale=float(scales[np.argmin(errors)]), low=low_step, high=high_step)
+    low, high = clipped(x, symmetric=True)
+    low_step, high_step = (-127, 127) if low < 0 else (0, 255)
+    return Grid(scale=high / high_step or 1.0, low=low_step, high=high_step)
 
 
 def _rounded(program: ExportedProgram, tensor: Node, grid: Grid) -> Node:
@@ -144,7 +135,5 @@ class _Recorder(Interpreter):
         """Run one node, and keep a sample of what it computes."""
         value = super().run_node(n)
         if n.name in self.kept:
-            x = value.numpy().ravel()
-            drawn = x if x.size <= SAMPLES else x[self.draw.integers(0, x.size, SAMPLES)]
-            self.kept[n.name].append(np.concatenate([drawn, [x.min(), x.max()]], dtype=np.float32))
+            self.kept[n.name].append(sample_and_extremes(value.numpy(), self.draw))
         return value

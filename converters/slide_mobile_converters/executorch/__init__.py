@@ -38,7 +38,7 @@ BACKENDS = {
     "coreml": ("fp16", "fp32"),
 }
 ROADS = {"executorch": ("executorch", "torch", "torchao")}
-MAX_RANK = 4
+MAX_RANK = graph.MAX_RANK
 _COMPUTED_BY = {payload.XNNPACK: "XNNPACK", payload.COREML: "Core ML", None: "portable kernels"}
 
 

@@ -96,17 +96,8 @@ def mil(file: PTEFile) -> Any:
 
 def _run(program: Any, image: torch.Tensor, keep: Collection[str]) -> dict[str, NDArray[Any]]:
     (declared,) = program.inputs
-    half = any("fp16" in op.dtypes for op in program.operations)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small operations: threads that wait for each other take longer
-    try:
-        return program.run(
-            {declared.name: image.float().numpy()},
-            precision="float16" if half else "float32",
-            keep=keep,
-        )
-    finally:
-        torch.set_num_threads(threads)
+    given = {declared.name: image.float().numpy()}
+    return program.run(given, precision=program.declared_precision, keep=keep)
 
 
 def _unpacked(content: bytes, parent: Path) -> Path:

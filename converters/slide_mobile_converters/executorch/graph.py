@@ -10,7 +10,7 @@ from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNGr
 from executorch.exir._serialize._program import PTEFile
 from executorch.exir.schema import DelegateCall, ExecutionPlan, KernelCall
 
-from slide_mobile.artifact import Graph, float_macs
+from slide_mobile.artifact import Graph, counted, float_macs
 from slide_mobile_converters.executorch import late, payload
 from slide_mobile_converters.executorch.metadata import EXPORTER
 from slide_mobile_converters.executorch.payload import COREML, XNNPACK, Value
@@ -136,25 +136,20 @@ def _macs(ops: Iterable[Op]) -> Counter[tuple[str, bool]]:
     return macs
 
 
-def _listed(names: Iterable[str]) -> str:
-    """Names with their counts, most frequent first."""
-    return ", ".join(f"{name} x{count}" for name, count in Counter(names).most_common())
-
-
 def _findings(plan: ExecutionPlan, outside: list[str], ops: list[Op]) -> list[str]:
     """What a person should know about the graph, a line each."""
     found = []
     if outside:
-        found.append(f"left outside the delegate: {_listed(outside)}")
+        found.append(f"left outside the delegate: {counted(outside)}")
     if len(plan.delegates) > 1:
         found.append(f"the delegate cuts the graph into {len(plan.delegates)} partitions")
     if other := [d.id for d in plan.delegates[1:] if d.id != XNNPACK]:
-        found.append(f"delegates that are not looked into: {_listed(other)}")
+        found.append(f"delegates that are not looked into: {counted(other)}")
     written = [(op.name, list(value.shape)) for op in ops for value in op.outputs]
     high = [f"{name} {shape}" for name, shape in written if len(shape) > MAX_RANK]
     if high:
         found.append(f"{len(high)} outputs have a rank above {MAX_RANK}, the first is {high[0]}")
     borders = [op.name.removeprefix("XNN") for op in ops if op.name in _BORDERS]
     if len(borders) > _MANY_BORDERS * len(ops):
-        found.append(f"much of the graph only changes format or layout: {_listed(borders)}")
+        found.append(f"much of the graph only changes format or layout: {counted(borders)}")
     return found

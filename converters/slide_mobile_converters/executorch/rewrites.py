@@ -24,6 +24,8 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch.fx.node import Argument
 
+from slide_mobile.tasks import deployed_path
+
 _ATEN = torch.ops.aten
 CONV, LINEAR = _ATEN.conv2d.default, _ATEN.linear.default
 _ADD, _MUL = _ATEN.add.Tensor, _ATEN.mul.Tensor
@@ -32,7 +34,6 @@ _RESHAPES = {_ATEN.reshape.default, _ATEN.view.default, _ATEN.flatten.using_ints
 _RESHAPES |= {_ATEN.slice.Tensor}
 _NEXT_TO_ZERO = 1e-30
 _GELU = {"a": 1.60028412, "b": 0.06941547}
-_WRAPPER = "model."  # the export wraps the model, for the name of its output
 _TO_TOKENS, _TO_MAPS = [0, 2, 3, 1], [0, 3, 1, 2]
 
 
@@ -126,7 +127,7 @@ def _sigmoid_gelu(model: GraphModule, node: Node) -> Node:
 def module_path(node: Node) -> str:
     """Of the torch module that an operation belongs to."""
     path: str = list(node.meta["nn_module_stack"].values())[-1][0]
-    return path.removeprefix(_WRAPPER)
+    return deployed_path(path)
 
 
 def groups(node: Node) -> int:

@@ -18,7 +18,7 @@ import onnx
 from onnx import ModelProto, NodeProto
 from torch.export import ExportedProgram
 
-from slide_mobile.tasks import LOGITS
+from slide_mobile.tasks import LOGITS, deployed_path
 
 # The first with Gelu, for which ONNX Runtime has one kernel since 1.17. Below it the exporter
 # writes x * (0.5 * (1 + erf(...))), an order that ONNX Runtime 1.31 does not fuse: 1.14 times the
@@ -29,7 +29,6 @@ IR_VERSION = 9
 INPUT = "image"
 
 _DENSE_CLASSES = ("torch.nn.modules.conv.Conv2d", "torch.nn.modules.linear.Linear")
-_WRAPPER = "model"  # ImageModel's only child; paths are those below it
 
 
 def lower(program: ExportedProgram, outputs: Sequence[str] = (LOGITS,)) -> ModelProto:
@@ -99,9 +98,8 @@ def _module(node: NodeProto) -> tuple[str, bool]:
     properties = {entry.key: entry.value for entry in node.metadata_props}
     paths = ast.literal_eval(properties.get("pkg.torch.onnx.name_scopes", "['', '']"))
     classes = ast.literal_eval(properties.get("pkg.torch.onnx.class_hierarchy", "['', '']"))
-    path = paths[-2].removeprefix(_WRAPPER).removeprefix(".")
     grouped = any(a.name == "group" and a.i != 1 for a in node.attribute)
-    return path, classes[-2] in _DENSE_CLASSES and not grouped
+    return deployed_path(paths[-2]), classes[-2] in _DENSE_CLASSES and not grouped
 
 
 @contextlib.contextmanager

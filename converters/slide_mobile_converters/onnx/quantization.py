@@ -19,12 +19,12 @@ from onnxruntime.quantization.calibrate import TensorData, TensorsData, save_ten
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from slide_mobile.calibration import sample
 from slide_mobile.recipes import Recipe, is_thick
 from slide_mobile.targets import require_found
 from slide_mobile_converters.onnx.lowering import checked, module_path
 from slide_mobile_converters.onnx.probe import watched
 
-SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
 # Share of the values that a range covers. Measured in dB, demo / slide_swin_test / slide_swin_tiny:
 # 99.99 % 35.9 / 32.4 / 28.0; all (MinMax) 34.4 / 31.0 / 28.1; 99.9 % 32.9 / 31.4 / 26.1; the
 # clipping of least squared error 34.8 / 32.4 / 27.8. ONNX Runtime's own percentile calibrator
@@ -119,8 +119,7 @@ def measure(
     kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     for values_in in inputs:
         for name, values in run(values_in).items():
-            x = values.ravel()
-            kept[name].append(x if x.size <= SAMPLES else x[draw.integers(0, x.size, SAMPLES)])
+            kept[name].append(sample(values, draw))
     return {name: _range(np.concatenate(values)) for name, values in kept.items()}
 
 

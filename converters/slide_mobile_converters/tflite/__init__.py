@@ -39,8 +39,7 @@ ROADS = {
     "litert": (*_PACKAGES, "litert-converter", "litert-torch"),
     "onnx": (*_PACKAGES, "onnx", "onnx2tf", "onnxscript"),
 }
-# ML Drift refuses more ("rank > 4"); XNNPACK takes 6.
-MAX_RANK = 4
+MAX_RANK = graph.MAX_RANK
 
 
 def input_dtype(recipe: Recipe) -> Literal["float32"]:

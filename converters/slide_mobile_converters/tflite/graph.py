@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from slide_mobile.artifact import Graph, float_macs
+from slide_mobile.artifact import Graph, counted, float_macs
 from slide_mobile.errors import ArtifactError
 from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite.operations import Op, Tensor, operands, parse
 from slide_mobile_converters.tflite.versions import min_runtime
 
-MAX_RANK = 4  # phones' delegates take no more
+MAX_RANK = 4  # ML Drift refuses more ("rank > 4"); XNNPACK takes 6
 # More is a damaged shape, and allocating what follows from it would stall the machine.
 _MAX_TENSOR_BYTES = 1 << 30
 _MAX_INPUT_ELEMENTS = 1 << 24  # an RGB image of 2,300 pixels square
@@ -203,11 +203,6 @@ def _macs_by_kind(ops: Iterable[Op]) -> Counter[tuple[str, bool]]:
     return macs
 
 
-def _listed(names: Iterable[str]) -> str:
-    """Names with their counts, most frequent first."""
-    return ", ".join(f"{name} x{count}" for name, count in Counter(names).most_common())
-
-
 def _findings(
     subgraphs: Sequence[Sequence[Op]], tensors: Iterable[Tensor], plan: _Plan
 ) -> list[str]:
@@ -215,7 +210,7 @@ def _findings(
     ops = [op for subgraph in subgraphs for op in subgraph]
     found = []
     if plan.outside:
-        found.append(f"left outside the delegate: {_listed(plan.outside)}")
+        found.append(f"left outside the delegate: {counted(plan.outside)}")
     if plan.partitions > 1:
         found.append(f"the delegate cuts the graph into {plan.partitions} partitions")
     high = [tensor for tensor in tensors if len(tensor.shape) > MAX_RANK]
@@ -223,7 +218,7 @@ def _findings(
         first = f"{high[0].name!r} {list(high[0].shape)}"
         found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, the first is {first}")
     if custom := [op.name for op in ops if op.custom]:
-        found.append(f"custom operations, which apps must register: {_listed(custom)}")
+        found.append(f"custom operations, which apps must register: {counted(custom)}")
     of_weights = [op for op in ops if op.name == "DEQUANTIZE" and op.input(0).constant]
     if of_weights:
         found.append(
@@ -231,7 +226,7 @@ def _findings(
         )
     borders = [op.name for op in ops if op.name in {"QUANTIZE", "DEQUANTIZE"}]
     if len(borders) - len(of_weights) > _MANY_BORDERS * len(ops):
-        found.append(f"much of the graph only changes number format: {_listed(borders)}")
+        found.append(f"much of the graph only changes number format: {counted(borders)}")
     if len(subgraphs) > 1:
         found.append(f"{len(subgraphs)} subgraphs: partitions and MACs are those of the first")
     return found

@@ -35,6 +35,7 @@ from torch.export import ExportedProgram
 
 from slide_mobile import environments
 from slide_mobile.errors import ToolchainMissing, UsageError
+from slide_mobile.tasks import deployed_path
 
 ENVIRONMENT = "onnx2tf"
 INPUT, OUTPUT = "image", "logits"
@@ -163,7 +164,7 @@ def module_weights(program: ExportedProgram) -> Weights:
     found: Weights = {}
     uses: Counter[bytes] = Counter()
     for name, tensor in program.state_dict.items():
-        path, _, kind = name.removeprefix("model.").rpartition(".")
+        path, _, kind = deployed_path(name).rpartition(".")
         if kind != "weight" or tensor.ndim not in {2, 4}:
             continue
         stored = tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor

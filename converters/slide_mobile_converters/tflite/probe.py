@@ -63,15 +63,19 @@ def ranges(path: Path) -> dict[str, tuple[float, float]]:
 
 
 def module_path(tensor_name: str) -> str | None:
-    """The path of the torch module that a tensor's name ends in, or None.
+    """The path of the torch module that a tensor's name ends in, or None."""
+    last = tensor_name.split(";")[0].rpartition("/")[2]
+    return running(tensor_name) if last.startswith("torch.nn.modules.") else None
+
+
+def running(tensor_name: str) -> str:
+    """The path of the module, torch's or ours, that ran when a tensor was made.
 
     litert-torch names a tensor after the stack of modules that were running, each as
     `package.Class_attribute`, joined by "/"; containers that are only indexed leave no trace.
     """
-    parts = tensor_name.split(";")[0].split("/")
-    if not parts[-1].startswith("torch.nn.modules."):
-        return None
-    return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts[2:])
+    parts = tensor_name.split(";")[0].split("/")[2:]  # our wrapper and the model come first
+    return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts)
 
 
 def traced(program: ExportedProgram, *, task: Task) -> dict[str, str]:

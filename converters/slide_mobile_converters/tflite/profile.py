@@ -19,6 +19,7 @@ import numpy as np
 from slide_mobile.preprocess import Pixels
 from slide_mobile.profiles import BETWEEN, NoProfiler, OperationTime
 from slide_mobile_converters.tflite.operations import parse
+from slide_mobile_converters.tflite.probe import running
 
 WARM_UP = 3
 # One name for what a file and XNNPACK call differently; what is not here goes by capitals.
@@ -56,16 +57,10 @@ def profile(
     names, times = _record(path, image, runs=runs, threads=threads)
     subgraphs, _ = parse(path.read_bytes())
     owners = aligned([_kind(name) for name in names], [_kind(op.name) for op in subgraphs[0]])
-    modules = [module_path(subgraphs[0][owner].outputs[0].name) for owner in owners]
+    modules = [running(subgraphs[0][owner].outputs[0].name) for owner in owners]
     medians = np.median(times, axis=0).tolist()
     rows = zip((*names, BETWEEN), (*modules, BETWEEN), medians, strict=True)
     return tuple(OperationTime(name=n, module=m, microseconds=us) for n, m, us in rows)
-
-
-def module_path(tensor_name: str) -> str:
-    """The path of the torch module, of which litert-torch makes `package.Class_attribute/...`."""
-    parts = tensor_name.split(";")[0].split("/")[2:]  # our wrapper and the model come first
-    return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts)
 
 
 def aligned(events: Sequence[str], ops: Sequence[str]) -> list[int]:

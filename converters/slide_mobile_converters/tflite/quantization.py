@@ -23,12 +23,10 @@ from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.quantizer import Quantizer
 from numpy.typing import NDArray
 
+from slide_mobile.calibration import clipped, sample_and_extremes
 from slide_mobile.recipes import Recipe, is_thick
 from slide_mobile.targets import require_found
 from slide_mobile_converters.tflite.probe import LAST, module_path
-
-SAMPLES = 4096  # values kept of one tensor for one image when choosing its range
-CLIPS = np.linspace(0.5, 1.0, 21)  # shares of the full range tried as clipping points
 
 Input = NDArray[np.float32]
 
@@ -127,8 +125,8 @@ Ranges = dict[str, dict[str, NDArray[np.float32]]]
 def calibrate(model: bytes, ops: Sequence[DenseOp], inputs: Sequence[Input]) -> Ranges:
     """Ranges of the inputs and outputs of these operations, measured on the float file.
 
-    Each range is the one of the tried clippings of [min, max] with the least squared error of
-    8-bit rounding, over a fixed sample of the tensor's values and its exact extremes.
+    Each is clipped where 8-bit rounding of a fixed sample of the tensor's values, and of its exact
+    extremes, has the least squared error.
     """
     with warnings.catch_warnings():
         # It warns that a delegate may hide tensors: XNNPACK then takes operations one by one and
@@ -149,26 +147,11 @@ def calibrate(model: bytes, ops: Sequence[DenseOp], inputs: Sequence[Input]) -> 
         interpreter.set_tensor(image_input["index"], values_in)
         interpreter.invoke()
         for name, values in kept.items():
-            x = interpreter.get_tensor(indices[name]).ravel()
-            sample = x if x.size <= SAMPLES else x[draw.integers(0, x.size, SAMPLES)]
-            values.append(np.concatenate([sample, [x.min(), x.max()]]).astype(np.float32))
-    return {name: _range(np.concatenate(values)) for name, values in kept.items()}
-
-
-def _range(x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    # Zero must be representable, and TFLite's asymmetric int8 has 255 steps.
-    low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
-    best, least = (low, high), np.inf
-    for clip in CLIPS if high > low else ():
-        a, b = low * clip, high * clip
-        step = (b - a) / 255
-        error = np.square(np.clip(np.round(x / step) * step, a, b) - x).mean()
-        if error < least:
-            best, least = (a, b), error
-    shape = (1, 1, 1, 1)
+            values.append(sample_and_extremes(interpreter.get_tensor(indices[name]), draw))
+    limits = {name: clipped(np.concatenate(values)) for name, values in kept.items()}
     return {
-        "min": np.full(shape, best[0], np.float32),
-        "max": np.full(shape, best[1], np.float32),
+        name: {kind: np.full((1, 1, 1, 1), x, np.float32) for kind, x in (("min", a), ("max", b))}
+        for name, (a, b) in limits.items()
     }
 
 
