@@ -10,6 +10,7 @@ goes, so that whatever it lists is there; what it does not list, an app does not
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ INDEX = "index.json"
 INDEX_VERSION = 1
 IOS_FOLDER = "Artifacts"
 ANDROID_FOLDER = "app/src/main/assets/artifacts"
+ANDROID_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 Kind = Literal["ios", "android", "folder"]
 State = Literal["added", "replaced", "unchanged"]
@@ -99,7 +101,7 @@ def embed(
     left alone. Raises UsageError, GateFailed (integrity), UnknownName, OutputError.
     """
     app = find(into)
-    _require_names(roots)
+    _require_names(roots, app.kind)
     with alone_in(app.folder):
         index = _index(app.folder)
         if unknown := sorted(set(remove) - set(index)):
@@ -237,10 +239,13 @@ def _name(root: Path) -> str:
     return root.resolve().name  # "." has none
 
 
-def _require_names(roots: Sequence[Path]) -> None:
+def _require_names(roots: Sequence[Path], kind: Kind) -> None:
     names = [_name(root) for root in roots]
     if bad := [name for name in names if not _is_plain(name)]:
         raise UsageError(f"no artifact can be embedded as {bad[0]!r}: rename its folder")
+    # As ArtifactIndex.kt reads them; aapt leaves out folders that begin with an underscore.
+    if kind == "android" and (bad := [name for name in names if not ANDROID_NAME.fullmatch(name)]):
+        raise UsageError(f"Android takes no folder {bad[0]!r}: letters, digits and _.+- only")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two artifacts are named {twice[0]}, and an app keeps one of a name")
 

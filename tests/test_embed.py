@@ -187,6 +187,16 @@ def test_any_other_folder_takes_everything(made: Make, tmp_path: Path) -> None:
     assert index(tmp_path / "resources") == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("name", ["my model", "_model", "modèle"])
+def test_a_name_that_an_android_app_does_not_read_is_one_line(
+    made: Make, android: Path, ios: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match="Android takes no folder"):
+        embed.embed([made(name)], android)
+    assert not (embed.find(android).folder / embed.INDEX).exists()
+    embed.embed([made(f"{name} too", "coreml", "mlprogram")], ios)  # where folders are files
+
+
 def test_a_damaged_one_of_several_is_left_out_and_the_rest_goes_on(made: Make, ios: Path) -> None:
     good, damaged = made("good", "executorch"), made("damaged", "executorch")
     (damaged / "model.pte").write_bytes(b"2")

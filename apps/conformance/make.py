@@ -30,6 +30,7 @@ def make(folder: Path) -> None:
     """Write every vector below the folder."""
     save(folder / "statistics.json", statistics_vectors())
     save(folder / "verify.json", verify_vectors())
+    save(folder / "words.json", words())
     resize_vectors(folder / "resize")
     for kind, documents in (("valid", valid_documents()), ("invalid", invalid_documents())):
         for name, document in documents:
@@ -158,6 +159,18 @@ def _verify_case(name: str, reference: Any, output: Any, floor: float) -> Json:
         "min_sqnr_db": floor,
         "sqnr_db": db if abs(db) < parity.EXACT_DB else None,
         "passed": db >= floor,
+    }
+
+
+def words() -> Json:
+    """What both apps write in the same words: `runtimes`, `stopped` and `accelerators`."""
+    runtimes = (("LiteRT", "2.2.0"), ("ExecuTorch", "1.4.1"), ("Core ML", "18.0"))
+    stopped = (0.0, 0.25, 0.35, 3.1415, 59.96)
+    used = (("executorch", "cpu, XNNPACK"), ("tflite", "cpu"))
+    return {
+        "runtimes": [{"name": n, "version": v, "runtime": f"{n} {v}"} for n, v in runtimes],
+        "stopped": [{"seconds": s, "reason": f"stopped after {s:.1f} s"} for s in stopped],
+        "accelerators": [{"target": t, "accelerator_used": u} for t, u in used],
     }
 
 

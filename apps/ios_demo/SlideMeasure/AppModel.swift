@@ -11,8 +11,10 @@ final class AppModel {
     let backends: [any Backend]
     /// nil until the files have been verified, which takes a moment.
     private(set) var library: ArtifactLibrary?
-    var results: [BenchResult] = []
+    private(set) var measurements = Measurements()
     private(set) var headless: String?
+    private var opening: Task<ArtifactLibrary, Never>?
+    private var underway: Task<Void, Never>?
 
     init() {
         var backends: [any Backend] = []
@@ -27,18 +29,39 @@ final class AppModel {
 
     var artifacts: [Artifact] { library?.artifacts.compactMap(\.artifact) ?? [] }
 
+    var results: [BenchResult] { measurements.results }
+
     var document: BenchDocument {
         BenchDocument(environment: Device.environment(backends: backends), results: results)
     }
 
+    func add(_ measured: [BenchResult]) { measurements.add(measured) }
+
+    func add(_ verified: [ImageVerdict], of candidate: Candidate) {
+        measurements.add(verified, of: candidate)
+    }
+
+    func forget() { measurements.clear() }
+
+    /// Reads the files once, however many wait for it.
     func openLibrary() async {
-        guard library == nil else { return }
         let backends = backends
         let root = Bundle.main.bundleURL.appendingPathComponent("Artifacts")
-        library = await Task.detached {
-            ArtifactLibrary(root: root) { backends.refusal(of: $0) }
-        }.value
+        let task =
+            opening ?? Task.detached { ArtifactLibrary(root: root) { backends.refusal(of: $0) } }
+        opening = task
+        library = await task.value
     }
+
+    /// One measurement at a time: another ends the one before it.
+    func begin(_ work: @escaping @MainActor () async -> Void) {
+        stop()
+        underway = Task { await work() }
+    }
+
+    /// What was taken so far says that it was stopped. Also where the app leaves the screen: it is
+    /// suspended there, or computes with lowered clocks.
+    func stop() { underway?.cancel() }
 
     func backend(for artifact: Artifact) -> (any Backend)? {
         try? backends.backend(for: artifact.manifest).get()
@@ -47,24 +70,28 @@ final class AppModel {
     /// What `slidemeasure://measure?...` asks for. The document, or why there is none, goes into the
     /// app's Documents folder and one line to standard output, for the device farm to find.
     func runHeadless(_ url: URL) async {
-        await openLibrary()
         headless = "Measuring for \(url.absoluteString)"
         UIApplication.shared.isIdleTimerDisabled = true
         defer { UIApplication.shared.isIdleTimerDisabled = false }
-        let outcome: String
+        let (outcome, code): (String, Int32)
+        let errors = Self.documents.appendingPathComponent("slidemeasure-error.txt")
+        // First, so that nobody takes what an earlier start left for this one's.
+        try? FileManager.default.removeItem(at: errors)
         do {
             let request = try HeadlessRequest(url)
             let file = Self.documents.appendingPathComponent(request.output)
-            let document = try await measured(request)
-            try document.json().write(to: file, options: .atomic)
-            outcome = "slidemeasure: wrote \(file.path)"
+            try? FileManager.default.removeItem(at: file)
+            await openLibrary()
+            try await measured(request).write(to: file)
+            (outcome, code) = ("slidemeasure: wrote \(file.path)", 0)
         } catch {
-            outcome = "slidemeasure: failed: \(error.localizedDescription)"
-            let file = Self.documents.appendingPathComponent("slidemeasure-error.txt")
-            try? Data(outcome.utf8).write(to: file, options: .atomic)
+            (outcome, code) = ("slidemeasure: failed: \(error.localizedDescription)", 1)
+            try? Data(outcome.utf8).write(to: errors, options: .atomic)
         }
-        print(outcome)
+        // Not print, which keeps a line back where nobody types.
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(outcome)\n".utf8))
         headless = outcome
+        if HeadlessRequest.exits(url) { exit(code) }
     }
 
     private static var documents: URL {
@@ -73,12 +100,11 @@ final class AppModel {
 
     private func measured(_ request: HeadlessRequest) async throws -> BenchDocument {
         guard let library else { throw NotUsable("no artifacts") }
-        var taken: [BenchResult] = []
-        for group in try request.groups(in: library, backends: backends) {
-            taken += try await engine.measure(
-                group, plan: request.plan, verifying: request.verifying, probe: Device.probe)
-        }
-        results += taken
-        return BenchDocument(environment: Device.environment(backends: backends), results: taken)
+        let taken = try await engine.measure(
+            request, in: library, backends: backends, probe: Device.probe)
+        add(taken.results)
+        return BenchDocument(
+            environment: Device.environment(backends: backends), results: taken.results,
+            failed: taken.failed)
     }
 }

@@ -196,11 +196,18 @@ def test_text_is_scaled_and_pictures_are_described() -> None:
     layouts = sorted((MODULE / "src/main/res/layout").glob("*.xml"))
     assert len(layouts) == 8
     for path in layouts:
-        for element in ElementTree.parse(path).iter():
+        elements = list(ElementTree.parse(path).iter())
+        labelled = {element.get(f"{ANDROID}labelFor") for element in elements}
+        for element in elements:
             size = element.get(f"{ANDROID}textSize", "1sp")
             assert size.endswith("sp"), f"{path.name}: {size}"
-            if element.tag.split(".")[-1] in {"ImageView", "ChartView", "Spinner"}:
+            kind = element.tag.split(".")[-1]
+            if kind in {"ImageView", "ChartView"}:
                 assert element.get(f"{ANDROID}contentDescription"), f"{path.name}: {element.tag}"
+            if kind in {"Spinner", "EditText"}:
+                # A description would be read instead of what is chosen or written.
+                assert element.get(f"{ANDROID}contentDescription") is None, path.name
+                assert element.get(f"{ANDROID}id") in labelled, f"{path.name}: {element.tag}"
             for name in ("text", "contentDescription"):
                 literal = element.get(f"{ANDROID}{name}", "@string/")
                 assert literal.startswith("@string/"), f"{path.name}: {literal}"

@@ -15,7 +15,7 @@ import pytest
 from debian_packages import NotToBeHad
 from jsonschema import Draft202012Validator
 from jvm import CompilationFailed, Jvm, npm
-from kotlin_app import BACKENDS, REPOSITORY, Harness, embed
+from kotlin_app import BACKENDS, CONFORMANCE, REPOSITORY, Harness, embed
 from PIL import Image
 from proof import missing
 
@@ -39,9 +39,12 @@ def verified(harness: Harness, embedded: Path) -> dict[str, Any]:
 
 def test_verify_passes_every_artifact(verified: dict[str, Any]) -> None:
     assert len(verified) == 4
+    words = json.loads((CONFORMANCE / "words.json").read_text())["accelerators"]
+    told = {word["target"]: word["accelerator_used"] for word in words}
     for folder, entry in verified.items():
         assert "why" not in entry, entry
-        assert entry["accelerator_used"].startswith("cpu"), folder
+        (target,) = (target for target in told if f"-{target}-" in folder)
+        assert entry["accelerator_used"] == told[target], folder
         assert entry["images"] and all(image["passed"] for image in entry["images"]), folder
 
 
@@ -138,7 +141,10 @@ def test_what_it_shares_is_what_bench_imports(
     schema = json.loads((REPOSITORY / "slide_mobile" / "bench.schema.json").read_text())
     Draft202012Validator(schema).validate(document)
     assert document["source"] == "android"
-    assert document["environment"]["runtimes"].keys() == {"litert", "executorch"}
+    runtimes = document["environment"]["runtimes"]
+    assert runtimes.keys() == {"litert", "executorch"}
+    told = {f"LiteRT {runtimes['litert']}", f"ExecuTorch {runtimes['executorch']}"}
+    assert {result["runtime"] for result in document["results"]} == told
     assert len(document["results"]) == len(document["ratios"]) == 4
     for result in document["results"]:
         assert result["runs"] == len(result["samples_ms"]) >= 30

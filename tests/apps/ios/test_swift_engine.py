@@ -56,7 +56,11 @@ def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
     errors = list(Draft202012Validator(schema).iter_errors(document))
     assert not errors, errors[0].message
     assert document["source"] == "ios"
-    assert [r["accelerator_used"] for r in document["results"]] == ["cpu, XNNPACK"] * 2
+    words = json.loads((CHECKOUT / "apps/conformance/words.json").read_text())["accelerators"]
+    (told,) = (w["accelerator_used"] for w in words if w["target"] == "executorch")
+    assert [r["accelerator_used"] for r in document["results"]] == [told] * 2
+    runtime = f"ExecuTorch {document['environment']['runtimes']['executorch']}"
+    assert {r["runtime"] for r in document["results"]} == {runtime}
     assert [r["threads"] for r in document["results"]] == [1, 1]
 
 
@@ -191,6 +195,23 @@ def test_a_foreign_artifact_breaks_nothing_else(
     assert [result["artifact"] for result in done.document["results"]] == [demo.name]
     assert "foreign: not usable: labels.txt was changed" in done.said
     assert "other-delegate: not usable: this app has no vulkan delegate" in done.said
+
+
+def test_one_that_cannot_be_loaded_is_told_beside_the_others(
+    measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
+) -> None:
+    folder = artifacts_folder(demo)
+    shutil.copytree(demo, folder / "broken")
+    model = folder / "broken/model.pte"
+    model.write_bytes(b"no program")
+    reseal(folder / "broken", lambda plain: plain.update(file_sha256=digest(model)))
+    index(folder)
+    done = measure(folder, "runs=30&seconds=0")
+    assert done.code == 0, done.said
+    assert [result["artifact"] for result in done.document["results"]] == [demo.name]
+    assert [failure["artifact"] for failure in done.document["failed"]] == ["broken"]
+    schema = json.loads((CHECKOUT / "slide_mobile/bench.schema.json").read_text())
+    Draft202012Validator(schema).validate(done.document)
 
 
 @pytest.mark.parametrize(

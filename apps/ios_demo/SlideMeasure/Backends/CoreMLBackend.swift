@@ -28,7 +28,12 @@
             let compiled = try Self.compiledURL(artifact)
             if FileManager.default.fileExists(atPath: compiled.path) { return }
             let temporary = try await MLModel.compileModel(at: artifact.modelURL)
-            try FileManager.default.moveItem(at: temporary, to: compiled)
+            do {
+                try FileManager.default.moveItem(at: temporary, to: compiled)
+            } catch CocoaError.fileWriteFileExists {
+                // Another screen was faster, with the same package.
+                try? FileManager.default.removeItem(at: temporary)
+            }
         }
 
         func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel {

@@ -5,13 +5,13 @@
     import SlideCore
 
     /// A Core ML model with its buffers: the image is written into one pixel buffer, which Core ML
-    /// reads in place, and the logits come back in an array that was allocated here.
+    /// reads in place, and the outputs come back in arrays that were allocated here.
     final class CoreMLModel: LoadedModel {
         private let model: MLModel
         private let pixels: CVPixelBuffer
         private let input: MLDictionaryFeatureProvider
         private let options = MLPredictionOptions()
-        private let outputName: String?
+        private let outputName: String
         private var outputs: (any MLFeatureProvider)?
 
         init(_ artifact: Artifact, _ compiled: URL, _ configuration: MLModelConfiguration) throws {
@@ -24,14 +24,14 @@
                 width: manifest.input.width, height: manifest.input.height)
             input = try MLDictionaryFeatureProvider(
                 dictionary: [manifest.input.name: MLFeatureValue(pixelBuffer: pixels)])
-            outputName = manifest.output?.name
-            if let output = manifest.output {
-                options.outputBackings = [
-                    output.name: try MLMultiArray(
-                        shape: output.shape.map { NSNumber(value: $0) },
-                        dataType: output.dtype == "float16" ? .float16 : .float32)
-                ]
+            outputName = manifest.outputs[0].name
+            var backings: [String: Any] = [:]
+            for output in manifest.outputs {
+                backings[output.name] = try MLMultiArray(
+                    shape: output.shape.map { NSNumber(value: $0) },
+                    dataType: output.dtype == "float16" ? .float16 : .float32)
             }
+            options.outputBackings = backings
         }
 
         /// Backed by an IOSurface, which GPU and Neural Engine read without a copy.
@@ -74,9 +74,9 @@
         }
 
         func logits() throws -> [Float] {
-            guard let outputName,
-                let array = outputs?.featureValue(for: outputName)?.multiArrayValue
-            else { throw NotUsable("the model gave no logits") }
+            guard let array = outputs?.featureValue(for: outputName)?.multiArrayValue else {
+                throw NotUsable("the model gave no logits")
+            }
             return try (0..<array.count).map { index in
                 switch array.dataType {
                 case .float32: array.dataPointer.load(fromByteOffset: index * 4, as: Float.self)

@@ -50,8 +50,10 @@
         }
     }
 
-    /// The `forward` of a .pte with its buffers. The input tensor refers to memory that this object
-    /// owns, so that an image is written once and never copied on the way in.
+    /// The `forward` of a .pte with its buffers. An image is written once, into memory of this
+    /// object; each run hands it over, as Android's `forward(input)` and the host do. Where the
+    /// file plans memory for its input, ExecuTorch copies it there, and what a run computes later
+    /// may lie in the same place: once is not enough, and the copy is a part of what a run costs.
     private final class ExecuTorchModel: LoadedModel {
         private let module: Module
         private let backendOptions: BackendOptionsMap?
@@ -62,7 +64,7 @@
 
         init(_ artifact: Artifact, _ options: RunOptions) throws {
             input = artifact.manifest.input
-            module = Module(filePath: artifact.modelURL.path)
+            module = Module(filePath: artifact.modelURL.path, loadMode: .mmap)
             if artifact.manifest.backend == "coreml" {
                 let units = CoreMLUnits(options.accelerator).rawValue
                 let map = try BackendOptionsMap(
@@ -87,12 +89,14 @@
 
         func setInput(_ image: Raster) throws {
             input.write(image, into: memory)
-            try module.setInput(tensor)
         }
 
         /// With a pool of its own: otherwise a minute of runs is a minute of objects.
         func run() throws {
-            outputs = try autoreleasepool { try module.forward() }
+            outputs = try autoreleasepool {
+                try module.setInput(tensor)
+                return try module.forward()
+            }
         }
 
         func logits() throws -> [Float] {

@@ -35,7 +35,6 @@ final class MeasureModel {
     private(set) var stage = Stage.idle
     private(set) var points: [Point] = []
     private var seen = 0
-    private var task: Task<Void, Never>?
 
     /// As many as a phone's width can show.
     private static let shown = 300
@@ -56,10 +55,8 @@ final class MeasureModel {
         points = []
         seen = 0
         stage = .running(share: 0)
-        task = Task { await measure(candidates, plan, in: app) }
+        app.begin { await self.measure(candidates, plan, in: app) }
     }
-
-    func cancel() { task?.cancel() }
 
     private func measure(_ candidates: [Candidate], _ plan: MeasuringPlan, in app: AppModel) async {
         // A locked screen lowers the clocks.
@@ -71,7 +68,7 @@ final class MeasureModel {
                 progress in
                 Task { @MainActor [weak self] in self?.show(progress) }
             }
-            app.results += results
+            app.add(results)
             stage = .done(results)
         } catch {
             stage = .failed(error.localizedDescription)

@@ -44,7 +44,7 @@ struct MeasureView: View {
             if case .running(let share) = model.stage {
                 ProgressView(value: share) { Text("Measuring") }
                 if !model.points.isEmpty { LatencyChart(points: model.points) }
-                Button("Stop", role: .cancel) { model.cancel() }
+                Button("Stop", role: .cancel) { app.stop() }
             } else {
                 Button("Measure") { model.start(in: app) }
                     .disabled(app.artifacts.isEmpty)
@@ -55,8 +55,8 @@ struct MeasureView: View {
     @ViewBuilder private var outcome: some View {
         switch model.stage {
         case .done(let results):
-            ForEach(results.indices, id: \.self) { index in
-                ResultSection(result: results[index])
+            ForEach(Array(results.enumerated()), id: \.offset) { _, result in
+                ResultSection(result: result)
             }
             if results.count == 2, let a = results[0].p50Ms, let b = results[1].p50Ms {
                 Section("A against B") {

@@ -77,7 +77,10 @@ private struct ArtifactView: View {
             }
             if !artifact.labels.isEmpty {
                 Section("Labels") {
-                    ForEach(artifact.labels, id: \.self) { Text($0) }
+                    // By place: two classes may have one label.
+                    ForEach(Array(artifact.labels.enumerated()), id: \.offset) { _, label in
+                        Text(label)
+                    }
                 }
             }
             if !manifest.notes.isEmpty {

@@ -22,24 +22,24 @@ struct ShareView: View {
                                 "Share \(app.results.count) results",
                                 systemImage: "square.and.arrow.up")
                         }
-                        Button("Forget them", role: .destructive) { app.results = [] }
+                        Button("Forget them", role: .destructive) { app.forget() }
                     }
                     if let problem { Text(problem).foregroundStyle(.red) }
                 }
-                ForEach(app.results.indices, id: \.self) { index in
-                    ResultSection(result: app.results[index])
+                ForEach(Array(app.results.enumerated()), id: \.offset) { _, result in
+                    ResultSection(result: result)
                 }
             }
             .navigationTitle("Share")
-            .task(id: app.results.count) { write() }
+            .task(id: app.measurements.revision) { await write() }
         }
     }
 
-    private func write() {
+    private func write() async {
         do {
             let target = FileManager.default.temporaryDirectory
                 .appendingPathComponent("slide-measurements.json")
-            try app.document.json().write(to: target, options: .atomic)
+            try await app.document.write(to: target)
             (file, problem) = (target, nil)
         } catch {
             (file, problem) = (nil, error.localizedDescription)

@@ -11,6 +11,7 @@ struct TryView: View {
     @State private var classification: Classification?
     @State private var problem: String?
     @State private var isCameraShown = false
+    @State private var task: Task<Void, Never>?
 
     var body: some View {
         NavigationStack {
@@ -37,9 +38,9 @@ struct TryView: View {
                 outcome
             }
             .navigationTitle("Try")
-            .onChange(of: selection) { _, item in Task { await open(item) } }
+            .onChange(of: selection) { _, item in begin { await open(item) } }
             .sheet(isPresented: $isCameraShown) {
-                CameraPicker { image in Task { await classify(image) } }
+                CameraPicker { image in begin { await classify(image) } }
             }
         }
     }
@@ -66,6 +67,12 @@ struct TryView: View {
         share.formatted(.percent.precision(.fractionLength(1)))
     }
 
+    /// A photo ends the work on the one before it, whose answer would come under this one.
+    private func begin(_ work: @escaping @MainActor () async -> Void) {
+        task?.cancel()
+        task = Task { await work() }
+    }
+
     private func open(_ item: PhotosPickerItem?) async {
         guard let item else { return }
         do {
@@ -74,20 +81,22 @@ struct TryView: View {
             else { throw NotUsable("the photo cannot be decoded") }
             await classify(image)
         } catch {
-            problem = error.localizedDescription
+            if !Task.isCancelled { problem = error.localizedDescription }
         }
     }
 
     private func classify(_ image: UIImage) async {
+        guard !Task.isCancelled else { return }
         (photo, classification, problem) = (image, nil, nil)
         guard let candidate = choice.candidate(in: app) else { return }
         do {
             // Drawing twelve million pixels takes longer than a frame.
             let decoded = try await Task.detached { try Photo(image) }.value
-            classification = try await app.engine.classify(
+            let found = try await app.engine.classify(
                 decoded.raster, exifOrientation: decoded.exifOrientation, with: candidate)
+            if !Task.isCancelled { classification = found }
         } catch {
-            problem = error.localizedDescription
+            if !Task.isCancelled { problem = error.localizedDescription }
         }
     }
 }

@@ -64,6 +64,7 @@ struct VerifyView: View {
         stage = .running
         do {
             let verdicts = try await app.engine.verify(candidate)
+            app.add(verdicts, of: candidate)
             stage = .done(verdicts, floor: candidate.artifact.manifest.parity.floor)
         } catch {
             stage = .failed(error.localizedDescription)

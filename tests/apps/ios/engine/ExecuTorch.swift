@@ -71,11 +71,16 @@ public final class BackendOptionsMap {
     public init(options: [String: [BackendOption]]) throws { self.options = options }
 }
 
+public enum ModuleLoadMode: Int, Sendable {
+    case file, mmap, mmapUseMlock, mmapUseMlockIgnoreErrors
+}
+
 public class Module {
     private let path: String
     private var method: OpaquePointer?
 
-    public init(filePath: String) { path = filePath }
+    /// Reads the file whatever the mode.
+    public init(filePath: String, loadMode: ModuleLoadMode = .file) { path = filePath }
 
     deinit { if let method { et_free(method) } }
 

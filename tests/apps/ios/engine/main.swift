@@ -21,19 +21,17 @@ do {
         }
     }
     let request = try HeadlessRequest(URL(string: CommandLine.arguments[2])!)
-    let engine = Engine()
-    var results: [BenchResult] = []
-    for group in try request.groups(in: library, backends: backends) {
-        results += try await engine.measure(
-            group, plan: request.plan, verifying: request.verifying, probe: probe)
-    }
+    let taken = try await Engine().measure(
+        request, in: library, backends: backends, probe: probe)
     let process = ProcessInfo.processInfo
     let environment = BenchEnvironment(
         device: "a Linux host", os: "Linux", osVersion: process.operatingSystemVersionString,
         cpu: "", cores: process.activeProcessorCount,
         memoryBytes: Int(process.physicalMemory), appVersion: "tests", created: Date(),
         runtimes: Dictionary(uniqueKeysWithValues: backends.map { ($0.key, $0.version) }))
-    let json = try BenchDocument(environment: environment, results: results).json()
+    let json = try BenchDocument(
+        environment: environment, results: taken.results, failed: taken.failed
+    ).json()
     print(String(decoding: json, as: UTF8.self))
 } catch {
     print("\(error)", to: &standardError)

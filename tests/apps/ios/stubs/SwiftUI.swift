@@ -96,7 +96,10 @@ extension State where Value: ExpressibleByNilLiteral { public init() {} }
 
 public struct EnvironmentValues {
     public var dismiss: DismissAction { fatalError() }
+    public var scenePhase: ScenePhase { fatalError() }
 }
+
+public enum ScenePhase: Comparable, Sendable { case background, inactive, active }
 
 @MainActor @preconcurrency public struct DismissAction {
     public func callAsFunction() {}

@@ -29,7 +29,19 @@ public struct Artifact: Sendable {
         try Self.verify("labels.txt", expected, in: root)
         let text = try String(
             contentsOf: root.appendingPathComponent("labels.txt"), encoding: .utf8)
-        labels = text.split(separator: "\n").map(String.init)
+        labels = Self.lines(text)
+        if manifest.isClassifier && labels.count != manifest.model.numClasses {
+            throw NotUsable(
+                "labels.txt has \(labels.count) lines for \(manifest.model.numClasses) classes")
+        }
+    }
+
+    /// An empty line is a label, too: the others keep their places.
+    private static func lines(_ text: String) -> [String] {
+        let ends: Set<Character> = ["\n", "\r\n", "\r"]
+        var lines = text.split(omittingEmptySubsequences: false) { ends.contains($0) }
+        if lines.last == "" { lines.removeLast() }
+        return lines.map(String.init)
     }
 
     private static func verify(_ name: String, _ expected: String, in root: URL) throws {

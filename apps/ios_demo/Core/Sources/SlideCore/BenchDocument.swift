@@ -9,8 +9,13 @@ public struct BenchDocument: Codable, Sendable {
     public var ratios: [[Double?]]
     /// The host's alone: it needs a bootstrap.
     @OrNull public var ratioIntervals: [[[Double]?]]?
+    /// Left out where everything was measured.
+    public var failed: [Failure]?
 
-    public init(environment: BenchEnvironment, results: [BenchResult]) {
+    public init(
+        environment: BenchEnvironment, results: [BenchResult], failed: [Failure] = []
+    ) {
+        self.failed = failed.isEmpty ? nil : failed
         self.environment = environment
         self.results = results
         ratios = SlideCore.ratios(results.map { $0.valid ? $0.p50Ms : nil })
@@ -22,6 +27,11 @@ public struct BenchDocument: Codable, Sendable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         return try encoder.encode(self)
+    }
+
+    /// Not on the caller's actor: a minute of runs is a megabyte of text.
+    public func write(to file: URL) async throws {
+        try await Task.detached { try json().write(to: file, options: .atomic) }.value
     }
 }
 
@@ -115,7 +125,7 @@ public struct BenchResult: Codable, Sendable {
         samplesMs = samples
         var reasons = SlideCore.whyInvalid(samples, before: before, after: after)
         if stopped {
-            reasons.append(String(format: "stopped after %.1f s", seconds))
+            reasons.append(SlideCore.stopped(after: seconds))
         }
         whyInvalid = reasons
         valid = reasons.isEmpty

@@ -2,9 +2,10 @@ import Foundation
 
 /// One class and how likely it is.
 public struct Score: Equatable, Identifiable, Sendable {
+    public let index: Int  // of its logit: two classes may have one label, as ImageNet's crane has
     public let label: String
     public let probability: Double
-    public var id: String { label }
+    public var id: Int { index }
 }
 
 /// What a photo is, and where the milliseconds went.
@@ -27,6 +28,7 @@ extension Engine {
         return try await perform { resident, _ in
             let model = try resident.model(for: candidate)
             let input = candidate.artifact.manifest.input
+            try model.run()  // the first inference is not what a person waits for afterwards
             let begin = MeasuringLoop.now()
             let image = Preprocessing.fit(
                 photo, exifOrientation: exifOrientation, width: input.width, height: input.height)
@@ -51,6 +53,6 @@ func best(_ count: Int, of logits: [Float], labels: [String]) -> [Score] {
     let order = powers.indices.sorted { (-powers[$0], $0) < (-powers[$1], $1) }
     return order.prefix(count).map { index in
         let label = index < labels.count ? labels[index] : "class \(index)"
-        return Score(label: label, probability: powers[index] / total)
+        return Score(index: index, label: label, probability: powers[index] / total)
     }
 }

@@ -4,7 +4,8 @@ import Foundation
 /// `slidemeasure://measure?artifact=NAME&accelerator=cpu&threads=2&runs=50&seconds=3&out=NAME.json`
 ///
 /// `artifact` may come more than once; with `ab=1` they are interleaved run by run. `sustained=60`
-/// replaces runs and seconds. `verify=1` checks the parity capsule too.
+/// replaces runs and seconds. `verify=1` checks the parity capsule too. `exit=1` ends the app when
+/// it is done: `devicectl --console` waits for that.
 public struct HeadlessRequest: Equatable, Sendable {
     public static let scheme = "slidemeasure"
 
@@ -39,6 +40,7 @@ public struct HeadlessRequest: Equatable, Sendable {
             case "sustained": plan.sustained = try Self.number(item, Double.init, 1...3600)
             case "ab": interleaved = try Self.number(item, Int.init, 0...1) == 1
             case "verify": verifying = try Self.number(item, Int.init, 0...1) == 1
+            case "exit": _ = try Self.number(item, Int.init, 0...1)
             case "out": output = try Self.fileName(text)
             default: throw NotUsable("\(item.name) is not known to \(Self.scheme)://measure")
             }
@@ -50,6 +52,12 @@ public struct HeadlessRequest: Equatable, Sendable {
         self.interleaved = interleaved
         self.verifying = verifying
         self.output = output
+    }
+
+    /// Asked also of an address that is refused: who waits for the end waits for that one, too.
+    public static func exits(_ url: URL) -> Bool {
+        let items = URLComponents(url: url, resolvingAgainstBaseURL: false)?.queryItems ?? []
+        return items.contains(URLQueryItem(name: "exit", value: "1"))
     }
 
     private static func number<N: Comparable>(
@@ -68,16 +76,24 @@ public struct HeadlessRequest: Equatable, Sendable {
         return text
     }
 
-    /// The candidates, in groups that are measured together.
+    /// The candidates, in groups that are measured together. Throws `NotUsable` where one that is
+    /// named cannot be measured so; of all, those that cannot are `failed`.
     public func groups(
         in library: ArtifactLibrary, backends: [any Backend]
-    ) throws -> [[Candidate]] {
-        let wanted =
-            artifacts.isEmpty
-            ? library.artifacts.filter { $0.artifact != nil }.map(\.folder) : artifacts
-        let candidates = try wanted.map { try candidate($0, library, backends) }
-        guard !candidates.isEmpty else { throw NotUsable("no artifact can be measured") }
-        return interleaved ? [candidates] : candidates.map { [$0] }
+    ) throws -> (groups: [[Candidate]], failed: [Failure]) {
+        var candidates = try artifacts.map { try candidate($0, library, backends) }
+        var failed: [Failure] = []
+        if artifacts.isEmpty {
+            for entry in library.artifacts where entry.artifact != nil {
+                do {
+                    candidates.append(try candidate(entry.folder, library, backends))
+                } catch {
+                    failed.append(Failure(entry.folder, error))
+                }
+            }
+        }
+        let together = interleaved && !candidates.isEmpty
+        return (together ? [candidates] : candidates.map { [$0] }, failed)
     }
 
     private func candidate(
@@ -97,8 +113,9 @@ public struct HeadlessRequest: Equatable, Sendable {
                 "\(folder) has no accelerator \(accelerator ?? ""), only "
                     + known.map(\.id).joined(separator: ", "))
         }
-        return Candidate(
-            artifact: artifact, options: RunOptions(accelerator: chosen, threads: threads),
-            backend: backend)
+        let choices = backend.threadChoices(
+            for: artifact.manifest, cores: ProcessInfo.processInfo.activeProcessorCount)
+        let options = RunOptions(accelerator: chosen, threads: choices.isEmpty ? nil : threads)
+        return Candidate(artifact: artifact, options: options, backend: backend)
     }
 }

@@ -55,15 +55,13 @@ private struct DeflateStream {
         while !last {
             last = try bits(1) == 1
             switch try bits(2) {
-            case 0: try stored(into: &result)
-            case 1: try block(.fixedLiterals, .fixedDistances, into: &result)
+            case 0: try stored(into: &result, limit: size)
+            case 1: try block(.fixedLiterals, .fixedDistances, into: &result, limit: size)
             case 2:
                 let (literals, distances) = try dynamicCodes()
-                try block(literals, distances, into: &result)
+                try block(literals, distances, into: &result, limit: size)
             default: throw Self.damaged
             }
-            // Before it fills the memory: a small file may ask for gigabytes.
-            guard result.count <= size else { throw Self.damaged }
         }
         guard result.count == size else { throw Self.damaged }
         return result
@@ -82,23 +80,25 @@ private struct DeflateStream {
         return Int(value)
     }
 
-    private mutating func stored(into result: inout [UInt8]) throws {
+    /// Never more than `limit` in all: a small file may ask for gigabytes.
+    private mutating func stored(into result: inout [UInt8], limit: Int) throws {
         position -= available / 8
         (buffer, available) = (0, 0)
         let length = try bits(16)
-        guard try bits(16) == length ^ 0xffff, position + length <= bytes.count else {
-            throw Self.damaged
-        }
+        guard try bits(16) == length ^ 0xffff, position + length <= bytes.count,
+            result.count + length <= limit
+        else { throw Self.damaged }
         result.append(contentsOf: bytes[position..<position + length])
         position += length
     }
 
     private mutating func block(
-        _ literals: HuffmanCode, _ distances: HuffmanCode, into result: inout [UInt8]
+        _ literals: HuffmanCode, _ distances: HuffmanCode, into result: inout [UInt8], limit: Int
     ) throws {
         while true {
             let symbol = try literals.next(&self)
             if symbol < 256 {
+                guard result.count < limit else { throw Self.damaged }
                 result.append(UInt8(symbol))
                 continue
             }
@@ -108,7 +108,9 @@ private struct DeflateStream {
             let code = try distances.next(&self)
             guard code < Self.distanceBase.count else { throw Self.damaged }
             let distance = try Self.distanceBase[code] + bits(max(0, code / 2 - 1))
-            guard distance <= result.count else { throw Self.damaged }
+            guard distance <= result.count, result.count + length <= limit else {
+                throw Self.damaged
+            }
             for _ in 0..<length { result.append(result[result.count - distance]) }
         }
     }

@@ -16,7 +16,7 @@ public struct Manifest: Decodable, Sendable {
     public let sizeBytes: Int
     public let labelsSHA256: String?
     public let input: Input
-    public let output: Output?
+    public let outputs: [Output]
     public let graph: Graph
     public let parity: CertifiedParity
     public let golden: [Golden]
@@ -25,9 +25,16 @@ public struct Manifest: Decodable, Sendable {
 
     public struct Model: Decodable, Sendable {
         public let name: String
+        public let numClasses: Int
         public let params: Int
         public let macs: Int
         public let trained: Bool
+
+        enum CodingKeys: String, CodingKey {
+            case name
+            case numClasses = "num_classes"
+            case params, macs, trained
+        }
     }
 
     public struct Input: Decodable, Sendable {
@@ -91,8 +98,10 @@ public struct Manifest: Decodable, Sendable {
         case fileSHA256 = "file_sha256"
         case sizeBytes = "size_bytes"
         case labelsSHA256 = "labels_sha256"
-        case input, output, graph, parity, golden, notes, created
+        case input, outputs, graph, parity, golden, notes, created
     }
+
+    public var isClassifier: Bool { task == "classify" }
 
     /// Of manifest.json's bytes; throws `NotUsable` for one that is damaged, edited or foreign.
     public init(json: Data) throws {
@@ -125,26 +134,34 @@ public struct Manifest: Decodable, Sendable {
         SlideCore.sha256(Data(text.without("manifest_sha256").canonical.utf8))
     }
 
-    /// Pixels of the golden images, logits one a class: what indexing relies on.
     private func requireConsistent() throws {
+        if let problem { throw NotUsable("the manifest is damaged: \(problem)") }
+    }
+
+    /// Pixels of the golden images, logits one a class: what indexing relies on. The same as on
+    /// Android.
+    private var problem: String? {
         let sides = 1...1 << 14
         guard input.shape.count == 4, input.shape.allSatisfy(sides.contains), input.shape[0] == 1,
             input.shape[input.layout == .nhwc ? 3 : 1] == 3
-        else { throw NotUsable("the manifest is damaged: its input is not one RGB image") }
-        guard !golden.isEmpty else {
-            throw NotUsable("the manifest is damaged: it has no golden images")
-        }
-        if task == "classify" {
-            guard let output, let classes = output.shape.last, classes > 0,
-                golden.allSatisfy({ $0.logits?.count == classes })
-            else { throw NotUsable("the manifest is damaged: golden logits are not one a class") }
+        else { return "its input is not one RGB image" }
+        guard ["classify", "features"].contains(task) else {
+            return "task '\(task)' is not one of classify, features"
         }
         // Names from a file become paths: none may leave its folder.
-        let names = [file] + golden.map(\.file)
-        guard names.allSatisfy({ !$0.split(separator: "/").contains("..") && !$0.hasPrefix("/") })
-        else {
-            throw NotUsable("the manifest is damaged: a file name leaves the folder")
+        guard file.wholeMatch(of: /model\.[a-z]+/) != nil,
+            golden.allSatisfy({ $0.file.wholeMatch(of: /golden\/[0-9]+\.png/) != nil })
+        else { return "a file is not named as an artifact's is" }
+        guard !golden.isEmpty else { return "it has no golden images" }
+        guard !outputs.isEmpty else { return "it has no outputs" }
+        guard outputs.allSatisfy({ !$0.shape.isEmpty && $0.shape.allSatisfy { $0 > 0 } }) else {
+            return "an output has no shape"
         }
+        guard isClassifier else { return nil }
+        guard labelsSHA256 != nil else { return "a classifier has labels" }
+        guard model.numClasses > 0, golden.allSatisfy({ $0.logits?.count == model.numClasses })
+        else { return "golden logits are not one a class" }
+        return nil
     }
 
     private static func place(of error: Error) -> String {

@@ -82,6 +82,9 @@ public func whyInvalid(
     return reasons
 }
 
+/// One reason more, of a measurement that was ended before its time.
+func stopped(after seconds: Double) -> String { String(format: "stopped after %.1f s", seconds) }
+
 /// Each of the medians over each; nil where either is, for it is not to be believed.
 public func ratios(_ medians: [Double?]) -> [[Double?]] {
     medians.map { a in

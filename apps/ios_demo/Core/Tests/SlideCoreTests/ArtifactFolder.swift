@@ -32,11 +32,11 @@ final class ArtifactFolder {
             "backend": "none", "via": "none", "file": "model.bin",
             "file_sha256": sha256(files["model.bin"]!), "size_bytes": 7,
             "labels_sha256": sha256(files["labels.txt"]!),
-            "model": ["name": "demo", "params": 3, "macs": 4, "trained": true],
+            "model": ["name": "demo", "num_classes": 2, "params": 3, "macs": 4, "trained": true],
             "input": [
                 "name": "image", "shape": [1, 3, 2, 2], "layout": "NCHW", "dtype": "float32",
             ],
-            "output": ["name": "logits", "shape": [1, 2], "dtype": "float32"],
+            "outputs": [["name": "logits", "shape": [1, 2], "dtype": "float32"]],
             "graph": ["partitions": 1, "delegated_ops": 2, "total_ops": 3],
             "parity": ["sqnr_db": 120.5, "min_sqnr_db": 90, "samples": 8],
             "golden": [

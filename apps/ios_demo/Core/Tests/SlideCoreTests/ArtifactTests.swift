@@ -59,13 +59,30 @@ struct ArtifactTests {
                 { $0["size_bytes"] = "seven" }
             ),
             (
-                "the manifest is damaged: a file name leaves the folder",
+                "the manifest is damaged: a file is not named as an artifact's is",
                 { $0["file"] = "../model.bin" }
+            ),
+            (
+                "the manifest is damaged: task 'detect' is not one of classify, features",
+                { $0["task"] = "detect" }
+            ),
+            ("the manifest is damaged: it has no outputs", { $0["outputs"] = [Any]() }),
+            (
+                "the manifest is damaged: an output has no shape",
+                { $0["outputs"] = [["name": "logits", "shape": [1, 0], "dtype": "float32"]] }
+            ),
+            (
+                "the manifest is damaged: a classifier has labels",
+                { $0["labels_sha256"] = NSNull() }
             ),
             ("the manifest is damaged: it has no golden images", { $0["golden"] = [Any]() }),
             (
                 "the manifest is damaged: golden logits are not one a class",
-                { $0["output"] = ["name": "logits", "shape": [1, 3], "dtype": "float32"] }
+                {
+                    $0["model"] = [
+                        "name": "demo", "num_classes": 3, "params": 3, "macs": 4, "trained": true,
+                    ]
+                }
             ),
             (
                 "the manifest is damaged: its input is not one RGB image",
@@ -80,6 +97,23 @@ struct ArtifactTests {
         for (expected, change) in cases {
             let folder = try ArtifactFolder(changing: change)
             #expect(whyNot(folder) == expected)
+        }
+    }
+
+    static let labels: [(String, [String]?)] = [
+        ("cat\n\n", ["cat", ""]), ("\ndog", ["", "dog"]), ("cat\r\ndog\r\n", ["cat", "dog"]),
+        ("cat\ndog\nowl\n", nil), ("cat", nil), ("", nil),
+    ]
+
+    @Test(arguments: ArtifactTests.labels)
+    func labelsAreOneAClass(text: String, labels: [String]?) throws {
+        let folder = try ArtifactFolder()
+        let data = Data(text.utf8)
+        try data.write(to: folder.root.appendingPathComponent("labels.txt"))
+        try folder.write { $0["labels_sha256"] = sha256(data) }
+        #expect(folder.opened().artifacts[0].artifact?.labels == labels)
+        if labels == nil {
+            #expect(whyNot(folder)?.hasSuffix("for 2 classes") == true)
         }
     }
 

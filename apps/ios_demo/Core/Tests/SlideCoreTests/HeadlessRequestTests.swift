@@ -36,16 +36,48 @@ struct HeadlessRequestTests {
         let folder = try ArtifactFolder()
         let (library, backends) = (folder.opened(), [TestBackend()])
         let all = try request("accelerator=gpu").groups(in: library, backends: backends)
-        #expect(all.map { $0.map(\.artifact.folder) } == [[folder.name]])
-        #expect(all[0][0].options.accelerator.id == "gpu")
+        #expect(all.groups.map { $0.map(\.artifact.folder) } == [[folder.name]])
+        #expect(all.groups[0][0].options.accelerator.id == "gpu")
         let twice = "artifact=\(folder.name)&artifact=\(folder.name)"
-        #expect(try request(twice).groups(in: library, backends: backends).count == 2)
-        #expect(try request(twice + "&ab=1").groups(in: library, backends: backends).count == 1)
+        func count(_ text: String) throws -> Int {
+            try request(text).groups(in: library, backends: backends).groups.count
+        }
+        #expect(try count(twice) == 2)
+        #expect(try count(twice + "&ab=1") == 1)
         #expect(throws: NotUsable("gone is not embedded")) {
             try request("artifact=gone").groups(in: library, backends: backends)
         }
         #expect(throws: NotUsable("\(folder.name) has no accelerator ane, only cpu, gpu")) {
-            try request("accelerator=ane").groups(in: library, backends: backends)
+            try request("accelerator=ane&artifact=\(folder.name)").groups(
+                in: library, backends: backends)
         }
+    }
+
+    @Test func ofAllThoseThatCannotAreTold() throws {
+        let folder = try ArtifactFolder()
+        let asked = try request("accelerator=ane").groups(
+            in: folder.opened(), backends: [TestBackend()])
+        #expect(asked.groups.isEmpty && asked.failed.map(\.artifact) == [folder.name])
+        #expect(asked.failed[0].error == "\(folder.name) has no accelerator ane, only cpu, gpu")
+    }
+
+    @Test func threadsAreOfRuntimesThatHaveThem() throws {
+        let library = try ArtifactFolder().opened()
+        let cases: [(TestBackend, Int?)] = [
+            (TestBackend(), 2), (TestBackend(hasThreads: false), nil),
+        ]
+        for (backend, expected) in cases {
+            let asked = try request("threads=2").groups(in: library, backends: [backend])
+            #expect(asked.groups[0][0].options.threads == expected)
+        }
+    }
+
+    @Test func theEndMayBeTheAppsEnd() throws {
+        let words = ["exit=1": true, "exit=0": false, "": false, "nonsense=2&exit=1": true]
+        for (text, expected) in words {
+            let url = URL(string: "slidemeasure://measure?\(text)")!
+            #expect(HeadlessRequest.exits(url) == expected)
+        }
+        #expect(throws: NotUsable.self) { try request("exit=2") }
     }
 }

@@ -5,18 +5,26 @@ import Foundation
 /// A runtime whose models do nothing, quickly: what is left is the loop. It records what it is
 /// asked to do.
 final class TestBackend: Backend, @unchecked Sendable {
-    let name = "Test"
-    let version = "1.0"
+    let name: String
+    let version: String
     let key = "test"
     private let lock = NSLock()
     private var events: [String] = []
     let work: @Sendable () throws -> Void
     let output: @Sendable (Raster) -> [Float]
+    private let hasThreads: Bool
+    private let refused: String?  // the folder that it cannot load
 
     init(
+        name: String = "Test", version: String = "1.0", hasThreads: Bool = true,
+        refusing refused: String? = nil,
         work: @escaping @Sendable () throws -> Void = {},
         output: @escaping @Sendable (Raster) -> [Float] = { _ in [1.5, -0.5] }
     ) {
+        self.name = name
+        self.version = version
+        self.hasThreads = hasThreads
+        self.refused = refused
         self.work = work
         self.output = output
     }
@@ -30,10 +38,13 @@ final class TestBackend: Backend, @unchecked Sendable {
     func accelerators(for manifest: Manifest) -> [Accelerator] {
         [Accelerator(id: "cpu", name: "CPU"), Accelerator(id: "gpu", name: "GPU")]
     }
-    func threadChoices(for manifest: Manifest, cores: Int) -> [Int] { Array(1...cores) }
+    func threadChoices(for manifest: Manifest, cores: Int) -> [Int] {
+        hasThreads ? Array(1...cores) : []
+    }
     func prepare(_ artifact: Artifact) async throws { note("prepare") }
     func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel {
         note("load \(options.accelerator.id) \(Thread.isMainThread ? "main" : "queue")")
+        if artifact.folder == refused { throw NotUsable("no such kernel") }
         return TestModel(self)
     }
     func placement(of artifact: Artifact, _ options: RunOptions) async -> String? { "cpu 100 %" }

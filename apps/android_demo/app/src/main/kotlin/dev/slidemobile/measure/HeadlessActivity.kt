@@ -5,11 +5,9 @@ import android.os.Bundle
 import android.util.Log
 import android.view.WindowManager
 import android.widget.TextView
+import dev.slidemobile.core.Batch
 import dev.slidemobile.core.Candidate
-import dev.slidemobile.core.Entry
-import dev.slidemobile.core.Measurement
-import dev.slidemobile.core.Result
-import dev.slidemobile.core.Verification
+import dev.slidemobile.core.line
 import java.io.File
 
 /**
@@ -18,6 +16,7 @@ import java.io.File
  */
 class HeadlessActivity : Activity() {
     private val measure get() = application as MeasureApplication
+    @Volatile private var isLeft = false
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -28,15 +27,41 @@ class HeadlessActivity : Activity() {
         if (savedInstanceState != null) return  // turned, not started again
         measure.whenModels { models ->
             measure.work.submit(
-                { HeadlessRequest.of(intent).let { write(it, results(it, models)) } },
+                { measured(HeadlessRequest.of(intent), models) },
                 failed = { report(status, "FAILED ${it.line()}") },
                 done = { report(status, "DONE $it") },
             )
         }
     }
 
+    /** What is not on the screen computes with lowered clocks. */
+    override fun onStop() {
+        super.onStop()
+        if (isChangingConfigurations) return
+        isLeft = true
+        measure.headless?.cancel()
+    }
+
+    /** The file that it wrote; an older one of that name is gone whatever happens. */
+    private fun measured(request: HeadlessRequest, models: Models): File {
+        val out = File(folder(), request.out)
+        out.delete()
+        val batch = Batch(
+            groups(request, models), request.plan, measure.phone, Images,
+            request.isSustained, request.isVerified,
+        )
+        measure.headless = batch
+        if (isLeft) batch.cancel()
+        batch.run()
+        // Aside first, so that it appears whole.
+        val aside = File(folder(), "${request.out}.incomplete")
+        aside.writeText(measure.document(batch.results, batch.failures))
+        check(aside.renameTo(out)) { "cannot write $out" }
+        return out
+    }
+
     /** Artifacts that are named are an A/B, in turns; else every usable one, one after another. */
-    private fun results(request: HeadlessRequest, models: Models): List<Result> {
+    private fun groups(request: HeadlessRequest, models: Models): List<List<Candidate>> {
         val usable = when (models) {
             is Models.Ready -> models.usable
             is Models.Failed -> error(models.why)
@@ -47,36 +72,16 @@ class HeadlessActivity : Activity() {
                 ?: error("no usable artifact $name; there are ${usable.joinToString { it.folder }}")
         }
         val groups = if (named.isEmpty()) usable.map { listOf(it) } else listOf(named)
-        return groups.flatMap { group -> measured(group, request) }
-    }
-
-    private fun measured(group: List<Entry.Usable>, request: HeadlessRequest): List<Result> {
-        val candidates = group.map {
-            Candidate(it.artifact, it.backend, request.accelerator, request.threads)
-        }
-        val measurement =
-            Measurement(candidates, request.plan, measure.phone, Images, request.isSustained)
-        val results = measurement.run()
-        return if (request.isVerified) results.map(::verified) else results
-    }
-
-    private fun verified(result: Result): Result {
-        val candidate = result.candidate
-        if (Verification.refusal(candidate.artifact.manifest) != null) return result
-        return candidate.open().use {
-            result.with(Verification.run(candidate.artifact, it, Images))
+        return groups.map { group ->
+            group.map { Candidate(it.artifact, it.backend, request.accelerator, request.threads) }
         }
     }
 
-    /** Where `adb pull` reaches without root, else where `run-as` does. Appears whole. */
-    private fun write(request: HeadlessRequest, results: List<Result>): File {
-        val folder = getExternalFilesDir(null) ?: filesDir
-        val aside = File(folder, "${request.out}.incomplete")
-        aside.writeText(measure.document(results))
-        return File(folder, request.out).also { check(aside.renameTo(it)) { "cannot write $it" } }
-    }
+    /** Where `adb pull` reaches without root, else where `run-as` does. */
+    private fun folder(): File = getExternalFilesDir(null) ?: filesDir
 
     private fun report(status: TextView, line: String) {
+        measure.headless = null
         Log.i(TAG, line)
         status.text = line
         finish()

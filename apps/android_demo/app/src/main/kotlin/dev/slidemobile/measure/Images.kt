@@ -9,18 +9,21 @@ import android.net.Uri
 import dev.slidemobile.core.ImageDecoder
 import dev.slidemobile.core.Picture
 
+/** A decoded photo as it is stored, and the EXIF orientation that it asks for. */
+class Photo(val picture: Picture, val orientation: Int)
+
 /** Android's decoders, giving the pixels as they are stored: nothing scaled, nothing turned. */
 object Images : ImageDecoder {
-    // A photo beyond this is halved by the decoder first, so that it fits the heap.
-    private const val MAX_PIXELS = 16_000_000L
+    // A photo of more pixels is halved by the decoder first: stored and turned, at three bytes a
+    // pixel each, it is to fit in half of the heap.
+    private val maxPixels = Runtime.getRuntime().maxMemory() / 12
 
     override fun decode(file: ByteArray): Picture {
         val options = BitmapFactory.Options().apply { inScaled = false }
         return picture(decoded(file, options))
     }
 
-    /** A photo, upright as its EXIF asks. */
-    fun photo(resolver: ContentResolver, uri: Uri): Picture {
+    fun photo(resolver: ContentResolver, uri: Uri): Photo {
         val stream = requireNotNull(resolver.openInputStream(uri)) { "the photo is gone" }
         val file = stream.use { it.readBytes() }
         val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
@@ -29,14 +32,14 @@ object Images : ImageDecoder {
             inScaled = false
             inSampleSize = 1
             var pixels = bounds.outWidth.toLong() * bounds.outHeight
-            while (pixels > MAX_PIXELS) {
+            while (pixels > maxPixels) {
                 inSampleSize *= 2
                 pixels /= 4
             }
         }
         val orientation = ExifInterface(file.inputStream())
             .getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
-        return picture(decoded(file, options)).upright(orientation)
+        return Photo(picture(decoded(file, options)), orientation)
     }
 
     /** For the screen. */

@@ -15,6 +15,7 @@ import dev.slidemobile.measure.screens.VerifyScreen
 
 /** Five screens and the row of buttons between them. */
 class MainActivity : Activity() {
+    private val measure get() = application as MeasureApplication
     private lateinit var screens: Map<Int, Screen>
     private lateinit var content: ViewGroup
 
@@ -35,6 +36,19 @@ class MainActivity : Activity() {
         val chosen = savedInstanceState?.getInt(CHOSEN, 0) ?: 0
         // Check first: the listener shows the screen.
         tabs.check(if (chosen in screens) chosen else R.id.tab_models)
+    }
+
+    override fun onStart() {
+        super.onStart()
+        measure.changed = { screens.values.forEach { it.update() } }
+        measure.changed()  // of what ended while this was not on the screen
+    }
+
+    /** What is not on the screen computes with lowered clocks: that would be no measurement. */
+    override fun onStop() {
+        super.onStop()
+        measure.changed = {}
+        if (!isChangingConfigurations) measure.running?.cancel()
     }
 
     override fun onSaveInstanceState(outState: Bundle) {

@@ -5,12 +5,17 @@ import com.google.ai.edge.litert.BuiltinNpuAcceleratorProvider
 import com.google.ai.edge.litert.Environment
 import dev.slidemobile.core.ArtifactIndex
 import dev.slidemobile.core.Backend
+import dev.slidemobile.core.Batch
 import dev.slidemobile.core.BenchReport
 import dev.slidemobile.core.Candidate
 import dev.slidemobile.core.Entry
+import dev.slidemobile.core.Failure
 import dev.slidemobile.core.Measurement
+import dev.slidemobile.core.Measurements
 import dev.slidemobile.core.Result
 import dev.slidemobile.core.VerifiedImage
+import dev.slidemobile.core.Verification
+import dev.slidemobile.core.line
 import dev.slidemobile.core.print
 import dev.slidemobile.measure.backend.ExecuTorchBackend
 import dev.slidemobile.measure.backend.LiteRtBackend
@@ -24,16 +29,42 @@ sealed interface Models {
     data class Failed(val why: String) : Models
 }
 
-/** What outlives a screen: the models, what was measured, and the measurement under way. */
+/** How a task ended: with what was asked for, or with the reason why not. */
+sealed interface Outcome<out T> {
+    data class Done<T>(val value: T) : Outcome<T>
+    data class Failed(val why: String) : Outcome<Nothing>
+}
+
+/** What Verify found. */
+class Verdict(val candidate: Candidate, val images: List<VerifiedImage>)
+
+/**
+ * What outlives a screen, which goes when the phone is turned: the models, what was measured, and
+ * the tasks under way.
+ */
 class MeasureApplication : Application() {
     val work = Work()
     val phone by lazy { Phone(this) }
+    val measurements = Measurements()
 
     var models: Models = Models.Loading
         private set
-    var results: List<Result> = emptyList()
-        private set
+
+    /** Under way, and what the last one came to. */
     var running: Measurement? = null
+        private set
+    var measured: Outcome<List<Result>>? = null
+        private set
+    var isVerifying = false
+        private set
+    var verified: Outcome<Verdict>? = null
+        private set
+
+    /** Without a hand on the phone; the work's thread begins it, the UI's may cancel it. */
+    @Volatile var headless: Batch? = null
+
+    /** Called on the UI's thread when a task has ended; the activity that is there sets it. */
+    var changed: () -> Unit = {}
 
     private val waiting = ArrayList<(Models) -> Unit>()
 
@@ -60,23 +91,44 @@ class MeasureApplication : Application() {
         if (models == Models.Loading) waiting += action else action(models)
     }
 
-    fun add(measured: List<Result>) {
-        results = results + measured
+    /** One at a time. */
+    fun begin(measurement: Measurement) {
+        running = measurement
+        measured = null
+        fun end(outcome: Outcome<List<Result>>) {
+            running = null
+            measured = outcome
+            changed()
+        }
+        work.submit(
+            { measurement.run() },
+            failed = { end(Outcome.Failed(it.line())) },
+            done = { measurements.add(it); end(Outcome.Done(it)) },
+        )
     }
 
-    /** Goes with what was measured of the same model in the same way. */
-    fun add(candidate: Candidate, verified: List<VerifiedImage>) {
-        results = results.map { if (it.candidate == candidate) it.with(verified) else it }
-    }
-
-    fun clear() {
-        results = emptyList()
+    fun verify(candidate: Candidate) {
+        isVerifying = true
+        verified = null
+        fun end(outcome: Outcome<Verdict>) {
+            isVerifying = false
+            verified = outcome
+            changed()
+        }
+        work.submit(
+            { candidate.open().use { Verification.run(candidate.artifact, it, Images) } },
+            failed = { end(Outcome.Failed(it.line())) },
+            done = { images ->
+                measurements.add(candidate, images)
+                end(Outcome.Done(Verdict(candidate, images)))
+            },
+        )
     }
 
     /** The shared document of these results. */
-    fun document(results: List<Result>): String {
+    fun document(results: List<Result>, failures: List<Failure> = emptyList()): String {
         val runtimes = backends.associate { it.runtime to it.runtimeVersion }
-        return BenchReport.json(phone.environment(runtimes), results).print() + "\n"
+        return BenchReport.json(phone.environment(runtimes), results, failures).print() + "\n"
     }
 
     private fun publish(models: Models) {

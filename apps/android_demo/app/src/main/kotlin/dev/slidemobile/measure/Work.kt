@@ -25,6 +25,3 @@ class Work {
         ui.postDelayed({ action() }, milliseconds)
     }
 }
-
-/** One line of a failure, for a person. */
-fun Throwable.line(): String = message?.lineSequence()?.firstOrNull() ?: javaClass.simpleName

@@ -17,7 +17,9 @@ sealed interface Entry {
 object ArtifactIndex {
     const val FILE = "index.json"
     private const val SCHEMA_VERSION = 1
-    private val FOLDER = Regex("[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+
+    // As embed has it: aapt leaves out folders that begin with an underscore.
+    private val FOLDER = Regex("[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
     /** Every folder of the index, usable or not; throws [NotUsable] if the index itself is not. */
     fun list(root: File, backends: List<Backend>): List<Entry> {

@@ -7,6 +7,9 @@ enum class Accelerator {
     CPU, GPU, NPU;
 
     val label: String get() = name.lowercase()
+
+    /** Whether a number of threads means anything to it. */
+    val hasThreads: Boolean get() = this == CPU
 }
 
 /** A runtime of model files. */
@@ -14,7 +17,10 @@ interface Backend {
     /** The manifest's `target` that it runs. */
     val target: String
 
-    /** As in the shared document, and its version. */
+    /** For a person, as in "LiteRT". */
+    val name: String
+
+    /** Of the shared document's `runtimes`, and its version. */
     val runtime: String
     val runtimeVersion: String
 

@@ -41,14 +41,19 @@ class Result(
     )
 }
 
+/** What could not be measured at all, in the shared document. */
+data class Failure(val artifact: String, val error: String)
+
 /** The document that the app shares: slide_mobile/bench.schema.json, the same as `bench --json`. */
 object BenchReport {
     const val SCHEMA_VERSION = 1
 
-    fun json(environment: Environment, results: List<Result>): Json {
+    fun json(
+        environment: Environment, results: List<Result>, failures: List<Failure> = emptyList(),
+    ): Json {
         val medians = results.map { result -> result.summary?.p50Ms?.takeIf { result.isValid } }
         val ratios = Statistics.ratios(medians)
-        return Json.fields(
+        val document = Json.fields(
             "schema_version" to Json.of(SCHEMA_VERSION),
             "source" to Json.of("android"),
             "environment" to json(environment),
@@ -56,6 +61,8 @@ object BenchReport {
             "ratios" to Json.list(ratios) { row -> Json.list(row) { Json.of(it) } },
             "ratio_intervals" to Json.Null,  // the bootstrap is the host's
         )
+        if (failures.isEmpty()) return document
+        return Json.Object(document.fields + ("failed" to Json.list(failures, ::json)))
     }
 
     private fun json(environment: Environment) = Json.fields(
@@ -71,18 +78,21 @@ object BenchReport {
     )
 
     private fun json(result: Result): Json {
-        val manifest = result.candidate.artifact.manifest
+        val candidate = result.candidate
+        val backend = candidate.backend
+        val manifest = candidate.artifact.manifest
         val summary = result.summary
         return Json.fields(
-            "artifact" to Json.of(result.candidate.artifact.name),
+            "artifact" to Json.of(candidate.artifact.name),
             "model" to Json.of(manifest.model),
             "target" to Json.of(manifest.target),
             "precision" to Json.of(manifest.precision),
             "manifest_sha256" to Json.of(manifest.manifestSha256),
-            "runtime" to Json.of(result.candidate.backend.runtime),
-            "accelerator_requested" to Json.of(result.candidate.accelerator.label),
+            "runtime" to Json.of("${backend.name} ${backend.runtimeVersion}"),
+            "accelerator_requested" to Json.of(candidate.accelerator.label),
             "accelerator_used" to Json.of(result.acceleratorUsed),
-            "threads" to Json.of(result.candidate.threads),
+            // Of the CPU's; nobody sees to it on another accelerator.
+            "threads" to Json.of(candidate.threads.takeIf { candidate.accelerator.hasThreads }),
             "warmup_runs" to Json.of(result.warmupRuns),
             "runs" to Json.of(result.samplesMs.size),
             "seconds" to Json.of(result.seconds),
@@ -105,6 +115,11 @@ object BenchReport {
             "verify" to (result.verify?.let { Json.list(it, ::json) } ?: Json.Null),
         )
     }
+
+    private fun json(failure: Failure) = Json.fields(
+        "artifact" to Json.of(failure.artifact),
+        "error" to Json.of(failure.error),
+    )
 
     private fun json(point: SecondMedian) = Json.fields(
         "second" to Json.of(point.second),

@@ -25,7 +25,7 @@ interface Device {
  * take turns, run by run, so that whatever disturbs the phone touches both.
  */
 class Measurement(
-    private val candidates: List<Candidate>,
+    val candidates: List<Candidate>,
     private val plan: Plan,
     private val device: Device,
     private val decoder: ImageDecoder,
@@ -42,6 +42,7 @@ class Measurement(
 
     /** Blocks until it is done: never on the UI's thread. Throws what the runtime throws. */
     fun run(): List<Result> {
+        val before = device.thermal()  // loading heats, too
         val opened = ArrayList<Opened>()
         try {
             for (candidate in candidates) opened += open(candidate)
@@ -49,13 +50,11 @@ class Measurement(
                 one.firstMs = timed { one.session.run() }
                 repeat(plan.warmupRuns) { if (!loop.isCancelled) one.session.run() }
             }
-            val before = device.thermal()
-            val start = clock.nanoseconds()
             loop.run(opened.map { it.session }, plan, series)
-            val seconds = (clock.nanoseconds() - start) / NANOSECONDS_PER_SECOND
             val after = device.thermal()
+            val isStopped = loop.isCancelled
             return opened.mapIndexed { index, one ->
-                result(one, series[index], seconds, before, after)
+                result(one, series[index], before, after, isStopped)
             }
         } finally {
             opened.forEach { it.session.close() }
@@ -85,10 +84,12 @@ class Measurement(
     }
 
     private fun result(
-        one: Opened, samples: Samples, seconds: Double, before: Thermal, after: Thermal,
+        one: Opened, samples: Samples, before: Thermal, after: Thermal, isStopped: Boolean,
     ): Result {
         val milliseconds = samples.milliseconds()
-        val curve = Statistics.bySecond(samples.endSeconds(), milliseconds)
+        val ends = samples.endSeconds()
+        val seconds = ends.lastOrNull() ?: 0.0
+        val curve = Statistics.bySecond(ends, milliseconds)
         val reasons = Statistics.whyInvalid(milliseconds, before, after)
         return Result(
             candidate = one.candidate,
@@ -101,7 +102,7 @@ class Measurement(
             thermalBefore = before,
             thermalAfter = after,
             samplesMs = milliseconds,
-            whyInvalid = if (loop.isCancelled) reasons + "cancelled" else reasons,
+            whyInvalid = if (isStopped) reasons + Statistics.stopped(seconds) else reasons,
             sustained = curve.takeIf { isSustained },
         )
     }

@@ -28,12 +28,18 @@ class Samples {
         size++
     }
 
-    fun milliseconds(): DoubleArray = scaled(size, durations, NANOSECONDS_PER_MILLISECOND)
+    fun milliseconds(): DoubleArray = milliseconds(last = size)
 
-    fun endSeconds(): DoubleArray = scaled(size, ends, NANOSECONDS_PER_SECOND)
+    /** Of the [last] runs only, or of all if there are fewer: a chart looks often. */
+    fun milliseconds(last: Int): DoubleArray = size.let { count ->
+        val from = maxOf(0, count - last)
+        scaled(from, count, durations, NANOSECONDS_PER_MILLISECOND)
+    }
 
-    private fun scaled(count: Int, nanoseconds: LongArray, unit: Double) =
-        DoubleArray(count) { nanoseconds[it] / unit }
+    fun endSeconds(): DoubleArray = scaled(0, size, ends, NANOSECONDS_PER_SECOND)
+
+    private fun scaled(from: Int, until: Int, nanoseconds: LongArray, unit: Double) =
+        DoubleArray(until - from) { nanoseconds[from + it] / unit }
 
     private companion object {
         const val FIRST_CAPACITY = 1024

@@ -13,23 +13,23 @@ class Picture(val height: Int, val width: Int, val rgb: ByteArray) {
         if (orientation !in 2..8) return this
         val swapped = orientation >= 5
         val (newHeight, newWidth) = if (swapped) width to height else height to width
+        // Where the new first pixel is, and how far from it the next row and the next column are.
+        val isFromBottom = orientation in setOf(3, 4, 6, 7)
+        val isFromRight = orientation in setOf(2, 3, 7, 8)
+        val start = (if (isFromBottom) (height - 1) * width else 0) +
+            (if (isFromRight) width - 1 else 0)
+        val down = if (isFromBottom) -width else width
+        val across = if (isFromRight) -1 else 1
+        val (nextRow, nextColumn) = if (swapped) across to down else down to across
         val turned = ByteArray(rgb.size)
         var to = 0
         for (row in 0 until newHeight) {
+            var from = (start + row * nextRow) * CHANNELS
             for (column in 0 until newWidth) {
-                val (y, x) = when (orientation) {
-                    2 -> row to width - 1 - column
-                    3 -> height - 1 - row to width - 1 - column
-                    4 -> height - 1 - row to column
-                    5 -> column to row
-                    6 -> height - 1 - column to row
-                    7 -> height - 1 - column to width - 1 - row
-                    else -> column to width - 1 - row
-                }
-                val from = (y * width + x) * CHANNELS
                 turned[to++] = rgb[from]
                 turned[to++] = rgb[from + 1]
                 turned[to++] = rgb[from + 2]
+                from += nextColumn * CHANNELS
             }
         }
         return Picture(newHeight, newWidth, turned)

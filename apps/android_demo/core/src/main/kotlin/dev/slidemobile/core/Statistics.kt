@@ -71,6 +71,9 @@ object Statistics {
         return reasons
     }
 
+    /** One reason more, of a measurement that was ended before its time. */
+    fun stopped(seconds: Double): String = "stopped after ${rounded(seconds)} s"
+
     /** Each of the medians over each; null where either is, for it is not to be believed. */
     fun ratios(medians: List<Double?>): List<List<Double?>> =
         medians.map { a -> medians.map { b -> if (a == null || b == null) null else a / b } }
@@ -91,7 +94,9 @@ object Statistics {
         return sorted[below] + (sorted[above] - sorted[below]) * (position - below)
     }
 
+    private fun percent(ratio: Double, digits: Int = 1): String = rounded(100 * (ratio - 1), digits)
+
     /** String.format rounds the shortest decimal half up; Python the exact one, half to even. */
-    private fun percent(ratio: Double, digits: Int = 1): String =
-        BigDecimal(100 * (ratio - 1)).setScale(digits, RoundingMode.HALF_EVEN).toPlainString()
+    private fun rounded(number: Double, digits: Int = 1): String =
+        BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).toPlainString()
 }

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer
 /** A backend whose model says the mean of each channel: enough to verify against. */
 internal class MeansBackend : Backend {
     override val target = "means"
+    override val name = "Means"
     override val runtime = "means"
     override val runtimeVersion = "1"
     var opened = 0

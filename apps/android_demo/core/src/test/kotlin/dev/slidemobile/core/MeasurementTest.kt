@@ -65,6 +65,8 @@ class MeasurementTest {
         repeat(5000) { samples.add(it.toLong(), 2L * it) }
         assertEquals(5000, samples.size)
         assertEquals(4999e-6, samples.milliseconds().last(), 1e-12)
+        assertEquals(samples.milliseconds().takeLast(3), samples.milliseconds(last = 3).toList())
+        assertEquals(5000, samples.milliseconds(last = 9999).size)
         assertEquals(4242 * 2e-9, samples.endSeconds()[4242], 1e-15)
     }
 
@@ -87,9 +89,23 @@ class MeasurementTest {
         measurement.cancel()
         val results = measurement.run()
         assertEquals(listOf(false, false), results.map { it.isValid })
-        assertTrue(results.all { "cancelled" in it.whyInvalid })
+        assertTrue(results.all { "stopped after 0.0 s" in it.whyInvalid })
         assertEquals(2, backend.closed)
         assertNotNull(BenchReport.json(environment, results))
+    }
+
+    @Test
+    fun `heat is looked at before a model is loaded`() {
+        val backend = MeansBackend()
+        val opened = ArrayList<Int>()
+        val device = object : Device by cool {
+            override fun thermal() = Thermal.NOMINAL.also { opened += backend.opened }
+        }
+        val candidate = Candidate(
+            Artifact.open(writeArtifact(root, "a")), backend, Accelerator.CPU, 1,
+        )
+        Measurement(listOf(candidate), Plan(runs = 1, seconds = 0.0), device, rawDecoder).run()
+        assertEquals(listOf(0, 1), opened)
     }
 
     @Test

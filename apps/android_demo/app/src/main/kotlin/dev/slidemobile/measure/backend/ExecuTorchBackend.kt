@@ -18,6 +18,7 @@ import org.pytorch.executorch.Tensor
 /** ExecuTorch's Module, with XNNPACK: the one backend of the stock Android library. */
 class ExecuTorchBackend(override val runtimeVersion: String) : Backend {
     override val target = "executorch"
+    override val name = "ExecuTorch"
     override val runtime = "executorch"
 
     override fun refusal(manifest: Manifest): String? {
@@ -51,7 +52,7 @@ private class ExecuTorchSession(private val module: Module, input: InputSpec) : 
 
     /** The backends that the method's operations were delegated to; they all compute on the CPU. */
     override val acceleratorUsed: String = module.getMethodMetadata(METHOD).backends.let { names ->
-        if (names.isEmpty()) "cpu" else "cpu (${names.joinToString()})"
+        (listOf("cpu") + names.map { if (it == "XnnpackBackend") "XNNPACK" else it }).joinToString()
     }
 
     override fun write(input: ByteBuffer) {

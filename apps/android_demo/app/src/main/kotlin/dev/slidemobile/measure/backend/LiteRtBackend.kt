@@ -25,6 +25,7 @@ class LiteRtBackend(
     private val environment: () -> Environment,
 ) : Backend {
     override val target = "tflite"
+    override val name = "LiteRT"
     override val runtime = "litert"
 
     private val shared by lazy(environment)

@@ -13,5 +13,8 @@ abstract class Screen(protected val activity: Activity, parent: ViewGroup, layou
 
     abstract fun shown()
 
+    /** A task that outlives the screen has ended; the screen may not be the one that is shown. */
+    open fun update() = Unit
+
     protected fun text(id: Int, vararg values: Any): String = activity.getString(id, *values)
 }

@@ -7,10 +7,10 @@ import android.net.Uri
 import android.view.ViewGroup
 import android.widget.Button
 import android.widget.TextView
+import dev.slidemobile.core.line
 import dev.slidemobile.measure.R
 import dev.slidemobile.measure.SharedFiles
 import dev.slidemobile.measure.find
-import dev.slidemobile.measure.line
 import java.io.File
 
 /** Everything that was measured since the app was started, as one JSON document. */
@@ -22,18 +22,18 @@ class ShareScreen(activity: Activity, parent: ViewGroup) :
 
     init {
         share.setOnClickListener { begin() }
-        clear.setOnClickListener { measure.clear(); shown() }
+        clear.setOnClickListener { measure.measurements.clear(); shown() }
     }
 
     override fun shown() {
-        val count = measure.results.size
+        val count = measure.measurements.results.size
         share.isEnabled = count > 0
         clear.isEnabled = count > 0
         status.text = activity.resources.getQuantityString(R.plurals.results, count, count)
     }
 
     private fun begin() {
-        val results = measure.results
+        val results = measure.measurements.results
         measure.work.submit(
             {
                 File(SharedFiles.folder(activity), NAME).writeText(measure.document(results))

@@ -17,11 +17,11 @@ import dev.slidemobile.core.Classification
 import dev.slidemobile.core.Picture
 import dev.slidemobile.core.Preprocessing
 import dev.slidemobile.core.Score
+import dev.slidemobile.core.line
 import dev.slidemobile.measure.Images
 import dev.slidemobile.measure.R
 import dev.slidemobile.measure.SharedFiles
 import dev.slidemobile.measure.find
-import dev.slidemobile.measure.line
 import java.io.File
 
 /** A photo of one's own: the likeliest classes, and the time of each stage. */
@@ -29,8 +29,11 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
     Screen(activity, parent, R.layout.try_photo) {
     private val image = view.find<ImageView>(R.id.image)
     private val report = view.find<TextView>(R.id.report)
-    private val picker = Picker(view, measure)
+    private val picker = Picker(view, measure) { classifyWaiting() }
     private var photo: Uri? = null
+
+    // Chosen before the models were read: after the camera this may be a new process.
+    private var waiting: Uri? = null
 
     init {
         view.find<View>(R.id.camera).setOnClickListener { openCamera() }
@@ -49,7 +52,8 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
 
     fun photoTaken(request: Int, data: Intent?) {
         val uri = if (request == CAMERA) photo else data?.data
-        if (uri != null) classify(uri)
+        waiting = uri ?: return
+        classifyWaiting()
     }
 
     private fun openCamera() {
@@ -80,8 +84,14 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
         }
     }
 
-    private fun classify(uri: Uri) {
+    private fun classifyWaiting() {
+        val uri = waiting ?: return
         val candidate = picker.candidate ?: return
+        waiting = null
+        classify(candidate, uri)
+    }
+
+    private fun classify(candidate: Candidate, uri: Uri) {
         if (!candidate.artifact.manifest.isClassifier) {
             report.setText(R.string.no_classes)
             return
@@ -103,7 +113,8 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
         candidate.open().use { session ->
             session.run()  // the first inference is not what a person waits for afterwards
             val times = mutableListOf(System.nanoTime())
-            val seen = Preprocessing.fit(photo, input.height, input.width)
+            val upright = photo.picture.upright(photo.orientation)
+            val seen = Preprocessing.fit(upright, input.height, input.width)
             Preprocessing.fill(tensor, seen, input)
             session.write(tensor)
             times += System.nanoTime()

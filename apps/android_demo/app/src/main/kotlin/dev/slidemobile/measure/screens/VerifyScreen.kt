@@ -7,10 +7,10 @@ import android.widget.TextView
 import dev.slidemobile.core.Candidate
 import dev.slidemobile.core.VerifiedImage
 import dev.slidemobile.core.Verification
-import dev.slidemobile.measure.Images
+import dev.slidemobile.measure.Outcome
 import dev.slidemobile.measure.R
+import dev.slidemobile.measure.Verdict
 import dev.slidemobile.measure.find
-import dev.slidemobile.measure.line
 
 /** The parity capsule, run on this phone and the chosen accelerator. */
 class VerifyScreen(activity: Activity, parent: ViewGroup) :
@@ -23,7 +23,20 @@ class VerifyScreen(activity: Activity, parent: ViewGroup) :
         start.setOnClickListener { picker.candidate?.let(::begin) }
     }
 
-    override fun shown() = picker.refresh()
+    override fun shown() {
+        picker.refresh()
+        update()
+    }
+
+    override fun update() {
+        start.isEnabled = !measure.isVerifying
+        if (measure.isVerifying) report.setText(R.string.verifying)
+        when (val outcome = measure.verified) {
+            null -> Unit
+            is Outcome.Failed -> report.text = text(R.string.failed, outcome.why)
+            is Outcome.Done -> report.text = describe(outcome.value)
+        }
+    }
 
     private fun begin(candidate: Candidate) {
         val refusal = Verification.refusal(candidate.artifact.manifest)
@@ -31,25 +44,17 @@ class VerifyScreen(activity: Activity, parent: ViewGroup) :
             report.text = refusal
             return
         }
-        start.isEnabled = false
-        report.setText(R.string.verifying)
-        measure.work.submit(
-            {
-                candidate.open().use { Verification.run(candidate.artifact, it, Images) }
-            },
-            failed = { start.isEnabled = true; report.text = text(R.string.failed, it.line()) },
-            done = { images ->
-                start.isEnabled = true
-                measure.add(candidate, images)
-                report.text = describe(images, candidate.artifact.manifest.minSqnrDb)
-            },
-        )
+        measure.verify(candidate)
+        update()
     }
 
-    private fun describe(images: List<VerifiedImage>, floor: Double): String {
-        val verdict = if (images.all { it.passed }) R.string.verified else R.string.not_verified
-        val head = text(verdict, images.count { it.passed }, images.size, floor)
-        return (listOf(head) + images.map(::describe)).joinToString("\n")
+    private fun describe(verdict: Verdict): String {
+        val images = verdict.images
+        val artifact = verdict.candidate.artifact
+        val verdictText = if (images.all { it.passed }) R.string.verified else R.string.not_verified
+        val floor = artifact.manifest.minSqnrDb
+        val head = text(verdictText, images.count { it.passed }, images.size, floor)
+        return (listOf(artifact.name, head) + images.map(::describe)).joinToString("\n")
     }
 
     private fun describe(image: VerifiedImage): String {
