@@ -168,8 +168,7 @@ class FormedAttention(nn.Module):
 
     def _logits(self, q: Tensor, k: Tensor, inside: bool) -> list[Tensor] | Tensor:
         if self.form.k == "sums":
-            products = [q * self._conv(conv, k, inside) for conv in self.k_convs]
-            return [self._head_sums(product) for product in products]
+            return [self._head_sums(q * self._conv(conv, k, inside)) for conv in self.k_convs]
         if self.form.k == "taps":
             return [self.sum(q * self._conv(conv, k, inside)) for conv in self.k_convs]
         if self.form.k == "wide taps":
