@@ -1,10 +1,9 @@
 """Numeric formats of a .tflite file: which operations change, and the ranges they get.
 
 Only thick CONV_2D and FULLY_CONNECTED (`recipes.is_thick`) are quantised. Measured on
-XNNPACK (one thread, slide_swin_tiny): int8 makes dense products three times faster and nothing
-else faster; depthwise convolutions have no dynamic-range kernel, an int8 GELU or BATCH_MATMUL
-splits the delegate or doubles the time, and the head sums of the attention (C -> heads) are too
-thin to pay for the conversions around them.
+XNNPACK (benchmarks/islands.py, slide_swin_tiny): int8 makes dense products faster and nothing
+else; depthwise convolutions are slower and have no dynamic-range kernel, an int8 GELU or
+BATCH_MATMUL splits the delegate, and thin products are no faster with the conversions around them.
 """
 
 import contextlib
