@@ -22,7 +22,8 @@ struct BatchTests {
     func measured(
         _ library: ArtifactLibrary, _ backend: TestBackend, _ query: String = ""
     ) async throws -> (results: [BenchResult], failed: [Failure]) {
-        let url = URL(string: "slidemeasure://measure?seconds=0&runs=40&\(query)")!
+        let words = ["seconds=0", "runs=40"] + (query.isEmpty ? [] : [query])
+        let url = URL(string: "slidemeasure://measure?\(words.joined(separator: "&"))")!
         return try await Engine().measure(
             HeadlessRequest(url), in: library, backends: [backend], probe: probe)
     }
