@@ -130,9 +130,9 @@ def test_latencies_of_two_devices_never_stand_in_one_column(classifiers: list[Ar
     contents, documents = gathered(classifiers, [phone, host])
     rows = summary.rows(contents, documents)
     assert [row.p50_ms is None for row in rows] == [False, False, True]
-    assert rows[1].measured is not None and rows[1].measured.device == "a machine"
+    assert rows[1].measured is not None and rows[1].measured.setting.device == "a machine"
     (only_phone,) = summary.rows(*gathered(classifiers[1:2], [phone]))
-    assert only_phone.measured is not None and only_phone.measured.device == "a phone"
+    assert only_phone.measured is not None and only_phone.measured.setting.device == "a phone"
 
 
 def test_latencies_of_other_threads_stand_in_no_column_of_these(
@@ -140,10 +140,13 @@ def test_latencies_of_other_threads_stand_in_no_column_of_these(
 ) -> None:
     given = document(classifiers, [4.0, 2.0, 3.0])
     given["results"][0] |= {"threads": 2}
-    rows = summary.rows(*gathered(classifiers, [given]))
+    contents, documents = gathered(classifiers, [given])
+    rows = summary.rows(contents, documents)
     assert [row.p50_ms is None for row in rows] == [True, False, False]
-    said = str(summary.compared_on(gathered(classifiers, [given])[1]))
-    assert said == "a machine, a processor, a development machine, cpu, 1 thread(s)"
+    assert (
+        str(summary.compared_on(documents))
+        == "a machine, a processor, a development machine, cpu, 1 thread(s)"
+    )
 
 
 def test_what_is_not_sure_and_what_there_is_none_of(classifiers: list[Artifact]) -> None:
