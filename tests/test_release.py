@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 HEAD = 'jobs = 1\n[[model]]\nname = "slide_swin_test"\nuntrained = true\ninput_size = "64x96"\n'
 TFLITE = '[[target]]\nto = "tflite"\nprecisions = ["fp32"]\n'
 ONNX = '[[target]]\nto = "onnx"\nprecisions = ["fp32"]\n'
+BOTH = '[[target]]\nto = "onnx"\nprecisions = ["fp32", "fp16"]\n'  # converted the fastest
 BENCH = "[bench]\nmin_seconds = 0.05\nmin_runs = 32\n"
 PHONE = ROOT / "apps/conformance/bench/valid/android.json"
 
@@ -175,8 +176,8 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "ROUNDS", 2)
-    file, out = written(tmp_path, HEAD + TFLITE + ONNX + BENCH), tmp_path / "build/release"
-    first, second = "slide_swin_test-tflite-fp32", "slide_swin_test-onnx-fp32"
+    file, out = written(tmp_path, HEAD + BOTH + BENCH), tmp_path / "build/release"
+    first, second = "slide_swin_test-onnx-fp32", "slide_swin_test-onnx-fp16"
     command = [sys.executable, "-m", "slide_mobile", "release", str(file)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
@@ -207,7 +208,7 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     # An artifact that is no longer whole is made again, and what cannot be made is listed.
     (cells.artifact(out, second) / "labels.txt").write_text("other\n")
     bad = '[[target]]\nto = "executorch"\nprecisions = ["fp32"]\nbackend = "gpu"\n'
-    file.write_text(HEAD + TFLITE + ONNX + bad)
+    file.write_text(HEAD + BOTH + bad)
     done = run(file)
     assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
