@@ -64,10 +64,10 @@ def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
     assert [r["threads"] for r in document["results"]] == [1, 1]
 
 
-def test_bench_imports_it(document: dict[str, Any], tmp_path: Path) -> None:
+def test_bench_imports_it(document: dict[str, Any], cache: Path) -> None:
     """`slide-mobile bench --import` reads what the app shares, and finds nothing contradictory."""
-    path = tmp_path / "shared.json"
-    path.write_text(json.dumps(document))
+    path = cache / "shared-by-ios.json"
+    path.write_text(json.dumps(document, indent=1) + "\n")
     assert measurements.read(path) == document
     result = document["results"][0]
     worst = min(verdict["sqnr_db"] for verdict in result["verify"])
