@@ -57,7 +57,7 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
         return None
     gain = 1.0  # of what the next stage reads
     for number, part in enumerate(module.stages()):
-        blocks = [b for b in module.get_submodule(part.blocks).children() if isinstance(b, Block)]
+        blocks = _blocks(module.get_submodule(part.blocks))
         read, gain = gain, stream_gain(_energy(blocks[0].norm1).shift)
         _begin(module.get_submodule(part.embed), read, gain)
         for block in blocks:
@@ -74,6 +74,14 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
     if module.head is not None and all(part.norm != module.NORM for part in module.stages()):
         _energy(module.get_submodule(module.NORM)).shift *= gain**2
     return module
+
+
+def _blocks(stage: nn.Module) -> list[Block]:
+    found = []
+    for block in stage.children():
+        assert isinstance(block, Block)
+        found.append(block)
+    return found
 
 
 def _begin(embed: nn.Module, read: float, gain: float) -> None:

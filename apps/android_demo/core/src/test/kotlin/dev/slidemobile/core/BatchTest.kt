@@ -12,11 +12,6 @@ class BatchTest {
 
     private val plan = Plan(warmupRuns = 0, runs = 40, seconds = 0.0)
 
-    private val cool = object : Device {
-        override fun thermal() = Thermal.NOMINAL
-        override fun peakRssBytes(): Long? = null
-    }
-
     private val broken = object : Backend by MeansBackend() {
         override fun open(
             artifact: Artifact, accelerator: Accelerator, threads: Int,
@@ -30,7 +25,7 @@ class BatchTest {
     @Test
     fun `one that fails is told, and the others are measured`() {
         val groups = listOf(listOf(candidate("a", broken)), listOf(candidate("b")))
-        val batch = Batch(groups, plan, cool, rawDecoder, isVerified = true)
+        val batch = Batch(groups, plan, coolDevice, rawDecoder, isVerified = true)
         batch.run()
         assertEquals(listOf("b"), batch.results.map { it.candidate.artifact.name })
         assertEquals(listOf(true), batch.results.single().verify?.map { it.passed })
@@ -44,17 +39,18 @@ class BatchTest {
     @Test
     fun `an A or B that fails is told of both`() {
         val groups = listOf(listOf(candidate("a"), candidate("b", broken)), listOf(candidate("c")))
-        val batch = Batch(groups, plan, cool, rawDecoder).apply { run() }
+        val batch = Batch(groups, plan, coolDevice, rawDecoder).apply { run() }
         assertEquals(listOf("a", "b"), batch.failures.map { it.artifact })
         assertEquals(listOf("c"), batch.results.map { it.candidate.artifact.name })
     }
 
     @Test
     fun `if nothing was measured it throws what was told`() {
-        val batch = Batch(listOf(listOf(candidate("a", broken))), plan, cool, rawDecoder)
+        val batch = Batch(listOf(listOf(candidate("a", broken))), plan, coolDevice, rawDecoder)
         val error = assertThrows(NotUsable::class.java) { batch.run() }
         assertEquals("a: no such kernel", error.message)
-        assertThrows(NotUsable::class.java) { Batch(emptyList(), plan, cool, rawDecoder).run() }
+        val none = Batch(emptyList(), plan, coolDevice, rawDecoder)
+        assertThrows(NotUsable::class.java) { none.run() }
     }
 
     @Test
@@ -69,7 +65,7 @@ class BatchTest {
             }
         }
         val groups = listOf(listOf(candidate("a", leaving)), listOf(candidate("b")))
-        batch = Batch(groups, plan, cool, rawDecoder)
+        batch = Batch(groups, plan, coolDevice, rawDecoder)
         batch.run()
         assertEquals("stopped after 0.0 s", batch.results.single().whyInvalid.last())
         assertEquals(listOf(Failure("b", "stopped before it began")), batch.failures)
@@ -78,7 +74,7 @@ class BatchTest {
     @Test
     fun `threads are told of the CPU only`() {
         val groups = listOf(listOf(candidate("a"), candidate("a", accelerator = Accelerator.GPU)))
-        val batch = Batch(groups, plan, cool, rawDecoder).apply { run() }
+        val batch = Batch(groups, plan, coolDevice, rawDecoder).apply { run() }
         val results = (document(batch) as Json.Object).fields.items("results")
         val threads = results.map { (it as Json.Object).fields.getValue("threads") }
         assertEquals(listOf(Json.of(2), Json.Null), threads)
@@ -90,7 +86,7 @@ class BatchTest {
         val passed = listOf(VerifiedImage("golden/00.png", 40.0, passed = true))
         val measurements = Measurements()
         fun measured(vararg candidates: Candidate) =
-            Batch(listOf(candidates.toList()), plan, cool, rawDecoder).apply { run() }.results
+            Batch(listOf(candidates.toList()), plan, coolDevice, rawDecoder).apply { run() }.results
         measurements.add(measured(a, b))
         measurements.add(a, passed)
         measurements.add(measured(a, a.copy(threads = 1)))

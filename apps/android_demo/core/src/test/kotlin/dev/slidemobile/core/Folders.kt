@@ -44,6 +44,12 @@ internal class MeansBackend : Backend {
     }
 }
 
+/** A phone that never gets warm and does not tell its memory. */
+internal val coolDevice = object : Device {
+    override fun thermal() = Thermal.NOMINAL
+    override fun peakRssBytes(): Long? = null
+}
+
 /** Raw RGB instead of PNG: the decoder is the platform's, not what is tested here. */
 internal val rawDecoder = ImageDecoder { Picture(2, 2, it) }
 

@@ -11,11 +11,6 @@ import org.junit.jupiter.api.io.TempDir
 class MeasurementTest {
     @TempDir lateinit var root: File
 
-    private val cool = object : Device {
-        override fun thermal() = Thermal.NOMINAL
-        override fun peakRssBytes(): Long? = null
-    }
-
     @Test
     fun `the loop takes turns and stops at the asked runs and seconds`() {
         val order = StringBuilder()
@@ -98,7 +93,7 @@ class MeasurementTest {
     fun `heat is looked at before a model is loaded`() {
         val backend = MeansBackend()
         val opened = ArrayList<Int>()
-        val device = object : Device by cool {
+        val device = object : Device by coolDevice {
             override fun thermal() = Thermal.NOMINAL.also { opened += backend.opened }
         }
         val candidate = Candidate(
@@ -119,7 +114,7 @@ class MeasurementTest {
         val artifact = Artifact.open(writeArtifact(root, "a"))
         val candidates = listOf(good, bad).map { Candidate(artifact, it, Accelerator.CPU, 1) }
         assertThrows(IllegalStateException::class.java) {
-            Measurement(candidates, Plan(), cool, rawDecoder).run()
+            Measurement(candidates, Plan(), coolDevice, rawDecoder).run()
         }
         assertEquals(1, good.closed)
     }
@@ -129,8 +124,9 @@ class MeasurementTest {
         val artifact = Artifact.open(writeArtifact(root, "a"))
         val candidate = Candidate(artifact, MeansBackend(), Accelerator.CPU, 1)
         val plan = Plan(warmupRuns = 0, runs = 1, seconds = 20.0)
-        val measurement =
-            Measurement(listOf(candidate), plan, cool, rawDecoder, true, clock = TickingClock())
+        val measurement = Measurement(
+            listOf(candidate), plan, coolDevice, rawDecoder, true, clock = TickingClock(),
+        )
         val result = measurement.run().single()
         // A run a second of two ticks, each ending in an even second.
         assertEquals((1..10).map { SecondMedian(2 * it, 1000.0, 1) }, result.sustained)
@@ -140,7 +136,7 @@ class MeasurementTest {
         val candidates = listOf("a", "b").map {
             Candidate(Artifact.open(writeArtifact(root, it)), backend, Accelerator.CPU, 1)
         }
-        return Measurement(candidates, plan, cool, rawDecoder)
+        return Measurement(candidates, plan, coolDevice, rawDecoder)
     }
 
     private val environment = Environment(

@@ -8,11 +8,6 @@ import org.junit.jupiter.api.io.TempDir
 class WordsTest {
     @TempDir lateinit var root: File
 
-    private val silent = object : Device {
-        override fun thermal() = Thermal.UNKNOWN
-        override fun peakRssBytes(): Long? = null
-    }
-
     @Test
     fun `a runtime is told with its version, as iOS does`() {
         val artifact = Artifact.open(writeArtifact(root, "a"))
@@ -23,7 +18,7 @@ class WordsTest {
             }
             val candidate = Candidate(artifact, backend, Accelerator.CPU, 1)
             val results =
-                Measurement(listOf(candidate), Plan(0, 1, 0.0), silent, rawDecoder).run()
+                Measurement(listOf(candidate), Plan(0, 1, 0.0), coolDevice, rawDecoder).run()
             val environment = Environment("phone", "Android", "16", "", 8, null, "1", "", mapOf())
             val document = BenchReport.json(environment, results) as Json.Object
             val result = document.fields.items("results").single() as Json.Object
