@@ -14,7 +14,6 @@ import os
 import platform
 import random
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from slide_mobile import __version__, machine, statistics
+from slide_mobile import __version__, child, machine, statistics
 from slide_mobile.artifact import Artifact
 from slide_mobile.errors import GateFailed, SlideMobileError, UsageError
 from slide_mobile.measurements import SCHEMA_VERSION, Document
@@ -241,9 +240,7 @@ def _process(
 ) -> Iterator[tuple[Iterator[dict[str, Any]], Callable[[], tuple[int, str]]]]:
     """Lines of a round, and a function that gives its exit status and its last words."""
     reading, writing = os.pipe()
-    # As here, whatever put this package on the path.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "slide_mobile.rounds", str(writing)]
+    command, environment = child.python("slide_mobile.rounds", str(writing))
     with tempfile.TemporaryFile("w+", errors="replace") as words:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=words, stderr=words, pass_fds=[writing],

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from slide_mobile import child
 from slide_mobile.artifact import Artifact
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import Progress
@@ -144,8 +145,7 @@ def _start(plan: Plan, cell: Cell, record: Record) -> _Running:
         options = [*cell.convert, "--out", str(plan.out / ARTIFACTS), "--force"]
     else:
         options = [str(artifact(plan.out, cell.name)), *cell.check]
-    command = [sys.executable, "-m", "slide_mobile", step, *options, "--json", "--quiet"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command, environment = child.python("slide_mobile", step, *options, "--json", "--quiet")
     if plan.jobs > 1:  # side by side, each keeps to its share of the cores
         threads = max(1, (os.cpu_count() or 1) // plan.jobs)
         environment.setdefault("OMP_NUM_THREADS", str(threads))
