@@ -71,6 +71,8 @@ def write(
         raise UsageError(f"{out} says no format: end it in .html, .md or .csv, or give --format")
     if out.is_dir():
         raise OutputError(f"{out} is a folder; give a file, such as {out / 'report.html'}")
+    if out.exists() and not out.is_file():  # /dev/null would be replaced by the report, for all
+        raise OutputError(f"{out} is not a file that could be replaced; choose another --out")
     # Only the page shows what is inside of files.
     inside = chosen == "html"
     found = gathering.gather(

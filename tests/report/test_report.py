@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -276,6 +277,14 @@ def test_a_place_that_cannot_take_the_report_is_refused(
 ) -> None:
     with pytest.raises(error):
         report.write([tmp_path], tmp_path / name, format=None if name else "html")
+
+
+def test_what_is_no_file_is_not_replaced_by_the_report(tmp_path: Path) -> None:
+    # As /dev/null and /dev/stdout are: for root, a file in their place is one for everybody.
+    os.mkfifo(pipe := tmp_path / "r.md")
+    with pytest.raises(OutputError, match="is not a file that could be replaced"):
+        report.write([tmp_path], pipe)
+    assert pipe.is_fifo() and [path.name for path in tmp_path.iterdir()] == ["r.md"]
 
 
 def test_a_date_can_be_given(
