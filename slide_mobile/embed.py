@@ -100,11 +100,11 @@ def embed(
     `Outcome.failures`; the only one that was given raises. An artifact that is there already is
     left alone. Raises UsageError, GateFailed (integrity), UnknownName, OutputError.
     """
-    app = find(into)
+    app, remove = find(into), sorted(set(remove))
     _require_names(roots, app.kind)
     with alone_in(app.folder):
         index = _index(app.folder)
-        if unknown := sorted(set(remove) - set(index)):
+        if unknown := [name for name in remove if name not in index]:
             raise UnknownName("artifact in the app", unknown[0], sorted(index))
         if set(remove) & {_name(root) for root in roots}:
             raise UsageError("an artifact cannot be embedded and removed in one call")
@@ -130,7 +130,7 @@ def embed(
     return Outcome(
         app=app,
         embedded=tuple(embedded),
-        removed=tuple(sorted(remove)),
+        removed=tuple(remove),
         failures=tuple(failures),
         index=tuple(_entries(index)),
     )

@@ -227,8 +227,8 @@ def test_remove_takes_the_folder_and_its_line(made: Make, android: Path) -> None
     for name in ("a", "b"):
         run(made(name), "--app", android)
     folder = embed.find(android).folder
-    done = run("--remove", "a", "--app", android)
-    assert done.exit_code == 0 and "removed    a" in done.stdout
+    done = run("--remove", "a", "--remove", "a", "--app", android)
+    assert done.exit_code == 0 and done.stdout.count("removed    a") == 1
     assert index(folder) == ["b"] and not (folder / "a").exists()
     refused = run("--remove", "a", "--app", android)
     assert refused.exit_code == 2 and "known: b" in refused.stderr
