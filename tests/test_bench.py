@@ -197,6 +197,19 @@ def test_phones_stand_beside_the_host_and_a_baseline_judges(
     assert "no earlier measurement" in done.stdout
 
 
+def test_what_was_measured_is_told_though_the_baseline_is_of_others(tmp_path: Path) -> None:
+    earlier = json.loads(PHONE.read_text())
+    earlier["environment"]["device"] = "Pixel 3"
+    (saved := tmp_path / "earlier.json").write_text(json.dumps(earlier))
+    done = run("--import", PHONE, "--baseline", saved, "--json", "--quiet")
+    assert done.exit_code == 2
+    document = json.loads(done.stdout)
+    measurements.require(document, "host")
+    assert len(document["imported"]) == 1 and "baseline" not in document
+    (line,) = done.stderr.splitlines()
+    assert "has no measurement of these artifacts" in line and "Pixel 3" in line
+
+
 def test_phones_alone(tmp_path: Path) -> None:
     done = run("--import", PHONE, "--import", PHONE, "--json")
     assert done.exit_code == 0, done.output

@@ -80,7 +80,8 @@ def test_ratios_have_a_row_and_a_column_for_each_result(
         ('{"schema_version": NaN}', GateFailed, "NaN is not a JSON number"),
         ('{"schema_version": 1e999}', GateFailed, "is not JSON .1e999 is too large"),
         (f'{{"schema_version": {"1" * 400}}}', GateFailed, "is not JSON .1111"),
-        ('{"schema_version": 9}', UsageError, "update slide-mobile"),
+        ('{"schema_version": 9, "results": []}', UsageError, "update slide-mobile"),
+        ('{"schema_version": 9, "golden": []}', GateFailed, "is not a measurement"),
         ("[" * 100_000, GateFailed, "is not JSON"),
     ],
 )

@@ -83,17 +83,23 @@ def bench(
         raise errors[0]
     if imported:
         document["imported"] = imported
+    code = 1 if errors or broken else 0
     if earlier is not None and baseline is not None:
-        document["baseline"] = baselines.compare(document, earlier, baseline, fail_over=percent)
+        try:
+            found = baselines.compare(document, earlier, baseline, fail_over=percent)
+        except SlideMobileError as foreign:  # what was measured, for minutes, is told all the same
+            broken, code = (*broken, foreign), foreign.exit_code
+        else:
+            document["baseline"] = found
+            code = code if found["passed"] else 1
     measurements.require(document, "this measurement")
     for error in (*errors, *broken):
         session.warn(str(error))
     session.emit(document, lambda console: _print(console, document))
-    passed = document.get("baseline", {"passed": True})["passed"]
-    return 1 if errors or broken or not passed else 0
+    return code
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[SlideMobileError]]:
+def _read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], tuple[SlideMobileError, ...]]:
     from slide_mobile import measurements
 
     documents, errors = [], []
@@ -102,7 +108,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[SlideMobile
             documents.append(measurements.read(path))
         except SlideMobileError as error:
             errors.append(error)
-    return documents, errors
+    return documents, tuple(errors)
 
 
 def _measured(
