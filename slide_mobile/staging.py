@@ -54,7 +54,7 @@ def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
 
     Waits for one that holds it, or raises OutputError, saying `busy`.
     """
-    _make(folder)
+    make_folder(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -64,6 +64,14 @@ def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents where they are not there; raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def write_file(path: Path, text: str) -> None:
@@ -104,7 +112,7 @@ def _output_errors(root: Path) -> Iterator[None]:
 def _parents(folder: Path) -> Iterator[None]:
     """Make a folder and its parents; take the empty ones away again if the block fails."""
     missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
-    _make(folder)
+    make_folder(folder)
     try:
         yield
     except BaseException:
@@ -112,13 +120,6 @@ def _parents(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def _sibling(root: Path, kind: str) -> Path:

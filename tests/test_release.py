@@ -115,6 +115,8 @@ def test_the_budget_is_a_share_of_what_is_free(
         (HEAD + "precison = 1\n" + TFLITE, "no key in [[model]] of"),
         (HEAD + '[[target]]\nto = "tflit"\nprecisions = ["fp32"]', "did you mean 'tflite'?"),
         (HEAD + '[[target]]\nto = "tflite"', "tflite has no precisions"),
+        (HEAD + '[[target]]\nprecisions = ["fp32"]', "a [[target]] has no to"),
+        ("[[model]]\nuntrained = true\n" + TFLITE, "release.toml: a [[model]] has no name"),
         (HEAD + '[[target]]\nto = "tflite"\nprecisions = ["int4"]', "named 'int4'"),
         (HEAD + TFLITE + '[bench]\nfail_over = "5%"', "fail_over needs a baseline"),
         (HEAD + TFLITE + '[report]\nformats = ["pdf"]', "no format of the report named 'pdf'"),
@@ -292,6 +294,31 @@ def test_a_cell_that_was_not_converted_has_no_artifact(tmp_path: Path) -> None:
     )  # fmt: skip
     found = [cell["artifact"] for cell in done.to_json()["cells"]]
     assert found == [str(cells.artifact(tmp_path, "a")), None]
+
+
+def test_what_failed_is_told_as_bench_and_embed_tell_it(tmp_path: Path) -> None:
+    failures = (("a", "+7.0 % in p50"), ("baseline", "b.json has no measurement of these"))
+    done = release.Release(
+        out=tmp_path, cells=((record("a"), "kept"),), bench=None, reports=(), failures=failures
+    )
+    found = done.to_json()["failed"]
+    assert found == [
+        {"artifact": str(cells.artifact(tmp_path, "a")), "error": "+7.0 % in p50"},
+        {"artifact": None, "error": "baseline: b.json has no measurement of these"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "taken", ["cells", "cells/slide_swin_test-tflite-fp32.convert.json"], ids=["folder", "file"]
+)
+def test_what_cannot_be_written_is_one_line(taken: str, tmp_path: Path) -> None:
+    file, path = written(tmp_path, HEAD + TFLITE), tmp_path / "build/release" / taken
+    path.parent.mkdir(parents=True)
+    path.touch() if taken == "cells" else path.mkdir()
+    done = run(file)
+    assert done.exit_code == 2 and done.stdout == "", done.output
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: cannot ") and str(path) in line
 
 
 def test_two_at_once_into_one_folder_are_refused(tmp_path: Path) -> None:

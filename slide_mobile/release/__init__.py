@@ -55,8 +55,14 @@ class Release:
             ],
             "bench": None if self.bench is None else str(self.bench),
             "reports": [str(path) for path in self.reports],
-            "failed": [{"name": name, "error": error} for name, error in self.failures],
+            "failed": [self._failed(name, error) for name, error in self.failures],
         }
+
+    def _failed(self, name: str, error: str) -> dict[str, str | None]:
+        """As `bench` and `embed` say it; what is of no one artifact is named in the line."""
+        if name in {record.name for record, _ in self.cells}:
+            return {"artifact": str(cells.artifact(self.out, name)), "error": error}
+        return {"artifact": None, "error": f"{name}: {error}"}
 
 
 def release(file: Path, *, force: bool = False, progress: Progress = silent) -> Release:

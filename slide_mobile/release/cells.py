@@ -19,14 +19,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from slide_mobile import child
 from slide_mobile.artifact import Artifact
-from slide_mobile.errors import SlideMobileError
+from slide_mobile.errors import OutputError, SlideMobileError
 from slide_mobile.progress import Progress
 from slide_mobile.release.plan import Cell, Plan
-from slide_mobile.staging import write_file
+from slide_mobile.staging import make_folder, write_file
 
 ARTIFACTS, CELLS = "artifacts", "cells"
 STEPS = ("convert", "check")
@@ -64,8 +64,11 @@ class _Running:
 
 
 def run(plan: Plan, *, force: bool, progress: Progress) -> list[tuple[Record, State]]:
-    """Do every cell that is not done yet, as many at a time as memory and jobs allow."""
-    (plan.out / CELLS).mkdir(parents=True, exist_ok=True)
+    """Do every cell that is not done yet, as many at a time as memory and jobs allow.
+
+    Raises OutputError where what is known of a cell cannot be written.
+    """
+    make_folder(plan.out / CELLS)
     waiting: list[tuple[Cell, Record]] = []
     finished: dict[str, tuple[Record, State]] = {}
     for cell in plan.cells:
@@ -151,12 +154,19 @@ def _start(plan: Plan, cell: Cell, record: Record) -> _Running:
         environment.setdefault("OMP_NUM_THREADS", str(threads))
     base = plan.out / CELLS / f"{cell.name}.{step}"
     printed, said = (base.with_name(f"{base.name}{suffix}") for suffix in (".json", ".log"))
-    with printed.open("wb") as out, said.open("wb") as log:
+    with _emptied(printed) as out, _emptied(said) as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=environment,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )  # fmt: skip
     return _Running(cell=cell, record=record, step=step, process=process)
+
+
+def _emptied(path: Path) -> IO[bytes]:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 _LIBC = ctypes.CDLL(None)  # before a fork, where nothing can be loaded

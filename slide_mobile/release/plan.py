@@ -124,9 +124,9 @@ def read(path: Path) -> Plan:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     _require_known(path, "", plain)
-    folder, digests = path.parent, functools.cache(digest)
+    digests = functools.cache(digest)
     cells = [
-        _cell(folder, model, target, precision, digests)
+        _cell(path, model, target, precision, digests)
         for model in _tables(path, plain, "model")
         for target in _tables(path, plain, "target")
         for precision in _precisions(path, target)
@@ -138,7 +138,7 @@ def read(path: Path) -> Plan:
     memory = plain.get("memory_gb", SHARE * (UNKNOWN_BYTES if free is None else free) / 1e9)
     if not 0 < plain.get("memory_gb", 1) < math.inf or jobs < 1:
         raise UsageError(f"{path}: memory_gb and jobs are positive numbers")
-    out = folder / plain.get("out", "build/release")
+    out = path.parent / plain.get("out", "build/release")
     return Plan(
         out=out,
         memory_bytes=memory * 1e9,
@@ -172,23 +172,25 @@ def _require_known(path: Path, kind: str, table: Mapping[str, Any]) -> None:
 
 def _precisions(path: Path, target: Mapping[str, Any]) -> list[str]:
     name, precisions = target.get("to"), target.get("precisions")
+    if name is None:
+        raise UsageError(f'{path}: a [[target]] has no to, such as "tflite"')
     if name not in targets.names():
-        raise UnknownName("target", str(name), targets.names())
+        raise UnknownName("target", name, targets.names())
     if not isinstance(precisions, list) or not precisions:
         raise UsageError(f'{path}: {name} has no precisions, such as ["fp32", "int8"]')
     return [recipes.lookup(str(precision)).name for precision in precisions]
 
 
 def _cell(
-    folder: Path,
+    path: Path,
     model: Mapping[str, Any],
     target: Mapping[str, Any],
     precision: str,
     digests: Callable[[Path], str],
 ) -> Cell:
-    name = model.get("name")
+    folder, name = path.parent, model.get("name")
     if not isinstance(name, str):
-        raise UsageError("a [[model]] has no name")
+        raise UsageError(f"{path}: a [[model]] has no name")
     options = {key: value for key, value in {**model, **target}.items() if key not in _NOT_CONVERTS}
     convert = [name, "--to", target["to"], "--precision", precision]
     for key, value in options.items():
