@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 import slide_mobile
+from benchmarks import provenance
 from slide_mobile import environments, targets
 from slide_mobile.artifact import Artifact
 from slide_mobile.parity import sqnr_db
@@ -82,7 +83,10 @@ def main() -> None:
                 if row.works and row.release is not None:
                     for op in (op for ops in subgraphs for op in ops):
                         confirmed[versions.signature(op)].add(row.release)
-    document = {"rows": [asdict(row) for row in rows]}
+    document = {
+        provenance.FORMS: provenance.sha256(),
+        "rows": [asdict(row) for row in rows],
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     table = {name: versions.in_order(confirmed[name]) for name in sorted(confirmed)}

@@ -2,7 +2,8 @@
 
     python -m benchmarks.tables
 
-A table stands between `<!-- measured: NAME -->` and `<!-- end -->`; TABLES has the names.
+A table stands between `<!-- measured: NAME -->` and `<!-- end -->`; TABLES has the names. One
+that was measured with another table of graph forms than today's says so.
 """
 
 import json
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import provenance
+
 ROOT = Path(__file__).parent.parent
 PAGES = (
     "README.md",
@@ -18,6 +21,7 @@ PAGES = (
     "docs/lowering.md",
     "docs/memory-and-image-size.md",
 )
+FORMS_FILE = "slide_mobile/deploy/forms.json"
 _BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
@@ -25,6 +29,10 @@ def main() -> None:
     for page in PAGES:
         path = ROOT / page
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for file in sorted({file for file, _ in TABLES.values()} - {FORMS_FILE}):
+        age = provenance.age(json.loads((ROOT / file).read_text(encoding="utf-8")))
+        if age != "today's":
+            print(f"{file}: the table of graph forms that it was measured with is {age}")
 
 
 def filled(text: str) -> str:
@@ -36,7 +44,13 @@ def table(name: str) -> str:
     """One measured table, nothing where it has not been measured."""
     file, write = TABLES[name]
     path = ROOT / file
-    return write(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else ""
+    if not path.exists():
+        return ""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return write(document) + (EARLIER if provenance.age(document) == "an earlier one" else "")
+
+
+EARLIER = f"\nMeasured with an earlier table of graph forms (`{FORMS_FILE}`).\n"
 
 
 def targets_tables(document: dict[str, Any]) -> str:
@@ -367,7 +381,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "attention": ("benchmarks/results/attention.json", attention_tables),
     "islands": ("benchmarks/results/islands.json", islands_table),
     "sensitivity": ("benchmarks/results/sensitivity.json", sensitivity_table),
-    "forms": ("slide_mobile/deploy/forms.json", forms_table),
+    "forms": (FORMS_FILE, forms_table),
 }
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks import provenance
 from benchmarks.latency import Latency, interleaved
 from benchmarks.whole import Candidate, build, drawings
 from slide_mobile import models, targets
@@ -136,6 +137,7 @@ def convert(row: Row, folder: Path) -> Row:
         "created": manifest["created"],
         "cpu": cpu(),
         "tiles": tiles(),
+        provenance.FORMS: provenance.sha256(),
         "seconds": document["seconds"],
         "peak_rss_bytes": document["peak_rss_bytes"],
     }  # fmt: skip

@@ -33,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from benchmarks import provenance
 from benchmarks.floor import floor
 from benchmarks.gates import OURS, SWIN, Form, Row, judged
 from benchmarks.latency import Latency, interleaved
@@ -276,6 +277,7 @@ def environment(used: Iterable[str], **settings: object) -> Row:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "toolchain": dict(sorted(versions.items())),
+        provenance.FORMS: provenance.sha256(),
         **settings,
     }
 
