@@ -244,7 +244,7 @@ def _process(
     with tempfile.TemporaryFile("w+", errors="replace") as words:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=words, stderr=words, pass_fds=[writing],
-            env=environment, text=True,
+            env=environment, text=True, preexec_fn=child.WITH_US,
         )  # fmt: skip
         os.close(writing)
 

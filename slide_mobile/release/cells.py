@@ -9,12 +9,9 @@ What was killed leaves no half artifact (staging.py), and its children die with 
 """
 
 import contextlib
-import ctypes
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -30,7 +27,6 @@ from slide_mobile.staging import make_folder, write_file
 
 ARTIFACTS, CELLS = "artifacts", "cells"
 STEPS = ("convert", "check")
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _POLL_SECONDS = 0.1
 State = Literal["passed", "kept", "failed"]
 
@@ -157,7 +153,7 @@ def _start(plan: Plan, cell: Cell, record: Record) -> _Running:
     with _emptied(printed) as out, _emptied(said) as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=environment,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=child.WITH_US,
         )  # fmt: skip
     return _Running(cell=cell, record=record, step=step, process=process)
 
@@ -167,13 +163,6 @@ def _emptied(path: Path) -> IO[bytes]:
         return path.open("wb")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
-
-
-_LIBC = ctypes.CDLL(None)  # before a fork, where nothing can be loaded
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _ended(out: Path, of: _Running) -> Record:
