@@ -29,11 +29,21 @@ def test_the_deploy_form_of_a_full_size_model_is_its_reference(
     size = models.spec(name).input_size
     reference = randomised(models.create(name))
     pixels = np.random.default_rng(0).integers(0, 256, (1, *size, 3), dtype=np.uint8)
+    raw = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+    mean, std = (torch.tensor(x).double().view(3, 1, 1) for x in (IMAGENET.mean, IMAGENET.std))
     with torch.no_grad():
-        expected = reference(torch.from_numpy(normalize(pixels, IMAGENET)))
-        form = deploy(reference, layout=layout)
-        found = form(torch.from_numpy(pixels).permute(0, 3, 1, 2).float())
-    assert sqnr_db(expected, found) > 115  # the contract's goal
+        single = reference(torch.from_numpy(normalize(pixels, IMAGENET)))
+        single_form = deploy(reference, layout=layout)(raw)
+        reference.double()
+        exact = reference((raw.double() / 255 - mean) / std)
+        exact_form = deploy(reference, layout=layout)(raw.double())
+    # In fp64, the algebra; what is left is of constants that are kept in fp32. Measured: 136 (NAT-B,
+    # whose random residuals grow the most) to 300 dB.
+    assert sqnr_db(exact, exact_form) > 130
+    # In fp32, the contract's gate; and no farther from the truth than the reference itself, which
+    # in NAT-B is 104 dB off. Measured: at most 3.0 dB farther.
+    assert sqnr_db(single, single_form) > 100
+    assert sqnr_db(exact, single_form) > sqnr_db(exact, single) - 4
 
 
 @pytest.mark.parametrize("target", targets.names())

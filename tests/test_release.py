@@ -178,6 +178,7 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "ROUNDS", 2)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     file, out = written(tmp_path, HEAD + BOTH + BENCH), tmp_path / "build/release"
     first, second = "slide_swin_test-onnx-fp32", "slide_swin_test-onnx-fp16"
     command = [sys.executable, "-m", "slide_mobile", "release", str(file)]
@@ -206,6 +207,13 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     assert [c["state"] for c in again["cells"]] == ["kept", "kept"]
     # While tests run beside it this machine may be too busy to be believed.
     assert (timed == []) == all(result["valid"] for result in measured["results"])
+
+    # One that nobody killed, with the same latencies, gives the same report.
+    (tmp_path / "whole").mkdir()
+    whole = run(written(tmp_path / "whole", HEAD + BOTH + BENCH), "--json")
+    assert [c["state"] for c in json.loads(whole.stdout)["cells"]] == ["passed", "passed"]
+    (report_of_it,) = (tmp_path / "whole").rglob("report.html")
+    assert report_of_it.read_text() == (out / "report.html").read_text()
 
     # An artifact that is no longer whole is made again, and what cannot be made is listed.
     (cells.artifact(out, second) / "labels.txt").write_text("other\n")
