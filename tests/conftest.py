@@ -1,4 +1,4 @@
-"""What the tests share: models whose every parameter is random."""
+"""What the tests share: models whose every parameter is random, and converted artifacts."""
 
 import os
 from collections.abc import Callable
@@ -9,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 import torch
+from converted_once import ConvertedOnce
 from torch import nn
 
 
@@ -25,3 +26,12 @@ def randomised() -> Callable[[nn.Module], nn.Module]:
         return module.eval().requires_grad_(False)
 
     return randomise
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> ConvertedOnce:
+    """Artifacts of untrained models, shared by all tests of a run: copy one before you edit it."""
+    own = tmp_path_factory.getbasetemp()
+    # Side by side, a worker's own folder is inside that of the run.
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return ConvertedOnce(run / "converted")

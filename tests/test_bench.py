@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from converted_once import ConvertedOnce
 
-import slide_mobile
 from slide_mobile import artifact as artifacts
 from slide_mobile import bench, machine, measurements, models, rounds
 from slide_mobile.bench import Asked, Subject
@@ -25,39 +25,19 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["bench", *map(str, arguments)])
 
 
-def converted(folder: Path, target: str, precision: str = "fp32") -> Path:
-    return slide_mobile.convert(
-        "slide_swin_test", untrained=True, target=target, precision=precision, out=folder
-    ).root
+@pytest.fixture(scope="session")
+def tflite(converted: ConvertedOnce) -> Path:
+    return converted("tflite", "fp32").root
+
+
+@pytest.fixture(scope="session")
+def executorch(converted: ConvertedOnce) -> Path:
+    return converted("executorch", "fp32").root
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("bench")
-
-
-@pytest.fixture(scope="module")
-def tflite(folder: Path) -> Path:
-    return converted(folder, "tflite")
-
-
-@pytest.fixture(scope="module")
-def executorch(folder: Path) -> Path:
-    return converted(folder, "executorch")
-
-
-@pytest.fixture(scope="module")
-def onnx(folder: Path) -> Path:
-    return converted(folder, "onnx")
-
-
-@pytest.fixture(scope="module")
-def coreml(folder: Path) -> Path:
-    return converted(folder, "coreml")
-
-
-@pytest.fixture(scope="module")
-def document(tflite: Path, executorch: Path, onnx: Path, coreml: Path) -> dict[str, Any]:
+def document(tflite: Path, executorch: Path, converted: ConvertedOnce) -> dict[str, Any]:
+    onnx, coreml = (converted(target, "fp32").root for target in ("onnx", "coreml"))
     done = run(tflite, executorch, onnx, coreml, "--profile", "--json", *QUICK)
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,13 +35,13 @@ def test_a_call_that_does_not_parse_is_one_line_and_an_object(
 
 
 def test_a_closed_pipe_is_not_a_failed_gate() -> None:
-    line = f"{sys.executable} -m slide_mobile models --json | true; echo ${{PIPESTATUS[0]}}"
+    line = f"{sys.executable} -m slide_mobile doctor --json | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
     assert done.stdout.strip() in {"0", "141"} and done.stderr.count("Traceback") == 0
 
 
 def test_a_full_standard_output_is_one_line() -> None:
-    line = f"{sys.executable} -m slide_mobile models --quiet > /dev/full"
+    line = f"{sys.executable} -m slide_mobile doctor --quiet > /dev/full"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: cannot write the result to standard output")
@@ -75,18 +76,24 @@ def test_a_bug_is_one_line_without_debug_and_a_traceback_with_it(monkeypatch) ->
     assert isinstance(run("models", "--debug").exception, ZeroDivisionError)
 
 
-def test_models_prints_every_model_and_json_has_the_papers_figures() -> None:
-    rows = json.loads(run("models", "--json").stdout)
+@pytest.fixture(scope="module")
+def listed() -> tuple[list[dict[str, Any]], list[str]]:
+    """What `models` prints: the rows of --json, and the lines of the table."""
+    return json.loads(run("models", "--json").stdout), run("models").stdout.splitlines()
+
+
+def test_models_prints_every_model_and_json_has_the_papers_figures(listed) -> None:
+    rows, lines = listed
     assert [row["name"] for row in rows] == models.names()
     tiny = next(row for row in rows if row["name"] == "slide_swin_tiny")
     assert tiny["paper"] == {"params_m": 29.0, "macs_g": 4.6, "top1": 82.3}
-    assert "im2col_swin_tiny" in run("models").stdout
+    assert any("im2col_swin_tiny" in line for line in lines)
 
 
-def test_models_marks_what_is_far_from_the_paper_and_says_why() -> None:
-    rows = {row["name"]: row for row in json.loads(run("models", "--json").stdout)}
+def test_models_marks_what_is_far_from_the_paper_and_says_why(listed) -> None:
+    listed_rows, lines = listed
+    rows = {row["name"]: row for row in listed_rows}
     far = {name for name, row in rows.items() if row["difference"]["far"]}
-    lines = run("models").stdout.splitlines()
     assert {name for line in lines for name in line.split()[:1] if "!" in line} - {"!"} == far
     # 23.61 M counted, 22.8 M printed; 4.191 and 4.2 G.
     difference = rows["slide_pvt_v2_b2"]["difference"]

@@ -1,8 +1,7 @@
 """Every family through every target: parity, one delegate with nothing outside, rank 4."""
 
-from pathlib import Path
-
 import pytest
+from converted_once import ConvertedOnce
 
 import slide_mobile
 from slide_mobile import blame, models, recipes, targets
@@ -31,15 +30,10 @@ def cases() -> list[object]:
 
 
 @pytest.mark.parametrize(("name", "target", "precision"), cases())
-def test_a_family_converts(name: str, target: str, precision: str, tmp_path: Path) -> None:
-    art = slide_mobile.convert(
-        name,
-        target=target,
-        precision=precision,
-        untrained=True,
-        out=tmp_path,
-        calibration_samples=8,
-    )
+def test_a_family_converts(
+    name: str, target: str, precision: str, converted: ConvertedOnce
+) -> None:
+    art = converted(target, precision, model=name)
     graph, recipe = art.manifest.graph, recipes.lookup(precision)
     assert art.manifest.parity["passed"]
     assert art.manifest.parity["sqnr_db"] >= recipe.goal_sqnr_db - 4
@@ -54,10 +48,9 @@ def test_a_family_converts(name: str, target: str, precision: str, tmp_path: Pat
 @pytest.mark.parametrize("target", sorted(DELEGATING))
 @pytest.mark.parametrize("name", NAMES)
 def test_all_modules_of_a_family_are_found_in_its_file(
-    name: str, target: str, tmp_path: Path
+    name: str, target: str, converted: ConvertedOnce
 ) -> None:
-    art = slide_mobile.convert(name, target=target, precision="fp32", untrained=True, out=tmp_path)
-    result = slide_mobile.check(art.root)
+    result = slide_mobile.check(converted(target, "fp32", model=name).root)
     assert result.parity.passed
     form = deploy(models.create(name), layout=targets.load(target).LAYOUT)
     # In a .tflite the head's output has the name of the graph's.

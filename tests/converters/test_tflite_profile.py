@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from converted_once import ConvertedOnce
 
-import slide_mobile
 from slide_mobile.profiles import BETWEEN, NoProfiler, OperationTime, grouped
 from slide_mobile_converters.tflite.operations import parse
 from slide_mobile_converters.tflite.profile import aligned, profile
@@ -46,19 +46,9 @@ def test_a_file_that_litert_cannot_read_is_one_line(tmp_path: Path) -> None:
         profile(tmp_path / "none.tflite", PIXELS)
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return slide_mobile.convert(
-        "slide_swin_test",
-        untrained=True,
-        target="tflite",
-        precision="fp32",
-        out=tmp_path_factory.mktemp("profile"),
-    ).model_path
-
-
 @pytest.mark.slow
-def test_every_linear_is_timed_and_has_its_module(file: Path) -> None:
+def test_every_linear_is_timed_and_has_its_module(converted: ConvertedOnce) -> None:
+    file = converted("tflite", "fp32").model_path
     times = profile(file, PIXELS, runs=3)
     subgraphs, _ = parse(file.read_bytes())
     linears = [t for t in times if t.name.startswith("Fully Connected")]
@@ -69,9 +59,7 @@ def test_every_linear_is_timed_and_has_its_module(file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_backbone_with_four_outputs_is_timed_too(tmp_path: Path) -> None:
-    artifact = slide_mobile.convert(
-        "slide_swin_test", untrained=True, target="tflite", task="features", out=tmp_path
-    )
+def test_a_backbone_with_four_outputs_is_timed_too(converted: ConvertedOnce) -> None:
+    artifact = converted("tflite", "fp32", task="features")
     times = profile(artifact.model_path, PIXELS, runs=3)
     assert sum(t.microseconds for t in times) > 0

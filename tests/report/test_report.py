@@ -14,6 +14,7 @@ from typing import Any
 import browser
 import pytest
 from click.testing import CliRunner, Result
+from converted_once import ConvertedOnce
 from measurements import document
 from pages import Seen, contrast
 
@@ -30,26 +31,13 @@ MOST_BYTES = 3_000_000
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+def made(converted: ConvertedOnce) -> dict[str, Artifact]:
     """Four artifacts of one model: two targets, a float and two int8 files, and features."""
-    out = tmp_path_factory.mktemp("artifacts")
-
-    def convert(target: str, precision: str, **options: Any) -> Artifact:
-        return slide_mobile.convert(
-            "slide_swin_test",
-            target=target,
-            precision=precision,
-            untrained=True,
-            calibration_samples=8,
-            out=out,
-            **options,
-        )
-
     return {
-        "tflite fp32": convert("tflite", "fp32"),
-        "tflite int8": convert("tflite", "int8"),
-        "onnx int8": convert("onnx", "int8"),
-        "features": convert("onnx", "fp32", task="features"),
+        "tflite fp32": converted("tflite", "fp32"),
+        "tflite int8": converted("tflite", "int8"),
+        "onnx int8": converted("onnx", "int8"),
+        "features": converted("tflite", "fp32", task="features"),
     }
 
 
