@@ -376,6 +376,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "whole": ("benchmarks/results/whole.json", whole_table),
     "gates": ("benchmarks/results/whole.json", gates_table),
     "gates-tiles": ("benchmarks/results/whole_tiles.json", gates_table),
+    "families": ("benchmarks/results/families.json", families_table),
     "memory": ("benchmarks/results/memory.json", memory_table),
     "growth": ("benchmarks/results/growth.json", growth_table),
     "attention": ("benchmarks/results/attention.json", attention_tables),
