@@ -249,7 +249,9 @@ def digest(path: Path) -> str:
         total.update(path.read_bytes())
     else:
         for item in sorted(p for p in path.rglob("*") if p.is_file()):
-            total.update(item.relative_to(path).as_posix().encode() + b"\0")
+            name = item.relative_to(path).as_posix()
+            # A foreign file's name need not be UTF-8.
+            total.update(name.encode(errors="surrogateescape") + b"\0")
             total.update(hashlib.sha256(item.read_bytes()).digest())
     return total.hexdigest()
 

@@ -1,6 +1,7 @@
 """The folder appears whole or not at all, and says when it was changed."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -19,6 +20,13 @@ def test_the_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
     renamed = artifacts.digest(tmp_path / "m")
     (tmp_path / "m" / "b").write_text("2")
     assert len({first, renamed, artifacts.digest(tmp_path / "m")}) == 3
+
+
+def test_the_digest_of_a_folder_takes_names_that_are_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    first = artifacts.digest(tmp_path)
+    (tmp_path / os.fsdecode(b"\xff")).write_text("")
+    assert artifacts.digest(tmp_path) != first
 
 
 def sealed(plain: dict) -> str:

@@ -20,6 +20,7 @@ from slide_mobile.preprocess import IMAGENET, Normalization
 if TYPE_CHECKING:
     from slide_mobile.artifact import Artifact
 
+MOST_DIGITS = 9  # of a number of pixels; Python refuses to read one of thousands
 # A converter knows its own names, but reading them would import its toolchain.
 OF_THE_TARGET = "[default: the target's first; a wrong name lists them]"
 EXAMPLES = """
@@ -145,9 +146,10 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+    digits = all(part.isdecimal() and len(part) <= MOST_DIGITS for part in parts)
+    if len(parts) > 2 or not digits or not all(int(part) for part in parts):
         raise UsageError(
-            f"--input-size takes N or HxW in pixels, such as 224 or 224x320, not {text!r}"
+            f"--input-size takes N or HxW in pixels, such as 224 or 224x320, not {text[:40]!r}"
         )
     return int(parts[0]), int(parts[-1])
 

@@ -194,8 +194,12 @@ def _read(path: Path, *, ema: bool) -> Checkpoint:
 def _unwrap(root: object, containers: tuple[str, ...], notes: list[str]) -> Mapping[str, object]:
     """Find the innermost dict of tensors; a choice among several goes to `notes`."""
     for _ in containers:  # a file may contain itself
-        found = [c for c in containers if isinstance(root, dict) and isinstance(root.get(c), dict)]
-        if not (isinstance(root, dict) and found):
+        if not isinstance(root, dict):
+            break
+        # An empty one was not filled; an empty object of a class is a pickled module.
+        inner = {c: root[c] for c in containers if isinstance(root.get(c), dict)}
+        found = [c for c, value in inner.items() if value or type(value) is not dict]
+        if not found:
             break
         if len(found) > 1:
             notes.append(f"weights taken from {found[0]!r}; the file also has {found[1:]}")
@@ -206,7 +210,9 @@ def _unwrap(root: object, containers: tuple[str, ...], notes: list[str]) -> Mapp
         return weights
     what = f"a pickled {type(root).__module__}.{type(root).__name__}"
     if type(root) is dict:
-        what = f"a dict of {', '.join(map(str, list(root)[:5]))}"
+        what = f"a dict of {', '.join(map(str, list(root)[:5])) or 'nothing'}"
+    elif isinstance(root, Stored | Unreadable):
+        what = "one tensor without a name"
     raise CheckpointError(f"holds no weights but {shown(what)}; save the state_dict() of the model")
 
 

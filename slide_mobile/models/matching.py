@@ -143,8 +143,9 @@ def _likeness(expected: Shapes, found: Shapes) -> float:
 
 
 def _rows(found: Shapes, key: str) -> int:
-    """First dimension, 0 if there is none."""
-    return (*found.get(key, ()), 0)[0]
+    """First dimension, 0 if there is none, or no value: an empty tensor claims what it likes."""
+    shape = found.get(key, ())
+    return shape[0] if shape and all(shape) else 0
 
 
 def _local_attention(model: nn.Module, found: Shapes) -> dict[str, Any]:

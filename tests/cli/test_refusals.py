@@ -102,6 +102,7 @@ def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Pa
         (["convert", "swin_tiny", "--to", "tflite"], "give --checkpoint FILE, or --untrained"),
         ([*CONVERT, "--untrained", "--input-size", "100"], "the nearest is 96x96"),
         ([*CONVERT, "--untrained", "--input-size", "big"], "--input-size takes N or HxW"),
+        ([*CONVERT, "--untrained", "--input-size", "9" * 5000], "--input-size takes N or HxW"),
         ([*CONVERT, "--untrained", "--mean", "1,2"], "three numbers"),
         ([*CONVERT, "--untrained", "--mean", "123,116,103"], "divide by 255"),
         ([*CONVERT, "--untrained", "--std", "0,1,1"], "std positive"),

@@ -121,6 +121,14 @@ def test_averaged_weights_are_taken_unless_the_raw_ones_are_asked_for(
     assert "weights taken from" in found.notes[0]
 
 
+def test_averages_that_were_not_kept_leave_the_raw_weights(
+    source: nn.Module, tmp_path: Path
+) -> None:
+    state = source.state_dict()
+    found = checkpoint.read(save(tmp_path / "w.pth", {"model": state, "model_ema": {}}))
+    assert torch.equal(found.tensors["norm.weight"], state["norm.weight"]) and found.notes == ()
+
+
 def test_a_merged_file_gives_the_same_logits(source: nn.Module, tmp_path: Path) -> None:
     state = source.state_dict()
     for key in [key for key in state if ".dep_conv1." in key]:

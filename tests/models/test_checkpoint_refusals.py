@@ -1,5 +1,7 @@
 """Files that are no checkpoint: one line that says why, exit code 2."""
 
+import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,20 @@ def test_a_whole_pickled_module(tmp_path: Path) -> None:
 def test_a_dict_of_something_else_names_its_keys(tmp_path: Path) -> None:
     message = refusal(saved(tmp_path / "w.pth", {"net": {"w": WEIGHT}, "epoch": 3}))
     assert "holds no weights but a dict of net, epoch;" in message
+
+
+def test_a_tensor_alone_and_an_empty_dict(tmp_path: Path) -> None:
+    assert "no weights but one tensor without a name;" in refusal(saved(tmp_path / "a.pth", WEIGHT))
+    assert "no weights but a dict of nothing;" in refusal(saved(tmp_path / "b.pth", {}))
+
+
+def test_an_empty_tensor_claims_no_classes(tmp_path: Path) -> None:
+    header = {"head.weight": {"dtype": "F32", "shape": [10**18, 0], "data_offsets": [0, 0]}}
+    content = json.dumps(header).encode()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(struct.pack("<Q", len(content)) + content)
+    with pytest.raises(CheckpointError, match=r"head\.weight is \(10{18}, 0\), expected \(5, 64\)"):
+        checkpoint.fit(checkpoint.read(path), "slide_pvt_test")
 
 
 def test_a_container_within_itself(tmp_path: Path) -> None:

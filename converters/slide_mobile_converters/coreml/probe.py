@@ -48,10 +48,14 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     ArtifactError for a damaged package, and for one that slide-mobile did not write.
     """
     program, modules = reading.program(path), reading.modules(path)
+    maps = {name for op in program.operations if op.type == "conv" for name in op.outputs}
     with artifact_errors(path):
         given = {IMAGE: planar(image)}
         values = program.run(given, precision=program.declared_precision, keep=modules)
-        return {module: _channels_last(values[name]) for name, module in modules.items()}
+        return {
+            module: _channels_last(values[name], is_map=name in maps)
+            for name, module in modules.items()
+        }
 
 
 def ranges(path: Path) -> dict[str, tuple[float, float]]:
@@ -110,6 +114,6 @@ def _wanted(outputs: Mapping[str, Any]) -> Outputs:
     return found
 
 
-def _channels_last(x: NDArray[Any]) -> NDArray[np.float32]:
-    maps = x.transpose(0, 2, 3, 1) if x.ndim == 4 else x
-    return np.ascontiguousarray(maps, np.float32)
+def _channels_last(x: NDArray[Any], *, is_map: bool) -> NDArray[np.float32]:
+    """(1, C, H, W) of a convolution -> (1, H, W, C); what a linear gives has that order."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1) if is_map else x, np.float32)

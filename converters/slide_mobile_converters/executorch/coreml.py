@@ -78,12 +78,9 @@ def activations(
     ops = [op for op in program.operations if op.type in _WEIGHTED]
     if len(ops) != len(names):
         raise ValueError(f"{len(ops)} convolutions and linears, {len(names)} names")
-    wanted = {path: op.outputs[0] for path, op in zip(names, ops, strict=True) if path}
-    values = _run(program, image, set(wanted.values()))
-    return {
-        path: np.ascontiguousarray(values[name].transpose(0, 2, 3, 1), np.float32)
-        for path, name in wanted.items()
-    }
+    wanted = {path: op for path, op in zip(names, ops, strict=True) if path}
+    values = _run(program, image, {op.outputs[0] for op in wanted.values()})
+    return {path: _channels_last(values[op.outputs[0]], op.type) for path, op in wanted.items()}
 
 
 def mil(file: PTEFile) -> Any:
@@ -98,6 +95,11 @@ def _run(program: Any, image: torch.Tensor, keep: Collection[str]) -> dict[str, 
     (declared,) = program.inputs
     given = {declared.name: image.float().numpy()}
     return program.run(given, precision=program.declared_precision, keep=keep)
+
+
+def _channels_last(x: NDArray[Any], kind: str) -> NDArray[np.float32]:
+    """(1, C, H, W) of a convolution -> (1, H, W, C); what a linear gives has that order."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1) if kind == "conv" else x, np.float32)
 
 
 def _unpacked(content: bytes, parent: Path) -> Path:

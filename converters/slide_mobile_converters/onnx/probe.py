@@ -32,8 +32,10 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
         found = watched(model, list(tensors.values()))(planar(image))
     except ERRORS as error:
         raise damaged(path, error) from error
+    maps = {name for node in model.graph.node if node.op_type == "Conv" for name in node.output}
     return {
-        module: _channels_last(found[name].astype(np.float32)) for module, name in tensors.items()
+        module: _channels_last(found[name].astype(np.float32), is_map=module in maps)
+        for module, name in tensors.items()
     }
 
 
@@ -95,6 +97,6 @@ def _module_outputs(model: ModelProto) -> dict[str, str]:
     return tensors
 
 
-def _channels_last(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(1, C, H, W) as (1, H, W, C), which is what every dense module gives in a file of ours."""
-    return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
+def _channels_last(values: NDArray[np.float32], *, is_map: bool) -> NDArray[np.float32]:
+    """(1, C, H, W) of a convolution -> (1, H, W, C); what a linear gives has that order."""
+    return values.transpose(0, 2, 3, 1) if is_map else values
