@@ -37,8 +37,8 @@ def test_the_deploy_form_of_a_full_size_model_is_its_reference(
         reference.double()
         exact = reference((raw.double() / 255 - mean) / std)
         exact_form = deploy(reference, layout=layout)(raw.double())
-    # In fp64, the algebra; what is left is of constants that are kept in fp32. Measured: 136 (NAT-B,
-    # whose random residuals grow the most) to 300 dB.
+    # In fp64, the algebra; what is left is of constants that are kept in fp32. Measured: 136 dB
+    # (NAT-B, whose random residuals grow the most) to 300 dB.
     assert sqnr_db(exact, exact_form) > 130
     # In fp32, the contract's gate; and no farther from the truth than the reference itself, which
     # in NAT-B is 104 dB off. Measured: at most 3.0 dB farther.

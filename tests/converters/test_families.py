@@ -60,15 +60,8 @@ def test_all_modules_of_a_family_are_found_in_its_file(
     assert min(row.sqnr_db for row in result.modules) > 90
 
 
-def test_all_modules_are_found_in_core_mls_delegate(tmp_path: Path) -> None:
-    art = slide_mobile.convert(
-        "slide_nat_test",
-        target="executorch",
-        backend="coreml",
-        precision="fp32",
-        untrained=True,
-        out=tmp_path,
-    )
+def test_all_modules_are_found_in_core_mls_delegate(converted: ConvertedOnce) -> None:
+    art = converted("executorch", "fp32", model="slide_nat_test", backend="coreml")
     result = slide_mobile.check(art.root)
     form = deploy(models.create("slide_nat_test"), layout="NCHW")
     assert {row.module for row in result.modules} == set(blame.dense(form))
