@@ -77,10 +77,13 @@ final class AppModel {
         let errors = Self.documents.appendingPathComponent("slidemeasure-error.txt")
         // First, so that nobody takes what an earlier start left for this one's.
         try? FileManager.default.removeItem(at: errors)
+        if let output = HeadlessRequest.output(url) {
+            try? FileManager.default.removeItem(
+                at: Self.documents.appendingPathComponent(output))
+        }
         do {
             let request = try HeadlessRequest(url)
             let file = Self.documents.appendingPathComponent(request.output)
-            try? FileManager.default.removeItem(at: file)
             await openLibrary()
             try await measured(request).write(to: file)
             (outcome, code) = ("slidemeasure: wrote \(file.path)", 0)

@@ -5,9 +5,15 @@ import Foundation
 ///
 /// `artifact` may come more than once; with `ab=1` they are interleaved run by run. `sustained=60`
 /// replaces runs and seconds. `verify=1` checks the parity capsule too. `exit=1` ends the app when
-/// it is done: `devicectl --console` waits for that.
+/// it is done: `devicectl --console` waits for that. The other words are Android's too
+/// (apps/conformance/headless.json).
 public struct HeadlessRequest: Equatable, Sendable {
     public static let scheme = "slidemeasure"
+    private static let usualOutput = "measurement.json"
+    private static let words = [
+        "artifact", "accelerator", "threads", "warmup", "runs", "seconds", "sustained", "ab",
+        "verify", "out", "exit",
+    ]
 
     public let artifacts: [String]  // empty: all
     public let accelerator: String?
@@ -27,22 +33,27 @@ public struct HeadlessRequest: Equatable, Sendable {
         var artifacts: [String] = []
         var (accelerator, threads): (String?, Int?) = (nil, nil)
         var (interleaved, verifying) = (false, false)
-        var output = "measurement.json"
+        var output = Self.usualOutput
+        var once: Set<String> = []
         for item in parts.queryItems ?? [] {
-            let text = item.value ?? ""
+            guard item.name == "artifact" || once.insert(item.name).inserted else {
+                throw NotUsable("\(item.name) is asked for twice")
+            }
             switch item.name {
-            case "artifact": artifacts.append(text)
-            case "accelerator": accelerator = text
-            case "threads": threads = try Self.number(item, Int.init, 1...64)
-            case "warmup": plan.warmup = try Self.number(item, Int.init, 0...10_000)
-            case "runs": plan.runs = try Self.number(item, Int.init, 1...1_000_000)
-            case "seconds": plan.seconds = try Self.number(item, Double.init, 0...3600)
-            case "sustained": plan.sustained = try Self.number(item, Double.init, 1...3600)
-            case "ab": interleaved = try Self.number(item, Int.init, 0...1) == 1
-            case "verify": verifying = try Self.number(item, Int.init, 0...1) == 1
-            case "exit": _ = try Self.number(item, Int.init, 0...1)
-            case "out": output = try Self.fileName(text)
-            default: throw NotUsable("\(item.name) is not known to \(Self.scheme)://measure")
+            case "artifact": artifacts.append(try Self.name(item))
+            case "accelerator": accelerator = try Self.name(item)
+            case "threads": threads = try Self.whole(item, 1...64)
+            case "warmup": plan.warmup = try Self.whole(item, 0...10_000)
+            case "runs": plan.runs = try Self.whole(item, 1...1_000_000)
+            case "seconds": plan.seconds = try Self.number(item, 0...3600)
+            case "sustained": plan.sustained = try Self.number(item, 1...3600)
+            case "ab": interleaved = try Self.whole(item, 0...1) == 1
+            case "verify": verifying = try Self.whole(item, 0...1) == 1
+            case "exit": _ = try Self.whole(item, 0...1)
+            case "out": output = try Self.fileName(item)
+            default:
+                let known = Self.words.joined(separator: ", ")
+                throw NotUsable("\(item.name) is not known, only \(known)")
             }
         }
         self.artifacts = artifacts
@@ -60,18 +71,48 @@ public struct HeadlessRequest: Equatable, Sendable {
         return items.contains(URLQueryItem(name: "exit", value: "1"))
     }
 
-    private static func number<N: Comparable>(
-        _ item: URLQueryItem, _ read: (String) -> N?, _ range: ClosedRange<N>
-    ) throws -> N {
-        guard let number = read(item.value ?? ""), range.contains(number) else {
-            throw NotUsable("\(item.name)=\(item.value ?? "") is not a number in \(range)")
+    /// Also of an address that is refused: a file of an earlier start must not pass for its own.
+    public static func output(_ url: URL) -> String? {
+        let items = URLComponents(url: url, resolvingAgainstBaseURL: false)?.queryItems ?? []
+        guard let item = items.first(where: { $0.name == "out" }) else { return usualOutput }
+        return try? fileName(item)
+    }
+
+    private static func whole(_ item: URLQueryItem, _ range: ClosedRange<Int>) throws -> Int {
+        guard let number = Int(item.value ?? ""), range.contains(number) else {
+            throw notFrom(range, item, "a whole number")
         }
         return number
     }
 
-    private static func fileName(_ text: String) throws -> String {
+    private static func number(_ item: URLQueryItem, _ range: ClosedRange<Int>) throws -> Double {
+        let (least, most) = (Double(range.lowerBound), Double(range.upperBound))
+        guard let number = Double(item.value ?? ""), (least...most).contains(number) else {
+            throw notFrom(range, item, "a number")
+        }
+        return number
+    }
+
+    private static func notFrom(
+        _ range: ClosedRange<Int>, _ item: URLQueryItem, _ what: String
+    ) -> NotUsable {
+        let (least, most) = (range.lowerBound, range.upperBound)
+        return NotUsable("\(item.name)=\(item.value ?? "") is not \(what) from \(least) to \(most)")
+    }
+
+    private static func name(_ item: URLQueryItem) throws -> String {
+        guard let text = item.value, !text.isEmpty else {
+            throw NotUsable("\(item.name) is empty: name one, or leave it out")
+        }
+        return text
+    }
+
+    private static func fileName(_ item: URLQueryItem) throws -> String {
+        let text = item.value ?? ""
         guard text.hasSuffix(".json"), !text.hasPrefix("."), !text.contains("/") else {
-            throw NotUsable("out=\(text) is not a file name that ends in .json")
+            throw NotUsable(
+                "out=\(text) is not a file name that ends in .json, "
+                    + "with no / in it and no dot before it")
         }
         return text
     }
@@ -100,7 +141,8 @@ public struct HeadlessRequest: Equatable, Sendable {
         _ folder: String, _ library: ArtifactLibrary, _ backends: [any Backend]
     ) throws -> Candidate {
         guard let entry = library.artifacts.first(where: { $0.folder == folder }) else {
-            throw NotUsable("\(folder) is not embedded")
+            let known = library.artifacts.map(\.folder).joined(separator: ", ")
+            throw NotUsable("\(folder) is not embedded, only \(known.isEmpty ? "nothing" : known)")
         }
         let artifact = try entry.outcome.get()
         let backend = try backends.backend(for: artifact.manifest).get()

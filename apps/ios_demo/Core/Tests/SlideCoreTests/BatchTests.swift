@@ -20,10 +20,9 @@ struct BatchTests {
     }
 
     func measured(
-        _ library: ArtifactLibrary, _ backend: TestBackend, _ query: String = ""
+        _ library: ArtifactLibrary, _ backend: TestBackend, _ query: String = "runs=40&seconds=0"
     ) async throws -> (results: [BenchResult], failed: [Failure]) {
-        let words = ["seconds=0", "runs=40"] + (query.isEmpty ? [] : [query])
-        let url = URL(string: "slidemeasure://measure?\(words.joined(separator: "&"))")!
+        let url = URL(string: "slidemeasure://measure?\(query)")!
         return try await Engine().measure(
             HeadlessRequest(url), in: library, backends: [backend], probe: probe)
     }
@@ -40,14 +39,14 @@ struct BatchTests {
             try JSONSerialization.jsonObject(with: document.json()) as? [String: Any])
         let failed = plain["failed"] as? [[String: String]]
         #expect(failed == [["artifact": "b", "error": "no such kernel"]])
-        let pair = try await measured(library, backend, "artifact=a&artifact=c&ab=1")
+        let pair = try await measured(library, backend, "artifact=a&artifact=c&ab=1&seconds=0")
         #expect(pair.failed.isEmpty && pair.results.count == 2)
     }
 
     @Test func aPairThatFailsIsToldOfBothAndNothingIsNoDocument() async throws {
         let library = try self.library(ArtifactFolder(), copies: ["a", "b"])
         await #expect(throws: NotUsable("a: no such kernel; b: no such kernel")) {
-            _ = try await measured(library, TestBackend(refusing: "b"), "ab=1")
+            _ = try await measured(library, TestBackend(refusing: "b"), "ab=1&seconds=0")
         }
         await #expect(throws: NotUsable("no artifact can be measured")) {
             let nothing = try self.library(ArtifactFolder(), copies: [])

@@ -8,22 +8,68 @@ struct HeadlessRequestTests {
         try HeadlessRequest(URL(string: "slidemeasure://measure?\(rest)")!)
     }
 
-    @Test func everyWordIsUnderstood() throws {
-        let asked = try request(
-            "artifact=a&artifact=b&accelerator=gpu&threads=2&warmup=1&runs=60&seconds=2.5&ab=1&verify=1&out=x.json"
-        )
-        #expect(asked.artifacts == ["a", "b"] && asked.accelerator == "gpu" && asked.threads == 2)
-        #expect(asked.plan.warmup == 1 && asked.plan.runs == 60 && asked.plan.seconds == 2.5)
-        #expect(asked.interleaved && asked.verifying && asked.output == "x.json")
-        #expect(try request("sustained=60").plan.leastSeconds == 60)
-        #expect(try request("").plan == MeasuringPlan())
+    struct Shared: Decodable {
+        struct Understood: Decodable {
+            let asked: [[String]]
+            let artifacts: [String]
+            let accelerator: String?
+            let threads: Int?
+            let warmup, runs: Int
+            let seconds: Double
+            let sustained, ab, verify: Bool
+            let out: String
+        }
+        struct Refused: Decodable {
+            let asked: [[String]]
+            let why: String
+            let out: String?
+        }
+        let understood: [Understood]
+        let refused: [Refused]
     }
 
-    @Test(arguments: [
-        "runs=0", "runs=many", "seconds=-1", "seconds=nan", "threads=0", "ab=2", "acelerator=cpu",
-        "out=../x.json", "out=.json", "out=x.txt", "runs",
-    ])
-    func nonsenseIsRefused(text: String) {
+    func address(_ asked: [[String]]) -> URL {
+        var parts = URLComponents(string: "slidemeasure://measure")!
+        parts.queryItems = asked.map { URLQueryItem(name: $0[0], value: $0[1]) }
+        return parts.url!
+    }
+
+    @Test func whatIsAskedForIsUnderstoodAsOnAndroid() throws {
+        let cases = try Conformance.read("headless.json", as: Shared.self).understood
+        #expect(!cases.isEmpty)
+        for word in cases {
+            let request = try HeadlessRequest(address(word.asked))
+            let plan = request.plan
+            #expect(request.artifacts == word.artifacts && request.accelerator == word.accelerator)
+            #expect(request.threads == word.threads && plan.warmup == word.warmup)
+            #expect(plan.leastRuns == word.runs && plan.leastSeconds == word.seconds)
+            #expect((plan.sustained != nil) == word.sustained && request.interleaved == word.ab)
+            #expect(request.verifying == word.verify && request.output == word.out)
+            #expect(HeadlessRequest.output(address(word.asked)) == word.out)
+        }
+    }
+
+    func refusal(of url: URL) -> String? {
+        do {
+            _ = try HeadlessRequest(url)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func nonsenseIsRefusedAsOnAndroid() throws {
+        let cases = try Conformance.read("headless.json", as: Shared.self).refused
+        #expect(!cases.isEmpty)
+        for word in cases {
+            let url = address(word.asked)
+            #expect(refusal(of: url)?.hasPrefix(word.why) == true, "\(word.why)")
+            #expect(HeadlessRequest.output(url) == word.out)
+        }
+    }
+
+    @Test(arguments: ["runs", "seconds", "runs=30&runs=50", "exit=2", "artifact"])
+    func whatOnlyAnAddressCanSayIsRefusedToo(text: String) {
         #expect(throws: NotUsable.self) { try request(text) }
     }
 
@@ -44,7 +90,7 @@ struct HeadlessRequestTests {
         }
         #expect(try count(twice) == 2)
         #expect(try count(twice + "&ab=1") == 1)
-        #expect(throws: NotUsable("gone is not embedded")) {
+        #expect(throws: NotUsable("gone is not embedded, only \(folder.name)")) {
             try request("artifact=gone").groups(in: library, backends: backends)
         }
         #expect(throws: NotUsable("\(folder.name) has no accelerator ane, only cpu, gpu")) {
