@@ -6,13 +6,13 @@ import android.util.Log
 import android.view.WindowManager
 import android.widget.TextView
 import dev.slidemobile.core.Batch
-import dev.slidemobile.core.Candidate
+import dev.slidemobile.core.HeadlessRequest
 import dev.slidemobile.core.line
 import java.io.File
 
 /**
  * Measures without a hand on the phone, for device farms: what to do is in the intent's extras
- * (README), the JSON goes to the app's files, and the log says so in one line.
+ * (README), the JSON or why there is none goes to the app's files, and the log says so in one line.
  */
 class HeadlessActivity : Activity() {
     private val measure get() = application as MeasureApplication
@@ -27,8 +27,8 @@ class HeadlessActivity : Activity() {
         if (savedInstanceState != null) return  // turned, not started again
         measure.whenModels { models ->
             measure.work.submit(
-                { measured(HeadlessRequest.of(intent), models) },
-                failed = { report(status, "FAILED ${it.line()}") },
+                { answered(models) },
+                failed = { report(status, failed(it)) },
                 done = { report(status, "DONE $it") },
             )
         }
@@ -42,39 +42,45 @@ class HeadlessActivity : Activity() {
         measure.headless?.cancel()
     }
 
-    /** The file that it wrote; an older one of that name is gone whatever happens. */
+    /** The file that it wrote; whatever happens, none is left of an earlier start. */
+    private fun answered(models: Models): File {
+        val errors = File(folder(), ERRORS)
+        errors.delete()
+        return runCatching {
+            val extras = extras()
+            HeadlessRequest.output(extras)?.let { File(folder(), it).delete() }
+            measured(HeadlessRequest.of(extras), models)
+        }.onFailure { error ->
+            // The log says it even where no file can be written.
+            runCatching { errors.writeText("${failed(error)}\n") }
+        }.getOrThrow()
+    }
+
+    // Whatever the type: the deprecated get is the only one that takes it as it is.
+    @Suppress("DEPRECATION")
+    private fun extras(): Map<String, Any?> =
+        intent.extras?.let { all -> all.keySet().associateWith { all.get(it) } }.orEmpty()
+
     private fun measured(request: HeadlessRequest, models: Models): File {
-        val out = File(folder(), request.out)
-        out.delete()
+        val entries = when (models) {
+            is Models.Ready -> models.entries
+            is Models.Failed -> error(models.why)
+            Models.Loading -> error("the models are not read yet")
+        }
+        val asked = request.groups(entries)
         val batch = Batch(
-            groups(request, models), request.plan, measure.phone, Images,
-            request.isSustained, request.isVerified,
+            asked.groups, request.plan, measure.phone, Images, request.isSustained,
+            request.isVerified, asked.failed,
         )
         measure.headless = batch
         if (isLeft) batch.cancel()
         batch.run()
         // Aside first, so that it appears whole.
-        val aside = File(folder(), "${request.out}.incomplete")
+        val out = File(folder(), request.output)
+        val aside = File(folder(), "${request.output}.incomplete")
         aside.writeText(measure.document(batch.results, batch.failures))
         check(aside.renameTo(out)) { "cannot write $out" }
         return out
-    }
-
-    /** Artifacts that are named are an A/B, in turns; else every usable one, one after another. */
-    private fun groups(request: HeadlessRequest, models: Models): List<List<Candidate>> {
-        val usable = when (models) {
-            is Models.Ready -> models.usable
-            is Models.Failed -> error(models.why)
-            Models.Loading -> error("the models are not read yet")
-        }
-        val named = request.artifacts.map { name ->
-            usable.firstOrNull { it.folder == name }
-                ?: error("no usable artifact $name; there are ${usable.joinToString { it.folder }}")
-        }
-        val groups = if (named.isEmpty()) usable.map { listOf(it) } else listOf(named)
-        return groups.map { group ->
-            group.map { Candidate(it.artifact, it.backend, request.accelerator, request.threads) }
-        }
     }
 
     /** Where `adb pull` reaches without root, else where `run-as` does. */
@@ -87,7 +93,10 @@ class HeadlessActivity : Activity() {
         finish()
     }
 
+    private fun failed(error: Throwable) = "FAILED ${error.line()}"
+
     private companion object {
         const val TAG = "SlideMeasure"
+        const val ERRORS = "slidemeasure-error.txt"
     }
 }

@@ -2,7 +2,7 @@ package dev.slidemobile.core
 
 /**
  * Groups of candidates, measured one group after another; a group are the turns of an A/B. What
- * fails is in [failures], and does not discard what was measured.
+ * fails is in [failures], after what had [failed] before, and does not discard what was measured.
  */
 class Batch(
     private val groups: List<List<Candidate>>,
@@ -11,9 +11,10 @@ class Batch(
     private val decoder: ImageDecoder,
     private val isSustained: Boolean = false,
     private val isVerified: Boolean = false,
+    failed: List<Failure> = emptyList(),
 ) {
     private val measured = ArrayList<Result>()
-    private val failed = ArrayList<Failure>()
+    private val failed = ArrayList(failed)
     val results: List<Result> get() = measured
     val failures: List<Failure> get() = failed
 

@@ -1,0 +1,157 @@
+package dev.slidemobile.core
+
+/**
+ * A measurement that a script asks for, without a finger on the screen. Its words, their ranges and
+ * what is refused are those of iOS's address (apps/conformance/headless.json).
+ */
+data class HeadlessRequest(
+    val artifacts: List<String>,  // empty: all
+    val accelerator: String?,
+    val threads: Int?,
+    val plan: Plan,
+    val isSustained: Boolean,
+    val isInterleaved: Boolean,
+    val isVerified: Boolean,
+    val output: String,
+) {
+    /** What is measured together, and what of all cannot be measured so. */
+    class Groups(val groups: List<List<Candidate>>, val failed: List<Failure>)
+
+    /** Throws [NotUsable] where an artifact that is named cannot be measured as asked. */
+    fun groups(entries: List<Entry>): Groups {
+        val candidates = artifacts.mapTo(ArrayList()) { candidate(named(it, entries)) }
+        val failed = ArrayList<Failure>()
+        if (artifacts.isEmpty()) {
+            for (entry in entries.filterIsInstance<Entry.Usable>()) {
+                // A runtime that is asked what it offers may throw anything.
+                runCatching { candidate(entry) }
+                    .onSuccess { candidates += it }
+                    .onFailure { failed += Failure(entry.folder, it.line()) }
+            }
+        }
+        val isTogether = isInterleaved && candidates.isNotEmpty()
+        return Groups(if (isTogether) listOf(candidates) else candidates.map { listOf(it) }, failed)
+    }
+
+    private fun named(folder: String, entries: List<Entry>): Entry.Usable =
+        when (val entry = entries.firstOrNull { it.folder == folder }) {
+            is Entry.Usable -> entry
+            is Entry.NotUsable -> throw NotUsable("$folder is not usable: ${entry.why}")
+            null -> {
+                val known = entries.joinToString { it.folder }.ifEmpty { "nothing" }
+                throw NotUsable("$folder is not embedded, only $known")
+            }
+        }
+
+    private fun candidate(entry: Entry.Usable): Candidate {
+        val known = entry.backend.accelerators(entry.artifact.manifest)
+        val chosen = known.firstOrNull { accelerator == null || it.label == accelerator }
+            ?: throw NotUsable(
+                "${entry.folder} has no accelerator $accelerator, " +
+                    "only ${known.joinToString { it.label }}",
+            )
+        return Candidate(entry.artifact, entry.backend, chosen, threads ?: USUAL_THREADS)
+    }
+
+    companion object {
+        private const val USUAL_THREADS = 4
+        private const val USUAL_OUTPUT = "measurement.json"
+        private val WORDS = listOf(
+            "artifact", "accelerator", "threads", "warmup", "runs", "seconds", "sustained", "ab",
+            "verify", "out",
+        )
+
+        /**
+         * Of an intent's extras, whatever their types. Throws [NotUsable] for nonsense: a script
+         * that misspells a word must not get numbers of something it did not ask for.
+         */
+        fun of(extras: Map<String, Any?>): HeadlessRequest {
+            extras.keys.firstOrNull { it !in WORDS }?.let {
+                throw NotUsable("$it is not known, only ${WORDS.joinToString()}")
+            }
+            val asked = Extras(extras)
+            val usual = Plan(
+                warmupRuns = asked.whole("warmup", 0..10_000) ?: Plan().warmupRuns,
+                runs = asked.whole("runs", 1..1_000_000) ?: Plan().runs,
+                seconds = asked.number("seconds", 0..3600) ?: Plan().seconds,
+            )
+            val sustained = asked.number("sustained", 1..3600)
+            return HeadlessRequest(
+                artifacts = asked.names("artifact"),
+                accelerator = asked.name("accelerator"),
+                threads = asked.whole("threads", 1..64),
+                plan = sustained?.let { usual.copy(runs = 1, seconds = it) } ?: usual,
+                isSustained = sustained != null,
+                isInterleaved = asked.flag("ab"),
+                isVerified = asked.flag("verify"),
+                output = asked.file("out") ?: USUAL_OUTPUT,
+            )
+        }
+
+        /** Also of extras that are refused: a file of an earlier start must not pass for theirs. */
+        fun output(extras: Map<String, Any?>): String? = try {
+            Extras(extras).file("out") ?: USUAL_OUTPUT
+        } catch (error: NotUsable) {
+            null
+        }
+    }
+}
+
+/** An intent's extras by name; what is left out is null, or false. */
+private class Extras(private val values: Map<String, Any?>) {
+    fun whole(name: String, range: IntRange): Int? = text(name)?.let {
+        val number = if (WHOLE.matches(it)) it.toIntOrNull() else null
+        number?.takeIf { it in range } ?: throw notFrom(range, name, "a whole number")
+    }
+
+    fun number(name: String, range: IntRange): Double? = text(name)?.let {
+        val number = if (NUMBER.matches(it)) it.toDouble() else Double.NaN
+        val isWithin = number >= range.first && number <= range.last
+        if (isWithin) number else throw notFrom(range, name, "a number")
+    }
+
+    fun flag(name: String): Boolean =
+        values[name] as? Boolean ?: (whole(name, 0..1) == 1)
+
+    fun name(name: String): String? = text(name)?.also { requireName(name, it) }
+
+    /** One text with commas, or several. */
+    fun names(name: String): List<String> {
+        val names = when (val value = values[name]) {
+            is Array<*> -> value.map { it?.toString().orEmpty() }
+            is List<*> -> value.map { it?.toString().orEmpty() }
+            else -> text(name)?.split(',') ?: return emptyList()
+        }
+        if (names.isEmpty()) requireName(name, "")
+        return names.onEach { requireName(name, it) }
+    }
+
+    fun file(name: String): String? = text(name)?.also {
+        if (!it.endsWith(".json") || it.startsWith(".") || '/' in it) {
+            throw NotUsable(
+                "$name=$it is not a file name that ends in .json, " +
+                    "with no / in it and no dot before it",
+            )
+        }
+    }
+
+    /** As iOS would find it in the address: whoever writes 10 need not know whether `--ei`. */
+    private fun text(name: String): String? = when (val value = values[name]) {
+        null -> if (name in values) "" else null
+        is String, is Number, is Boolean -> value.toString()
+        else -> throw NotUsable("$name is of type ${value.javaClass.simpleName}, not one value")
+    }
+
+    private fun requireName(name: String, text: String) {
+        if (text.isEmpty()) throw NotUsable("$name is empty: name one, or leave it out")
+    }
+
+    private fun notFrom(range: IntRange, name: String, what: String) =
+        NotUsable("$name=${text(name)} is not $what from ${range.first} to ${range.last}")
+
+    private companion object {
+        // What Swift reads as a number; Java's readers take more, as "1d", " 1" and other digits.
+        val WHOLE = Regex("[+-]?[0-9]+")
+        val NUMBER = Regex("[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?")
+    }
+}
