@@ -49,13 +49,21 @@ struct HeadlessRequestTests {
         }
     }
 
+    func refusal(of url: URL) -> String? {
+        do {
+            _ = try HeadlessRequest(url)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
     @Test func nonsenseIsRefusedAsOnAndroid() throws {
         let cases = try Conformance.read("headless.json", as: Shared.self).refused
         #expect(!cases.isEmpty)
         for word in cases {
             let url = address(word.asked)
-            let error = #expect(throws: NotUsable.self) { try HeadlessRequest(url) }
-            #expect(error?.description.hasPrefix(word.why) == true, "\(word.why)")
+            #expect(refusal(of: url)?.hasPrefix(word.why) == true, "\(word.why)")
             #expect(HeadlessRequest.output(url) == word.out)
         }
     }
