@@ -7,7 +7,7 @@
     x ArtifactError       2  the folder is not an artifact
     x OutputError         2  the result cannot be written where it was asked for
   x GateFailed            1  parity, accuracy or integrity is below its floor
-  x ToolchainMissing      3  the converter's optional dependency is not installed
+  x ToolchainMissing      3  the converter's optional dependency is not installed, or broken
   x EnvironmentMissing    3  a toolchain's own environment is not there
   x NotInstalled          3  slide-mobile runs from a folder, and cannot say what it needs
 
@@ -57,13 +57,14 @@ class GateFailed(SlideMobileError):
 
 
 class ToolchainMissing(SlideMobileError):
-    """A converter's optional dependency is absent."""
+    """A converter's optional dependency is absent, or there and cannot be imported: `why`."""
 
     exit_code = 3
 
-    def __init__(self, target: str, package: str) -> None:
+    def __init__(self, target: str, package: str, why: str = "") -> None:
+        found = f"cannot be loaded ({' '.join(why.split())})" if why else "is not installed"
         super().__init__(
-            f"target {target!r} needs {package}, which is not installed: "
+            f"target {target!r} needs {package}, which {found}: "
             f"pip install 'slide-mobile[{target}]'"
         )
 

@@ -149,10 +149,12 @@ def part(target: str, name: str = "") -> Any:
     """Import a converter's module, ".name" below it or itself; raises ToolchainMissing."""
     try:
         return importlib.import_module(f"slide_mobile_converters.{target}{name}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("slide_mobile"):
+    except (ImportError, OSError) as error:
+        package = getattr(error, "name", None) or target
+        if package.startswith("slide_mobile"):
             raise  # a bug of ours, not a missing toolchain
-        raise ToolchainMissing(target, error.name or target) from error
+        absent = isinstance(error, ModuleNotFoundError)
+        raise ToolchainMissing(target, package, "" if absent else str(error)) from error
 
 
 def choose(

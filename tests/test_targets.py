@@ -54,20 +54,44 @@ def test_an_unknown_target_lists_the_known() -> None:
 def test_a_missing_toolchain_names_the_command_that_installs_it(
     target: str, part: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    no_import(package, ModuleNotFoundError("No module", name=package), monkeypatch)
+    with pytest.raises(ToolchainMissing, match=rf"pip install 'slide-mobile\[{target}\]'") as e:
+        targets.part(target, part)
+    assert e.value.exit_code == 3 and f"needs {package}, which is not installed" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("cannot import name\n'x'", name="onnx"), OSError("libx.so: no such file")]
+)
+def test_a_broken_toolchain_is_told_as_a_missing_one(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_import("onnxruntime", error, monkeypatch)
+    with pytest.raises(ToolchainMissing, match="needs onnx, which cannot be loaded") as e:
+        targets.load("onnx")
+    assert e.value.exit_code == 3 and "\n" not in str(e.value)
+
+
+def test_a_name_that_we_lack_is_a_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    bug = ImportError("cannot import name 'x'", name="slide_mobile.recipes")
+    no_import("onnxruntime", bug, monkeypatch)
+    with pytest.raises(ImportError, match="cannot import name"):
+        targets.load("onnx")
+
+
+def no_import(package: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the next import of a package fail."""
     real = builtins.__import__
 
     def without(name: str, *args: Any, **kwargs: Any) -> object:
         relative = args[3] if len(args) > 3 else kwargs.get("level", 0)
         if not relative and name.split(".")[0] == package:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=package)
+            raise error
         return real(name, *args, **kwargs)
 
     for name in [n for n in sys.modules if n.startswith("slide_mobile_converters.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ToolchainMissing, match=rf"pip install 'slide-mobile\[{target}\]'") as e:
-        targets.part(target, part)
-    assert e.value.exit_code == 3 and package in str(e.value)
 
 
 class Two:
