@@ -62,11 +62,16 @@ class ToolchainMissing(SlideMobileError):
     exit_code = 3
 
     def __init__(self, target: str, package: str, why: str = "") -> None:
-        found = f"cannot be loaded ({' '.join(why.split())})" if why else "is not installed"
-        super().__init__(
-            f"target {target!r} needs {package}, which {found}: "
+        message = (
+            f"target {target!r} needs {package}, which is not installed: "
             f"pip install 'slide-mobile[{target}]'"
         )
+        if why:
+            message = (
+                f"target {target!r} needs {package}, which cannot be loaded "
+                f"({' '.join(why.split())}): pip install 'slide-mobile[{target}]'"
+            )
+        super().__init__(message)
 
 
 class EnvironmentMissing(SlideMobileError):
