@@ -28,6 +28,7 @@ from slide_mobile.errors import EnvironmentMissing, SlideMobileError, UnknownNam
 
 FOLDER_VARIABLE = "SLIDE_MOBILE_ENVIRONMENTS"
 _STDERR = 2
+_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +195,9 @@ def main(names: tuple[str, ...], listed: bool) -> None:
     except SlideMobileError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # click's own exit code for it is 1
+        click.echo("Error: interrupted; what was finished is kept", err=True)
+        sys.exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -129,28 +129,30 @@ def check(
     *,
     folder: Path | None = None,
     checkpoint: Path | None = None,
+    modules: bool = False,
     progress: Progress = silent,
 ) -> Check:
     """Run an artifact's file from disk against PyTorch again.
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
     models, or `checkpoint`; else what was recorded for the golden images stands for it. `folder`
-    holds class folders of labelled images, or images for features. Raises ArtifactError,
-    GateFailed (integrity), UsageError.
+    holds class folders of labelled images, or images for features. With a rebuilt reference the
+    modules are compared too; `modules` says that the caller cannot do without. Raises
+    ArtifactError, GateFailed (integrity), UsageError.
     """
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
     converter = targets.load(art.manifest.target)
     ref = replay.rebuild(art, checkpoint)
+    if ref is None and (modules or folder is not None):
+        raise UsageError(
+            f"{'modules' if modules else 'images of yours'} need the reference model too: give "
+            f"the --checkpoint whose sha256 is {art.manifest.model['checkpoint_sha256']}"
+        )
     golden, recorded = replay.golden_images(art)
     if ref is not None:
         replay.require_recorded(recorded, ref.outputs(golden.pixels))
-    elif folder is not None:
-        raise UsageError(
-            f"images of yours need the reference model too: give the --checkpoint whose sha256 "
-            f"is {art.manifest.model['checkpoint_sha256']}"
-        )
 
     compared = golden
     if folder is not None:
@@ -175,11 +177,11 @@ def check(
         trained=bool(art.manifest.model["trained"]),
         labels=compared.labels,
     )
-    modules: tuple[ModuleParity, ...] = ()
+    rows: tuple[ModuleParity, ...] = ()
     if ref is not None:
         progress("compare module by module")
-        modules = _by_module(art, ref, golden.pixels)
-    return Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime, notes=notes)
+        rows = _by_module(art, ref, golden.pixels)
+    return Check(artifact=root, parity=report, modules=rows, runtime=runner.runtime, notes=notes)
 
 
 def module_parity(

@@ -157,3 +157,13 @@ def test_it_runs_without_our_other_packages() -> None:
     code = "import sys, slide_mobile.environments; print({'torch', 'numpy'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_an_interruption_is_exit_code_130(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environments.venv, "create", interrupted)
+    result = run("tiny")
+    assert result.exit_code == 130 and "interrupted" in result.output
+    assert not [path for path in cache.iterdir() if path.is_dir()]

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from slide_mobile import recipes
+from slide_mobile import blame, recipes
 from slide_mobile.export import export
+from slide_mobile.parity import sqnr_db
 from slide_mobile.targets import Request
 
 pytest.importorskip("coremltools")
@@ -71,3 +73,41 @@ def test_aliases_are_stripped() -> None:
     core = lowering.decomposed(program)
     assert torch.ops.aten.alias.default not in {node.target for node in core.graph.nodes}
     torch.testing.assert_close(core.module()(image=image), Gelu()(image))
+
+
+class Linears(nn.Module):
+    """Linears, one of which has constant weights and is no module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 16), nn.Linear(16, 16)
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(16, 5)
+        self.register_buffer("fixed", torch.rand(16, 16))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(1, 3, 8, 8) -> (1, 5)."""
+        rows = self.first(self.stem(image).permute(0, 2, 3, 1)).relu()
+        rows = nn.functional.linear(rows, self.fixed)
+        return self.head(self.second(rows).mean((1, 2))).abs()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-weights"])
+def test_every_linear_is_found_in_the_file(precision: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, image = Linears().requires_grad_(False), np.full((8, 8, 3), 100, np.uint8)
+    path = tmp_path / "linears.mlpackage"
+    request = Request(
+        recipe=recipes.lookup(precision),
+        backend="mlprogram",
+        via="coremltools",
+        labels=("ant", "bee", "cat", "dog", "emu"),
+        title="linears",
+        description="random weights",
+        version="1",
+        facts={},
+    )
+    coreml.convert(export(net, (8, 8), "NCHW"), request, path)
+    found, expected = coreml.activations(path, image), blame.activations(net, image)
+    assert found.keys() == expected.keys() == {"first", "second", "stem", "head"}
+    for module, values in found.items():
+        assert sqnr_db(expected[module], values) > 35

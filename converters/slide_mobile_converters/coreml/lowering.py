@@ -28,8 +28,6 @@ from slide_mobile_converters.coreml.toolchain import quiet
 
 IMAGE, LABEL = "image", "classLabel"
 _PROBABILITIES = "probabilities"
-# What coremltools adds to the name of an operation that it moves to fp16.
-_RENAMED = ("", "_cast_fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +47,7 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
     core = decomposed(program)
     paths = module_paths(core)
     keep = kept(core, paths, request.float_modules)
+    aliases = variables(core)
     if request.recipe.activations == "int8":
         images = [torch.from_numpy(planar(image)) for image in request.calibration]
         quantize_activations(core, images, keep=keep)
@@ -65,15 +64,14 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
             minimum_deployment_target=ct.target.iOS17,
             compute_precision=ct.precision.FLOAT32,  # no more casts: the first call made them
             classifier_config=config,
-            pass_pipeline=compression(request.recipe, mil, keep=renamed(keep)),
+            pass_pipeline=compression(
+                request.recipe, mil, keep={alias for name in keep for alias in aliases[name]}
+            ),
             skip_model_load=True,
             package_dir=str(scratch),
         )
     modules = {
-        variable: path
-        for name, path in paths.items()
-        for variable in renamed([name])
-        if variable in names
+        alias: path for name, path in paths.items() for alias in aliases[name] if alias in names
     }
     return Lowered(spec=model.get_spec(), weights=Path(model.weights_dir), modules=modules)
 
@@ -123,9 +121,19 @@ def kept(
     return {names[path] for path in float_modules}
 
 
-def renamed(names: Collection[str]) -> set[str]:
-    """What coremltools may call the outputs of the operations of these names."""
-    return {name + suffix for name in names for suffix in _RENAMED}
+def variables(program: ExportedProgram) -> dict[str, tuple[str, str]]:
+    """What coremltools calls the output of each dense operation, in fp32 and in fp16, by its node.
+
+    In fp16 it is named after its operation. A linear's has a number of coremltools' own, since the
+    frontend gives the node's name to the output alone (coremltools 9, frontend/torch/ops.py).
+    """
+    linear = torch.ops.aten.linear.default
+    linears = (node for node in program.graph.nodes if node.target is linear)
+    numbered = {node.name: f"linear_{i}" for i, node in enumerate(linears)}
+    return {
+        node.name: (node.name, f"{numbered.get(node.name, node.name)}_cast_fp16")
+        for node in dense(program)
+    }
 
 
 def _to_mil(program: ExportedProgram, recipe: Recipe, outputs: Sequence[str]) -> Any:
