@@ -4,15 +4,17 @@
         [--files DIR] [--out benchmarks/results/families.json]
 
 Both sides as published and in our deploy form, in fp32 and int8; a pair's files run in turn in one
-process (benchmarks/whole.py, whose rows and rules these are).
+process (benchmarks/whole.py, whose rows and rules these are). Other pairs in the output file stay.
 """
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import provenance
 from benchmarks.gates import Row
 from benchmarks.whole import build_all, candidates, environment, measure, save
 from slide_mobile.machine import renounce_tiles
@@ -37,17 +39,31 @@ def main() -> None:
     renounce_tiles()
     rows: list[Row] = []
     lines: list[Row] = []
+    if options.out.exists():
+        earlier = json.loads(options.out.read_text(encoding="utf-8"))
+        rows = [row for row in earlier["rows"] if row["pair"] not in options.pairs]
+        lines = [r for r in earlier["ratios"] if _pair(r) not in options.pairs]
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.files or Path(scratch)
         for pair in options.pairs:
             ours, parent = pair.split(":")
             wanted = [c for c in candidates((ours, parent), [TARGET]) if c.form != "floor"]
             measured = measure(build_all(wanted, folder), folder, threads=[1], runs=options.runs)
-            rows += [{"pair": pair, **row} for row in measured]
+            of = {"pair": pair, provenance.FORMS: provenance.sha256()}
+            rows += [of | row for row in measured]
             lines += ratios(measured, ours, parent)
             where = environment([TARGET], runs=options.runs)
+            lines.sort(key=_place)
             save(options.out, environment=where, ratios=lines, rows=rows)
             Console(width=120).print(*(line for line in lines if line["ours"] == ours), sep="\n")
+
+
+def _pair(line: Row) -> str:
+    return f"{line['ours']}:{line['parent']}"
+
+
+def _place(line: Row) -> int:
+    return PAIRS.index(_pair(line)) if _pair(line) in PAIRS else len(PAIRS)
 
 
 def ratios(rows: list[Row], ours: str, parent: str) -> list[Row]:

@@ -9,8 +9,8 @@ Random weights: SQNR is against the same weights in PyTorch, on the same pixels.
 run once in a process of its own, so that one that fails costs one row. All files of a target are
 then timed in turn in one process, medians; a spread (p90 over median) above 10 % is marked invalid.
 Only the ratios carry over to another machine. XNNPACK gets no AMX, which phones have not, unless
---tiles is given (slide_mobile/machine.py). --files keeps what was built, and takes what is there as
-it is: after a change to the package, start with an empty folder.
+--tiles is given (slide_mobile/machine.py). --files keeps what was built and what was found in it,
+and takes what is there as it is: after a change to the package, start with an empty folder.
 """
 
 import argparse
@@ -158,9 +158,14 @@ def told(error: BaseException) -> str:
 
 
 def _made(candidate: Candidate, path: Path) -> Row:
+    facts = path.with_name(f"{path.name}.json")
     if not path.exists():
+        facts.unlink(missing_ok=True)
         build(candidate, path)
-    return examine(candidate, path)
+    if not facts.exists():
+        facts.write_text(json.dumps(examine(candidate, path)), encoding="utf-8")
+    found: Row = json.loads(facts.read_text(encoding="utf-8"))
+    return found
 
 
 def build(candidate: Candidate, path: Path) -> None:
