@@ -36,7 +36,7 @@ def test_the_deploy_form_of_a_full_size_model_is_its_reference(
         single_form = deploy(reference, layout=layout)(raw)
         reference.double()
         exact = reference((raw.double() / 255 - mean) / std)
-        exact_form = deploy(reference, layout=layout)(raw.double())
+        exact_form = deploy(reference, layout=layout).double()(raw.double())
     # In fp64, the algebra; what is left is of constants that are kept in fp32. Measured: 136 dB
     # (NAT-B, whose random residuals grow the most) to 300 dB.
     assert sqnr_db(exact, exact_form) > 130
