@@ -152,7 +152,7 @@ def test_without_the_checkpoint_the_recorded_maps_stand_for_pytorch(target: str,
     assert "maps at 64 places are the recorded ones" in result.notes[0]
     with pytest.raises(UsageError, match="give the --checkpoint whose sha256"):
         slide_mobile.check(art.root, folder=made.photos)
-    with pytest.raises(UsageError, match="^modules need the reference model"):
+    with pytest.raises(UsageError, match=r"^modules need the reference model"):
         slide_mobile.check(art.root, modules=True)
 
 
