@@ -199,11 +199,18 @@ def families_table(document: dict[str, Any]) -> str:
     lines = []
     for line in document["ratios"]:
         own = rows[line["ours"], "deploy", line["precision"]]
+
+        def ratio(kind: str, line: dict[str, Any] = line) -> str:
+            forms = zip((line["ours"], line["parent"]), kind.split(" / "), strict=True)
+            if any("error" in rows[model, form, line["precision"]] for model, form in forms):
+                return "refused"
+            return "invalid" if line[kind] is None else f"{line[kind]:.2f}"
+
         lines.append(
             [
                 f"`{line['ours']}` / `{line['parent']}`",
                 f"`{line['precision']}`",
-                *("invalid" if line[kind] is None else f"{line[kind]:.2f}" for kind in kinds),
+                *map(ratio, kinds),
                 *([""] * 3 if "error" in own else [
                     f"{own['p50_ms']:.1f}", str(own["partitions"]), f"{own['sqnr_db']:.1f} dB"
                 ]),
@@ -380,6 +387,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "whole": ("benchmarks/results/whole.json", whole_table),
     "gates": ("benchmarks/results/whole.json", gates_table),
     "gates-tiles": ("benchmarks/results/whole_tiles.json", gates_table),
+    "families": ("benchmarks/results/families.json", families_table),
     "memory": ("benchmarks/results/memory.json", memory_table),
     "growth": ("benchmarks/results/growth.json", growth_table),
     "attention": ("benchmarks/results/attention.json", attention_tables),

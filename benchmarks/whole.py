@@ -140,9 +140,14 @@ def build_all(wanted: Sequence[Candidate], folder: Path) -> dict[Candidate, Row]
     console, found = Console(stderr=True), {}
     for i, candidate in enumerate(wanted, 1):
         console.print(f"{i}/{len(wanted)} {candidate.name}", highlight=False)
-        done = alone(_made, candidate, candidate.path(folder))
-        error = done.exception()
-        found[candidate] = done.result() if error is None else {"error": told(error)}
+        path = candidate.path(folder)
+        facts = path.with_name(f"{path.name}.json")
+        if not facts.exists():
+            done = alone(_made, candidate, path)
+            error = done.exception()
+            row = done.result() if error is None else {"error": told(error)}
+            facts.write_text(json.dumps(row), encoding="utf-8")
+        found[candidate] = json.loads(facts.read_text(encoding="utf-8"))
     return found
 
 
@@ -158,14 +163,9 @@ def told(error: BaseException) -> str:
 
 
 def _made(candidate: Candidate, path: Path) -> Row:
-    facts = path.with_name(f"{path.name}.json")
     if not path.exists():
-        facts.unlink(missing_ok=True)
         build(candidate, path)
-    if not facts.exists():
-        facts.write_text(json.dumps(examine(candidate, path)), encoding="utf-8")
-    found: Row = json.loads(facts.read_text(encoding="utf-8"))
-    return found
+    return examine(candidate, path)
 
 
 def build(candidate: Candidate, path: Path) -> None:
