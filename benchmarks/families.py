@@ -4,7 +4,8 @@
         [--files DIR] [--out benchmarks/results/families.json]
 
 Both sides as published and in our deploy form, in fp32 and int8; a pair's files run in turn in one
-process (benchmarks/whole.py, whose rows and rules these are). Other pairs in the output file stay.
+process (benchmarks/whole.py, whose rows and rules these are). Other pairs in the output file stay
+where they were measured in the same environment.
 """
 
 import argparse
@@ -14,7 +15,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import provenance
 from benchmarks.gates import Row
 from benchmarks.whole import build_all, candidates, environment, measure, save
 from slide_mobile.machine import renounce_tiles
@@ -37,33 +37,34 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/families.json"))
     options = parser.parse_args()
     renounce_tiles()
-    rows: list[Row] = []
-    lines: list[Row] = []
-    if options.out.exists():
-        earlier = json.loads(options.out.read_text(encoding="utf-8"))
-        rows = [row for row in earlier["rows"] if row["pair"] not in options.pairs]
-        lines = [r for r in earlier["ratios"] if _pair(r) not in options.pairs]
+    where = environment([TARGET], runs=options.runs)
+    rows, lines = earlier(options.out, where)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.files or Path(scratch)
         for pair in options.pairs:
             ours, parent = pair.split(":")
             wanted = [c for c in candidates((ours, parent), [TARGET]) if c.form != "floor"]
-            measured = measure(build_all(wanted, folder), folder, threads=[1], runs=options.runs)
-            of = {"pair": pair, provenance.FORMS: provenance.sha256()}
-            rows += [of | row for row in measured]
-            lines += ratios(measured, ours, parent)
-            where = environment([TARGET], runs=options.runs)
-            lines.sort(key=_place)
+            files = build_all(wanted, folder)
+            taken = measure(files, folder, threads=[1], runs=options.runs)
+            measured = [{"pair": pair, **row} for row in taken]
+            new = ratios(measured, ours, parent)
+            rows = _placed([*(r for r in rows if r["pair"] != pair), *measured])
+            lines = _placed([*(r for r in lines if r["pair"] != pair), *new])
             save(options.out, environment=where, ratios=lines, rows=rows)
-            Console(width=120).print(*(line for line in lines if line["ours"] == ours), sep="\n")
+            Console(width=120).print(*new, sep="\n")
 
 
-def _pair(line: Row) -> str:
-    return f"{line['ours']}:{line['parent']}"
+def earlier(path: Path, where: Row) -> tuple[list[Row], list[Row]]:
+    """Rows and ratios in a file, if they were measured in this environment."""
+    if not path.exists():
+        return [], []
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return (document["rows"], document["ratios"]) if document["environment"] == where else ([], [])
 
 
-def _place(line: Row) -> int:
-    return PAIRS.index(_pair(line)) if _pair(line) in PAIRS else len(PAIRS)
+def _placed(rows: list[Row]) -> list[Row]:
+    """In the order of PAIRS, others behind them."""
+    return sorted(rows, key=lambda r: PAIRS.index(r["pair"]) if r["pair"] in PAIRS else len(PAIRS))
 
 
 def ratios(rows: list[Row], ours: str, parent: str) -> list[Row]:
@@ -73,7 +74,8 @@ def ratios(rows: list[Row], ours: str, parent: str) -> list[Row]:
     }
     lines = []
     for precision in ("fp32", "int8"):
-        line: Row = {"ours": ours, "parent": parent, "precision": precision}
+        pair = f"{ours}:{parent}"
+        line: Row = {"pair": pair, "ours": ours, "parent": parent, "precision": precision}
         for name, of, over in (
             ("deploy / deploy", "deploy", "deploy"),
             ("deploy / published", "deploy", "published"),

@@ -195,29 +195,34 @@ def families_table(document: dict[str, Any]) -> str:
         "random weights:"
     )
     kinds = ["deploy / deploy", "deploy / published", "published / published"]
-    rows = {(r["model"], r["form"], r["precision"]): r for r in document["rows"]}
     lines = []
     for line in document["ratios"]:
-        own = rows[line["ours"], "deploy", line["precision"]]
-
-        def ratio(kind: str, line: dict[str, Any] = line) -> str:
-            forms = zip((line["ours"], line["parent"]), kind.split(" / "), strict=True)
-            if any("error" in rows[model, form, line["precision"]] for model, form in forms):
-                return "refused"
-            return "invalid" if line[kind] is None else f"{line[kind]:.2f}"
-
+        rows = {
+            (r["model"], r["form"]): r
+            for r in document["rows"]
+            if (r["pair"], r["precision"]) == (line["pair"], line["precision"])
+        }
+        own = rows[line["ours"], "deploy"]
+        ms = f"{own['p50_ms']:.1f}" if own["valid"] else "invalid"
         lines.append(
             [
                 f"`{line['ours']}` / `{line['parent']}`",
                 f"`{line['precision']}`",
-                *map(ratio, kinds),
-                *([""] * 3 if "error" in own else [
-                    f"{own['p50_ms']:.1f}", str(own["partitions"]), f"{own['sqnr_db']:.1f} dB"
-                ]),
+                *(_family_ratio(line, kind, rows) for kind in kinds),
+                *(ms, str(own["partitions"]), f"{own['sqnr_db']:.1f} dB"),
             ]
-        )  # fmt: skip
+        )
     head = ["", "precision", *kinds, "ours, ms", "partitions", "SQNR"]
     return _grid(title, head, 2, lines)
+
+
+def _family_ratio(
+    line: dict[str, Any], kind: str, rows: dict[tuple[str, str], dict[str, Any]]
+) -> str:
+    forms = zip((line["ours"], line["parent"]), kind.split(" / "), strict=True)
+    if any("error" in rows[side] for side in forms):
+        return "refused"
+    return "invalid" if line[kind] is None else f"{line[kind]:.2f}"
 
 
 def gates_table(document: dict[str, Any]) -> str:

@@ -9,8 +9,9 @@ Random weights: SQNR is against the same weights in PyTorch, on the same pixels.
 run once in a process of its own, so that one that fails costs one row. All files of a target are
 then timed in turn in one process, medians; a spread (p90 over median) above 10 % is marked invalid.
 Only the ratios carry over to another machine. XNNPACK gets no AMX, which phones have not, unless
---tiles is given (slide_mobile/machine.py). --files keeps what was built and what was found in it,
-and takes what is there as it is: after a change to the package, start with an empty folder.
+--tiles is given (slide_mobile/machine.py). --files keeps what was built, what was found in it and
+what was refused, and takes what is there as it is: after a change to the package or to a toolchain,
+start with an empty folder.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -50,6 +52,7 @@ from slide_mobile.preprocess import IMAGENET, normalize, planar
 from slide_mobile.targets import Request
 from slide_mobile.tasks import Layout
 
+ROOT = Path(__file__).parent.parent
 MODELS = (OURS, SWIN, "im2col_swin_tiny")
 TARGETS = ("tflite", "executorch")
 PRECISIONS = ("fp32", "int8")
@@ -142,13 +145,23 @@ def build_all(wanted: Sequence[Candidate], folder: Path) -> dict[Candidate, Row]
         console.print(f"{i}/{len(wanted)} {candidate.name}", highlight=False)
         path = candidate.path(folder)
         facts = path.with_name(f"{path.name}.json")
-        if not facts.exists():
+        row = _kept(facts, path)
+        if row is None:
             done = alone(_made, candidate, path)
             error = done.exception()
             row = done.result() if error is None else {"error": told(error)}
-            facts.write_text(json.dumps(row), encoding="utf-8")
-        found[candidate] = json.loads(facts.read_text(encoding="utf-8"))
+            if not isinstance(error, BrokenProcessPool):  # killed: for memory, perhaps
+                save(facts, **row)
+        found[candidate] = row
     return found
+
+
+def _kept(facts: Path, path: Path) -> Row | None:
+    """What an earlier run found in a file, or why there is none."""
+    if not facts.exists():
+        return None
+    row: Row = json.loads(facts.read_text(encoding="utf-8"))
+    return row if "error" in row or path.exists() else None
 
 
 def alone(function: Callable[..., T], *arguments: object) -> Future[T]:
@@ -158,8 +171,9 @@ def alone(function: Callable[..., T], *arguments: object) -> Future[T]:
 
 
 def told(error: BaseException) -> str:
-    """An error in a line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    """An error in a line, without where this checkout lies."""
+    text = " ".join(str(error).replace(f"{ROOT}/", "").split())
+    return f"{type(error).__name__}: {text[:300]}"
 
 
 def _made(candidate: Candidate, path: Path) -> Row:
@@ -288,9 +302,11 @@ def environment(used: Iterable[str], **settings: object) -> Row:
 
 
 def save(path: Path, **document: object) -> None:
-    """Write a result."""
+    """Write a result, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 def _table(rows: Iterable[Row]) -> Table:

@@ -129,7 +129,7 @@ def check(
     *,
     folder: Path | None = None,
     checkpoint: Path | None = None,
-    modules: bool = False,
+    require_modules: bool = False,
     progress: Progress = silent,
 ) -> Check:
     """Run an artifact's file from disk against PyTorch again.
@@ -137,18 +137,19 @@ def check(
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
     models, or `checkpoint`; else what was recorded for the golden images stands for it. `folder`
     holds class folders of labelled images, or images for features. With a rebuilt reference the
-    modules are compared too; `modules` says that the caller cannot do without. Raises
-    ArtifactError, GateFailed (integrity), UsageError.
+    modules are compared too; `require_modules` refuses to do without. Raises ArtifactError,
+    GateFailed (integrity), UsageError.
     """
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
     converter = targets.load(art.manifest.target)
     ref = replay.rebuild(art, checkpoint)
-    if ref is None and (modules or folder is not None):
+    if ref is None and (require_modules or folder is not None):
+        asked = "modules" if require_modules else "images of yours"
         raise UsageError(
-            f"{'modules' if modules else 'images of yours'} need the reference model too: give "
-            f"the --checkpoint whose sha256 is {art.manifest.model['checkpoint_sha256']}"
+            f"{asked} need the reference model too: give the --checkpoint whose sha256 is "
+            f"{art.manifest.model['checkpoint_sha256']}"
         )
     golden, recorded = replay.golden_images(art)
     if ref is not None:
@@ -177,11 +178,11 @@ def check(
         trained=bool(art.manifest.model["trained"]),
         labels=compared.labels,
     )
-    rows: tuple[ModuleParity, ...] = ()
+    modules: tuple[ModuleParity, ...] = ()
     if ref is not None:
         progress("compare module by module")
-        rows = _by_module(art, ref, golden.pixels)
-    return Check(artifact=root, parity=report, modules=rows, runtime=runner.runtime, notes=notes)
+        modules = _by_module(art, ref, golden.pixels)
+    return Check(artifact=root, parity=report, modules=modules, runtime=runner.runtime, notes=notes)
 
 
 def module_parity(

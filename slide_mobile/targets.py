@@ -165,15 +165,9 @@ def choose(
     precision: str | None,
     via: str | None,
 ) -> tuple[str, Recipe, str]:
-    """Backend, recipe and road: those asked for, else the target's first.
-
-    Raises UnknownName, and EnvironmentMissing for a road through one that has not been made.
-    """
+    """Backend, recipe and road: those asked for, else the target's first; raises UnknownName."""
     backend = _one_of(target, "backend", backend, tuple(converter.BACKENDS))
     road = _one_of(target, "road", via, tuple(converter.ROADS))
-    for distribution in converter.ROADS[road]:
-        if distribution in environments.ENVIRONMENTS:
-            environments.python_of(distribution)
     known = converter.BACKENDS[backend]
     where = target + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
     return backend, lookup(_one_of(where, "precision", precision, known)), road

@@ -237,6 +237,12 @@ def test_a_file_that_cannot_be_built_costs_its_row_only(tmp_path: Path) -> None:
     odd = candidate("deploy", size=(64, 97))
     (facts,) = build_all([odd], tmp_path).values()
     assert facts["error"].startswith("UsageError: input size 64x97 does not fit")
-    assert list(tmp_path.iterdir()) == []
+    refusal = odd.path(tmp_path).with_suffix(".tflite.json")
+    assert list(tmp_path.iterdir()) == [refusal]
+    # It is not tried again; what was found in a file is forgotten with the file.
+    refusal.write_text('{"error": "as before"}')
+    assert build_all([odd], tmp_path) == {odd: {"error": "as before"}}
+    refusal.write_text('{"total_ops": 5}')
+    assert build_all([odd], tmp_path) == {odd: facts}
     odd.path(tmp_path).write_bytes(b"not a model")
     assert measured(odd, tmp_path)["error"].startswith("ArtifactError")

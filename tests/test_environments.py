@@ -160,7 +160,8 @@ def test_it_runs_without_our_other_packages() -> None:
 
 
 def test_an_interruption_is_exit_code_130(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object, **__: object) -> None:
+    def interrupted(folder: Path, **_: object) -> None:
+        folder.mkdir(parents=True)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(environments.venv, "create", interrupted)

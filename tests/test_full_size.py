@@ -53,7 +53,7 @@ def test_the_deploy_form_of_a_full_size_model_is_its_reference(
 
 
 def one_by_one(form: nn.Module, images: Tensor) -> Tensor:
-    """A deploy form takes a batch of one."""
+    """What a deploy form, which takes a batch of one, gives for each image: a batch."""
     return torch.cat([form(image[None]) for image in images])
 
 

@@ -3,14 +3,13 @@
 import builtins
 import importlib.metadata
 import sys
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from typing_converters import CONVERTERS
 
-from slide_mobile import environments, recipes, targets
-from slide_mobile.errors import EnvironmentMissing, ToolchainMissing, UnknownName
+from slide_mobile import recipes, targets
+from slide_mobile.errors import ToolchainMissing, UnknownName
 
 
 def test_every_converter_defines_what_the_protocol_asks() -> None:
@@ -93,16 +92,6 @@ def no_import(package: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -
     for name in [n for n in sys.modules if n.startswith("slide_mobile_converters.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", without)
-
-
-def test_a_road_through_an_environment_that_is_not_there_is_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path))
-    monkeypatch.setitem(Two.ROADS, "detour", ("numpy", "onnx2tf"))
-    assert choose() == ("cpu", "fp32", "direct")
-    with pytest.raises(EnvironmentMissing, match=r" -m slide_mobile\.environments onnx2tf$"):
-        choose(via="detour")
 
 
 class Two:

@@ -70,7 +70,11 @@ def check(
         session.emit(found.to_json(), lambda console: _print_agreement(console, found))
         return 0 if found.passed else 1
     result = pipeline.check(
-        artifact, folder=images, checkpoint=checkpoint, modules=modules, progress=session.progress
+        artifact,
+        folder=images,
+        checkpoint=checkpoint,
+        require_modules=modules,
+        progress=session.progress,
     )
     session.emit(result.to_json(), lambda console: _print(console, result, modules))
     return 0 if result.parity.passed else 1

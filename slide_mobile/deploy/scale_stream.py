@@ -99,8 +99,6 @@ def _begin(embed: nn.Module, read: float, gain: float) -> None:
         parameter.mul_(gain)
     if isinstance(embed, PlacedEmbed):
         embed.positions.mul_(gain)
-        if embed.token is not None:
-            embed.token.mul_(gain)
 
 
 def _energy(norm: nn.Module) -> ChannelSum:

@@ -68,7 +68,9 @@ class StaticNeighbourhoods(TokenMixer):
         """(1, H, W, C) -> (1, H, W, C)."""
         q = tiles(self.q(x), self.down[0], self.across[0])
         k, v = (tiles(y, self.down[1], self.across[1]) for y in (self.k(x), self.v(x)))
-        return self.proj(self.join(attend(q, k, v, self.num_heads, self.bias)))
+        in_halves = not self.channels_first
+        found = attend(q, k, v, self.num_heads, self.bias, in_halves=in_halves)
+        return self.proj(self.join(found))
 
     def join(self, x: Tensor) -> Tensor:
         """(tiles, N, C) -> (1, H, W, C)."""

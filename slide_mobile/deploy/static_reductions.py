@@ -30,7 +30,8 @@ class StaticReduction(TokenMixer):
         if self.sr is not None and self.norm is not None:
             reduced = self.norm(self.sr(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         q, k, v = self.q(x), self.k(reduced), self.v(reduced)
-        out = attend(q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2), self.num_heads)
+        q, k, v = q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2)
+        out = attend(q, k, v, self.num_heads, in_halves=not self.channels_first)
         return self.proj(out.reshape(x.shape))
 
 

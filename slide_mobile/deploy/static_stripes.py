@@ -24,12 +24,12 @@ class StaticStripes(nn.Module):
         self.map_size, self.padded_size = published.map_size, published.padded_size
         self.origin, self.get_v = published.origin(), published.get_v
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """(1, H, W, C) three times -> (1, H, W, C)."""
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, *, in_halves: bool) -> Tensor:
+        """(1, H, W, C) three times -> (1, H, W, C); `in_halves` is of `attend`."""
         q, k, v = (self.cut(x) for x in (q, k, v))
         values = v.reshape(v.shape[0], *self.window, -1).permute(0, 3, 1, 2)
         encoded = self.get_v(values).permute(0, 2, 3, 1).reshape(v.shape)
-        return self.join(attend(q, k, v, self.num_heads) + encoded)
+        return self.join(attend(q, k, v, self.num_heads, in_halves=in_halves) + encoded)
 
     def cut(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (windows, N, C)."""
@@ -66,12 +66,14 @@ class StaticCross(TokenMixer):
 
     def mix(self, x: Tensor) -> Tensor:
         """(1, H, W, C) -> (1, H, W, C)."""
-        q, k, v = self.q(x), self.k(x), self.v(x)
+        q, k, v, in_halves = self.q(x), self.k(x), self.v(x), not self.channels_first
         if len(self.attns) == 1:
-            return self.proj(self.attns[0](q, k, v))
+            return self.proj(self.attns[0](q, k, v, in_halves=in_halves))
         half = q.shape[-1] // 2  # slices: XNNPACK's ExecuTorch partitioner takes no split
-        upright = self.attns[0](q[..., :half], k[..., :half], v[..., :half])
-        level = self.attns[1](q[..., half:], k[..., half:], v[..., half:])
+        upright, level = (
+            attn(q[..., part], k[..., part], v[..., part], in_halves=in_halves)
+            for attn, part in zip(self.attns, (slice(half), slice(half, None)), strict=True)
+        )
         return self.proj(torch.cat((upright, level), -1))
 
 

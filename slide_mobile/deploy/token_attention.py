@@ -26,16 +26,25 @@ class TokenMixer(Laid):
         raise NotImplementedError
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, num_heads: int, bias: Tensor | None = None) -> Tensor:
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    num_heads: int,
+    bias: Tensor | None = None,
+    *,
+    in_halves: bool,
+) -> Tensor:
     """(G, N, C), (G, M, C) twice -> (G, N, C); tokens of each of G groups among themselves.
 
-    `bias` is added to the logits, (G * heads, N, M).
+    `bias` is added to the logits, (G * heads, N, M). With `in_halves` one head of one group takes
+    half of its queries at a time: litert-torch 0.9.4 makes of a product of one pair of matrices a
+    FULLY_CONNECTED whose weights are no constant, and XNNPACK leaves it outside. ExecuTorch's
+    XNNPACK (1.4) has no such trouble, and leaves out what joins a tensor to itself.
     """
     queries, keys, values = (_heads(x, num_heads) for x in (q, k, v))
     n = q.shape[1]
-    if len(queries) == 1 and n % 2 == 0:
-        # A product of one pair of matrices becomes a FULLY_CONNECTED with weights that are no
-        # constant (litert-torch 0.9.4), which XNNPACK leaves outside: half the queries at a time.
+    if in_halves and len(queries) == 1 and n % 2 == 0:
         queries = queries.reshape(2, n // 2, -1)
         keys, values = torch.cat((keys, keys)), torch.cat((values, values))
         bias = bias if bias is None else bias.reshape(2, n // 2, -1)

@@ -1,7 +1,10 @@
 """Every family through every target: parity, one delegate with nothing outside, rank 4."""
 
+from pathlib import Path
+
 import pytest
 from converted_once import ConvertedOnce
+from safetensors.torch import save_file
 
 import slide_mobile
 from slide_mobile import blame, models, recipes, targets
@@ -66,3 +69,17 @@ def test_all_modules_are_found_in_core_mls_delegate(converted: ConvertedOnce) ->
     form = deploy(models.create("slide_nat_test"), layout="NCHW")
     assert {row.module for row in result.modules} == set(blame.dense(form))
     assert min(row.sqnr_db for row in result.modules) > 90
+
+
+@pytest.mark.parametrize("target", targets.names())
+def test_a_class_token_converts(target: str, tmp_path: Path) -> None:
+    state = models.create("slide_pvt_test", class_token=True).state_dict()
+    checkpoint = tmp_path / "pvt.safetensors"
+    save_file(state, checkpoint)
+    art = slide_mobile.convert(
+        "slide_pvt_test", target=target, precision="fp32", checkpoint=checkpoint, out=tmp_path
+    )
+    graph = art.manifest.graph
+    assert art.manifest.parity["sqnr_db"] >= recipes.lookup("fp32").goal_sqnr_db
+    assert graph.max_rank <= 4 and graph.partitions == (target in DELEGATING)
+    assert graph.delegated_ops == graph.total_ops * (target in DELEGATING)

@@ -118,7 +118,7 @@ def test_positions_are_exact_in_either_layout(
         assert isinstance(placed, PlacedEmbed)
         placed = centre_norms(placed).double()
         first = turn(copy.deepcopy(placed)).double()
-        assert (placed.token is not None) == (class_token and stage == 4)
+        assert placed.has_token == (class_token and stage == 4)
         h, w = (side >> stage for side in size)
         x = torch.randn(1, came, h, w) if stage > 1 else torch.randn(1, 3, *size)
         last = x.permute(0, 2, 3, 1) if stage > 1 else x

@@ -51,13 +51,14 @@ def test_static_reductions_is_exact(map_size: Size, ratio: int, randomised: Rand
 
 
 @pytest.mark.parametrize("biased", [False, True])
-@pytest.mark.parametrize("queries", [8, 9])
-def test_one_head_attends_as_one_of_several(queries: int, biased: bool) -> None:
+@pytest.mark.parametrize(("queries", "in_halves"), [(8, True), (9, True), (8, False)])
+def test_one_head_attends_as_one_of_several(queries: int, in_halves: bool, biased: bool) -> None:
     draw = torch.Generator().manual_seed(2)
     q, k, v = (torch.randn(1, n, 6, generator=draw) for n in (queries, 5, 5))
     bias = torch.randn(1, queries, 5, generator=draw) if biased else None
-    found = attend(q, k, v, 1, bias)
-    expected = attend(*(torch.cat((x, x), -1) for x in (q, k, v)), 2, bias)
+    found = attend(q, k, v, 1, bias, in_halves=in_halves)
+    both = (torch.cat((x, x), -1) for x in (q, k, v))
+    expected = attend(*both, 2, bias, in_halves=in_halves)
     assert_same(lambda x: found, lambda x: expected[..., :6], q)
 
 

@@ -59,14 +59,14 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
     with quiet():
         mil = _to_mil(core, request.recipe, outputs)
         names = {var.name for op in mil.functions["main"].operations for var in op.outputs}
+        float_names = {alias for name in keep for alias in aliases[name]} & names
+        assert len(float_names) == len(keep), "coremltools names its operations otherwise now"
         model = ct.convert(
             mil,
             minimum_deployment_target=ct.target.iOS17,
             compute_precision=ct.precision.FLOAT32,  # no more casts: the first call made them
             classifier_config=config,
-            pass_pipeline=compression(
-                request.recipe, mil, keep={alias for name in keep for alias in aliases[name]}
-            ),
+            pass_pipeline=compression(request.recipe, mil, keep=float_names),
             skip_model_load=True,
             package_dir=str(scratch),
         )
@@ -124,8 +124,9 @@ def kept(
 def variables(program: ExportedProgram) -> dict[str, tuple[str, str]]:
     """What coremltools calls the output of each dense operation, in fp32 and in fp16, by its node.
 
-    In fp16 it is named after its operation. A linear's has a number of coremltools' own, since the
-    frontend gives the node's name to the output alone (coremltools 9, frontend/torch/ops.py).
+    In fp16 it is named after its operation. That of a linear with constant weights coremltools
+    numbers itself: the frontend gives the node's name to the output alone (coremltools 9,
+    frontend/torch/ops.py).
     """
     linear = torch.ops.aten.linear.default
     linears = (node for node in program.graph.nodes if node.target is linear)
