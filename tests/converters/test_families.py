@@ -20,6 +20,8 @@ PRECISIONS = [
     for precision in next(iter(targets.load(target).BACKENDS.values()))
 ]
 ALWAYS = {"fp32", "int8"}
+# Linears behind maps, and operations between those that share a range.
+ALSO = {("slide_nat_test", "executorch", "int8-dynamic")}
 DELEGATING = {"tflite", "executorch"}
 
 
@@ -28,7 +30,8 @@ def cases() -> list[object]:
         pytest.param(name, target, precision, marks=marks, id=f"{name}-{target}-{precision}")
         for name in NAMES
         for target, precision in PRECISIONS
-        for marks in ([] if precision in ALWAYS else [pytest.mark.full_size],)
+        for always in (precision in ALWAYS or (name, target, precision) in ALSO,)
+        for marks in ([] if always else [pytest.mark.full_size],)
     ]
 
 

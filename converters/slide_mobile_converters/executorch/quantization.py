@@ -32,6 +32,7 @@ from slide_mobile_converters.executorch.rewrites import (
     LINEAR,
     groups,
     linears_behind_reshapes,
+    linears_on_rows,
     module_path,
     pads_next_to_zero,
     siblings_together,
@@ -58,6 +59,7 @@ def quantize(
     (name,) = example
     model = program.module()
     if dynamic:
+        linears_on_rows(model)
         siblings_together(model)
         linears_behind_reshapes(model)
     else:

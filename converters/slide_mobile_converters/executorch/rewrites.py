@@ -4,7 +4,8 @@ A 1x1 convolution behind a reshape becomes a linear between two permutes. XNNPAC
 of convolutions channels last and those of reshapes as they are, so a transpose stands there
 anyway; a dynamically quantised convolution with such an input is lowered wrongly
 (`ChannelsLastTaggedReshapePass.input_to_nhwc` of executorch 1.4 walks past the operation before
-it, up to the input of the graph), a linear is not, and it has a range a token.
+it, up to the input of the graph), a linear is not, and it has a range a token. A linear on tokens
+of rank 4 becomes one on a matrix of them, for its own trouble with layouts.
 
 A zero pad becomes a pad of 1e-30 in static int8, because `InsertPadQDQPass` takes every zero pad
 behind an int8 convolution for one before another, and what it makes of ours does not load.
@@ -55,6 +56,32 @@ def linears_behind_reshapes(model: GraphModule) -> None:
             maps = _call(model, first, _ATEN.permute.default, linear, _TO_MAPS)
             conv.replace_all_uses_with(maps)
             model.graph.erase_node(conv)
+    model.recompile()
+
+
+def linears_on_rows(model: GraphModule) -> None:
+    """Give, in place, each dense linear on tokens of rank 4 a matrix of them.
+
+    Behind maps, executorch 1.4 changes the layout between a dynamically quantised input of rank 4
+    and its linear, which it then refuses: "Weight and Input should both be quantized". What
+    follows stays behind all linears that share an input, for `siblings_together`'s reason.
+    """
+    order = {node: number for number, node in enumerate(model.graph.nodes)}
+    for image in order:
+        linears = [node for node in image.users if node.target == LINEAR and node.args[0] is image]
+        if not linears or image.meta["val"].ndim != 4:
+            continue
+        linears.sort(key=order.__getitem__)
+        *size, channels = image.meta["val"].shape
+        rows = _call(model, linears[0], _ATEN.reshape.default, image, [-1, channels])
+        for linear in linears:
+            replacement = _call(model, linears[0], LINEAR, rows, *linear.args[1:])
+            first = min(linear.users, key=order.__getitem__)
+            shape = [*size, linear.meta["val"].shape[-1]]
+            back = _call(model, first, _ATEN.reshape.default, replacement, shape)
+            linear.replace_all_uses_with(back)
+        for linear in linears:
+            model.graph.erase_node(linear)
     model.recompile()
 
 
