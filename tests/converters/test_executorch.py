@@ -24,7 +24,7 @@ pytest.importorskip("executorch")
 from executorch.runtime import Runtime
 
 from slide_mobile_converters import executorch
-from slide_mobile_converters.executorch import graph, payload
+from slide_mobile_converters.executorch import graph, payload, rewrites
 from slide_mobile_converters.executorch.metadata import MODULES as NAMES
 
 pytestmark = pytest.mark.slow
@@ -247,3 +247,27 @@ def test_names_of_other_operations_are_refused_in_one_line(case, files, tmp_path
     path.write_bytes(payload.write(file))
     with pytest.raises(ArtifactError, match=r"^[^\n]*9 convolutions and linears, 8 names[^\n]*$"):
         executorch.activations(path, IMAGES[0])
+
+
+class Mixer(nn.Module):
+    """Two linears on the tokens of a map, and an operation between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k = nn.Linear(16, 24), nn.Linear(16, 24)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(1, 16, H, W) -> (1, H, W, 24)."""
+        tokens = image.permute(0, 2, 3, 1)
+        return self.q(tokens).sigmoid() * self.k(tokens)
+
+
+def test_linears_behind_a_map_share_a_matrix_of_tokens() -> None:
+    torch.manual_seed(0)
+    image = torch.randn(1, 16, 5, 7)
+    model = torch.export.export(Mixer(), (image,)).module()
+    expected = model(image)
+    rewrites.linears_on_rows(model)
+    torch.testing.assert_close(model(image), expected)
+    linears = [node for node in model.graph.nodes if node.target == rewrites.LINEAR]
+    assert len({node.args[0] for node in linears}) == 1 and linears[0].next is linears[1]
