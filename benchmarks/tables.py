@@ -203,13 +203,16 @@ def families_table(document: dict[str, Any]) -> str:
             if (r["pair"], r["precision"]) == (line["pair"], line["precision"])
         }
         own = rows[line["ours"], "deploy"]
-        ms = f"{own['p50_ms']:.1f}" if own["valid"] else "invalid"
+        measured = [""] * 3
+        if "error" not in own:
+            ms = f"{own['p50_ms']:.1f}" if own["valid"] else "invalid"
+            measured = [ms, str(own["partitions"]), f"{own['sqnr_db']:.1f} dB"]
         lines.append(
             [
                 f"`{line['ours']}` / `{line['parent']}`",
                 f"`{line['precision']}`",
                 *(_family_ratio(line, kind, rows) for kind in kinds),
-                *(ms, str(own["partitions"]), f"{own['sqnr_db']:.1f} dB"),
+                *measured,
             ]
         )
     head = ["", "precision", *kinds, "ours, ms", "partitions", "SQNR"]
