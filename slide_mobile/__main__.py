@@ -2,6 +2,8 @@
 
 import sys
 
+from slide_mobile.errors import INTERRUPTED
+
 
 def run() -> None:
     """Parse the command line and exit; a wrong call is one line, like every other error."""
@@ -11,11 +13,11 @@ def run() -> None:
         from slide_mobile.cli import main
         from slide_mobile.cli.session import Session, streams
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     try:
         main.main(prog_name="slide-mobile", standalone_mode=False)
     except click.Abort:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except click.ClickException as error:
         with streams(keep=False) as (out, err):
             session = Session(as_json="--json" in sys.argv, quiet=True, out=out, err=err)

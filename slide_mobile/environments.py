@@ -24,11 +24,10 @@ from pathlib import Path
 
 import click
 
-from slide_mobile.errors import EnvironmentMissing, SlideMobileError, UnknownName
+from slide_mobile.errors import INTERRUPTED, EnvironmentMissing, SlideMobileError, UnknownName
 
 FOLDER_VARIABLE = "SLIDE_MOBILE_ENVIRONMENTS"
 _STDERR = 2
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +196,7 @@ def main(names: tuple[str, ...], listed: bool) -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:  # click's own exit code for it is 1
         click.echo("Error: interrupted; what was finished is kept", err=True)
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

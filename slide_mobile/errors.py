@@ -11,11 +11,14 @@
   x EnvironmentMissing    3  a toolchain's own environment is not there
   x NotInstalled          3  slide-mobile runs from a folder, and cannot say what it needs
 
-The messages are one line: what was wrong, what is possible, what to do.
+The messages are one line: what was wrong, what is possible, what to do. Ctrl-C is no error of
+this list: it ends every command with INTERRUPTED.
 """
 
 import difflib
 from collections.abc import Iterable
+
+INTERRUPTED = 130  # what a shell reports for SIGINT
 
 
 class SlideMobileError(Exception):

@@ -23,10 +23,9 @@ from rich.console import Console
 from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from slide_mobile.errors import SlideMobileError, UsageError
+from slide_mobile.errors import INTERRUPTED, SlideMobileError, UsageError
 
 P = ParamSpec("P")
-INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports for SIGPIPE
 CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours or of a toolchain
 # What Ctrl-C leaves of most commands, and of those that do one thing after the other.
