@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("coremltools")
 
+from slide_mobile.parity import sqnr_db
 from slide_mobile_converters.coreml import graph, reading
-from slide_mobile_converters.coreml.compression import bits_by_size, palette
+from slide_mobile_converters.coreml.compression import bits_by_size, kmeans, palette
 from slide_mobile_converters.coreml.neural_engine import findings
 from slide_mobile_converters.coreml.quantization import fit
 from slide_mobile_converters.coreml.toolchain import coremltools as ct
@@ -53,6 +54,16 @@ def test_a_palette_is_the_best_one() -> None:
     few = np.random.default_rng(0).choice(np.array([-1, 2, 3, 7], np.float16), (8, 8))
     centres, indices = palette(2, few)
     np.testing.assert_array_equal(centres[indices].reshape(8, 8), few)
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8])
+@pytest.mark.parametrize("freedom", [3, 300])  # of Student's t: heavy tails, none
+def test_rounding_before_the_search_costs_a_palette_nothing(bits: int, freedom: int) -> None:
+    weight = np.random.default_rng(0).standard_t(freedom, (96, 64)).astype(np.float16)
+    best, members = kmeans(bits, weight, force_kmeans1d=True)
+    centres, indices = palette(bits, weight)
+    flat = weight.reshape(-1).astype(np.float32)
+    assert sqnr_db(flat, centres[indices]) > sqnr_db(flat, best[members]) - 0.02
 
 
 def saved(program: object, path: Path) -> Path:

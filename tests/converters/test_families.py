@@ -19,23 +19,11 @@ PRECISIONS = [
     for target in targets.names()
     for precision in next(iter(targets.load(target).BACKENDS.values()))
 ]
-ALWAYS = {"fp32", "int8"}
-# Linears behind maps, and operations between those that share a range.
-ALSO = {("slide_nat_test", "executorch", "int8-dynamic")}
 DELEGATING = {"tflite", "executorch"}
 
 
-def cases() -> list[object]:
-    return [
-        pytest.param(name, target, precision, marks=marks, id=f"{name}-{target}-{precision}")
-        for name in NAMES
-        for target, precision in PRECISIONS
-        for always in (precision in ALWAYS or (name, target, precision) in ALSO,)
-        for marks in ([] if always else [pytest.mark.full_size],)
-    ]
-
-
-@pytest.mark.parametrize(("name", "target", "precision"), cases())
+@pytest.mark.parametrize(("target", "precision"), PRECISIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_family_converts(
     name: str, target: str, precision: str, converted: ConvertedOnce
 ) -> None:
