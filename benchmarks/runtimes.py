@@ -1,7 +1,7 @@
 """Which older TFLite runtimes run our files, and compute what PyTorch computes.
 
     python -m slide_mobile.environments tflite-runtime-2.14 tensorflow-2.17 ...
-    python -m benchmarks.runtimes [--via-onnx] [--out benchmarks/results/runtimes.json]
+    python -m benchmarks.runtimes [--via-onnx] [--artifacts DIR]
 
 Every precision of the models runs on every runtime, each in a process of its own: an old runtime
 may abort on a new file. slide_swin_test has padded windows, which the others have not at their
@@ -58,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/runtimes.json"))
     parser.add_argument("--via-onnx", action="store_true", help="the demo by onnx2tf too (slow)")
+    parser.add_argument("--artifacts", type=Path, help="keep the artifacts here, and use them")
     options = parser.parse_args()
     for runtime in RUNTIMES:
         environments.python_of(runtime)  # all are there, or none is tried
@@ -65,16 +66,9 @@ def main() -> None:
     asked += itertools.product((DEMO,) * options.via_onnx, ("onnx",), PRECISIONS)
     rows: list[Row] = []
     confirmed: dict[str, set[str]] = defaultdict(set)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as scratch:
         for model, via, precision in asked:
-            artifact = slide_mobile.convert(
-                model,
-                untrained=model != DEMO,
-                target="tflite",
-                precision=precision,
-                via=via,
-                out=Path(folder, via),
-            )
+            artifact = converted(model, via, precision, (options.artifacts or Path(scratch)) / via)
             subgraphs, _ = operations.parse(artifact.model_path.read_bytes())
             for runtime in RUNTIMES:
                 row = run(artifact, runtime, via)
@@ -92,6 +86,18 @@ def main() -> None:
     table = {name: versions.in_order(confirmed[name]) for name in sorted(confirmed)}
     lines = [f"  {json.dumps(name)}: {json.dumps(releases)}" for name, releases in table.items()]
     versions.CONFIRMED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def converted(model: str, via: str, precision: str, out: Path) -> Artifact:
+    """The artifact in `out`, made where it is not there."""
+    root = out / f"{model}-tflite-{precision}"
+    if root.exists():
+        artifact = Artifact.open(root)
+        artifact.verify()
+        return artifact
+    return slide_mobile.convert(
+        model, untrained=model != DEMO, target="tflite", precision=precision, via=via, out=out
+    )
 
 
 def run(artifact: Artifact, runtime: str, via: str) -> Row:
