@@ -67,12 +67,13 @@ def targets_table(model: str, measured: list[dict[str, Any]]) -> str:
     """One model in every target and precision that was measured."""
     rows = [r for r in measured if r["model"] == model]
     trained = rows[0].get("top1") is not None
-    title = f"`{model}`, random weights:"
+    title = f"`{model}`, random weights"
     if trained:
         title = (
             f"`{model}`, on {rows[0]['samples']:,} held-out drawings "
-            f"(PyTorch: top-1 {rows[0]['reference_top1']:.2%}):"
+            f"(PyTorch: top-1 {rows[0]['reference_top1']:.2%})"
         )
+    title += f"; seconds and ratios are of {' and '.join(dict.fromkeys(r['cpu'] for r in rows))}:"
     head = ["target", "precision", "SQNR"] + ["agreement", "top-1"] * trained
     head += ["size", "partitions", "ops inside / all", "rank", "int8 MACs", "convert", "/ stock"]
     lines = [title, "", _line(head), _line(["---"] * 2 + ["--:"] * (len(head) - 2))]
