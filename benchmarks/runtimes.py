@@ -58,7 +58,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/runtimes.json"))
     parser.add_argument("--via-onnx", action="store_true", help="the demo by onnx2tf too (slow)")
-    parser.add_argument("--artifacts", type=Path, help="keep the artifacts here, and use them")
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        help="keep the artifacts here, and use them (empty it after a change to a converter)",
+    )
     options = parser.parse_args()
     for runtime in RUNTIMES:
         environments.python_of(runtime)  # all are there, or none is tried
@@ -67,8 +71,10 @@ def main() -> None:
     rows: list[Row] = []
     confirmed: dict[str, set[str]] = defaultdict(set)
     with tempfile.TemporaryDirectory() as scratch:
+        # Those of another table of forms have other operations.
+        kept = (options.artifacts or Path(scratch)) / provenance.sha256()[:12]
         for model, via, precision in asked:
-            artifact = converted(model, via, precision, (options.artifacts or Path(scratch)) / via)
+            artifact = converted(model, via, precision, kept / via)
             subgraphs, _ = operations.parse(artifact.model_path.read_bytes())
             for runtime in RUNTIMES:
                 row = run(artifact, runtime, via)

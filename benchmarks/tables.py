@@ -73,11 +73,16 @@ def targets_table(model: str, measured: list[dict[str, Any]]) -> str:
             f"`{model}`, on {rows[0]['samples']:,} held-out drawings "
             f"(PyTorch: top-1 {rows[0]['reference_top1']:.2%})"
         )
-    title += f"; seconds and ratios are of {' and '.join(dict.fromkeys(r['cpu'] for r in rows))}:"
+    seconds, ratios = (_processors(rows, key) for key in ("cpu", "latency_cpu"))
+    title += f"; seconds are of {seconds}, ratios of {ratios}:"
     head = ["target", "precision", "SQNR"] + ["agreement", "top-1"] * trained
     head += ["size", "partitions", "ops inside / all", "rank", "int8 MACs", "convert", "/ stock"]
     lines = [title, "", _line(head), _line(["---"] * 2 + ["--:"] * (len(head) - 2))]
     return "\n".join([*lines, *(_line(_target_cells(r, trained)) for r in rows)]) + "\n"
+
+
+def _processors(rows: list[dict[str, Any]], key: str) -> str:
+    return " and ".join(dict.fromkeys(r[key] for r in rows if key in r)) or "none"
 
 
 def _target_cells(r: dict[str, Any], trained: bool) -> list[str]:
@@ -231,8 +236,11 @@ def _family_ratio(
 
 def gates_table(document: dict[str, Any]) -> str:
     """The limits that were set beforehand, and what was measured."""
-    amx = _amx(document["environment"])
-    title = f"What was promised of `slide_swin_tiny`, and what was measured, one thread, {amx}:"
+    where = document["environment"]
+    title = (
+        "What was promised of `slide_swin_tiny`, and what was measured, one thread, "
+        f"{_amx(where)}, {where['cpu']}:"
+    )
     words = {"goal": "goal met", "gate": "gate met", "missed": "missed", "invalid": "invalid"}
     lines = []
     for g in document["gates"]:

@@ -8,10 +8,10 @@ is, on raw pixels, "deploy" what `convert` ships, "floor" that without attention
 Random weights: SQNR is against the same weights in PyTorch, on the same pixels. A file is built and
 run once in a process of its own, so that one that fails costs one row. All files of a target are
 then timed in turn in one process, medians; a spread (p90 over median) above 10 % is marked invalid.
-Only the ratios carry over to another machine. XNNPACK gets no AMX, which phones have not, unless
---tiles is given (slide_mobile/machine.py). --files keeps what was built, what was found in it and
-what was refused, and takes what is there as it is: after a change to the package or to a toolchain,
-start with an empty folder.
+Only the ratios carry over to another machine, and not all of them. XNNPACK gets no AMX, which
+phones have not, unless --tiles is given (slide_mobile/machine.py). --files keeps what was built,
+what was found in it and what was refused, and takes what is there as it is: after a change to the
+package or to a toolchain, start with an empty folder.
 """
 
 import argparse

@@ -25,6 +25,12 @@ from slide_mobile.tasks import Layout
 
 MIB = 1 << 20
 ENVIRONMENT = {"cpu": "a machine", "tiles": False, "runs": 30}
+REFUSED = {"model": "m", "target": "onnx", "backend": "cpu", "precision": "int8", "error": "no"}
+CONVERTED = {
+    "model": "m", "target": "onnx", "backend": "cpu", "precision": "fp32", "cpu": "a machine",
+    "sqnr_db": 120.0, "size_bytes": 1, "partitions": 0, "delegated_ops": 0, "total_ops": 1,
+    "max_rank": 4, "int8_mac_fraction": 0.0, "seconds": 1.0,
+}  # fmt: skip
 
 
 def dense(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -204,6 +210,7 @@ def test_tables_of_the_pages_have_as_many_cells_in_every_line() -> None:
         tables.gates_table(document),
         tables.memory_table({"rows": [*to_published(sizes), rows[3]]}),
         tables.growth_table({"environment": ENVIRONMENT, "rows": grown(rows)}),
+        tables.targets_table("m", [CONVERTED, REFUSED]),
     ):
         lines = [line for line in table.splitlines() if line.startswith("|")]
         assert len(lines) > 3 and len({line.count("|") for line in lines}) == 1

@@ -58,11 +58,14 @@ def test_a_palette_is_the_best_one() -> None:
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
 @pytest.mark.parametrize("freedom", [3, 300])  # of Student's t: heavy tails, none
-def test_rounding_before_the_search_costs_a_palette_nothing(bits: int, freedom: int) -> None:
+def test_rounding_before_the_search_costs_a_palette_next_to_nothing(
+    bits: int, freedom: int
+) -> None:
     weight = np.random.default_rng(0).standard_t(freedom, (96, 64)).astype(np.float16)
     best, members = kmeans(bits, weight, force_kmeans1d=True)
     centres, indices = palette(bits, weight)
     flat = weight.reshape(-1).astype(np.float32)
+    # Measured: 0.015 dB at most, with 8 bits.
     assert sqnr_db(flat, centres[indices]) > sqnr_db(flat, best[members]) - 0.02
 
 

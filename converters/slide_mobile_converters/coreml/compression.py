@@ -4,11 +4,11 @@ Core ML decompresses them as it loads or runs the model; shapes and activations 
 Everything else stays float: depthwise kernels, the first layer, constant sums and biases are 1 %
 of the bytes.
 
-Palettes have one table a tensor (a table a group of channels needs iOS 18), with the optimal
-centres: 1-D k-means is solved exactly (Groenlund et al., arXiv:1701.07204), where coremltools
-falls back to scikit-learn's search below 10,000 values. Which weights share a centre is sought
-among weights rounded to a thousandth of their deviation: a third of the time that all 20,000
-different values of fp16 take, for 0.01 dB at most (8 bits, normal and heavy-tailed weights).
+Palettes have one table a tensor (a table a group of channels needs iOS 18). 1-D k-means is solved
+exactly (Groenlund et al., arXiv:1701.07204), where coremltools falls back to scikit-learn's search
+below 10,000 values, but on weights rounded to a thousandth of their deviation: a third of the time
+that all 20,000 different values of fp16 take, for 0.02 dB at most (8 bits; normal weights, and
+Student's t of 3 degrees. With Cauchy's tails, whose outliers make the deviation, 1.5 dB).
 
 The smallest tensors get the next larger palette. Measured on slide_swin_demo, an error in one of
 them (the first layers, the writers of the residual stream) costs the logits as much as one in a
@@ -39,7 +39,7 @@ with quiet():
 # Bits of most weights, and of those in the smallest tensors.
 PALETTES = {"palette6": (6, 8), "palette4": (4, 6)}
 SMALL_SHARE = 0.2  # at most this share of the weights is in "the smallest tensors"
-_STEPS = 1024  # the standard deviation of a tensor, where it is rounded to be searched
+_STEPS = 1024  # in a tensor's deviation: of the grid that it is rounded to for the search
 _ANY_SIZE = 0
 
 Palette = tuple[NDArray[Any], NDArray[np.uint8]]  # the values, and each weight's index
@@ -89,7 +89,7 @@ def bits_by_size(sizes: Mapping[str, int], most: int, small: int) -> dict[str, i
 
 
 def palette(bits: int, weight: NDArray[Any]) -> Palette:
-    """The 2**bits centres with the least squared error, and each weight's index among them."""
+    """2**bits centres with nearly the least squared error, and each weight's index among them."""
     exact = weight.astype(np.float64).reshape(-1)
     step = exact.std() / _STEPS or 1.0  # of a constant: any
     _, indices = kmeans(bits, np.round(exact / step), force_kmeans1d=True)
