@@ -271,3 +271,4 @@ def test_linears_behind_a_map_share_a_matrix_of_tokens() -> None:
     torch.testing.assert_close(model(image), expected)
     linears = [node for node in model.graph.nodes if node.target == rewrites.LINEAR]
     assert len({node.args[0] for node in linears}) == 1 and linears[0].next is linears[1]
+    assert [rewrites.module_path(node) for node in linears] == ["q", "k"]

@@ -54,6 +54,16 @@ def test_all_modules_of_a_family_are_found_in_its_file(
     assert min(row.sqnr_db for row in result.modules) > 90
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_linears_that_share_their_tokens_keep_their_names(
+    name: str, converted: ConvertedOnce
+) -> None:
+    result = slide_mobile.check(converted("executorch", "int8-dynamic", model=name).root)
+    form = deploy(models.create(name), layout=targets.load("executorch").LAYOUT)
+    assert sorted(row.module for row in result.modules) == sorted(blame.dense(form))
+    assert min(row.sqnr_db for row in result.modules) > 30
+
+
 def test_all_modules_are_found_in_core_mls_delegate(converted: ConvertedOnce) -> None:
     art = converted("executorch", "fp32", model="slide_nat_test", backend="coreml")
     result = slide_mobile.check(art.root)

@@ -72,15 +72,16 @@ def linears_on_rows(model: GraphModule) -> None:
         if not linears or image.meta["val"].ndim != 4:
             continue
         linears.sort(key=order.__getitem__)
+        for before, linear in pairwise(linears):
+            before.append(linear)
         *size, channels = image.meta["val"].shape
         rows = _call(model, linears[0], _ATEN.reshape.default, image, [-1, channels])
         for linear in linears:
-            replacement = _call(model, linears[0], LINEAR, rows, *linear.args[1:])
+            replacement = _call(model, linear, LINEAR, rows, *linear.args[1:])
             first = min(linear.users, key=order.__getitem__)
             shape = [*size, linear.meta["val"].shape[-1]]
             back = _call(model, first, _ATEN.reshape.default, replacement, shape)
             linear.replace_all_uses_with(back)
-        for linear in linears:
             model.graph.erase_node(linear)
     model.recompile()
 
