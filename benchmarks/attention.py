@@ -21,10 +21,10 @@ from benchmarks.floor import Projections
 from benchmarks.latency import interleaved
 from benchmarks.modules import prepare
 from benchmarks.whole import environment, save
+from slide_mobile.bench.host import renounce_tiles
 from slide_mobile.deploy.channels_first import ChannelsLastInside
-from slide_mobile.machine import renounce_tiles
-from slide_mobile.models.slide_attention import SlideAttention
-from slide_mobile.parity import sqnr_db
+from slide_mobile.models.layers.slide_attention import SlideAttention
+from slide_mobile.parity.metrics import sqnr_db
 
 SHAPES = ((56, 56, 96, 3), (28, 28, 192, 6))  # H, W, C, heads: stages 1 and 2 of slide_swin_tiny
 PRECISIONS = ("fp32", "int8")

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
 from slide_mobile.deploy.split_taps import linear
-from slide_mobile.models.slide_attention import SlideAttention
+from slide_mobile.models.layers.slide_attention import SlideAttention
 
 Side = Literal["taps", "shifts", "wide shifts", "wide taps", "broadcast", "sums"]
 

@@ -27,14 +27,15 @@ from benchmarks import provenance
 from benchmarks.latency import MAX_SPREAD, interleaved
 from benchmarks.modules import prepare
 from benchmarks.whole import environment, save
-from slide_mobile import models, targets
-from slide_mobile.deploy import deploy
+from slide_mobile import models
+from slide_mobile.bench.host import renounce_tiles
 from slide_mobile.deploy.forms import TABLE, Attention, Form, Forms, Shape
-from slide_mobile.machine import renounce_tiles
-from slide_mobile.models.backbone import Backbone, NestedBackbone
-from slide_mobile.models.slide_attention import SlideAttention
-from slide_mobile.models.window_attention import WindowAttention
-from slide_mobile.reference import DEMO
+from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.models.layers.backbone import Backbone, NestedBackbone
+from slide_mobile.models.layers.slide_attention import SlideAttention
+from slide_mobile.models.layers.window_attention import WindowAttention
+from slide_mobile.parity.reference import DEMO
+from slide_mobile.targets import registry
 
 MODELS = (DEMO, "slide_swin_tiny", "slide_pvt_tiny", "slide_nat_mini")
 BACKEND = "xnnpack"
@@ -98,7 +99,7 @@ def main() -> None:
     kept = {k for k, row in rows.items() if is_valid(row["measured"]) and is_complete(row)}
     for model in options.models:
         for target in options.targets:
-            precisions = options.precisions or targets.load(target).BACKENDS[BACKEND]
+            precisions = options.precisions or registry.load(target).BACKENDS[BACKEND]
             for stage in stages(model, target):
                 keys = {p: _key(stage.facts(target, p)) for p in precisions}
                 missing = [p for p, key in keys.items() if options.force or key not in kept]
@@ -159,7 +160,7 @@ def _key(row: Row) -> tuple[str, ...]:
 
 def stages(model: str, target: str) -> Iterator[Site]:
     """The stages of a model that have a form to choose on this target."""
-    layout = targets.load(target).LAYOUT
+    layout = registry.load(target).LAYOUT
     reference = models.create(model)
     assert isinstance(reference, Backbone)
     for number, part in enumerate(reference.stages()):
@@ -205,7 +206,7 @@ def choice(measured: Sequence[Row]) -> Row:
 def staged(target: str, stage: Site, form: Form) -> tuple[nn.Module, list[Tensor]]:
     """The blocks of a stage in the deploy form, and maps for them."""
     torch.manual_seed(0)
-    at, layout = stage.shape, targets.load(target).LAYOUT
+    at, layout = stage.shape, registry.load(target).LAYOUT
     forms = Forms(((stage.attention, at, form),))
     deployed = deploy(models.create(stage.model), layout=layout, forms=forms)
     assert isinstance(deployed, Backbone)

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from benchmarks.gates import Row
 from benchmarks.whole import build_all, candidates, environment, measure, save
-from slide_mobile.machine import renounce_tiles
+from slide_mobile.bench.host import renounce_tiles
 
 PAIRS = (
     "slide_pvt_tiny:pvt_tiny",

@@ -11,10 +11,10 @@ no form of the same model can be faster than.
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.deploy import apply
 from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale
 from slide_mobile.deploy.layout import Affine, Laid
 from slide_mobile.deploy.merge_patches import MergePatches
+from slide_mobile.deploy.rewriting import apply
 from slide_mobile.deploy.split_taps import TapAttention
 
 

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.gates import OURS, SWIN, Row
 from benchmarks.whole import build_all, candidates, environment, measure, save
-from slide_mobile.machine import renounce_tiles
+from slide_mobile.bench.host import renounce_tiles
 
 SIZES = (224, 288, 384, 512)  # pixels a side
 # Ours may grow by so much more than its pixels do: what the spread of a valid run allows for.

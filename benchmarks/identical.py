@@ -21,8 +21,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from slide_mobile import machine
-from slide_mobile.bench import Asked, bench
+from slide_mobile.bench import host
+from slide_mobile.bench.measure import Asked, bench
 
 ALLOWED, ALLOWED_UNDER_LOAD = 0.03, 0.05
 
@@ -48,7 +48,7 @@ def main() -> None:
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
     kept["under load" if options.load else "alone"] = {
         "artifact": options.artifact.name,
-        "cpu": machine.cpu(),
+        "cpu": host.cpu(),
         "allowed": allowed,
         "passed": all(r["passed"] for r in rows),
         "rows": rows,

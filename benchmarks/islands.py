@@ -28,12 +28,12 @@ from rich.console import Console
 from benchmarks.latency import interleaved
 from benchmarks.whole import environment, save
 from slide_mobile import models
+from slide_mobile.bench.host import renounce_tiles
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED, render_many
-from slide_mobile.deploy import deploy
+from slide_mobile.deploy.export import export
 from slide_mobile.deploy.forms import chosen
-from slide_mobile.export import export
-from slide_mobile.machine import renounce_tiles
-from slide_mobile.parity import sqnr_db
+from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize
 from slide_mobile_converters.tflite import graph, lower
 from slide_mobile_converters.tflite.quantization import DenseOp, calibrate, dense_ops

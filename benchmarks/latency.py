@@ -5,8 +5,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from slide_mobile import statistics
-from slide_mobile.statistics import MAX_SPREAD as MAX_SPREAD
+from slide_mobile.bench import statistics
+from slide_mobile.bench.statistics import MAX_SPREAD as MAX_SPREAD
 
 WARM_UP = 3
 

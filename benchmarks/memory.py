@@ -40,8 +40,8 @@ from benchmarks.whole import (
     save,
     told,
 )
-from slide_mobile import targets
 from slide_mobile.demo.render import GOLDEN_SEED
+from slide_mobile.targets import registry
 from slide_mobile_converters.tflite import graph
 from slide_mobile_converters.tflite.operations import parse
 
@@ -116,7 +116,7 @@ def union(ranges: Iterable[tuple[int, int]]) -> int:
 
 def touched(candidate: Candidate, path: Path) -> Row:
     """`touched_bytes` of the second and third inference; the first is there to set things up."""
-    runner = targets.load(candidate.target).runner(path, threads=1)
+    runner = registry.load(candidate.target).runner(path, threads=1)
     (image,) = drawings(GOLDEN_SEED, 1, candidate.size)
     runner(image)
     return {"touched_bytes": forked(lambda: (runner(image), runner(image)))}

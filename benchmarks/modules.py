@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from slide_mobile.artifact import Graph
-from slide_mobile.export import INPUT, ImageModel
+from slide_mobile.artifact.manifest import Graph
+from slide_mobile.deploy.export import INPUT, ImageModel
 from slide_mobile.recipes import RECIPES
 from slide_mobile_converters.executorch import graph as executorch_graph
 from slide_mobile_converters.executorch import lowering as executorch_lowering

@@ -1,6 +1,6 @@
 """Which older TFLite runtimes run our files, and compute what PyTorch computes.
 
-    python -m slide_mobile.environments tflite-runtime-2.14 tensorflow-2.17 ...
+    python -m slide_mobile.targets.environments tflite-runtime-2.14 tensorflow-2.17 ...
     python -m benchmarks.runtimes [--via-onnx] [--artifacts DIR]
 
 Every precision of the models runs on every runtime, each in a process of its own: an old runtime
@@ -26,16 +26,16 @@ from PIL import Image
 
 import slide_mobile
 from benchmarks import provenance
-from slide_mobile import environments, targets
-from slide_mobile.artifact import Artifact
-from slide_mobile.parity import sqnr_db
+from slide_mobile.artifact.folder import Artifact
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.parity.reference import DEMO
 from slide_mobile.recipes import RECIPES
-from slide_mobile.reference import DEMO
+from slide_mobile.targets import environments, registry
 from slide_mobile_converters.tflite import operations, versions
 
 RUNTIMES = ("tflite-runtime-2.14", "tensorflow-2.17", "tensorflow-2.18", "tensorflow-2.19")
 MODELS = (DEMO, "slide_swin_test", "slide_swin_tiny")
-PRECISIONS = targets.load("tflite").BACKENDS["xnnpack"]
+PRECISIONS = registry.load("tflite").BACKENDS["xnnpack"]
 WORKER = Path(__file__).with_name("run_tflite.py")
 _MOST_WORDS = 300  # characters of an error
 

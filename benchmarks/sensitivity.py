@@ -20,15 +20,17 @@ from rich.table import Table
 from torch import nn
 
 from benchmarks.whole import environment, save
-from slide_mobile import evidence, fallback, reference, sensitivity, targets
-from slide_mobile.blame import activations, dense
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
-from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import chosen
+from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.models import census
+from slide_mobile.parity import datasets, reference
+from slide_mobile.parity.layerwise import activations, dense
+from slide_mobile.parity.reference import Reference
+from slide_mobile.pipeline import mixed_precision, sensitivity
 from slide_mobile.preprocess import IMAGENET, Pixels
 from slide_mobile.progress import silent
-from slide_mobile.reference import Reference
+from slide_mobile.targets import registry
 
 TARGET = "tflite"
 MODELS = (reference.DEMO, "slide_swin_tiny")
@@ -62,8 +64,8 @@ def main() -> None:
     where = environment(
         [TARGET],
         target=TARGET,
-        calibration_images=fallback.CALIBRATION_SAMPLES,
-        compared_images=fallback.SAMPLES,
+        calibration_images=mixed_precision.CALIBRATION_SAMPLES,
+        compared_images=mixed_precision.SAMPLES,
     )
     save(
         options.out,
@@ -77,23 +79,23 @@ def measure(name: str) -> Iterator[Row]:
     """Every dense module of a model, the most sensitive first."""
     untrained = name != reference.DEMO
     ref = reference.load(name, normalization=IMAGENET, untrained=untrained)
-    converter = targets.load(TARGET)
+    converter = registry.load(TARGET)
     deployed = deploy(
         ref.model,
         normalization=IMAGENET,
         layout=converter.LAYOUT,
         forms=chosen(TARGET, "xnnpack", "int8"),
     )
-    compared = drawn(ref, GOLDEN_SEED, fallback.SAMPLES)
+    compared = drawn(ref, GOLDEN_SEED, mixed_precision.SAMPLES)
     ranking = sensitivity.measure(
         deployed,
         list(dense(deployed)),
-        calibration=drawn(ref, CALIBRATION_SEED, fallback.CALIBRATION_SAMPLES),
+        calibration=drawn(ref, CALIBRATION_SEED, mixed_precision.CALIBRATION_SAMPLES),
         pixels=compared,
         progress=silent,
     )
     total = census.measure(ref.model, ref.input_size).macs
-    macs, taken = multiply_adds(deployed, compared[0]), set(fallback.candidates(deployed))
+    macs, taken = multiply_adds(deployed, compared[0]), set(mixed_precision.candidates(deployed))
     for row in ranking:
         share = macs[row.module] / total
         yield Row(
@@ -107,7 +109,7 @@ def measure(name: str) -> Iterator[Row]:
 
 def drawn(ref: Reference, seed: int, count: int) -> tuple[Pixels, ...]:
     """The demo's drawings at the model's input size."""
-    return tuple(evidence.drawings(seed, count, ref, "sensitivity", silent).pixels)
+    return tuple(datasets.drawings(seed, count, ref, "sensitivity", silent).pixels)
 
 
 def multiply_adds(deployed: nn.Module, image: Pixels) -> dict[str, int]:

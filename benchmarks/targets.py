@@ -25,11 +25,12 @@ from rich.console import Console
 from benchmarks import provenance
 from benchmarks.latency import Latency, interleaved
 from benchmarks.whole import Candidate, build, drawings
-from slide_mobile import models, targets
+from slide_mobile import models
+from slide_mobile.bench.host import cpu, renounce_tiles, tiles
 from slide_mobile.demo.render import GOLDEN_SEED
-from slide_mobile.machine import cpu, renounce_tiles, tiles
 from slide_mobile.models.registry import Spec
-from slide_mobile.reference import DEMO
+from slide_mobile.parity.reference import DEMO
+from slide_mobile.targets import registry
 
 MODELS = (DEMO, "slide_swin_tiny")
 NO_LATENCY = {"coreml"}  # evaluated here, not run
@@ -40,7 +41,7 @@ Row = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--models", nargs="+", default=MODELS)
-    parser.add_argument("--targets", nargs="+", default=targets.names())
+    parser.add_argument("--targets", nargs="+", default=registry.names())
     parser.add_argument("--runs", type=int, default=20, help="0: no latency")
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--artifacts", type=Path, help="keep the artifacts here, and use them")
@@ -68,14 +69,14 @@ def cells(model: str, target: str) -> list[Row]:
     """What identifies each row of a model and a target."""
     return [
         {"model": model, "target": target, "backend": backend, "precision": precision}
-        for backend, precisions in targets.load(target).BACKENDS.items()
+        for backend, precisions in registry.load(target).BACKENDS.items()
         if backend != "xnnpack-fp16"  # the same file, with a hint
         for precision in precisions
     ]
 
 
 def save(rows: list[Row], path: Path) -> None:
-    names = dict.fromkeys((*MODELS, *models.names(tests=True), *targets.names()))
+    names = dict.fromkeys((*MODELS, *models.names(tests=True), *registry.names()))
     order = {name: i for i, name in enumerate(names)}
     rows.sort(key=lambda row: (order[row["model"]], order[row["target"]]))  # stable
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ def save(rows: list[Row], path: Path) -> None:
 
 def add_latency(rows: list[Row], model: str, target: str, folder: Path, *, runs: int) -> None:
     """Ratios to the stock graph for the default backend's files that are in the folder."""
-    converter = targets.load(target)
+    converter = registry.load(target)
     default = next(iter(converter.BACKENDS))
     files = {}
     for row in rows:
@@ -162,7 +163,7 @@ def stock(model: str, target: str, folder: Path) -> Path:
 
 def times(target: str, files: dict[str, Path], spec: Spec, *, runs: int) -> dict[str, Latency]:
     """Latency of each file; the files run in turn."""
-    converter = targets.load(target)
+    converter = registry.load(target)
     (image,) = drawings(GOLDEN_SEED, 1, spec.input_size)
     calls = {
         name: partial(converter.runner(path, threads=1), image) for name, path in files.items()

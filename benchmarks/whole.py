@@ -39,17 +39,20 @@ from benchmarks import provenance
 from benchmarks.floor import floor
 from benchmarks.gates import OURS, SWIN, Form, Row, judged
 from benchmarks.latency import Latency, interleaved
-from slide_mobile import __version__, images, models, recipes, targets
+from slide_mobile import models, recipes
+from slide_mobile._version import __version__
+from slide_mobile.bench.host import cpu, renounce_tiles, tiles
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
-from slide_mobile.deploy import deploy
+from slide_mobile.deploy.export import export
 from slide_mobile.deploy.forms import chosen
-from slide_mobile.export import export
-from slide_mobile.machine import cpu, renounce_tiles, tiles
-from slide_mobile.models.shapes_only import ShapesOnly
-from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
-from slide_mobile.parity import sqnr_db
+from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.models.layers.slide_attention import Im2ColAttention, SlideAttention
+from slide_mobile.models.meta import ShapesOnly
+from slide_mobile.parity import images
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize, planar
-from slide_mobile.targets import Request
+from slide_mobile.targets import registry
+from slide_mobile.targets.converter import Request
 from slide_mobile.tasks import Layout
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +82,7 @@ class Candidate:
 
     def path(self, folder: Path) -> Path:
         """Where its file is kept in a folder of files."""
-        return folder / f"{self.name}{targets.load(self.target).SUFFIX}"
+        return folder / f"{self.name}{registry.load(self.target).SUFFIX}"
 
 
 def main() -> None:
@@ -184,7 +187,7 @@ def _made(candidate: Candidate, path: Path) -> Row:
 
 def build(candidate: Candidate, path: Path) -> None:
     """Write a candidate's file, whole or not at all."""
-    converter, spec = targets.load(candidate.target), models.spec(candidate.model)
+    converter, spec = registry.load(candidate.target), models.spec(candidate.model)
     recipe = recipes.lookup(candidate.precision)
     request = Request(
         recipe=recipe,
@@ -229,7 +232,7 @@ def drawings(seed: int, count: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 def examine(candidate: Candidate, path: Path) -> Row:
     """Size and delegation of a file, and its SQNR against PyTorch (the floor has none)."""
     converter, pixels = (
-        targets.load(candidate.target),
+        registry.load(candidate.target),
         drawings(GOLDEN_SEED, COMPARED_IMAGES, candidate.size),
     )
     runner = converter.runner(path, threads=1)
@@ -278,7 +281,7 @@ def latencies(paths: Mapping[Candidate, Path], threads: int, runs: int) -> dict[
     """Latency of each file, by the candidates' names; the files run in turn."""
     calls = {}
     for candidate, path in paths.items():
-        runner = targets.load(candidate.target).runner(path, threads=threads)
+        runner = registry.load(candidate.target).runner(path, threads=threads)
         (image,) = drawings(GOLDEN_SEED, 1, candidate.size)
         calls[candidate.name] = partial(runner, image)
     return interleaved(calls, runs=runs)
@@ -287,8 +290,8 @@ def latencies(paths: Mapping[Candidate, Path], threads: int, runs: int) -> dict[
 def environment(used: Iterable[str], **settings: object) -> Row:
     """What a measurement was made on and with."""
     versions: dict[str, str] = {}
-    for converter in map(targets.load, used):
-        versions |= targets.toolchain(converter, next(iter(converter.ROADS)))
+    for converter in map(registry.load, used):
+        versions |= registry.toolchain(converter, next(iter(converter.ROADS)))
     return {
         "machine": platform.machine(),
         "cpu": cpu(),

@@ -1,49 +1,49 @@
 """Slide-Transformer vision models on phones: convert, check, benchmark.
 
-The names below are loaded on first use, so that `import slide_mobile` costs nothing and never
-imports torch or a mobile toolchain by itself.
+Every name below loads on first use, so `import slide_mobile` costs nothing and imports neither
+torch nor a mobile toolchain.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.2.0"
+from slide_mobile._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from slide_mobile.agreement import Agreement as Agreement
-    from slide_mobile.artifact import Artifact as Artifact
-    from slide_mobile.artifact import Graph as Graph
-    from slide_mobile.artifact import Manifest as Manifest
+    from slide_mobile.artifact.folder import Artifact as Artifact
+    from slide_mobile.artifact.manifest import Graph as Graph
+    from slide_mobile.artifact.manifest import Manifest as Manifest
     from slide_mobile.errors import GateFailed as GateFailed
     from slide_mobile.errors import SlideMobileError as SlideMobileError
     from slide_mobile.errors import ToolchainMissing as ToolchainMissing
     from slide_mobile.errors import UsageError as UsageError
     from slide_mobile.models import create as create
-    from slide_mobile.parity import ParityReport as ParityReport
-    from slide_mobile.pipeline import check as check
-    from slide_mobile.pipeline import compare as compare
-    from slide_mobile.pipeline import convert as convert
-    from slide_mobile.pipeline import inspect as inspect
+    from slide_mobile.parity.check_result import Check as Check
+    from slide_mobile.parity.pairwise import Agreement as Agreement
+    from slide_mobile.parity.result import ParityReport as ParityReport
+    from slide_mobile.pipeline.check import check as check
+    from slide_mobile.pipeline.compare import compare as compare
+    from slide_mobile.pipeline.convert import convert as convert
+    from slide_mobile.pipeline.inspect import inspect as inspect
     from slide_mobile.preprocess import Normalization as Normalization
-    from slide_mobile.verdict import Check as Check
 
 _HOMES = {
-    "Agreement": "agreement",
-    "Artifact": "artifact",
-    "Check": "verdict",
+    "Agreement": "parity.pairwise",
+    "Artifact": "artifact.folder",
+    "Check": "parity.check_result",
     "GateFailed": "errors",
-    "Graph": "artifact",
-    "Manifest": "artifact",
+    "Graph": "artifact.manifest",
+    "Manifest": "artifact.manifest",
     "Normalization": "preprocess",
-    "ParityReport": "parity",
+    "ParityReport": "parity.result",
     "SlideMobileError": "errors",
     "ToolchainMissing": "errors",
     "UsageError": "errors",
-    "check": "pipeline",
-    "compare": "pipeline",
-    "convert": "pipeline",
+    "check": "pipeline.check",
+    "compare": "pipeline.compare",
+    "convert": "pipeline.convert",
     "create": "models",
-    "inspect": "pipeline",
+    "inspect": "pipeline.inspect",
 }
 
 __all__ = sorted(_HOMES)
@@ -54,3 +54,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'slide_mobile' has no attribute {name!r}")
     return getattr(importlib.import_module(f"slide_mobile.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, so that completion finds them before they are loaded."""
+    return [*__all__, "__version__"]

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import slide_mobile
-from slide_mobile.artifact import Artifact
-from slide_mobile.staging import alone_in
+from slide_mobile.artifact.atomic import alone_in
+from slide_mobile.artifact.folder import Artifact
 
 
 class ConvertedOnce:

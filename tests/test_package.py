@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 import slide_mobile
 from benchmarks import tables
-from slide_mobile import targets
+from slide_mobile.targets import registry
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {
@@ -51,7 +51,7 @@ def test_models_are_listed_without_any_toolchain() -> None:
     assert "slide_swin_tiny" in {row["name"] for row in json.loads(done.stdout)}
 
 
-@pytest.mark.parametrize("target", targets.names())
+@pytest.mark.parametrize("target", registry.names())
 def test_a_missing_toolchain_is_exit_code_3_and_one_command(target: str, tmp_path: Path) -> None:
     done = without(TOOLCHAINS, "convert", "--to", target, "--out", str(tmp_path), "--quiet")
     assert_missing(done, target)
@@ -96,7 +96,7 @@ def test_every_public_name_loads_from_its_home() -> None:
 
 def test_the_types_that_checkers_see_are_the_names_that_load() -> None:
     source = (ROOT / "slide_mobile/__init__.py").read_text()
-    declared = re.findall(r"import \w+ as (\w+)$", source, flags=re.MULTILINE)
+    declared = re.findall(r"^    from \S+ import \w+ as (\w+)$", source, flags=re.MULTILINE)
     assert sorted(declared) == slide_mobile.__all__
 
 
@@ -116,15 +116,15 @@ def test_the_contract_that_keeps_converters_apart_lists_every_one() -> None:
     (contract,) = (
         c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "independence"
     )
-    assert contract["modules"] == [f"slide_mobile_converters.{name}" for name in targets.names()]
+    assert contract["modules"] == [f"slide_mobile_converters.{name}" for name in registry.names()]
 
 
 def test_every_target_has_an_extra_and_all_is_their_sum() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    assert extras.keys() == {*targets.names(), "all", "dev"}
+    assert extras.keys() == {*registry.names(), "all", "dev"}
     (everything,) = map(Requirement, extras["all"])
-    assert everything.name == project["name"] and everything.extras == set(targets.names())
+    assert everything.name == project["name"] and everything.extras == set(registry.names())
 
 
 @pytest.mark.parametrize("page", tables.PAGES)
@@ -151,8 +151,9 @@ def test_the_wheel_holds_the_packages_the_demo_and_nothing_else(tmp_path: Path) 
     top = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert top == {"slide_mobile", "slide_mobile_converters", "mil_evaluator"}
     data = {
-        "bench.schema.json", "demo/card.json", "demo/slide_swin_demo.safetensors",
-        "manifest.schema.json", "report/templates/report.html", "report/templates/style.css",
+        "bench/bench.schema.json", "demo/slide_swin_demo.safetensors",
+        "artifact/manifest.schema.json", "report/templates/report.html",
+        "report/templates/style.css", "py.typed",
     }  # fmt: skip
     assert {f"slide_mobile/{name}" for name in data} <= set(names)
     for source in (ROOT / "converters", ROOT):

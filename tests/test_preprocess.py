@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slide_mobile import images, preprocess
+from slide_mobile import preprocess
 from slide_mobile.errors import UsageError
+from slide_mobile.parity import images
 from slide_mobile.preprocess import IMAGENET, Normalization, UnreadableImage
 
 

@@ -1,6 +1,6 @@
 """For mypy: every converter module fits the protocol, by name, type and signature."""
 
-from slide_mobile.targets import Converter
+from slide_mobile.targets.converter import Converter
 from slide_mobile_converters import coreml, executorch, onnx, tflite
 
 CONVERTERS: dict[str, Converter] = {

@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from slide_mobile import parity, preprocess, statistics
+from slide_mobile import preprocess
+from slide_mobile.bench import statistics
+from slide_mobile.parity import metrics
 
 Json = dict[str, Any]
 Pixels = NDArray[np.uint8]  # (H, W, 3)
@@ -131,7 +133,7 @@ def verify_vectors() -> Json:
     changed[5] += 4
     nan, inf, zeros = near.copy(), near.copy(), np.zeros(16, np.float32)
     nan[3], inf[7] = np.nan, -np.inf
-    exact = parity.sqnr_db(reference, near)
+    exact = metrics.sqnr_db(reference, near)
     return {
         "cases": [
             _verify_case("near", reference, near, 20.0),
@@ -151,14 +153,14 @@ def verify_vectors() -> Json:
 
 
 def _verify_case(name: str, reference: Any, output: Any, floor: float) -> Json:
-    db = parity.sqnr_db(reference, output)
+    db = metrics.sqnr_db(reference, output)
     # The cap of parity.py stands for no noise at all, and for what has no dB.
     return {
         "name": name,
         "reference": [float(x) for x in reference],
         "output": [float(x) if math.isfinite(x) else str(x) for x in output],
         "min_sqnr_db": floor,
-        "sqnr_db": db if abs(db) < parity.EXACT_DB else None,
+        "sqnr_db": db if abs(db) < metrics.EXACT_DB else None,
         "passed": db >= floor,
     }
 

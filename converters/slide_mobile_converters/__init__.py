@@ -1,1 +1,1 @@
-"""One file (or package) a target; `slide_mobile.targets.Converter` says what each defines."""
+"""One folder a target; `slide_mobile.targets.converter.Converter` says what each defines."""

@@ -64,15 +64,15 @@ def bench(
     there is no Core ML. --import puts what the phones measured beside it. Exit code 1: an artifact
     is damaged (the rest goes on), or slower than the baseline.
     """
-    from slide_mobile import baseline as baselines
-    from slide_mobile import measurements
+    from slide_mobile.bench import baseline as baselines
+    from slide_mobile.bench import documents
 
     if not artifacts and not imports:
         raise UsageError("nothing to do: give artifacts, or --import FILE.json")
     if fail_over is not None and baseline is None:
         raise UsageError("--fail-over needs a --baseline FILE to compare with")
     percent = baselines.percent(fail_over or baselines.FAIL_OVER)
-    earlier = None if baseline is None else measurements.read(baseline)
+    earlier = None if baseline is None else documents.read(baseline)
     imported, broken = _read(imports)
     if len(imports) == 1 and broken and not artifacts:
         raise broken[0]
@@ -92,7 +92,7 @@ def bench(
         else:
             document["baseline"] = found
             code = code if found["passed"] else 1
-    measurements.require(document, "this measurement")
+    documents.require(document, "this measurement")
     for error in (*errors, *broken):
         session.warn(str(error))
     session.emit(document, lambda console: _print(console, document))
@@ -100,15 +100,15 @@ def bench(
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], tuple[SlideMobileError, ...]]:
-    from slide_mobile import measurements
+    from slide_mobile.bench import documents
 
-    documents, errors = [], []
+    found, errors = [], []
     for path in paths:
         try:
-            documents.append(measurements.read(path))
+            found.append(documents.read(path))
         except SlideMobileError as error:
             errors.append(error)
-    return documents, tuple(errors)
+    return found, tuple(errors)
 
 
 def _measured(
@@ -120,21 +120,21 @@ def _measured(
     warmup: int,
     profile: bool,
 ) -> tuple[dict[str, Any], tuple[SlideMobileError, ...]]:
-    from slide_mobile import bench as benching
+    from slide_mobile.bench import measure
 
-    asked = benching.Asked(threads=threads, runs=runs, seconds=seconds, warmup=warmup)
-    document, errors = benching.bench(artifacts, asked=asked, progress=session.progress)
+    asked = measure.Asked(threads=threads, runs=runs, seconds=seconds, warmup=warmup)
+    document, errors = measure.bench(artifacts, asked=asked, progress=session.progress)
     if profile and document["results"]:
         session.progress("profile")
         roots = [Path(result["artifact"]) for result in document["results"]]
-        found = benching.profile(roots, threads=threads)
+        found = measure.profile(roots, threads=threads)
         for result, of in zip(document["results"], found, strict=True):
             result |= of
     return document, errors
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:
-    from slide_mobile.baseline import results
+    from slide_mobile.bench.baseline import results
 
     rows = list(results(document))
     for number, (env, result) in enumerate(rows, 1):
@@ -195,7 +195,7 @@ def _print_ratios(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def _print_profile(console: Console, number: int, result: Mapping[str, Any]) -> None:
-    from slide_mobile.profiles import OperationTime, grouped
+    from slide_mobile.targets.profiles import OperationTime, grouped
 
     if result.get("why_no_operations"):
         console.print(f"  {number}  no profile: {escape(result['why_no_operations'])}")

@@ -12,8 +12,8 @@ from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
-    from slide_mobile.agreement import Agreement
-    from slide_mobile.verdict import Check
+    from slide_mobile.parity.check_result import Check
+    from slide_mobile.parity.pairwise import Agreement
 
 SHOWN = 8
 
@@ -58,7 +58,7 @@ def check(
     reach the floor. With --against, artifacts of one model
     are compared with each other instead, and the odd one out is named.
     """
-    from slide_mobile import pipeline
+    from slide_mobile.pipeline import check, compare
 
     if against:
         if checkpoint is not None or modules:
@@ -66,10 +66,10 @@ def check(
                 "--against compares artifacts with each other, without PyTorch: leave "
                 "--checkpoint and --modules out"
             )
-        found = pipeline.compare([artifact, *against], folder=images, progress=session.progress)
+        found = compare.compare([artifact, *against], folder=images, progress=session.progress)
         session.emit(found.to_json(), lambda console: _print_agreement(console, found))
         return 0 if found.passed else 1
-    result = pipeline.check(
+    result = check.check(
         artifact,
         folder=images,
         checkpoint=checkpoint,

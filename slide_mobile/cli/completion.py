@@ -6,7 +6,8 @@ nothing here may print or raise.
 
 import click
 
-from slide_mobile import recipes, targets
+from slide_mobile import recipes
+from slide_mobile.targets import registry
 
 
 def models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -18,7 +19,7 @@ def models(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
 def target_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Targets that begin like this."""
-    return _matching(targets.names(), incomplete)
+    return _matching(registry.names(), incomplete)
 
 
 def precisions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile import recipes, targets, tasks
+from slide_mobile import recipes, tasks
 from slide_mobile.cli import completion
 from slide_mobile.cli import parity as printed
 from slide_mobile.cli.inspect import GIVEN_BACK, delegation
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
+from slide_mobile.targets import registry
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact import Artifact
+    from slide_mobile.artifact.folder import Artifact
 
 MOST_DIGITS = 9  # of a number of pixels; Python refuses to read one of thousands
 # A converter knows its own names, but reading them would import its toolchain.
@@ -42,7 +43,7 @@ Examples:
     "target",
     required=True,
     metavar="TARGET",
-    help=", ".join(targets.names()),
+    help=", ".join(registry.names()),
     shell_complete=completion.target_names,
 )
 @click.option(
@@ -105,9 +106,9 @@ def convert(
     is not kept. With --task features the file is a backbone: stage1 ... stage4, each held to the
     floor, in a folder MODEL-features-...
     """
-    from slide_mobile import pipeline
+    from slide_mobile.pipeline import convert
 
-    artifact = pipeline.convert(
+    artifact = convert.convert(
         model,
         target=target,
         precision=_precision(precision, int8, fp16),

@@ -8,8 +8,8 @@ from rich.console import Console
 from slide_mobile.cli.session import Session, escape, verb
 
 if TYPE_CHECKING:
-    from slide_mobile.doctor import Diagnosis
-    from slide_mobile.resources import Resource
+    from slide_mobile.doctor.diagnosis import Diagnosis
+    from slide_mobile.doctor.resources import Resource
 
 EXAMPLES = """
 \b
@@ -28,7 +28,7 @@ def doctor(session: Session) -> None:
     not go together; memory and disk against what a conversion takes; and combinations of formats
     and runtimes that are known to disappoint.
     """
-    from slide_mobile.doctor import diagnose
+    from slide_mobile.doctor.diagnosis import diagnose
 
     found = diagnose()
     session.emit(found.to_json(), lambda console: _print(console, found))

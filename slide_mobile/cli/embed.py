@@ -10,7 +10,7 @@ from slide_mobile.cli.session import KEPT, Session, escape, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
-    from slide_mobile.embed import Outcome
+    from slide_mobile.artifact.embed import Outcome
 
 EXAMPLES = """
 \b
@@ -38,12 +38,12 @@ def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tupl
     TFLite and ExecuTorch with XNNPACK; exit code 2 for what the app cannot run, 1 for what is
     damaged. Of several, the others are embedded all the same.
     """
-    from slide_mobile import embed as embedding
+    from slide_mobile.artifact import embed
 
     session.interruption = KEPT
     if not artifacts and not remove:
         raise UsageError("nothing to do: give artifacts, or --remove NAME")
-    done = embedding.embed(artifacts, app, remove=remove, progress=session.progress)
+    done = embed.embed(artifacts, app, remove=remove, progress=session.progress)
     for _, error in done.failures:
         session.warn(str(error))
     session.emit(done.to_json(), lambda console: _print(console, done))

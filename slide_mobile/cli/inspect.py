@@ -11,7 +11,7 @@ from slide_mobile.cli.parity import described
 from slide_mobile.cli.session import Session, escape, verb
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact import Graph, Manifest
+    from slide_mobile.artifact.manifest import Graph, Manifest
 
 
 GIVEN_BACK = "(given back to hold the floor)"
@@ -30,11 +30,11 @@ Examples:
 @verb
 def inspect(session: Session, artifact: Path) -> None:
     """Re-read ARTIFACT's model file and state what it holds."""
-    from slide_mobile import pipeline
-    from slide_mobile.artifact import Artifact
+    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.pipeline import inspect
 
     session.progress("read the file")
-    graph = pipeline.inspect(artifact)
+    graph = inspect.inspect(artifact)
     manifest = Artifact.open(artifact).manifest
     document = dataclasses.asdict(graph) | {
         "task": manifest.task,

@@ -9,7 +9,7 @@ from rich.console import Console
 from slide_mobile.cli.session import KEPT, Session, escape, verb
 
 if TYPE_CHECKING:
-    from slide_mobile.release import Release
+    from slide_mobile.release.matrix import Release
 
 EXAMPLES = """
 \b
@@ -32,10 +32,10 @@ def release(session: Session, file: Path, force: bool) -> int:
     kept, also after a crash. Exit code 1, with a list, if anything failed. docs/release.md has an
     example, and one for GitHub Actions.
     """
-    from slide_mobile import release as releasing
+    from slide_mobile.release import matrix
 
     session.interruption = KEPT
-    done = releasing.release(file, force=force, progress=session.progress)
+    done = matrix.release(file, force=force, progress=session.progress)
     for name, error in done.failures:
         session.warn(f"{name}: {error}")
     session.emit(done.to_json(), lambda console: _print(console, done))

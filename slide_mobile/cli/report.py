@@ -10,7 +10,7 @@ from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
-    from slide_mobile.report import Report
+    from slide_mobile.report.writing import Report
 
 EXAMPLES = """
 \b
@@ -64,7 +64,7 @@ def report(
     and its golden images run again; exit code 1 if one is damaged or misses its floor, which the
     report says too. Latencies come from --bench.
     """
-    from slide_mobile.report import write
+    from slide_mobile.report.writing import write
 
     if not artifacts:
         raise UsageError("report of which artifacts? slide-mobile report ARTIFACT... --out FILE")

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from slide_mobile.deploy.fold_affine import norms_and_readers
 from slide_mobile.deploy.layout import Affine, ChannelSum
 from slide_mobile.deploy.map_embeds import MapEmbed
-from slide_mobile.models.backbone import Backbone
+from slide_mobile.models.layers.backbone import Backbone
 from slide_mobile.models.slide_swin import PatchMerging
 
 

@@ -26,8 +26,8 @@ from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.matrix_stages import MatrixStage
 from slide_mobile.deploy.static_windows import StaticWindowAttention
 from slide_mobile.deploy.token_attention import TokenMixer
-from slide_mobile.models.backbone import Backbone, MapMean
-from slide_mobile.models.slide_attention import LocalAttention
+from slide_mobile.models.layers.backbone import Backbone, MapMean
+from slide_mobile.models.layers.slide_attention import LocalAttention
 from slide_mobile.models.slide_pvt import ClassToken, MapOfRow
 
 MIDDLE = 128.0  # of 0..255

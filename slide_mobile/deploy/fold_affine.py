@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from slide_mobile.deploy.static_reductions import StaticReduction
-from slide_mobile.models.backbone import Backbone, Block
+from slide_mobile.models.layers.backbone import Backbone, Block
 from slide_mobile.models.slide_swin import PatchMerging
 
 Reader = nn.Linear | nn.Conv2d

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from slide_mobile.deploy.fold_affine import writers
-from slide_mobile.models.backbone import Block
+from slide_mobile.models.layers.backbone import Block
 
 
 @torch.no_grad()

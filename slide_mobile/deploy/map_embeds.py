@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile.deploy.layout import Laid
-from slide_mobile.models.backbone import IMAGE_CHANNELS, ConvEmbed
+from slide_mobile.models.layers.backbone import IMAGE_CHANNELS, ConvEmbed
 
 
 class MapEmbed(Laid):

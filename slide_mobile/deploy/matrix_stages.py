@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from slide_mobile.deploy.forms import Forms, Shape
 from slide_mobile.deploy.layout import sums_as_products
 from slide_mobile.deploy.static_windows import StaticWindowAttention
-from slide_mobile.models.backbone import Stage
+from slide_mobile.models.layers.backbone import Stage
 
 
 class MatrixWindows(StaticWindowAttention):

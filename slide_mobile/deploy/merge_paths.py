@@ -11,7 +11,7 @@ not zero in the released code.
 
 from torch import Tensor, nn
 
-from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
+from slide_mobile.models.layers.slide_attention import LocalAttention, SlideAttention
 
 
 class MergedSlideAttention(LocalAttention):

@@ -24,7 +24,7 @@ from slide_mobile.deploy.fold_affine import writers
 from slide_mobile.deploy.layout import ChannelSum
 from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.merge_patches import MergePatches
-from slide_mobile.models.backbone import Backbone, Block
+from slide_mobile.models.layers.backbone import Backbone, Block
 
 # Just above fp16's smallest normal number, 6.104e-5: what is more is lost to overflow.
 SMALLEST_EPS_TERM = 6.2e-5

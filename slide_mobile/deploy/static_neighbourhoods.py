@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from slide_mobile.deploy.split_taps import linear
 from slide_mobile.deploy.token_attention import TokenMixer, attend
-from slide_mobile.models.neighbourhood import NeighbourhoodAttention, windows
+from slide_mobile.models.layers.neighbourhood import NeighbourhoodAttention, windows
 
 RULED_OUT = -1e4  # fits fp16
 AT_ONCE = 4

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from slide_mobile.deploy.split_taps import linear
 from slide_mobile.deploy.token_attention import TokenMixer, attend
-from slide_mobile.models.spatial_reduction import SpatialReduction
+from slide_mobile.models.layers.spatial_reduction import SpatialReduction
 
 
 class StaticReduction(TokenMixer):

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from slide_mobile.deploy.split_taps import linear
 from slide_mobile.deploy.token_attention import TokenMixer, attend
-from slide_mobile.models.backbone import Block
-from slide_mobile.models.cross_windows import CrossWindowBlock, StripeAttention
+from slide_mobile.models.layers.backbone import Block
+from slide_mobile.models.layers.cross_windows import CrossWindowBlock, StripeAttention
 
 
 class StaticStripes(nn.Module):

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slide_mobile.deploy.split_taps import linear
-from slide_mobile.models.window_attention import WindowAttention
+from slide_mobile.models.layers.window_attention import WindowAttention
 
 
 class StaticWindowAttention(nn.Module):

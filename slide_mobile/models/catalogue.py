@@ -5,7 +5,7 @@ from typing import Any
 
 from slide_mobile import models
 from slide_mobile.models import census
-from slide_mobile.models.shapes_only import ShapesOnly
+from slide_mobile.models.meta import ShapesOnly
 
 FAR_PERCENT = 2.0  # a difference from the paper beyond this is marked
 

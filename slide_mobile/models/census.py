@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.models.backbone import Attention
-from slide_mobile.models.slide_attention import SlideAttention
+from slide_mobile.models.layers.backbone import Attention
+from slide_mobile.models.layers.slide_attention import SlideAttention
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,17 @@ from typing import ClassVar
 
 from torch import nn
 
-from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, Mlp, StageParts, init_linears
-from slide_mobile.models.cross_windows import CrossWindowBlock
+from slide_mobile.models.layers.backbone import (
+    Backbone,
+    Block,
+    ConvEmbed,
+    Mlp,
+    StageParts,
+    init_linears,
+)
+from slide_mobile.models.layers.cross_windows import CrossWindowBlock
+from slide_mobile.models.layers.slide_attention import LocalAttention, SlideAttention
 from slide_mobile.models.registry import declare
-from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
 
 __all__ = ["CSWinTransformer", "Merge"]
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from slide_mobile.models.backbone import (
+from slide_mobile.models.layers.backbone import (
     Block,
     ConvEmbed,
     Mlp,
@@ -26,9 +26,9 @@ from slide_mobile.models.backbone import (
     Stage,
     init_linears,
 )
-from slide_mobile.models.neighbourhood import NeighbourhoodAttention
+from slide_mobile.models.layers.neighbourhood import NeighbourhoodAttention
+from slide_mobile.models.layers.slide_attention import LocalAttention, SlideAttention
 from slide_mobile.models.registry import declare
-from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
 
 __all__ = ["NeighbourhoodTransformer"]
 

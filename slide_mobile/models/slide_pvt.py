@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slide_mobile.models.backbone import (
+from slide_mobile.models.layers.backbone import (
     STRIDE_PX,
     Backbone,
     Block,
@@ -29,9 +29,9 @@ from slide_mobile.models.backbone import (
     StageParts,
     init_linears,
 )
+from slide_mobile.models.layers.slide_attention import LocalAttention, SlideAttention
+from slide_mobile.models.layers.spatial_reduction import EPS, stage_attention
 from slide_mobile.models.registry import declare
-from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
-from slide_mobile.models.spatial_reduction import EPS, stage_attention
 
 __all__ = ["PatchEmbed", "PyramidVisionTransformer"]
 

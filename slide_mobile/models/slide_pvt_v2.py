@@ -17,10 +17,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from slide_mobile.models.backbone import Backbone, Block, ConvEmbed, StageParts, init_linears
+from slide_mobile.models.layers.backbone import Backbone, Block, ConvEmbed, StageParts, init_linears
+from slide_mobile.models.layers.slide_attention import LocalAttention, SlideAttention
+from slide_mobile.models.layers.spatial_reduction import EPS, stage_attention
 from slide_mobile.models.registry import declare
-from slide_mobile.models.slide_attention import LocalAttention, SlideAttention
-from slide_mobile.models.spatial_reduction import EPS, stage_attention
 
 __all__ = ["ConvMlp", "OverlapPatchEmbed", "PyramidVisionTransformerV2"]
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.models.backbone import (
+from slide_mobile.models.layers.backbone import (
     Block,
     ConvEmbed,
     Mlp,
@@ -26,9 +26,13 @@ from slide_mobile.models.backbone import (
     Stage,
     init_linears,
 )
+from slide_mobile.models.layers.slide_attention import (
+    Im2ColAttention,
+    LocalAttention,
+    SlideAttention,
+)
+from slide_mobile.models.layers.window_attention import WindowAttention
 from slide_mobile.models.registry import declare
-from slide_mobile.models.slide_attention import Im2ColAttention, LocalAttention, SlideAttention
-from slide_mobile.models.window_attention import WindowAttention
 
 __all__ = ["PatchEmbed", "PatchMerging", "SwinBlock", "SwinTransformer"]
 

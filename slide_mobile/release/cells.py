@@ -18,12 +18,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from slide_mobile import child
-from slide_mobile.artifact import Artifact
+from slide_mobile.artifact.atomic import make_folder, write_file
+from slide_mobile.artifact.folder import Artifact
+from slide_mobile.bench import subprocesses
 from slide_mobile.errors import OutputError, SlideMobileError
 from slide_mobile.progress import Progress
 from slide_mobile.release.plan import Cell, Plan
-from slide_mobile.staging import make_folder, write_file
 
 ARTIFACTS, CELLS = "artifacts", "cells"
 STEPS = ("convert", "check")
@@ -144,7 +144,7 @@ def _start(plan: Plan, cell: Cell, record: Record) -> _Running:
         options = [*cell.convert, "--out", str(plan.out / ARTIFACTS), "--force"]
     else:
         options = [str(artifact(plan.out, cell.name)), *cell.check]
-    command, environment = child.python("slide_mobile", step, *options, "--json", "--quiet")
+    command, environment = subprocesses.python("slide_mobile", step, *options, "--json", "--quiet")
     if plan.jobs > 1:  # side by side, each keeps to its share of the cores
         threads = max(1, (os.cpu_count() or 1) // plan.jobs)
         environment.setdefault("OMP_NUM_THREADS", str(threads))
@@ -153,7 +153,7 @@ def _start(plan: Plan, cell: Cell, record: Record) -> _Running:
     with _emptied(printed) as out, _emptied(said) as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=environment,
-            preexec_fn=child.WITH_US,
+            preexec_fn=subprocesses.WITH_US,
         )  # fmt: skip
     return _Running(cell=cell, record=record, step=step, process=process)
 

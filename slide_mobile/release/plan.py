@@ -41,12 +41,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slide_mobile import __version__, baseline, doctor, measurements, recipes, targets
-from slide_mobile.artifact import digest
-from slide_mobile.bench import MIN_RUNS, MIN_SECONDS, Asked, require_sense
+from slide_mobile import recipes
+from slide_mobile._version import __version__
+from slide_mobile.artifact.folder import digest
+from slide_mobile.bench import baseline, documents
+from slide_mobile.bench.documents import Document
+from slide_mobile.bench.measure import MIN_RUNS, MIN_SECONDS, Asked, require_sense
+from slide_mobile.doctor import diagnosis
+from slide_mobile.doctor.resources import free_memory
 from slide_mobile.errors import NotInstalled, UnknownName, UsageError
-from slide_mobile.measurements import Document
-from slide_mobile.resources import free_memory
+from slide_mobile.targets import registry
 
 # Measured of 40 conversions (benchmarks/results/targets.json): 0.7 to 1.0 GB of slide_swin_demo,
 # 1.3 to 2.7 GB of slide_swin_tiny with its 28 million parameters.
@@ -174,8 +178,8 @@ def _precisions(path: Path, target: Mapping[str, Any]) -> list[str]:
     name, precisions = target.get("to"), target.get("precisions")
     if name is None:
         raise UsageError(f'{path}: a [[target]] has no to, such as "tflite"')
-    if name not in targets.names():
-        raise UnknownName("target", name, targets.names())
+    if name not in registry.names():
+        raise UnknownName("target", name, registry.names())
     if not isinstance(precisions, list) or not precisions:
         raise UsageError(f'{path}: {name} has no precisions, such as ["fp32", "int8"]')
     return [recipes.lookup(str(precision)).name for precision in precisions]
@@ -237,7 +241,7 @@ def _digest(path: Path, digests: Callable[[Path], str]) -> str:
 def _versions(target: str) -> dict[str, str | None]:
     """Of all that converts and checks; what a bare checkout needs is not known."""
     with contextlib.suppress(NotInstalled):
-        return doctor.versions(target)
+        return diagnosis.versions(target)
     return {}
 
 
@@ -245,7 +249,7 @@ def _versions(target: str) -> dict[str, str | None]:
 def _needed(model: str) -> float:
     """Bytes that its conversion may take; raises UnknownName."""
     from slide_mobile import models
-    from slide_mobile.models.shapes_only import ShapesOnly
+    from slide_mobile.models.meta import ShapesOnly
 
     with ShapesOnly():
         count = sum(p.numel() for p in models.create(model).parameters())
@@ -272,7 +276,7 @@ def _bench(path: Path, table: Mapping[str, Any], out: Path) -> Timing:
     earlier = path.parent / table["baseline"]
     if earlier.resolve() == (out / BENCH).resolve():
         raise UsageError(f"{path}: the baseline is what this release writes; keep it elsewhere")
-    return Timing(asked=asked, earlier=(earlier, measurements.read(earlier)), fail_over=limit)
+    return Timing(asked=asked, earlier=(earlier, documents.read(earlier)), fail_over=limit)
 
 
 def _formats(path: Path, table: Mapping[str, Any]) -> tuple[str, ...]:

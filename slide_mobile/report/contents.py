@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from slide_mobile import parity, pipeline, recipes, replay, targets
-from slide_mobile.artifact import Artifact, Golden
-from slide_mobile.blame import ModuleParity
+from slide_mobile import recipes
+from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.manifest import Golden
 from slide_mobile.errors import SlideMobileError, ToolchainMissing
-from slide_mobile.images import ImageSet
+from slide_mobile.parity import metrics, rebuild, running
+from slide_mobile.parity.images import ImageSet
+from slide_mobile.parity.layerwise import ModuleParity
+from slide_mobile.pipeline import check
 from slide_mobile.progress import Progress, silent
-from slide_mobile.targets import Converter
+from slide_mobile.targets import registry
+from slide_mobile.targets.converter import Converter
 from slide_mobile.tasks import LOGITS
 
 # Golden images that are run and shown: more say nothing new, and cost time and bytes.
@@ -185,20 +189,20 @@ def _entry(root: Path, wanted: bool | None, ranges: bool, progress: Progress) ->
 
 def _run(entry: Entry, wanted: bool | None, ranges: bool, progress: Progress) -> Entry:
     art = entry.artifact
-    converter = targets.load(art.manifest.target)
+    converter = registry.load(art.manifest.target)
     runner = converter.runner(art.model_path)
-    golden, recorded = replay.golden_images(art)
+    golden, recorded = rebuild.golden_images(art)
     few = recorded.first(SHOWN)
-    found = few.seen_in(pipeline.run(runner, golden.pixels[:SHOWN], art.manifest.task))
+    found = few.seen_in(running.run(runner, golden.pixels[:SHOWN], art.manifest.task))
     recipe = recipes.lookup(art.manifest.precision)
     failures = [
         f"{name} of the golden images: {db:.1f} dB, the floor is {recipe.min_sqnr_db:g} dB"
         for name, rows in few.outputs.items()
-        if (db := parity.sqnr_db(rows, found[name])) < recipe.min_sqnr_db
+        if (db := metrics.sqnr_db(rows, found[name])) < recipe.min_sqnr_db
     ]
     seen = tuple(
         Seen(
-            sqnr_db=min(parity.sqnr_db(few.outputs[name][i], found[name][i]) for name in found),
+            sqnr_db=min(metrics.sqnr_db(few.outputs[name][i], found[name][i]) for name in found),
             guesses=_best(found[LOGITS][i], art.labels) if LOGITS in found else (),
         )
         for i in range(len(next(iter(found.values()))))
@@ -235,7 +239,7 @@ def _modules(
     if wanted is None and art.manifest.model["macs"] > MOST_MACS:
         return (), "a large model, it would take minutes; --modules compares it too"
     pixels = golden.pixels if wanted else golden.pixels[:1]
-    rows = pipeline.module_parity(art, pixels, progress=progress)
+    rows = check.module_parity(art, pixels, progress=progress)
     return rows, None if rows else "its checkpoint is not at hand; `check --modules` takes one"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from slide_mobile import measurements
+from slide_mobile.bench import documents
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.report.contents import Entry, Problem
 
@@ -62,20 +62,20 @@ def read(
     given: Sequence[Path | Mapping[str, Any]], entries: Sequence[Entry]
 ) -> tuple[tuple[Document, ...], tuple[Problem, ...]]:
     """Documents, and a Problem for each one that cannot be taken."""
-    documents, problems = [], []
+    read, problems = [], []
     for i, item in enumerate(given, 1):
         name = str(item) if isinstance(item, Path) else f"document {i}"
         try:
             if isinstance(item, Path):
-                plain: Mapping[str, Any] = measurements.read(item)
+                plain: Mapping[str, Any] = documents.read(item)
             else:
-                measurements.require(item, name)
+                documents.require(item, name)
                 plain = item
         except SlideMobileError as error:
             problems.append(Problem(path=name, line=" ".join(str(error).split())))
         else:
-            documents += [_document(name, part, entries) for part in _with_imported(plain)]
-    return tuple(documents), tuple(problems)
+            read += [_document(name, part, entries) for part in _with_imported(plain)]
+    return tuple(read), tuple(problems)
 
 
 def _with_imported(plain: Mapping[str, Any]) -> list[Mapping[str, Any]]:

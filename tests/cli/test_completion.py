@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from calls import command
 
-from slide_mobile import recipes, targets
+from slide_mobile import recipes
 from slide_mobile.cli import main
+from slide_mobile.targets import registry
 
 SHELLS = ("bash", "zsh", "fish")
 PAGE = Path(__file__).parent.parent.parent / "docs" / "quick-start.md"
@@ -56,7 +57,7 @@ def test_commands_are_completed(shell: str) -> None:
 
 def test_options_and_what_they_take_are_completed() -> None:
     assert "--calibration" in completed("bash", "slide-mobile convert --cal")
-    assert completed("bash", "slide-mobile convert --to ") == targets.names()
+    assert completed("bash", "slide-mobile convert --to ") == registry.names()
     found = completed("bash", "slide-mobile convert --precision int8")
     assert found == [name for name in recipes.RECIPES if name.startswith("int8")]
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from calls import CONVERT, command, run
 
-from slide_mobile import embed, release, report
+from slide_mobile.artifact import embed
 from slide_mobile.cli.session import Session, verb
+from slide_mobile.release import matrix
+from slide_mobile.report import writing
 
 
 @pytest.fixture
@@ -39,9 +41,9 @@ def test_an_interruption_that_a_toolchain_swallows_is_not_forgotten() -> None:
 @pytest.mark.parametrize(
     ("module", "name", "arguments", "message"),
     [
-        (release, "release", ["release", "release.toml"], "interrupted; what was finished is kept"),
+        (matrix, "release", ["release", "release.toml"], "interrupted; what was finished is kept"),
         (embed, "embed", ["embed", "a", "--app", "b"], "interrupted; what was finished is kept"),
-        (report, "write", ["report", "a", "--out", "r.md"], "interrupted; nothing was written"),
+        (writing, "write", ["report", "a", "--out", "r.md"], "interrupted; nothing was written"),
     ],
     ids=["release", "embed", "report"],
 )

@@ -13,22 +13,23 @@ import pytest
 from PIL import Image
 
 import slide_mobile
-from slide_mobile import artifact as artifacts
-from slide_mobile import models, recipes, targets
-from slide_mobile.artifact import Artifact
-from slide_mobile.deploy import deploy
+from slide_mobile import models, recipes
+from slide_mobile.artifact.folder import MANIFEST, Artifact, digest
+from slide_mobile.artifact.manifest import seal
+from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.errors import GateFailed, SlideMobileError
-from slide_mobile.pipeline import ParityFailed
+from slide_mobile.pipeline.convert import ParityFailed
+from slide_mobile.targets import registry
 
 MODEL = "slide_swin_test"
 FAULTY = "layers.1.blocks.0.mlp.fc2"
 CASES = [
     (target, recipe)
-    for target in targets.names()
-    for recipe in next(iter(targets.load(target).BACKENDS.values()))
+    for target in registry.names()
+    for recipe in next(iter(registry.load(target).BACKENDS.values()))
 ]
 DELEGATING = {"tflite", "executorch"}
-TARGETS = targets.names()
+TARGETS = registry.names()
 
 pytestmark = pytest.mark.slow
 
@@ -56,10 +57,10 @@ def largest(art: Artifact) -> Path:
 
 def certify_again(art: Artifact) -> None:
     """Make the manifest match the model file as it is now."""
-    plain = json.loads((art.root / artifacts.MANIFEST).read_text())
-    plain["file_sha256"] = artifacts.digest(art.model_path)
-    plain["manifest_sha256"] = artifacts.seal(plain)
-    (art.root / artifacts.MANIFEST).write_text(json.dumps(plain))
+    plain = json.loads((art.root / MANIFEST).read_text())
+    plain["file_sha256"] = digest(art.model_path)
+    plain["manifest_sha256"] = seal(plain)
+    (art.root / MANIFEST).write_text(json.dumps(plain))
 
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)
@@ -77,7 +78,7 @@ def test_the_folder_is_whole_and_certified(case, converted) -> None:
     assert manifest.input["range"] == [0, 255] and manifest.output["name"] == "logits"
     assert manifest.parity["passed"] and manifest.parity["reference"] == "pytorch"
     assert manifest.parity["sqnr_db"] >= recipes.lookup(recipe).goal_sqnr_db - 4
-    assert manifest.parity["runtime"] and manifest.via == next(iter(targets.load(target).ROADS))
+    assert manifest.parity["runtime"] and manifest.via == next(iter(registry.load(target).ROADS))
     assert manifest.graph.max_rank <= 4
     assert manifest.graph.partitions == (target in DELEGATING)
     assert manifest.graph.delegated_ops == manifest.graph.total_ops * (target in DELEGATING)
@@ -108,7 +109,7 @@ def test_int8_is_int8(case, converted) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_int8_outputs_stay_in_the_ranges_that_the_file_states(case, converted) -> None:
-    art, converter = converted(*case), targets.load(case[0])
+    art, converter = converted(*case), registry.load(case[0])
     ranges = converter.ranges(art.model_path)
     assert (len(ranges) >= 20) == (case[1] == "int8") and (ranges == {}) == (case[1] != "int8")
     image = np.asarray(Image.open(art.root / art.manifest.golden[0].file))
@@ -141,7 +142,7 @@ def test_the_same_inputs_give_the_same_bytes(target: str, converted, tmp_path: P
 @pytest.mark.parametrize("target", TARGETS)
 def test_golden_images_replay_to_their_logits(target: str, converted) -> None:
     art = converted(target, "fp32")
-    run = targets.load(target).runner(art.model_path, threads=1)
+    run = registry.load(target).runner(art.model_path, threads=1)
     for golden in art.manifest.golden:
         found = run(np.asarray(Image.open(art.root / golden.file)))
         np.testing.assert_allclose(found, golden.logits, rtol=1e-3, atol=1e-5)
@@ -169,7 +170,7 @@ def test_the_fp16_backend_only_adds_the_hint(converted, tmp_path: Path) -> None:
     assert b"fp16accfp16" not in converted("tflite", "fp16").model_path.read_bytes()
 
 
-@pytest.mark.parametrize("precision", targets.load("executorch").BACKENDS["coreml"])
+@pytest.mark.parametrize("precision", registry.load("executorch").BACKENDS["coreml"])
 def test_executorchs_core_ml_delegate_takes_everything(precision: str, tmp_path: Path) -> None:
     art = convert(tmp_path, "executorch", precision, backend="coreml")
     assert art.manifest.backend == "coreml" and art.manifest.parity["passed"]
@@ -197,7 +198,7 @@ def test_artifacts_of_all_targets_agree(converted) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_planted_fault_is_found_and_blamed(target: str, converted, tmp_path: Path) -> None:
     art = copied(converted(target, "fp32"), tmp_path)
-    form = deploy(models.create(MODEL).requires_grad_(False), layout=targets.load(target).LAYOUT)
+    form = deploy(models.create(MODEL).requires_grad_(False), layout=registry.load(target).LAYOUT)
     weight = form.get_submodule(FAULTY).weight.numpy()
     wrong = weight.copy()
     wrong[::2] *= -1  # norms would take no notice of all
@@ -272,13 +273,13 @@ def test_an_edited_golden_image_is_found(copy_of: Artifact) -> None:
 
 
 def test_an_edited_golden_logit_is_found(copy_of: Artifact) -> None:
-    path = copy_of.root / artifacts.MANIFEST
+    path = copy_of.root / MANIFEST
     manifest = json.loads(path.read_text())
     manifest["golden"][0]["logits"][0] += 0.1
     path.write_text(json.dumps(manifest))
     with pytest.raises(GateFailed, match="the manifest was changed after it was certified"):
         slide_mobile.check(copy_of.root)
-    manifest["manifest_sha256"] = artifacts.seal(manifest)
+    manifest["manifest_sha256"] = seal(manifest)
     path.write_text(json.dumps(manifest))
     with pytest.raises(GateFailed, match="golden logits"):
         slide_mobile.check(copy_of.root)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from slide_mobile import models, recipes, targets
-from slide_mobile.deploy import deploy
+from slide_mobile import models, recipes
+from slide_mobile.deploy.export import export
 from slide_mobile.deploy.forms import Form, Forms, Shape
-from slide_mobile.export import export
-from slide_mobile.parity import sqnr_db
-from slide_mobile.targets import Request
+from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.targets import registry
+from slide_mobile.targets.converter import Request
 
 MODEL, SIZE = "slide_swin_test", (96, 160)  # whose windows pad the map of the last stage
 # Of its slide stages, and of the windows of both others: the nearest there is.
@@ -38,7 +39,7 @@ FLOAT = "layers.2.blocks.0.mlp.fc1"
 def test_strips_broadcasting_and_matrices_keep_parity_in_one_delegate(
     target: str, precision: str, form: Form, tmp_path: Path
 ) -> None:
-    converter, recipe = targets.load(target), recipes.lookup(precision)
+    converter, recipe = registry.load(target), recipes.lookup(precision)
     forms = Forms(
         (
             ("slide", FINE, form),

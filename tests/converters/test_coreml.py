@@ -13,13 +13,16 @@ import pytest
 import torch
 from torch import nn
 
-from slide_mobile import artifact, blame, models, recipes, targets
-from slide_mobile.deploy import deploy
+from slide_mobile import models, recipes
+from slide_mobile.artifact.folder import digest
+from slide_mobile.deploy.export import export
+from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.errors import ArtifactError
-from slide_mobile.export import export
-from slide_mobile.parity import sqnr_db
+from slide_mobile.parity import layerwise
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize, planar
-from slide_mobile.targets import Request
+from slide_mobile.targets import registry
+from slide_mobile.targets.converter import Request
 
 pytest.importorskip("coremltools")
 
@@ -145,7 +148,7 @@ def test_the_same_inputs_give_the_same_bytes_in_silence(
     coreml.convert(made.program, request_for("fp16"), again)
     assert capfd.readouterr() == ("", "")
     assert logging.root.manager.disable == logging.NOTSET
-    assert artifact.digest(again) == artifact.digest(made.packages["fp16"])
+    assert digest(again) == digest(made.packages["fp16"])
     files = sorted(str(p.relative_to(again)) for p in again.rglob("*") if p.is_file())
     folder = "Data/com.apple.CoreML"
     assert files == [f"{folder}/model.mlmodel", f"{folder}/weights/weight.bin", "Manifest.json"]
@@ -153,9 +156,9 @@ def test_the_same_inputs_give_the_same_bytes_in_silence(
 
 def test_opening_the_package_with_coremltools_leaves_its_bytes(made: Made) -> None:
     path = made.packages["fp32"]
-    before = artifact.digest(path)
+    before = digest(path)
     assert coremltools.utils.load_spec(str(path)) == reading.specification(path)
-    assert artifact.digest(path) == before
+    assert digest(path) == before
 
 
 def test_files_shrink_with_the_format(made: Made) -> None:
@@ -197,8 +200,8 @@ def test_every_weight_in_palettes_is_one_of_few(made: Made) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_activations_are_named_after_all_dense_modules(precision: str, made: Made) -> None:
     found = coreml.activations(made.packages[precision], IMAGES[0])
-    expected = blame.activations(made.deployed, IMAGES[0])
-    assert found.keys() == expected.keys() == blame.dense(made.deployed).keys()
+    expected = layerwise.activations(made.deployed, IMAGES[0])
+    assert found.keys() == expected.keys() == layerwise.dense(made.deployed).keys()
     assert len(found) == MODULES
     for module, values in found.items():
         assert values.shape == expected[module].shape
@@ -214,7 +217,7 @@ def test_a_planted_fault_is_blamed_on_its_module(made: Made, tmp_path: Path) -> 
     content = weights.read_bytes()
     assert content.count(bias.tobytes()) == 1
     weights.write_bytes(content.replace(bias.tobytes(), (bias + 1).tobytes()))
-    rows = blame.modules(targets.load("coreml"), path, made.deployed, IMAGES)
+    rows = layerwise.modules(registry.load("coreml"), path, made.deployed, IMAGES)
     assert rows[0].module == module and rows[0].own_db < 20 < FP32_MODULE_DB < rows[1].own_db
 
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from slide_mobile import blame, recipes
-from slide_mobile.export import export
-from slide_mobile.parity import sqnr_db
-from slide_mobile.targets import Request
+from slide_mobile import recipes
+from slide_mobile.deploy.export import export
+from slide_mobile.parity import layerwise
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.targets.converter import Request
 
 pytest.importorskip("coremltools")
 
@@ -107,7 +108,7 @@ def test_every_linear_is_found_in_the_file(precision: str, tmp_path: Path) -> No
     net, image = Linears().requires_grad_(False), np.full((8, 8, 3), 100, np.uint8)
     path = tmp_path / "linears.mlpackage"
     coreml.convert(export(net, (8, 8), "NCHW"), asked(precision), path)
-    found, expected = coreml.activations(path, image), blame.activations(net, image)
+    found, expected = coreml.activations(path, image), layerwise.activations(net, image)
     assert found.keys() == expected.keys() == {"stem", "first", "second", "head"}
     for module, values in found.items():
         assert sqnr_db(expected[module], values) > MODULE_DB

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from slide_mobile import recipes
+from slide_mobile.deploy.export import export
 from slide_mobile.errors import ArtifactError
-from slide_mobile.export import export
-from slide_mobile.targets import Request
+from slide_mobile.targets.converter import Request
 
 pytest.importorskip("coremltools")
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("coremltools")
 
-from slide_mobile.parity import sqnr_db
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile_converters.coreml import graph, reading
 from slide_mobile_converters.coreml.compression import bits_by_size, kmeans, palette
 from slide_mobile_converters.coreml.neural_engine import findings

@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slide_mobile import blame, recipes
+from slide_mobile import recipes
+from slide_mobile.deploy.export import export
 from slide_mobile.errors import ArtifactError, ToolchainMissing, UsageError
-from slide_mobile.export import export
-from slide_mobile.parity import sqnr_db
-from slide_mobile.targets import Request
+from slide_mobile.parity import layerwise
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.targets.converter import Request
 
 pytest.importorskip("executorch")
 
@@ -123,7 +124,7 @@ def test_one_delegate_computes_what_torch_does(case, files) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_every_module_is_seen_inside_the_delegate(case, files) -> None:
-    reference = blame.activations(net(), IMAGES[0])
+    reference = layerwise.activations(net(), IMAGES[0])
     found = executorch.activations(files[case], IMAGES[0])
     assert set(found) == set(reference) == MODULES
     for name, values in found.items():
@@ -136,7 +137,7 @@ def test_a_wrong_bias_in_the_file_shows_at_its_module(case, tmp_path: Path) -> N
     wrong = net()
     wrong.v.bias.add_(1.0)
     path = convert(wrong, tmp_path / "model.pte", case[1], case[0])
-    reference = blame.activations(net(), IMAGES[0])
+    reference = layerwise.activations(net(), IMAGES[0])
     found = executorch.activations(path, IMAGES[0])
     off = {name for name in MODULES if sqnr_db(reference[name], found[name]) < 15}
     assert off == {"v", "proj", "head"}  # the module, and what reads it

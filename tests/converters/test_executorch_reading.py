@@ -26,7 +26,7 @@ from executorch.exir.schema import (
     JumpFalseCall,
 )
 
-from slide_mobile.silence import quiet
+from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters import executorch
 from slide_mobile_converters.executorch import graph, payload
 from slide_mobile_converters.executorch.rewrites import _GELU

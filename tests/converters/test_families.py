@@ -7,8 +7,10 @@ from converted_once import ConvertedOnce
 from safetensors.torch import save_file
 
 import slide_mobile
-from slide_mobile import blame, models, recipes, targets
-from slide_mobile.deploy import deploy
+from slide_mobile import models, recipes
+from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.parity import layerwise
+from slide_mobile.targets import registry
 
 pytestmark = pytest.mark.slow
 
@@ -16,8 +18,8 @@ pytestmark = pytest.mark.slow
 NAMES = ["slide_pvt_test", "slide_pvt_v2_test", "slide_cswin_test", "slide_nat_test"]
 PRECISIONS = [
     (target, precision)
-    for target in targets.names()
-    for precision in next(iter(targets.load(target).BACKENDS.values()))
+    for target in registry.names()
+    for precision in next(iter(registry.load(target).BACKENDS.values()))
 ]
 DELEGATING = {"tflite", "executorch"}
 
@@ -39,17 +41,17 @@ def test_a_family_converts(
     assert low <= graph.int8_mac_fraction <= high
 
 
-@pytest.mark.parametrize("target", targets.names())
+@pytest.mark.parametrize("target", registry.names())
 @pytest.mark.parametrize("name", NAMES)
 def test_all_modules_of_a_family_are_found_in_its_file(
     name: str, target: str, converted: ConvertedOnce
 ) -> None:
     result = slide_mobile.check(converted(target, "fp32", model=name).root)
     assert result.parity.passed
-    form = deploy(models.create(name), layout=targets.load(target).LAYOUT)
+    form = deploy(models.create(name), layout=registry.load(target).LAYOUT)
     # In a .tflite the head's output has the name of the graph's.
     unnamed = {"head"} if target == "tflite" else set()
-    assert {row.module for row in result.modules} == set(blame.dense(form)) - unnamed
+    assert {row.module for row in result.modules} == set(layerwise.dense(form)) - unnamed
     # Convolutions and linears, whose maps lie in different orders, are each beside their own.
     assert min(row.sqnr_db for row in result.modules) > 90
 
@@ -59,8 +61,8 @@ def test_linears_that_share_their_tokens_keep_their_names(
     name: str, converted: ConvertedOnce
 ) -> None:
     result = slide_mobile.check(converted("executorch", "int8-dynamic", model=name).root)
-    form = deploy(models.create(name), layout=targets.load("executorch").LAYOUT)
-    assert sorted(row.module for row in result.modules) == sorted(blame.dense(form))
+    form = deploy(models.create(name), layout=registry.load("executorch").LAYOUT)
+    assert sorted(row.module for row in result.modules) == sorted(layerwise.dense(form))
     assert min(row.sqnr_db for row in result.modules) > 30
 
 
@@ -68,11 +70,11 @@ def test_all_modules_are_found_in_core_mls_delegate(converted: ConvertedOnce) ->
     art = converted("executorch", "fp32", model="slide_nat_test", backend="coreml")
     result = slide_mobile.check(art.root)
     form = deploy(models.create("slide_nat_test"), layout="NCHW")
-    assert {row.module for row in result.modules} == set(blame.dense(form))
+    assert {row.module for row in result.modules} == set(layerwise.dense(form))
     assert min(row.sqnr_db for row in result.modules) > 90
 
 
-@pytest.mark.parametrize("target", targets.names())
+@pytest.mark.parametrize("target", registry.names())
 def test_a_class_token_converts(target: str, tmp_path: Path) -> None:
     state = models.create("slide_pvt_test", class_token=True).state_dict()
     checkpoint = tmp_path / "pvt.safetensors"

@@ -17,14 +17,16 @@ from safetensors.torch import save_file
 from torch import nn
 
 import slide_mobile
-from slide_mobile import artifact as artifacts
-from slide_mobile import models, pipeline, recipes, targets
-from slide_mobile.artifact import Artifact
+from slide_mobile import models, recipes
+from slide_mobile.artifact.folder import MANIFEST, Artifact, digest
+from slide_mobile.artifact.manifest import seal
 from slide_mobile.demo.render import render_many
-from slide_mobile.deploy import deploy
+from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.errors import GateFailed, UsageError
-from slide_mobile.models.backbone import without_head
-from slide_mobile.pipeline import ParityFailed
+from slide_mobile.models.layers.backbone import without_head
+from slide_mobile.pipeline import convert
+from slide_mobile.pipeline.convert import ParityFailed
+from slide_mobile.targets import registry
 from slide_mobile.tasks import STAGES
 
 MODEL = "slide_swin_test"
@@ -34,7 +36,7 @@ MAPS = {"stage1": (24, 40), "stage2": (12, 20), "stage3": (6, 10), "stage4": (3,
 CHANNELS = {
     name: (16, 32, 48, 64) if "pvt" in name else (16, 32, 64, 128) for name in FAMILIES
 }  # fmt: skip
-TARGETS = targets.names()
+TARGETS = registry.names()
 DELEGATING = {"tflite", "executorch"}
 # CI sees each target and each number format of one model, `make test-slow` all.
 FLOATS = [(MODEL, target, "fp32") for target in TARGETS]
@@ -48,7 +50,7 @@ REST = [
     (name, target, recipe)
     for name in FAMILIES
     for target in TARGETS
-    for recipe in next(iter(targets.load(target).BACKENDS.values()))
+    for recipe in next(iter(registry.load(target).BACKENDS.values()))
     if (name, target, recipe) not in FLOATS + OTHERS
 ]
 CASES = [
@@ -104,7 +106,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.mark.parametrize("case", CASES)
 def test_the_folder_states_four_maps_and_each_reaches_the_floor(case, made: Made) -> None:
     art, (name, target, recipe) = made[case], case
-    manifest, layout = art.manifest, targets.load(target).LAYOUT
+    manifest, layout = art.manifest, registry.load(target).LAYOUT
     assert art.root.name == f"{name}-features-{target}-{recipe}"
     assert Artifact.open(art.root) == art
     art.verify()
@@ -188,10 +190,10 @@ def spoil(stage: int) -> Callable[..., nn.Module]:
 def test_one_map_that_is_off_fails_the_conversion(
     stage: int, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "deploy", spoil(stage))
+    monkeypatch.setattr(convert, "deploy", spoil(stage))
     with pytest.raises(GateFailed, match=rf"^stage{stage} of the deploy form are 40\.0 dB"):
         made.convert(MODEL, "onnx", "fp32", out=tmp_path)
-    monkeypatch.setattr(pipeline, "MIN_DEPLOY_SQNR_DB", 30)
+    monkeypatch.setattr(convert, "MIN_DEPLOY_SQNR_DB", 30)
     with pytest.raises(ParityFailed, match=f"SQNR of stage{stage} 40.0 dB, the floor") as caught:
         made.convert(MODEL, "onnx", "fp32", out=tmp_path)
     failures = json.loads(caught.value.report.read_text())["failures"]
@@ -224,10 +226,10 @@ def test_edited_golden_maps_are_found(copy_of: Artifact, made: Made) -> None:
     with pytest.raises(GateFailed, match=r"00\.safetensors was changed after it was certified"):
         slide_mobile.check(copy_of.root)
     # Even where the manifest is made to match.
-    plain = json.loads((copy_of.root / artifacts.MANIFEST).read_text())
-    plain["golden"][0]["maps_sha256"] = artifacts.digest(path)
-    plain["manifest_sha256"] = artifacts.seal(plain)
-    (copy_of.root / artifacts.MANIFEST).write_text(json.dumps(plain))
+    plain = json.loads((copy_of.root / MANIFEST).read_text())
+    plain["golden"][0]["maps_sha256"] = digest(path)
+    plain["manifest_sha256"] = seal(plain)
+    (copy_of.root / MANIFEST).write_text(json.dumps(plain))
     assert not slide_mobile.check(copy_of.root).parity.passed
     with pytest.raises(GateFailed, match=r"the golden stage2 .* are not the reference model's"):
         slide_mobile.check(copy_of.root, checkpoint=made.weights(MODEL))
@@ -241,10 +243,10 @@ def test_a_classifier_in_place_of_a_backbone_is_refused(copy_of: Artifact, made:
     with pytest.raises(UsageError, match="not artifacts of one model: task classify and features"):
         slide_mobile.compare([art.root, copy_of.root])
     shutil.copy(art.model_path, copy_of.model_path)
-    plain = json.loads((copy_of.root / artifacts.MANIFEST).read_text())
-    plain["file_sha256"] = artifacts.digest(copy_of.model_path)
-    plain["manifest_sha256"] = artifacts.seal(plain)
-    (copy_of.root / artifacts.MANIFEST).write_text(json.dumps(plain))
+    plain = json.loads((copy_of.root / MANIFEST).read_text())
+    plain["file_sha256"] = digest(copy_of.model_path)
+    plain["manifest_sha256"] = seal(plain)
+    (copy_of.root / MANIFEST).write_text(json.dumps(plain))
     with pytest.raises(UsageError, match="gives logits instead of stage1, stage2"):
         slide_mobile.check(copy_of.root)
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
 
-from slide_mobile import blame, models
-from slide_mobile.deploy import deploy
+from slide_mobile import models
+from slide_mobile.deploy.export import export
+from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.errors import ArtifactError
-from slide_mobile.export import export
-from slide_mobile.parity import sqnr_db
+from slide_mobile.parity import layerwise
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.recipes import RECIPES
-from slide_mobile.targets import Request
+from slide_mobile.targets.converter import Request
 from slide_mobile_converters import onnx as converter
 from slide_mobile_converters.onnx import quantization
 
@@ -153,8 +154,8 @@ def test_files_shrink_with_the_format(files: dict[str, Path]) -> None:
 def test_every_dense_module_is_read_back_by_its_path(
     precision: str, files: dict[str, Path], deployed: nn.Module, images: NDArray[np.uint8]
 ) -> None:
-    rows = blame.modules(converter, files[precision], deployed, images[8:])
-    assert {row.module for row in rows} == set(blame.dense(deployed))
+    rows = layerwise.modules(converter, files[precision], deployed, images[8:])
+    assert {row.module for row in rows} == set(layerwise.dense(deployed))
     assert min(row.sqnr_db for row in rows) > FLOORS_DB[precision] - 10
 
 

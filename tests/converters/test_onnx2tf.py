@@ -16,10 +16,11 @@ from torch import nn
 from torch.export import ExportedProgram
 
 import slide_mobile
-from slide_mobile import environments, models
-from slide_mobile.deploy import deploy
+from slide_mobile import models
+from slide_mobile.deploy.export import export
+from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.errors import EnvironmentMissing
-from slide_mobile.export import export
+from slide_mobile.targets import environments
 from slide_mobile_converters.tflite import onnx2tf, probe
 
 MODEL, SIZE = "slide_swin_test", (64, 96)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from converted_once import ConvertedOnce
 
-from slide_mobile.profiles import BETWEEN, NoProfiler, OperationTime, grouped
+from slide_mobile.targets.profiles import BETWEEN, NoProfiler, OperationTime, grouped
 from slide_mobile_converters.tflite.operations import parse
 from slide_mobile_converters.tflite.profile import aligned, profile
 

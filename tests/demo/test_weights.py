@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import torch
 
 from slide_mobile import demo, models
-from slide_mobile.demo.card import predict
 from slide_mobile.demo.render import HELD_OUT_SEED, render_many
+from tools.demo_training.card import predict
 
 
 def _card() -> dict[str, object]:
-    path = demo.weights_path().with_name("card.json")
+    path = Path(__file__).parents[2] / "tools/demo_training/card.json"
     card: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     return card
 

@@ -7,8 +7,7 @@ import torch
 from exactness import assert_turned
 from torch import Tensor, nn
 
-from slide_mobile import blame, models
-from slide_mobile.deploy import REWRITES, apply, deploy
+from slide_mobile import models
 from slide_mobile.deploy.centre_norms import centre_norms
 from slide_mobile.deploy.channels_first import (
     ChannelsLastInside,
@@ -22,14 +21,16 @@ from slide_mobile.deploy.fold_affine import fold_affine
 from slide_mobile.deploy.layout import Affine, ChannelSum, FixedLinear
 from slide_mobile.deploy.merge_patches import merge_patches
 from slide_mobile.deploy.merge_paths import merge_paths
+from slide_mobile.deploy.rewriting import REWRITES, apply, deploy
 from slide_mobile.deploy.split_taps import split_taps
 from slide_mobile.deploy.static_windows import static_windows
 from slide_mobile.deploy.token_attention import TokenMixer
-from slide_mobile.models.backbone import MapMean
-from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
+from slide_mobile.models.layers.backbone import MapMean
+from slide_mobile.models.layers.slide_attention import Im2ColAttention, SlideAttention
+from slide_mobile.models.layers.window_attention import WindowAttention
 from slide_mobile.models.slide_pvt import ClassToken
 from slide_mobile.models.slide_swin import PatchMerging, SwinBlock
-from slide_mobile.models.window_attention import WindowAttention
+from slide_mobile.parity import layerwise
 
 Randomised = Callable[..., nn.Module]
 TESTS = [name for name in models.names(tests=True) if models.spec(name).preset == "test"]
@@ -102,7 +103,7 @@ def test_the_mean_and_the_class_token_stay_maps(tokens: Tensor) -> None:
 def test_a_whole_model_keeps_its_module_paths(name: str) -> None:
     model = models.create(name)
     last, first = deploy(model), deploy(model, layout="NCHW")
-    assert blame.dense(last).keys() == blame.dense(first).keys()
+    assert layerwise.dense(last).keys() == layerwise.dense(first).keys()
     # Linears are left where attention keeps its own layout, and nowhere else.
     mixers = [part for part in first.modules() if isinstance(part, TokenMixer)]
     kept = {linear for part in mixers for linear in part.modules()}

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile import models
-from slide_mobile.deploy import deploy
-from slide_mobile.parity import sqnr_db
+from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import Normalization, normalize
 from slide_mobile.tasks import Layout
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from slide_mobile import blame, models, parallel
-from slide_mobile.deploy import deploy
+from slide_mobile import models
+from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.deploy.scale_stream import Unscaled
-from slide_mobile.models.backbone import Backbone, without_head
+from slide_mobile.models.layers.backbone import Backbone, without_head
 from slide_mobile.models.slide_pvt import PyramidVisionTransformer
-from slide_mobile.parity import sqnr_db
+from slide_mobile.parity import layerwise, parallel
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize
 from slide_mobile.tasks import Layout, channels_last
 
@@ -80,7 +81,7 @@ def test_only_the_classifier_is_gone(name: str) -> None:
     norm = set() if name == "slide_pvt_v2_test" else {"norm.weight", "norm.bias"}
     assert left_out == norm | {"head.weight", "head.bias"}
     assert model.head is not None  # the argument is untouched
-    dense = blame.dense(deploy(model)).keys() - blame.dense(deploy(bare)).keys()
+    dense = layerwise.dense(deploy(model)).keys() - layerwise.dense(deploy(bare)).keys()
     assert dense == {"head"}
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from benchmarks.choose import FORMS, choice, is_complete, staged, stages
-from slide_mobile import targets
 from slide_mobile.deploy.forms import PLAIN, TABLE, Form, Forms, Shape, chosen
+from slide_mobile.targets import registry
 
 SMALL = Shape(height=28, width=28, dim=192, heads=6)
 LARGE = Shape(height=56, width=56, dim=96, heads=3)
@@ -59,7 +59,7 @@ MEASURED = json.loads(TABLE.read_text())["rows"]
 
 @pytest.mark.parametrize("row", MEASURED, ids=lambda row: f"{row['target']} {row['precision']}")
 def test_a_row_holds_the_fastest_of_the_forms_that_it_measured(row: dict) -> None:
-    assert row["precision"] in targets.load(row["target"]).BACKENDS[row["backend"]]
+    assert row["precision"] in registry.load(row["target"]).BACKENDS[row["backend"]]
     for backend in (row["backend"], f"{row['backend']}-fp16"):
         forms = chosen(row["target"], backend, row["precision"])
         assert forms.of(row["attention"], Shape(**row["shape"])) == Form(**row["form"])

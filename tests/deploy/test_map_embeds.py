@@ -8,7 +8,6 @@ import torch
 from exactness import assert_same, assert_turned
 from torch import Tensor, nn
 
-from slide_mobile.deploy import apply
 from slide_mobile.deploy.centre_norms import CentredAffine, WholeNorm, centre_norms
 from slide_mobile.deploy.channels_first import turn
 from slide_mobile.deploy.fix_positions import PlacedEmbed, fix_positions
@@ -16,9 +15,10 @@ from slide_mobile.deploy.fold_layer_scale import fold_layer_scale
 from slide_mobile.deploy.fold_pixels import fold_pixels
 from slide_mobile.deploy.map_convs import MapConv, map_convs
 from slide_mobile.deploy.map_embeds import MapEmbed, map_embeds
+from slide_mobile.deploy.rewriting import apply
 from slide_mobile.models import slide_pvt, slide_pvt_v2, slide_swin
-from slide_mobile.models.backbone import Block, ConvEmbed, Mlp
-from slide_mobile.models.slide_attention import Im2ColAttention
+from slide_mobile.models.layers.backbone import Block, ConvEmbed, Mlp
+from slide_mobile.models.layers.slide_attention import Im2ColAttention
 from slide_mobile.models.slide_cswin import ImageEmbed, Merge
 from slide_mobile.models.slide_nat import ConvDownsampler, ConvTokenizer
 from slide_mobile.models.slide_pvt import PyramidVisionTransformer

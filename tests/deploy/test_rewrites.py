@@ -10,7 +10,6 @@ import torch
 from exactness import assert_same
 from torch import Tensor, nn
 
-from slide_mobile.deploy import REWRITES, apply
 from slide_mobile.deploy.centre_norms import TokenScale, centre_norms
 from slide_mobile.deploy.channels_first import ChannelsLastInside, turn
 from slide_mobile.deploy.fold_affine import fold_affine
@@ -19,13 +18,14 @@ from slide_mobile.deploy.forms import Form, Forms, Shape
 from slide_mobile.deploy.matrix_stages import MatrixStage, matrix_stages
 from slide_mobile.deploy.merge_patches import MergePatches, merge_patches
 from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
+from slide_mobile.deploy.rewriting import REWRITES, apply
 from slide_mobile.deploy.split_taps import TapAttention, choose_taps, split_taps
 from slide_mobile.deploy.static_windows import StaticWindowAttention, static_windows
-from slide_mobile.models.backbone import Stage
-from slide_mobile.models.slide_attention import Im2ColAttention, SlideAttention
+from slide_mobile.models.layers.backbone import Stage
+from slide_mobile.models.layers.slide_attention import Im2ColAttention, SlideAttention
+from slide_mobile.models.layers.window_attention import WindowAttention
 from slide_mobile.models.slide_swin import PatchMerging, SwinBlock
-from slide_mobile.models.window_attention import WindowAttention
-from slide_mobile.parity import sqnr_db
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.tasks import Layout
 
 Randomised = Callable[..., nn.Module]

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from slide_mobile import models
-from slide_mobile.deploy import REWRITES, apply
 from slide_mobile.deploy.layout import ChannelSum
+from slide_mobile.deploy.rewriting import REWRITES, apply
 from slide_mobile.deploy.scale_stream import scale_stream, stream_gain
-from slide_mobile.parity import sqnr_db
+from slide_mobile.parity.metrics import sqnr_db
 
 Randomised = Callable[..., nn.Module]
 

@@ -8,7 +8,7 @@ import torch
 from exactness import assert_same, assert_turned
 from torch import Tensor, nn
 
-from slide_mobile.deploy import REWRITES, apply
+from slide_mobile.deploy.rewriting import REWRITES, apply
 from slide_mobile.deploy.static_neighbourhoods import (
     StaticNeighbourhoods,
     cut,
@@ -17,12 +17,12 @@ from slide_mobile.deploy.static_neighbourhoods import (
 from slide_mobile.deploy.static_reductions import StaticReduction, static_reductions
 from slide_mobile.deploy.static_stripes import StaticCross, static_stripes
 from slide_mobile.deploy.token_attention import attend
-from slide_mobile.models.backbone import Block, Mlp
-from slide_mobile.models.cross_windows import CrossWindowBlock
-from slide_mobile.models.neighbourhood import NeighbourhoodAttention, windows
-from slide_mobile.models.slide_attention import SlideAttention
+from slide_mobile.models.layers.backbone import Block, Mlp
+from slide_mobile.models.layers.cross_windows import CrossWindowBlock
+from slide_mobile.models.layers.neighbourhood import NeighbourhoodAttention, windows
+from slide_mobile.models.layers.slide_attention import SlideAttention
+from slide_mobile.models.layers.spatial_reduction import SpatialReduction
 from slide_mobile.models.slide_pvt_v2 import ConvMlp
-from slide_mobile.models.spatial_reduction import SpatialReduction
 
 Randomised = Callable[..., nn.Module]
 Size = tuple[int, int]

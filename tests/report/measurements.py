@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from slide_mobile.artifact import Artifact
+from slide_mobile.artifact.folder import Artifact
 
 
 def document(

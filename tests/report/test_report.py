@@ -19,11 +19,12 @@ from measurements import document
 from pages import Seen, contrast
 
 import slide_mobile
-from slide_mobile import report, targets
-from slide_mobile.artifact import Artifact
+from slide_mobile.artifact.folder import Artifact
 from slide_mobile.cli import main
 from slide_mobile.errors import OutputError, ToolchainMissing, UsageError
-from slide_mobile.report import page, summary
+from slide_mobile.report import contents as gathering
+from slide_mobile.report import measured, page, summary, writing
+from slide_mobile.targets import registry
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +54,7 @@ def whole(made: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) -
     host = document(arts, [4.0, 2.0, 3.0, 5.0], invalid=[2])
     phone = document(arts[:2], [1.5, 0.9], source="ios", device="a phone")
     out = tmp_path_factory.mktemp("report") / "report.html"
-    written = report.write([a.root for a in arts], out, bench=[host, phone])
+    written = writing.write([a.root for a in arts], out, bench=[host, phone])
     assert written.passed and not written.problems and written.format == "html"
     return out
 
@@ -101,7 +102,7 @@ def test_every_image_has_a_text_and_its_guesses(whole: Path, made: dict[str, Art
 
 def test_the_numbers_are_the_manifests(classifiers: list[Artifact], tmp_path: Path) -> None:
     out = tmp_path / "report.csv"
-    report.write([a.root for a in classifiers], out, modules=False)
+    writing.write([a.root for a in classifiers], out, modules=False)
     rows = list(csv.DictReader(io.StringIO(out.read_text())))
     assert [row["artifact"] for row in rows] == ["tflite fp32", "tflite int8", "onnx int8"]
     for row, art in zip(rows, classifiers, strict=True):
@@ -153,8 +154,8 @@ def test_what_is_not_sure_and_what_there_is_none_of(classifiers: list[Artifact])
 
 
 def gathered(arts: list[Artifact], given: list[dict[str, Any]]) -> tuple[Any, Any]:
-    contents = report.gathering.gather([a.root for a in arts], modules=False)
-    documents, problems = report.measured.read(given, contents.entries)
+    contents = gathering.gather([a.root for a in arts], modules=False)
+    documents, problems = measured.read(given, contents.entries)
     assert not problems
     return contents, documents
 
@@ -164,7 +165,7 @@ def test_an_invalid_latency_is_shown_as_such_and_compared_with_nothing(
 ) -> None:
     given = document(classifiers, [4.0, 2.0, 3.0], invalid=[0])
     out = tmp_path / "report.html"
-    written = report.write([a.root for a in classifiers], out, bench=[given], modules=False)
+    written = writing.write([a.root for a in classifiers], out, bench=[given], modules=False)
     assert written.passed, "a noisy measurement is no fault of an artifact"
     text = out.read_text()
     assert "throttled: from nominal to serious" in text
@@ -176,7 +177,7 @@ def test_without_measurements_the_page_says_how_to_make_them(
     classifiers: list[Artifact], tmp_path: Path
 ) -> None:
     for name in ("report.html", "report.md"):
-        report.write([classifiers[0].root], tmp_path / name, modules=False)
+        writing.write([classifiers[0].root], tmp_path / name, modules=False)
         assert (
             summary.NOT_MEASURED.replace(">", "&gt;" if name == "report.html" else ">")
             in (tmp_path / name).read_text()
@@ -210,7 +211,7 @@ def test_damaged_artifacts_are_a_line_each_and_the_rest_goes_on(
 
 def resealed(folder: Path, **changes: object) -> dict[str, Any]:
     plain = json.loads((folder / "manifest.json").read_text()) | changes
-    return plain | {"manifest_sha256": slide_mobile.artifact.seal(plain)}
+    return plain | {"manifest_sha256": slide_mobile.artifact.manifest.seal(plain)}
 
 
 def test_a_file_that_misses_its_floor_here_fails_the_report(
@@ -222,7 +223,7 @@ def test_a_file_that_misses_its_floor_here_fails_the_report(
     for golden in plain["golden"]:
         golden["logits"] = [-x for x in golden["logits"]]
     (folder / "manifest.json").write_text(
-        json.dumps(plain | {"manifest_sha256": slide_mobile.artifact.seal(plain)})
+        json.dumps(plain | {"manifest_sha256": slide_mobile.artifact.manifest.seal(plain)})
     )
     result = run(folder, "--no-modules", "--out", tmp_path / "r.md")
     assert result.exit_code == 1 and "failed" in result.stdout
@@ -242,8 +243,8 @@ def test_a_missing_toolchain_is_no_damage(
     def missing(target: str) -> None:
         raise ToolchainMissing(target, "litert")
 
-    monkeypatch.setattr(targets, "load", missing)
-    written = report.write([classifiers[0].root], tmp_path / "r.html")
+    monkeypatch.setattr(registry, "load", missing)
+    written = writing.write([classifiers[0].root], tmp_path / "r.html")
     assert written.passed and written.rows[0]["verdict"] == "not run"
     assert "pip install" in written.notes[0]
     assert "pip install" in Seen((tmp_path / "r.html").read_text()).text
@@ -264,14 +265,14 @@ def test_a_place_that_cannot_take_the_report_is_refused(
     name: str, error: type[Exception], tmp_path: Path
 ) -> None:
     with pytest.raises(error):
-        report.write([tmp_path], tmp_path / name, format=None if name else "html")
+        writing.write([tmp_path], tmp_path / name, format=None if name else "html")
 
 
 def test_what_is_no_file_is_not_replaced_by_the_report(tmp_path: Path) -> None:
     # As /dev/null and /dev/stdout are: for root, a file in their place is one for everybody.
     os.mkfifo(pipe := tmp_path / "r.md")
     with pytest.raises(OutputError, match="is not a file that could be replaced"):
-        report.write([tmp_path], pipe)
+        writing.write([tmp_path], pipe)
     assert pipe.is_fifo() and [path.name for path in tmp_path.iterdir()] == ["r.md"]
 
 
@@ -282,7 +283,7 @@ def test_a_date_can_be_given(
     out = tmp_path / "r.html"
     texts = []
     for _ in range(2):
-        report.write([classifiers[0].root], out, modules=False)
+        writing.write([classifiers[0].root], out, modules=False)
         texts.append(out.read_text())
     assert "1970-01-01 00:00 UTC" in texts[0] and texts[0] == texts[1]
 
@@ -296,10 +297,10 @@ def test_what_artifacts_say_of_themselves_stays_text(
     plain["graph"]["findings"] = ["<script>alert(1)</script>"]
     plain["toolchain"]["<b>bold</b>"] = "1"
     (folder / "manifest.json").write_text(
-        json.dumps(plain | {"manifest_sha256": slide_mobile.artifact.seal(plain)})
+        json.dumps(plain | {"manifest_sha256": slide_mobile.artifact.manifest.seal(plain)})
     )
     out = tmp_path / "r.html"
-    report.write([folder], out, modules=False)
+    writing.write([folder], out, modules=False)
     tags = {tag for tag, _ in Seen(out.read_text()).tags}
     assert not tags & {"script"} and "<script>alert(1)</script>" in Seen(out.read_text()).text
 

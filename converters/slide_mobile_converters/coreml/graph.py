@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from slide_mobile.artifact import Graph
+from slide_mobile.artifact.manifest import Graph
 from slide_mobile_converters.coreml import reading
 from slide_mobile_converters.coreml.neural_engine import findings
 

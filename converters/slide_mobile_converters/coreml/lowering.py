@@ -19,7 +19,7 @@ from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
 
 from slide_mobile.preprocess import planar
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets import Request, require_found
+from slide_mobile.targets.converter import Request, require_found
 from slide_mobile.tasks import deployed_path, output_names
 from slide_mobile_converters.coreml.compression import compression
 from slide_mobile_converters.coreml.quantization import dense, operand, quantize_activations, thick

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slide_mobile.targets import Request
+from slide_mobile.targets.converter import Request
 from slide_mobile.tasks import STAGES
 
 AUTHOR, LICENSE = "slide-mobile", "Apache-2.0"

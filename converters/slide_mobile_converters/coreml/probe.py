@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from slide_mobile.artifact import int8_range
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels, planar
-from slide_mobile.targets import Runner
+from slide_mobile.targets.converter import Runner
+from slide_mobile.targets.graph import int8_range
 from slide_mobile.tasks import LOGITS, STAGES, Outputs
 from slide_mobile_converters.coreml import reading
 from slide_mobile_converters.coreml.lowering import IMAGE

@@ -22,8 +22,8 @@ from torch.ao.quantization.fx import _decomposed  # noqa: F401  registers quanti
 from torch.export import ExportedProgram
 from torch.fx import Interpreter, Node
 
-from slide_mobile.calibration import clipped, sample_and_extremes
 from slide_mobile.recipes import is_thick
+from slide_mobile.targets.calibration import clipped, sample_and_extremes
 
 _DENSE = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 _GROUPS = 6  # position of `groups` among the arguments of aten.conv2d

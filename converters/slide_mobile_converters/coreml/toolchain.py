@@ -4,7 +4,7 @@ coremltools warns about every torch and scikit-learn newer than the ones it was 
 on Linux that Apple's frameworks are missing, and draws progress bars on stderr.
 """
 
-from slide_mobile.silence import quiet
+from slide_mobile.targets.quiet import quiet
 
 with quiet():
     import coremltools

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from slide_mobile.artifact import Graph
+from slide_mobile.artifact.manifest import Graph
 from slide_mobile.preprocess import Pixels
-from slide_mobile.profiles import NoProfiler, OperationTime
 from slide_mobile.recipes import Recipe
-from slide_mobile.silence import quiet
-from slide_mobile.targets import Request, Runner
+from slide_mobile.targets.converter import Request, Runner
+from slide_mobile.targets.profiles import NoProfiler, OperationTime
+from slide_mobile.targets.quiet import quiet
 from slide_mobile.tasks import LOGITS, Outputs
 
 with quiet():

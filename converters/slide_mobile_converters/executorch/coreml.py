@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from slide_mobile.recipes import Recipe
-from slide_mobile.silence import quiet
+from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters.executorch import folder, payload
 
 _DEBUGGING = ("debug_info.json", "executorch_debug_handle_mapping.json")

@@ -10,7 +10,8 @@ from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNGr
 from executorch.exir._serialize._program import PTEFile
 from executorch.exir.schema import DelegateCall, ExecutionPlan, KernelCall
 
-from slide_mobile.artifact import Graph, counted, float_macs
+from slide_mobile.artifact.manifest import Graph
+from slide_mobile.targets.graph import counted, float_macs
 from slide_mobile_converters.executorch import late, payload
 from slide_mobile_converters.executorch.metadata import EXPORTER
 from slide_mobile_converters.executorch.payload import COREML, XNNPACK, Value

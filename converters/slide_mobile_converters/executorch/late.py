@@ -5,9 +5,9 @@ Only here, so that wherever it is missing it is a missing toolchain.
 
 from typing import Any
 
-from slide_mobile import targets
+from slide_mobile.targets import registry
 
 
 def coreml() -> Any:
     """The module of the Core ML delegate; raises ToolchainMissing."""
-    return targets.part("executorch", ".coreml")
+    return registry.part("executorch", ".coreml")

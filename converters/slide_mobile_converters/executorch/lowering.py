@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from slide_mobile.preprocess import planar
-from slide_mobile.targets import Request
+from slide_mobile.targets.converter import Request
 from slide_mobile_converters.executorch import quantization, rewrites
 
 _DENSE = {f"{module.__module__}.{module.__qualname__}" for module in (nn.Conv2d, nn.Linear)}

@@ -24,7 +24,7 @@ from typing import Any
 
 from executorch.version import __version__
 
-from slide_mobile.targets import Request
+from slide_mobile.targets.converter import Request
 from slide_mobile.tasks import output_names
 
 RELEASE = __version__.partition("+")[0]

@@ -27,9 +27,9 @@ from executorch.exir.schema import (
 )
 from numpy.typing import NDArray
 
-from slide_mobile.artifact import int8_range
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels
+from slide_mobile.targets.graph import int8_range
 from slide_mobile_converters.executorch import late, payload, running
 from slide_mobile_converters.executorch.metadata import MODULES
 from slide_mobile_converters.executorch.payload import Value

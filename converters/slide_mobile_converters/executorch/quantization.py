@@ -26,7 +26,7 @@ from torchao.quantization.pt2e.quantizer import (
 )
 
 from slide_mobile.recipes import is_thick
-from slide_mobile.targets import require_found
+from slide_mobile.targets.converter import require_found
 from slide_mobile_converters.executorch.rewrites import (
     CONV,
     LINEAR,

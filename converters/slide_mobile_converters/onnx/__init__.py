@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch.export import ExportedProgram
 
-from slide_mobile.artifact import Graph
+from slide_mobile.artifact.manifest import Graph
 from slide_mobile.preprocess import Pixels, planar
-from slide_mobile.profiles import OperationTime
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets import Request, Runner
+from slide_mobile.targets.converter import Request, Runner
+from slide_mobile.targets.profiles import OperationTime
 from slide_mobile.tasks import LOGITS, STAGES, Outputs, output_names
 from slide_mobile_converters.onnx import graph, probe, running
 from slide_mobile_converters.onnx import profile as profiler

@@ -19,8 +19,9 @@ from onnx import ModelProto, NodeProto, TensorProto
 from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
-from slide_mobile.artifact import Graph, float_macs
+from slide_mobile.artifact.manifest import Graph
 from slide_mobile.errors import ArtifactError
+from slide_mobile.targets.graph import float_macs
 
 MAX_RANK = 4
 # A GiB of float32, 80 times the largest tensor of slide_swin_base at 224 pixels. More is a file

@@ -10,8 +10,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from slide_mobile.artifact import int8_range
 from slide_mobile.preprocess import Pixels, planar
+from slide_mobile.targets.graph import int8_range
 from slide_mobile_converters.onnx.graph import ERRORS, damaged, read
 from slide_mobile_converters.onnx.lowering import INPUT, module_path
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from slide_mobile.preprocess import Pixels, planar
-from slide_mobile.profiles import BETWEEN, OperationTime
+from slide_mobile.targets.profiles import BETWEEN, OperationTime
 from slide_mobile_converters.onnx import graph, running
 from slide_mobile_converters.onnx.lowering import INPUT, module_path
 

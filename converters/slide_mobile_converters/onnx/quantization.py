@@ -19,9 +19,9 @@ from onnxruntime.quantization.calibrate import TensorData, TensorsData, save_ten
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from slide_mobile.calibration import sample
 from slide_mobile.recipes import Recipe, is_thick
-from slide_mobile.targets import require_found
+from slide_mobile.targets.calibration import sample
+from slide_mobile.targets.converter import require_found
 from slide_mobile_converters.onnx.lowering import checked, module_path
 from slide_mobile_converters.onnx.probe import watched
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from slide_mobile.artifact import Graph
+from slide_mobile.artifact.manifest import Graph
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.preprocess import Pixels
-from slide_mobile.profiles import OperationTime
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets import Request, Runner
+from slide_mobile.targets.converter import Request, Runner
+from slide_mobile.targets.profiles import OperationTime
 from slide_mobile.tasks import Outputs
 from slide_mobile_converters.tflite import graph, metadata, onnx2tf, probe
 from slide_mobile_converters.tflite import profile as profiler

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from slide_mobile.artifact import Graph, counted, float_macs
+from slide_mobile.artifact.manifest import Graph
 from slide_mobile.errors import ArtifactError
+from slide_mobile.targets.graph import counted, float_macs
 from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite.operations import Op, Tensor, operands, parse
 from slide_mobile_converters.tflite.versions import min_runtime

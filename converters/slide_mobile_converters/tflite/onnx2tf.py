@@ -33,8 +33,8 @@ from ai_edge_litert.tools.flatbuffer_utils import (
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from slide_mobile import environments
 from slide_mobile.errors import ToolchainMissing, UsageError
+from slide_mobile.targets import environments
 from slide_mobile.tasks import deployed_path
 
 ENVIRONMENT = "onnx2tf"

@@ -10,8 +10,8 @@ from ai_edge_litert.interpreter import OpResolverType
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from slide_mobile.artifact import int8_range
 from slide_mobile.preprocess import Pixels
+from slide_mobile.targets.graph import int8_range
 from slide_mobile.tasks import Task
 from slide_mobile_converters.tflite import graph
 

@@ -17,7 +17,7 @@ import ai_edge_litert
 import numpy as np
 
 from slide_mobile.preprocess import Pixels
-from slide_mobile.profiles import BETWEEN, NoProfiler, OperationTime
+from slide_mobile.targets.profiles import BETWEEN, NoProfiler, OperationTime
 from slide_mobile_converters.tflite.operations import parse
 from slide_mobile_converters.tflite.probe import running
 

@@ -22,9 +22,9 @@ from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.quantizer import Quantizer
 from numpy.typing import NDArray
 
-from slide_mobile.calibration import clipped, sample_and_extremes
 from slide_mobile.recipes import Recipe, is_thick
-from slide_mobile.targets import require_found
+from slide_mobile.targets.calibration import clipped, sample_and_extremes
+from slide_mobile.targets.converter import require_found
 from slide_mobile_converters.tflite.probe import LAST, module_path
 
 Input = NDArray[np.float32]

@@ -226,7 +226,7 @@ def test_every_string_is_used() -> None:
 
 
 def test_artifacts_are_where_embed_puts_them() -> None:
-    from slide_mobile.embed import ANDROID_FOLDER
+    from slide_mobile.artifact.embed import ANDROID_FOLDER
 
     store = _source("ArtifactStore.kt")
     assets, _, folder = ANDROID_FOLDER.rpartition("/")

@@ -19,10 +19,11 @@ from kotlin_app import BACKENDS, CONFORMANCE, REPOSITORY, Harness, embed
 from PIL import Image
 from proof import missing
 
-from slide_mobile import targets
-from slide_mobile.artifact import Artifact, seal
-from slide_mobile.parity import sqnr_db
-from slide_mobile.targets import Runner
+from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.manifest import seal
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.targets import registry
+from slide_mobile.targets.converter import Runner
 
 EXECUTORCH_CLASSES = "react-native-executorch@0.9.0"
 
@@ -54,7 +55,7 @@ def test_the_logits_are_python_s(
     lowest: dict[str, float] = {}
     for folder, entry in verified.items():
         artifact = Artifact.open(embedded / folder)
-        runner = targets.load(artifact.manifest.target).runner(artifact.model_path)
+        runner = registry.load(artifact.manifest.target).runner(artifact.model_path)
         for golden, logits in zip(artifact.manifest.golden, entry["logits"], strict=True):
             expected = _logits(runner, artifact, golden.file)
             db = sqnr_db(expected, np.array(logits))
@@ -138,7 +139,7 @@ def test_what_it_shares_is_what_bench_imports(
 ) -> None:
     document = harness.run("measure", embedded)
     (cache / "shared-by-android.json").write_text(json.dumps(document, indent=1) + "\n")
-    schema = json.loads((REPOSITORY / "slide_mobile" / "bench.schema.json").read_text())
+    schema = json.loads((REPOSITORY / "slide_mobile/bench/bench.schema.json").read_text())
     Draft202012Validator(schema).validate(document)
     assert document["source"] == "android"
     runtimes = document["environment"]["runtimes"]

@@ -15,10 +15,12 @@ from proof import show
 from swift_build import CHECKOUT, HERE, index, succeeded
 from swift_root import CLANG, WORK, SwiftRoot
 
-from slide_mobile import measurements, statistics, targets
-from slide_mobile.artifact import Artifact, digest, seal
-from slide_mobile.parity import sqnr_db
+from slide_mobile.artifact.folder import Artifact, digest
+from slide_mobile.artifact.manifest import seal
+from slide_mobile.bench import documents, statistics
+from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import load
+from slide_mobile.targets import registry
 
 Measure = Callable[..., Any]
 
@@ -52,7 +54,7 @@ def reseal(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
-    schema = json.loads((CHECKOUT / "slide_mobile/bench.schema.json").read_text())
+    schema = json.loads((CHECKOUT / "slide_mobile/bench/bench.schema.json").read_text())
     errors = list(Draft202012Validator(schema).iter_errors(document))
     assert not errors, errors[0].message
     assert document["source"] == "ios"
@@ -68,7 +70,7 @@ def test_bench_imports_it(document: dict[str, Any], cache: Path) -> None:
     """`slide-mobile bench --import` reads what the app shares, and finds nothing contradictory."""
     path = cache / "shared-by-ios.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
-    assert measurements.read(path) == document
+    assert documents.read(path) == document
     result = document["results"][0]
     worst = min(verdict["sqnr_db"] for verdict in result["verify"])
     show(
@@ -87,7 +89,7 @@ def test_statistics_are_pythons(document: dict[str, Any]) -> None:
 
 def test_verify_agrees_with_python(document: dict[str, Any], demo: Path) -> None:
     artifact = Artifact.open(demo)
-    runner = targets.load("executorch").runner(artifact.model_path, threads=1)
+    runner = registry.load("executorch").runner(artifact.model_path, threads=1)
     for result in document["results"]:
         assert len(result["verify"]) == len(artifact.manifest.golden)
         for verdict, golden in zip(result["verify"], artifact.manifest.golden, strict=True):
@@ -210,7 +212,7 @@ def test_one_that_cannot_be_loaded_is_told_beside_the_others(
     assert done.code == 0, done.said
     assert [result["artifact"] for result in done.document["results"]] == [demo.name]
     assert [failure["artifact"] for failure in done.document["failed"]] == ["broken"]
-    schema = json.loads((CHECKOUT / "slide_mobile/bench.schema.json").read_text())
+    schema = json.loads((CHECKOUT / "slide_mobile/bench/bench.schema.json").read_text())
     Draft202012Validator(schema).validate(done.document)
 
 

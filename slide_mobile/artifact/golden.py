@@ -1,0 +1,140 @@
+"""What PyTorch gives for an artifact's golden images, written and read back.
+
+Logits are in the manifest. Maps are too large for it, and whole ones for the folder (18 MB at
+224 x 224, 350 MB at 800 x 1216): of each map, all channels at PLACES random places are in
+golden/NN.safetensors, beside the image.
+
+    stage1           (places, C) float32
+    stage1.places    (places, 2) int32: row and column in the map, which count from 0
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from slide_mobile.artifact.folder import Artifact, digest
+from slide_mobile.artifact.manifest import Golden
+from slide_mobile.errors import GateFailed
+from slide_mobile.preprocess import Pixels
+from slide_mobile.tasks import LOGITS, Outputs, map_shape
+
+PLACES = 64  # of one map of one image; the last map of a 224 x 224 image has 49, and is whole
+_OF = ".places"
+
+Places = NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """PyTorch's outputs for the golden images: logits (N, num_classes), or (N, places, C) of maps.
+
+    `places`, (N, places, 2) by the name of the map, is empty for logits.
+    """
+
+    outputs: Outputs
+    places: Mapping[str, Places]
+
+    @property
+    def kind(self) -> str:
+        """What these are, in a word or two."""
+        return f"maps at {PLACES} places" if self.places else "logits"
+
+    def first(self, count: int) -> "Recorded":
+        """Of the first `count` images."""
+        return Recorded(
+            outputs={name: rows[:count] for name, rows in self.outputs.items()},
+            places={name: rows[:count] for name, rows in self.places.items()},
+        )
+
+    def seen_in(self, found: Outputs) -> Outputs:
+        """Of other outputs for the golden images, what was recorded of these."""
+        return {
+            name: _at(x, self.places[name]) if name in self.places else x
+            for name, x in found.items()
+        }
+
+
+def write(folder: Path, number: int, image: Pixels, expected: Outputs, label: str | None) -> Golden:
+    """Write one golden image, and PyTorch's maps for it; `expected` holds those of all images."""
+    stem = f"golden/{number:02d}"
+    file, maps = f"{stem}.png", f"{stem}.safetensors"
+    Image.fromarray(image).save(folder / file)
+    logits: tuple[float, ...] | None = None
+    if LOGITS in expected:
+        logits = tuple(float(x) for x in expected[LOGITS][number])
+    else:
+        tensors: dict[str, NDArray[Any]] = {}
+        for seed, (name, rows) in enumerate(expected.items()):
+            places = _drawn(rows.shape[1:3], seed=[number, seed])
+            tensors[name + _OF] = places
+            tensors[name] = np.ascontiguousarray(_at(rows[number][None], places[None])[0])
+        (folder / maps).write_bytes(save(tensors))
+    return Golden(
+        file=file,
+        sha256=digest(folder / file),
+        label=label,
+        logits=logits,
+        maps=None if logits else maps,
+        maps_sha256=None if logits else digest(folder / maps),
+    )
+
+
+def read(art: Artifact) -> Recorded:
+    """What was recorded of all golden images; raises GateFailed for a damaged file."""
+    golden = art.manifest.golden
+    if art.manifest.task == "classify":
+        return Recorded(
+            outputs={LOGITS: np.array([item.logits for item in golden], np.float32)}, places={}
+        )
+    files = [_tensors(art, item) for item in golden]
+    names = [output["name"] for output in art.manifest.outputs]
+    return Recorded(
+        outputs={name: np.stack([file[name] for file in files]) for name in names},
+        places={name: np.stack([file[name + _OF] for file in files]) for name in names},
+    )
+
+
+def _drawn(size: tuple[int, ...], *, seed: list[int]) -> Places:
+    """Random places of a map, all of a small one, in the order of its rows."""
+    height, width = size
+    count = height * width
+    drawn = np.random.default_rng(seed).choice(count, min(PLACES, count), replace=False)
+    return np.stack(np.divmod(np.sort(drawn), width), 1).astype(np.int32)
+
+
+def _at(maps: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
+    """(N, H, W, C) at (N, places, 2) -> (N, places, C)."""
+    return maps[np.arange(len(maps))[:, None], places[..., 0], places[..., 1]]
+
+
+def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
+    """A file's tensors, which fit the outputs that the manifest states."""
+    assert item.maps is not None, "a manifest is consistent"
+    path = art.root / item.maps
+    try:
+        found: Mapping[str, NDArray[Any]] = load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise GateFailed(f"{path} cannot be read ({error}); convert the model again") from error
+    for output in art.manifest.outputs:
+        _, height, width, channels = map_shape(output["layout"], output["shape"])
+        rows, places = found.get(output["name"]), found.get(output["name"] + _OF)
+        count = min(PLACES, height * width)
+        fits = (
+            rows is not None
+            and places is not None
+            and rows.shape == (count, channels)
+            and rows.dtype == np.float32
+            and places.shape == (count, 2)
+            and places.dtype == np.int32
+            and bool(((places >= 0) & (places < (height, width))).all())
+        )
+        if not fits:
+            raise GateFailed(f"{path} does not hold {output['name']}; convert the model again")
+    return found

@@ -1,0 +1,95 @@
+"""Reference form to deploy form: the same function in convolutions and matmuls, rank <= 4.
+
+`deploy` copies the model and runs the rewrites below over its modules, in this order. Each is
+exact and lives in a file of its own, with before and after in its docstring.
+"""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from slide_mobile.deploy.centre_norms import centre_norms
+from slide_mobile.deploy.channels_first import channels_first
+from slide_mobile.deploy.fix_positions import fix_positions
+from slide_mobile.deploy.fold_affine import fold_affine
+from slide_mobile.deploy.fold_layer_scale import fold_layer_scale
+from slide_mobile.deploy.fold_pixels import fold_pixels
+from slide_mobile.deploy.forms import PLAIN, Forms
+from slide_mobile.deploy.map_convs import map_convs
+from slide_mobile.deploy.map_embeds import map_embeds
+from slide_mobile.deploy.matrix_stages import matrix_stages
+from slide_mobile.deploy.merge_patches import merge_patches
+from slide_mobile.deploy.merge_paths import merge_paths
+from slide_mobile.deploy.scale_stream import scale_stream
+from slide_mobile.deploy.split_taps import choose_taps, split_taps
+from slide_mobile.deploy.static_neighbourhoods import static_neighbourhoods
+from slide_mobile.deploy.static_reductions import static_reductions
+from slide_mobile.deploy.static_stripes import static_stripes
+from slide_mobile.deploy.static_windows import static_windows
+from slide_mobile.preprocess import IMAGENET, Normalization
+from slide_mobile.tasks import Layout
+
+Rewrite = Callable[[nn.Module], nn.Module | None]
+
+
+REWRITES: tuple[Rewrite, ...] = (
+    merge_paths,
+    split_taps,  # after merge_paths: one gather each for K and V
+    static_windows,
+    static_reductions,
+    static_stripes,
+    static_neighbourhoods,
+    map_embeds,
+    map_convs,
+    fix_positions,  # after map_embeds: it adds the positions to what they give
+    fold_layer_scale,
+    fold_affine,  # after the attentions: it looks for their planar linears
+    centre_norms,  # after fold_affine: only norms without affine part are pure scales
+    merge_patches,
+    scale_stream,  # after all norms have become scales
+)
+
+
+@torch.no_grad()
+def deploy(
+    model: nn.Module,
+    *,
+    normalization: Normalization = IMAGENET,
+    layout: Layout = "NHWC",
+    forms: Forms = PLAIN,
+) -> nn.Module:
+    """Return the deploy form of an eval-mode model; the argument is untouched.
+
+    Takes (1, 3, H, W) raw RGB in 0..255 where the model takes normalised images. `layout` is that
+    of the maps inside; `forms` says how each attention is written (`forms.chosen`). Raises
+    ValueError for a model in training mode.
+    """
+    if model.training:
+        raise ValueError("deploy() wants an eval-mode model: call model.eval() first")
+    model = copy.deepcopy(model).requires_grad_(False)
+    rewrites: list[Rewrite] = [
+        *REWRITES,
+        partial(fold_pixels, by=normalization),
+        partial(choose_taps, forms=forms),
+    ]
+    if layout == "NCHW":
+        # channels_first last: the others look for linears.
+        rewrites += [partial(matrix_stages, forms=forms), channels_first]
+    for rewrite in rewrites:
+        model = apply(rewrite, model)
+    return model.requires_grad_(False).eval()
+
+
+def apply(rewrite: Rewrite, model: nn.Module) -> nn.Module:
+    """Offer every module to one rewrite, the root last, and put back what it returns."""
+    for name, module in reversed(list(model.named_modules())):
+        new = rewrite(module)
+        if new is None or new is module:
+            continue
+        if not name:
+            return new
+        model.set_submodule(name, new)
+    return model

@@ -1,0 +1,1 @@
+"""What this machine can convert and check, and the command that installs what it lacks."""

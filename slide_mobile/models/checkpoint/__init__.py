@@ -1,0 +1,7 @@
+"""Checkpoint files: read safely, matched to a model, fitted into it."""
+
+from slide_mobile.models.checkpoint.loading import Checkpoint as Checkpoint
+from slide_mobile.models.checkpoint.loading import Fit as Fit
+from slide_mobile.models.checkpoint.loading import fit as fit
+from slide_mobile.models.checkpoint.loading import inherit as inherit
+from slide_mobile.models.checkpoint.loading import read as read

@@ -1,0 +1,1 @@
+"""Does a written file compute what PyTorch computes? References, images, metrics, results."""

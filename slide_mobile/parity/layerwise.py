@@ -1,0 +1,128 @@
+"""Where an error is: each convolution and linear of a file beside the same module in PyTorch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.targets.converter import Converter
+
+# Images to look at: the ranking of modules hardly moves after the second.
+SAMPLES = 2
+
+Activations = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleParity:
+    """How far one module's output is from PyTorch's.
+
+    `sqnr_db` includes the errors of everything before it. For `own_db`, PyTorch was given what the
+    file's earlier modules computed, so only what enters between them and this one is left.
+    """
+
+    module: str
+    order: int  # of execution, from 0
+    sqnr_db: float
+    own_db: float
+
+
+def modules(
+    converter: Converter, path: Path, deployed: nn.Module, pixels: NDArray[np.uint8]
+) -> tuple[ModuleParity, ...]:
+    """Rank the modules of a deploy form by the error that enters in each, the worst first."""
+    # Containers that are only indexed leave no trace in some files' names.
+    names = {traced(deployed, name): name for name in dense(deployed)}
+    names |= {name: name for name in dense(deployed)}
+    found = []
+    for image in pixels[:SAMPLES]:
+        outputs = converter.activations(path, image)
+        found.append({names[n]: x for n, x in outputs.items() if n in names})
+    images = pixels[:SAMPLES]
+    clean = [activations(deployed, image) for image in images]
+    synchronised = [activations(deployed, x, instead=f) for x, f in zip(images, found, strict=True)]
+    return rank(clean, synchronised, found)
+
+
+def rank(
+    clean: Sequence[Activations], synchronised: Sequence[Activations], found: Sequence[Activations]
+) -> tuple[ModuleParity, ...]:
+    """SQNR of each module that all have, over all images, the worst by its own error first."""
+    rows = []
+    for order, name in enumerate(clean[0]):
+        if any(
+            name not in f or c[name].size != f[name].size for c, f in zip(clean, found, strict=True)
+        ):
+            continue
+        output = _together(found, name)
+        rows.append(
+            ModuleParity(
+                module=name,
+                order=order,
+                sqnr_db=round(sqnr_db(_together(clean, name), output), 2),
+                own_db=round(sqnr_db(_together(synchronised, name), output), 2),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: row.own_db))
+
+
+def dense(deployed: nn.Module) -> dict[str, nn.Module]:
+    """The modules of a deploy form that hold most of its weights, by path, in their own order."""
+    return {
+        name: module
+        for name, module in deployed.named_modules()
+        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
+    }
+
+
+@torch.no_grad()
+def activations(
+    deployed: nn.Module, image: NDArray[np.uint8], *, instead: Activations | None = None
+) -> Activations:
+    """Outputs of a deploy form's dense convolutions and linears, channels last, by path.
+
+    Each output named in `instead` is replaced by the one given before later modules see it.
+    """
+    outputs: dict[str, NDArray[np.float32]] = {}
+    handles = [
+        module.register_forward_hook(_recorder(name, outputs, (instead or {}).get(name)))
+        for name, module in dense(deployed).items()
+    ]
+    try:
+        deployed(torch.from_numpy(image[None].astype(np.float32)).permute(0, 3, 1, 2))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return outputs
+
+
+def _recorder(
+    name: str, outputs: dict[str, NDArray[np.float32]], instead: NDArray[np.float32] | None
+) -> Callable[[nn.Module, object, Tensor], Tensor | None]:
+    def record(module: nn.Module, _: object, output: Tensor) -> Tensor | None:
+        maps = isinstance(module, nn.Conv2d)
+        rows = output.permute(0, 2, 3, 1) if maps else output
+        outputs[name] = rows.numpy().copy()
+        if instead is None or instead.size != rows.numel():
+            return None
+        new = torch.from_numpy(instead.astype(np.float32)).reshape(rows.shape)
+        return new.permute(0, 3, 1, 2) if maps else new
+
+    return record
+
+
+def _together(rows: Sequence[Activations], name: str) -> NDArray[np.float32]:
+    return np.concatenate([row[name].ravel() for row in rows])
+
+
+def traced(deployed: nn.Module, path: str) -> str:
+    """The path of a module without the containers that are only indexed: layers.1 is 1."""
+    parts = path.split(".")
+    owners = [deployed.get_submodule(".".join(parts[: i + 1])) for i in range(len(parts))]
+    pairs = zip(parts, owners, strict=True)
+    return ".".join(part for part, owner in pairs if not isinstance(owner, nn.ModuleList))

@@ -1,0 +1,181 @@
+"""The PyTorch model that an artifact has to agree with, and where its weights come from."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from slide_mobile import demo, models
+from slide_mobile._version import __version__
+from slide_mobile.artifact.folder import digest
+from slide_mobile.deploy import deploy
+from slide_mobile.deploy.forms import Forms
+from slide_mobile.errors import CheckpointError, UsageError
+from slide_mobile.models import checkpoint as checkpoints
+from slide_mobile.models.layers.backbone import without_head
+from slide_mobile.parity import parallel
+from slide_mobile.preprocess import Normalization, normalize
+from slide_mobile.progress import Progress, silent
+from slide_mobile.tasks import Layout, Outputs, Task, output_names
+
+DEMO = "slide_swin_demo"
+BATCH = 4  # images at once in a thread: more is no faster, and costs memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A reference-form model in eval mode. `checkpoint_sha256` is None for untrained weights.
+
+    `num_classes` is what its weights were made with, whatever the task.
+    """
+
+    name: str
+    model: nn.Module
+    task: Task = "classify"
+    num_classes: int
+    input_size: tuple[int, int]
+    normalization: Normalization
+    trained: bool
+    checkpoint_sha256: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether these are the bundled weights, whose data set we can render."""
+        return self.name == DEMO and self.checkpoint_sha256 == bundled_sha256()
+
+    def deployed(self, layout: Layout, forms: Forms) -> nn.Module:
+        """The deploy form of this model for a layout, in the chosen graph forms."""
+        return deploy(self.model, normalization=self.normalization, layout=layout, forms=forms)
+
+    def description(self) -> str:
+        """A line for the model file's own metadata."""
+        weights = "trained" if self.trained else "random weights, for benchmarks only"
+        gives = "" if self.task == "classify" else ", gives the maps of its four stages"
+        return f"{self.name} ({weights}); takes RGB in 0..255 and normalises it by itself{gives}"
+
+    def facts(self, precision: str) -> dict[str, str]:
+        """Key-value metadata for the model file itself, for whoever meets it without its folder."""
+        return {
+            "model": self.name,
+            "family": models.spec(self.name).family,
+            "task": self.task,
+            "precision": precision,
+            "trained": str(self.trained).lower(),
+            "checkpoint_sha256": self.checkpoint_sha256 or "",
+            "input_range": "0..255 RGB, normalised inside the model",
+            "mean": ",".join(map(str, self.normalization.mean)),
+            "std": ",".join(map(str, self.normalization.std)),
+            "slide_mobile": __version__,
+        }
+
+    def default_labels(self) -> tuple[str, ...]:
+        """The demo's labels, or numbered classes; none where the task has none."""
+        if self.task != "classify":
+            return ()
+        if self.is_demo:
+            return demo.LABELS
+        return tuple(f"class {i}" for i in range(self.num_classes))
+
+    def read_labels(self, path: Path) -> tuple[str, ...]:
+        """One label a line, as many as classes; raises UsageError."""
+        if self.task != "classify":
+            raise UsageError(f"--labels names classes, and {self.task} have none: leave it out")
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read the labels {path}: {error}") from error
+        lines = [line.strip() for line in text.rstrip().split("\n")]
+        if "" in lines:
+            raise UsageError(f"{path} has no label in line {lines.index('') + 1}")
+        if len(lines) != self.num_classes:
+            raise UsageError(
+                f"{path} has {len(lines)} labels, the model has {self.num_classes} classes: "
+                "give one label a line, in the order of the logits"
+            )
+        return tuple(lines)
+
+    def outputs(
+        self, pixels: NDArray[np.uint8], *, stage: str = "run PyTorch", progress: Progress = silent
+    ) -> Outputs:
+        """(N, H, W, 3) bytes -> logits (N, num_classes), or maps (N, H, W, C), by name."""
+        batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        rows = []
+        for done, part in enumerate(parallel.each(self._batch, batches)):
+            progress(stage, done / len(batches))
+            rows.append(part)
+        found = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+        return dict(zip(output_names(self.task), found, strict=True))
+
+    @torch.inference_mode()
+    def _batch(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        images = torch.from_numpy(normalize(pixels, self.normalization))
+        return parallel.arrays(self.model(images))
+
+
+@functools.cache
+def bundled_sha256() -> str:
+    """Of the demo's weights."""
+    return digest(demo.weights_path())
+
+
+def load(
+    name: str,
+    *,
+    normalization: Normalization,
+    checkpoint: Path | None = None,
+    untrained: bool = False,
+    num_classes: int | None = None,
+    input_size: tuple[int, int] | None = None,
+    task: Task = "classify",
+) -> Reference:
+    """Build the reference model with the weights asked for, less what the task does not take.
+
+    The bundled demo needs no checkpoint; any other model needs one, or `untrained`. Raises
+    UnknownName, CheckpointError, UsageError.
+    """
+    spec = models.spec(name)
+    size = input_size or spec.input_size
+    if untrained and checkpoint is not None:
+        raise UsageError("--untrained and --checkpoint exclude each other")
+    sha256: str | None = None
+    notes: tuple[str, ...] = ()
+    if untrained:
+        model = models.create(name, input_size=size, num_classes=num_classes)
+        classes, trained = num_classes or spec.num_classes, False
+    else:
+        if checkpoint is None:
+            if name != DEMO:
+                raise UsageError(
+                    f"{name} needs its weights: give --checkpoint FILE, or --untrained for "
+                    "random ones (benchmarks only)"
+                )
+            checkpoint = demo.weights_path()
+        fit = checkpoints.fit(
+            checkpoints.read(checkpoint),
+            name,
+            num_classes=num_classes,
+            input_size=size,
+            headless=task != "classify",
+        )
+        model, classes, trained = fit.model, fit.num_classes, True
+        sha256, notes = fit.checkpoint.sha256, fit.notes
+    reference = Reference(
+        name=name,
+        model=(model if task == "classify" else without_head(model)).requires_grad_(False),
+        task=task,
+        num_classes=classes,
+        input_size=size,
+        normalization=normalization,
+        trained=trained,
+        checkpoint_sha256=sha256,
+        notes=notes,
+    )
+    probe = np.full((1, *size, 3), 128, np.uint8)
+    if not all(np.isfinite(rows).all() for rows in reference.outputs(probe).values()):
+        raise CheckpointError(f"{checkpoint or name}: the model's own output is NaN or Inf")
+    return reference

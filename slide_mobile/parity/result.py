@@ -1,0 +1,189 @@
+"""Does the written file compute what PyTorch computes? Numbers first, the verdict follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.recipes import Recipe
+from slide_mobile.tasks import LOGITS, Outputs
+
+Rows = NDArray[np.float32]  # (samples, num_classes)
+
+# As many images as an artifact carries along.
+FEW = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Task top-1, as shares in 0..1, of the file and (where it was run) of the reference."""
+
+    top1: float
+    reference_top1: float | None
+    images: int
+
+    @property
+    def lost(self) -> int | None:
+        """How many images fewer than the reference the file gets right."""
+        if self.reference_top1 is None:
+            return None
+        return round((self.reference_top1 - self.top1) * self.images)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputParity:
+    """How near one output is to its reference, over all images."""
+
+    name: str
+    sqnr_db: float
+    max_abs: float
+
+    def to_json(self) -> dict[str, Any]:
+        """One of the manifest's `parity.outputs`."""
+        return vars(self) | {"sqnr_db": round(self.sqnr_db, 2)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityReport:
+    """Outcome of one comparison; `failures` follows from the numbers, never set by hand.
+
+    Every output has to reach the floor. `top1_agreement` is None where there are no classes.
+    """
+
+    recipe: Recipe
+    trained: bool
+    outputs: tuple[OutputParity, ...]
+    top1_agreement: float | None
+    samples: int
+    accuracy: Accuracy | None = None
+
+    @property
+    def sqnr_db(self) -> float:
+        """Of the worst output."""
+        return min(output.sqnr_db for output in self.outputs)
+
+    @property
+    def max_abs(self) -> float:
+        """Of the worst output."""
+        return max(output.max_abs for output in self.outputs)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """One line for each floor that was missed."""
+        lines, recipe = [], self.recipe
+        for output in self.outputs:
+            if output.sqnr_db < recipe.min_sqnr_db:
+                of = "" if len(self.outputs) == 1 else f" of {output.name}"
+                lines.append(
+                    f"SQNR{of} {output.sqnr_db:.1f} dB, the floor is {recipe.min_sqnr_db:g} dB"
+                )
+        if self.trained and self.top1_agreement is not None:
+            disagreeing = round(self.samples * (1 - self.top1_agreement))
+            if disagreeing > _allowed(self.samples, 1 - recipe.min_top1_agreement):
+                lines.append(
+                    f"top-1 agreement {self.top1_agreement:.1%} of {self.samples} images, "
+                    f"the floor is {recipe.min_top1_agreement:.1%}"
+                )
+        if self.trained and self.accuracy is not None and self.accuracy.lost is not None:
+            count, lost = self.accuracy.images, self.accuracy.lost
+            if lost > _allowed(count, recipe.max_top1_drop):
+                lines.append(
+                    f"task top-1 drops by {100 * lost / count:.2f} points, "
+                    f"{100 * recipe.max_top1_drop:g} are allowed"
+                )
+        return tuple(lines)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every floor was reached."""
+        return not self.failures
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest's `parity`."""
+        gated = self.trained and self.top1_agreement is not None
+        return {
+            "passed": self.passed,
+            "sqnr_db": round(self.sqnr_db, 2),
+            "min_sqnr_db": self.recipe.min_sqnr_db,
+            "max_abs": self.max_abs,
+            "top1_agreement": self.top1_agreement,
+            "min_top1_agreement": self.recipe.min_top1_agreement if gated else None,
+            "outputs": [output.to_json() for output in self.outputs],
+            "samples": self.samples,
+            "reference": "pytorch",
+        }
+
+
+def compare_outputs(
+    reference: Outputs,
+    output: Outputs,
+    *,
+    recipe: Recipe,
+    trained: bool,
+    labels: Sequence[int] | None = None,
+) -> ParityReport:
+    """Compare what two give for the same images: logits, or map by map."""
+    if LOGITS in reference:
+        return compare(
+            reference[LOGITS], output[LOGITS], recipe=recipe, trained=trained, labels=labels
+        )
+    return ParityReport(
+        recipe=recipe,
+        trained=trained,
+        outputs=tuple(_output(name, rows, output[name]) for name, rows in reference.items()),
+        top1_agreement=None,
+        samples=min(map(len, reference.values())),
+    )
+
+
+def compare(
+    reference: Rows,
+    output: Rows,
+    *,
+    recipe: Recipe,
+    trained: bool,
+    labels: Sequence[int] | None = None,
+) -> ParityReport:
+    """Compare logits row by row; `labels`, where known, make task top-1 a number."""
+    chosen, expected = output.argmax(1), reference.argmax(1)
+    accuracy = None
+    if labels is not None:
+        truth = np.asarray(labels)
+        accuracy = Accuracy(
+            top1=float((chosen == truth).mean()),
+            reference_top1=float((expected == truth).mean()),
+            images=len(truth),
+        )
+    return ParityReport(
+        recipe=recipe,
+        trained=trained,
+        outputs=(_output(LOGITS, reference, output),),
+        top1_agreement=float((chosen == expected).mean()) if _finite(reference, output) else 0.0,
+        samples=len(output),
+        accuracy=accuracy,
+    )
+
+
+def _output(name: str, reference: Rows, output: Rows) -> OutputParity:
+    finite = _finite(reference, output)
+    return OutputParity(
+        name=name,
+        sqnr_db=sqnr_db(reference, output),
+        max_abs=float(np.abs(reference - output).max()) if finite else float(np.finfo("f4").max),
+    )
+
+
+def _finite(*rows: Rows) -> bool:
+    """Whether every value is a number: neither NaN nor Inf."""
+    return all(bool(np.isfinite(x).all()) for x in rows)
+
+
+def _allowed(samples: int, share: float) -> int:
+    """How many of the samples may go wrong: the share, or one where that is less than one.
+
+    A single tie among few images proves nothing; among fewer than FEW, none is allowed.
+    """
+    return max(int(samples * share + 1e-9), 1 if samples >= FEW else 0)

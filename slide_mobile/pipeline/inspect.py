@@ -1,0 +1,14 @@
+"""Read an artifact back from disk."""
+
+from pathlib import Path
+
+from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.manifest import Graph
+from slide_mobile.targets import registry
+
+
+def inspect(root: Path) -> Graph:
+    """Re-read an artifact's file from disk; raises ArtifactError, GateFailed (integrity)."""
+    art = Artifact.open(root)
+    art.verify()
+    return registry.load(art.manifest.target).inspect(art.model_path)

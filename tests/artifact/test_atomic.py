@@ -1,0 +1,171 @@
+"""The folder appears whole or not at all, whoever else is building it."""
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from slide_mobile.artifact.atomic import alone_in, staging, write_file
+from slide_mobile.errors import OutputError
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_the_folder_appears_when_the_block_ends_well(tmp_path: Path) -> None:
+    with staging(tmp_path / "out" / "a", force=False) as folder:
+        (folder / "x").write_text("1")
+        assert not (tmp_path / "out" / "a").exists()
+    assert names(tmp_path / "out") == ["a"] and names(tmp_path / "out" / "a") == ["x"]
+
+
+@pytest.mark.parametrize("reason", [RuntimeError, KeyboardInterrupt])
+def test_nothing_is_left_when_the_block_ends_early(
+    reason: type[BaseException], tmp_path: Path
+) -> None:
+    with pytest.raises(reason), staging(tmp_path / "a", force=False) as folder:
+        (folder / "x").write_text("1")
+        raise reason
+    assert names(tmp_path) == []
+
+
+def test_an_existing_folder_is_kept_unless_forced(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with (
+        pytest.raises(OutputError, match=r"exists; .*--force"),
+        staging(tmp_path / "a", force=False),
+    ):
+        raise AssertionError("must not be entered")
+
+
+def test_a_forced_replacement_that_fails_keeps_the_old_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old").write_text("1")
+    with pytest.raises(RuntimeError), staging(tmp_path / "a", force=True):
+        raise RuntimeError
+    assert names(tmp_path / "a") == ["old"]
+
+
+def test_force_replaces_the_whole_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old").write_text("1")
+    with staging(tmp_path / "a", force=True) as folder:
+        (folder / "new").write_text("1")
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["new"]
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / ".a.partial-deadbeef").mkdir()
+    (tmp_path / ".another.partial-deadbeef").mkdir()
+    with staging(tmp_path / "a", force=False):
+        pass
+    assert names(tmp_path) == [".another.partial-deadbeef", "a"]
+
+
+def test_what_another_process_is_building_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".a.partial-alive").mkdir()
+    lock = os.open(tmp_path / ".a.partial-alive", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with staging(tmp_path / "a", force=False):
+            pass
+    finally:
+        os.close(lock)
+    assert names(tmp_path) == [".a.partial-alive", "a"]
+
+
+def test_of_two_builders_the_slower_is_refused_at_the_end(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match="exists"),
+        staging(tmp_path / "a", force=False) as slow,
+    ):
+        (slow / "slow").write_text("1")
+        with staging(tmp_path / "a", force=False) as fast:
+            (fast / "fast").write_text("1")
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["fast"]
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".a.replaced-deadbeef").mkdir()
+    (tmp_path / ".a.replaced-deadbeef" / "old").write_text("1")
+    with pytest.raises(RuntimeError), staging(tmp_path / "a", force=True):
+        raise RuntimeError
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["old"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
+def test_force_replaces_what_is_no_folder_and_leaves_its_target(kind: str, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    if kind == "file":
+        (tmp_path / "a").write_text("")
+    else:
+        if kind == "link":
+            target.mkdir()
+        (tmp_path / "a").symlink_to(target)
+    with pytest.raises(OutputError, match="exists"), staging(tmp_path / "a", force=False):
+        raise AssertionError("must not be entered")
+    with staging(tmp_path / "a", force=True) as folder:
+        (folder / "new").write_text("1")
+    assert names(tmp_path / "a") == ["new"] and not (tmp_path / "a").is_symlink()
+    assert names(tmp_path) == (["a", "elsewhere"] if kind == "link" else ["a"])
+
+
+def test_parents_that_were_made_go_when_the_block_fails(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), staging(tmp_path / "x" / "y" / "a", force=False):
+        raise RuntimeError
+    assert names(tmp_path) == []
+
+
+def test_an_error_that_is_not_about_the_output_is_passed_on(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError), staging(tmp_path / "a", force=False):
+        raise ConnectionError
+
+
+def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match="cannot make the folder"),
+        staging(tmp_path / "file" / "a", force=False),
+    ):
+        raise AssertionError("must not be entered")
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match="No space left on device"),
+        staging(tmp_path / "a", force=False) as folder,
+    ):
+        (folder / "x").write_text("1")
+        raise OSError(28, "No space left on device")
+    assert names(tmp_path) == []
+
+
+def test_a_file_is_replaced_whole_or_left_as_it_was(tmp_path: Path) -> None:
+    write_file(tmp_path / "new" / "a", "1")
+    write_file(tmp_path / "new" / "a", "é")
+    assert (tmp_path / "new" / "a").read_bytes() == "é".encode()
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "folder", tmp_path / "new" / "a" / "below"):
+        with pytest.raises(OutputError, match=f"cannot write {path}: "):
+            write_file(path, "2")
+    assert names(tmp_path) == ["folder", "new"] and names(tmp_path / "new") == ["a"]
+
+
+def test_a_folder_that_is_held_is_waited_for_or_refused(tmp_path: Path) -> None:
+    folder, entered = tmp_path / "new" / "folder", threading.Event()
+
+    def enter() -> None:
+        with alone_in(folder):
+            entered.set()
+
+    second = threading.Thread(target=enter)
+    with alone_in(folder):
+        second.start()
+        assert not entered.wait(0.2)
+        with pytest.raises(OutputError, match="busy"), alone_in(folder, busy="it is busy"):
+            pass
+    second.join(timeout=10)
+    assert entered.is_set()

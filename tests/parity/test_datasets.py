@@ -1,0 +1,99 @@
+"""Which images calibrate and which compare."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from slide_mobile import recipes
+from slide_mobile.errors import UsageError
+from slide_mobile.parity import datasets, reference
+from slide_mobile.parity.reference import Reference
+from slide_mobile.preprocess import IMAGENET
+from slide_mobile.progress import silent
+
+
+@pytest.fixture(scope="module")
+def untrained() -> Reference:
+    return reference.load("slide_swin_test", normalization=IMAGENET, untrained=True)
+
+
+@pytest.fixture(scope="module")
+def trained(untrained: Reference) -> Reference:
+    from dataclasses import replace
+
+    return replace(untrained, trained=True, checkpoint_sha256="0" * 64)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    draw = np.random.default_rng(0)
+    for i in range(40):
+        pixels = draw.integers(0, 256, (64, 96, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i:03d}.png")
+    return tmp_path
+
+
+def gather(ref: Reference, recipe: str, folder: Path | None = None, samples: int = 4):
+    return datasets.gather(
+        ref, recipes.lookup(recipe), folder=folder, samples=samples, progress=silent
+    )
+
+
+def keys(images: np.ndarray) -> set[bytes]:
+    return {image.tobytes() for image in images}
+
+
+def test_calibration_and_comparison_share_no_image_where_there_are_enough(
+    trained: Reference, photos: Path
+) -> None:
+    found = gather(trained, "int8", photos)
+    assert found.calibration is not None
+    assert (len(found.calibration), len(found.comparison)) == (4, 36)
+    assert not keys(found.calibration.pixels) & keys(found.comparison.pixels)
+
+
+def test_a_small_folder_is_compared_on_whole(trained: Reference, photos: Path) -> None:
+    found = gather(trained, "int8", photos, samples=39)
+    assert found.calibration is not None
+    assert (len(found.calibration), len(found.comparison)) == (39, 40)
+
+
+def test_a_float_format_is_compared_on_every_image(trained: Reference, photos: Path) -> None:
+    found = gather(trained, "fp32", photos)
+    assert found.calibration is None and len(found.comparison) == 40
+
+
+def test_a_corrupt_image_is_named_once(trained: Reference, photos: Path) -> None:
+    (photos / "999.png").write_bytes(b"broken")
+    found = gather(trained, "int8", photos, samples=40)
+    assert [line.count("999.png") for line in found.skipped] == [1]
+
+
+def test_int8_of_a_trained_model_never_learns_from_other_images(trained: Reference) -> None:
+    with pytest.raises(UsageError, match="give --calibration DIR"):
+        gather(trained, "int8")
+
+
+def test_untrained_weights_are_calibrated_on_drawings_at_any_shape(untrained: Reference) -> None:
+    found = gather(untrained, "int8")
+    assert found.calibration is not None
+    assert found.calibration.pixels.shape == (4, 64, 96, 3)
+    assert found.comparison.labels is None  # the drawings' classes are not the model's
+    assert not keys(found.calibration.pixels) & keys(found.comparison.pixels)
+
+
+def test_maps_are_compared_on_few_images_without_labels(photos: Path) -> None:
+    ref = reference.load("slide_swin_demo", normalization=IMAGENET, task="features")
+    assert len(gather(ref, "fp32").comparison) == datasets.COMPARED_MAPS
+    found = gather(ref, "int8", photos)
+    assert found.comparison.labels is None and found.comparison.source == photos.name
+    assert len(found.comparison) == datasets.COMPARED_MAPS
+
+
+def test_the_demo_is_compared_on_its_labelled_held_out_drawings() -> None:
+    ref = reference.load("slide_swin_demo", normalization=IMAGENET)
+    found = gather(ref, "fp32")
+    assert len(found.comparison) == 2400 and found.comparison.labels is not None
+    assert set(found.comparison.labels) == set(range(12))
