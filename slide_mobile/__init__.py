@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slide_mobile.errors import ToolchainMissing as ToolchainMissing
     from slide_mobile.errors import UsageError as UsageError
     from slide_mobile.models import create as create
-    from slide_mobile.parity.check_result import Check as Check
+    from slide_mobile.parity.check_result import CheckResult as CheckResult
     from slide_mobile.parity.pairwise import Agreement as Agreement
     from slide_mobile.parity.result import ParityReport as ParityReport
     from slide_mobile.pipeline.check import check as check
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Agreement": "parity.pairwise",
     "Artifact": "artifact.folder",
-    "Check": "parity.check_result",
+    "CheckResult": "parity.check_result",
     "GateFailed": "errors",
     "Graph": "artifact.manifest",
     "Manifest": "artifact.manifest",

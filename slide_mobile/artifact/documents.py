@@ -69,8 +69,11 @@ def load(data: bytes) -> Any:
 
 
 def encode(document: object) -> bytes:
-    """Write a document: UTF-8, two spaces a level, a newline at the end."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    """Write a document: UTF-8, two spaces a level, a newline at the end; ValueError for NaN."""
+    plain = msgspec.to_builtins(document)
+    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A path that is not UTF-8 becomes JSON's own escapes.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def _whole(text: str) -> int:
 
 
 def _placed(text: str) -> str:
-    """msgspec's text with the place in front: "input.shape[0]: expected `int` <= 16384"."""
+    """Put the place in front of msgspec's text: "input.shape[0]: expected `int` <= 16384"."""
     what, found, place = text.rpartition(" - at `")
     if not found:
         return text[:1].lower() + text[1:]

@@ -1,30 +1,33 @@
-"""Artifacts into an app: copied whole, listed in an index, replaced by name.
+"""Put artifacts into an app: copied whole, listed in an index, replaced by name.
 
-<artifacts folder>/index.json    {"schema_version", "artifacts": [{"folder", "manifest_sha256"}]}
-<artifacts folder>/<artifact>/   the artifact folder, byte for byte
+    <artifacts folder>/index.json    which folders there are, with the sha256 of their manifests
+    <artifacts folder>/<artifact>/   the artifact folder, byte for byte
 
-Each folder appears whole or not at all. The index is written last when one comes and first when one
-goes, so that whatever it lists is there; what it does not list, an app does not look at.
+Each folder appears whole or not at all. The index is written last when an artifact comes, and
+first when one goes, so that all it lists is there. An app looks at nothing else.
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from msgspec import Struct
+
+from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import alone_in, staging, write_file
-from slide_mobile.artifact.folder import LABELS, Artifact, digest
+from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
+from slide_mobile.artifact.folder import Artifact, digest
 from slide_mobile.artifact.manifest import MANIFEST, Manifest
 from slide_mobile.errors import SlideMobileError, UnknownName, UsageError
 from slide_mobile.progress import Progress, silent
 
 INDEX = "index.json"
-INDEX_VERSION = 1
+INDEX_VERSION: Literal[2] = 2  # since 2, the digest is over the bytes of manifest.json
 IOS_FOLDER = "Artifacts"
 ANDROID_FOLDER = "app/src/main/assets/artifacts"
 ANDROID_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -48,14 +51,46 @@ class App:
     runtimes: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Embedded:
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One artifact in the index: the sha256 is over the bytes of its manifest.json."""
+
+    folder: Name
+    manifest_sha256: Sha256
+
+
+class Index(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The document index.json, which an app reads at start."""
+
+    schema_version: Literal[2] = INDEX_VERSION
+    artifacts: tuple[Entry, ...]
+
+
+class Embedded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One artifact that the app now has."""
 
-    folder: str
+    folder: Name
     state: State
-    manifest_sha256: str
-    size_bytes: int
+    manifest_sha256: Sha256
+    size_bytes: Positive
+
+
+class Failed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One artifact that was left out, and why."""
+
+    artifact: Text
+    error: Text
+
+
+class EmbedDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `embed --json`."""
+
+    app: Text
+    kind: Kind
+    folder: Text
+    embedded: tuple[Embedded, ...]
+    removed: tuple[Text, ...]
+    failed: tuple[Failed, ...]
+    artifacts: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +101,7 @@ class Outcome:
     embedded: tuple[Embedded, ...]
     removed: tuple[str, ...]
     failures: tuple[tuple[Path, SlideMobileError], ...]
-    index: tuple[dict[str, str], ...]
+    index: Index
 
     @property
     def exit_code(self) -> int:
@@ -75,17 +110,17 @@ class Outcome:
             return 0
         return 2 if all(isinstance(error, NotForThisApp) for _, error in self.failures) else 1
 
-    def to_json(self) -> dict[str, Any]:
-        """What `embed --json` prints."""
-        return {
-            "app": str(self.app.root),
-            "kind": self.app.kind,
-            "folder": str(self.app.folder),
-            "embedded": [asdict(item) for item in self.embedded],
-            "removed": list(self.removed),
-            "failed": [{"artifact": str(p), "error": str(error)} for p, error in self.failures],
-            "artifacts": list(self.index),
-        }
+    def document(self) -> EmbedDocument:
+        """The object of `embed --json`."""
+        return EmbedDocument(
+            app=str(self.app.root),
+            kind=self.app.kind,
+            folder=str(self.app.folder),
+            embedded=self.embedded,
+            removed=self.removed,
+            failed=tuple(Failed(artifact=str(p), error=str(e)) for p, e in self.failures),
+            artifacts=self.index.artifacts,
+        )
 
 
 def embed(
@@ -133,7 +168,7 @@ def embed(
         embedded=tuple(embedded),
         removed=tuple(remove),
         failures=tuple(failures),
-        index=tuple(_entries(index)),
+        index=_document(index),
     )
 
 
@@ -200,40 +235,29 @@ def _embed(root: Path, app: App) -> Embedded:
     return Embedded(
         folder=name,
         state=state,
-        manifest_sha256=manifest.manifest_sha256,
+        manifest_sha256=artifact.manifest_sha256,
         size_bytes=manifest.size_bytes,
     )
 
 
 def _files(manifest: Manifest) -> list[str]:
-    """All that the manifest speaks of, itself included: what else lies there stays there."""
-    golden = [name for item in manifest.golden for name in (item.file, item.maps)]
-    labels = None if manifest.labels_sha256 is None else LABELS
-    return [name for name in (MANIFEST, manifest.file, labels, *golden) if name is not None]
+    """The manifest, and all that it lists: anything else in the folder stays there."""
+    return [MANIFEST, *manifest.files]
 
 
 def _same(root: Path, destination: Path, files: Sequence[str]) -> bool:
     """Whether the destination holds these files with these bytes, and no others."""
     if not destination.is_dir() or destination.is_symlink():
         return False
-    kept = {Path(file) for file in files}
-    for path in destination.rglob("*"):
-        inside = path.relative_to(destination)
-        known = any(inside == file or file in inside.parents for file in kept)
-        if path.is_file() and not known:
-            return False
-    return all(
-        (destination / file).exists() and digest(destination / file) == digest(root / file)
-        for file in files
+    there = {p.relative_to(destination).as_posix() for p in destination.rglob("*") if p.is_file()}
+    return there == set(files) and all(
+        digest(destination / file) == digest(root / file) for file in files
     )
 
 
 def _copy(source: Path, destination: Path) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, destination)
-    else:
-        shutil.copyfile(source, destination)
+    shutil.copyfile(source, destination)
 
 
 def _name(root: Path) -> str:
@@ -262,45 +286,47 @@ def _is_plain(name: object) -> bool:
 
 
 def _index(folder: Path) -> dict[str, str]:
-    """Folder names to the manifests' own sha256; where there is no index, empty.
+    """Read folder names and the sha256 of their manifests; empty where there is no index.
 
-    A damaged index is made anew of the artifacts that are there. Raises UsageError for a newer one.
+    An index that is damaged, or of an older version, is made anew from the artifacts that are
+    there. Raises UsageError for a newer one.
     """
+    path = folder / INDEX
     try:
-        plain = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        if (version := plain["schema_version"]) > INDEX_VERSION:
+        data = path.read_bytes()
+        version = documents.load(data)["schema_version"]
+        if version > INDEX_VERSION:
             raise UsageError(
-                f"{folder / INDEX} has schema {version}, known is {INDEX_VERSION}: "
-                "update slide-mobile"
+                f"{path} has schema {version}, known is {INDEX_VERSION}: update slide-mobile"
             )
-        listed = {item["folder"]: item["manifest_sha256"] for item in plain["artifacts"]}
+        found = documents.decode(data, Index)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return dict(_present(folder))
-    whole = all(_is_plain(name) and isinstance(sha, str) for name, sha in listed.items())
-    return listed if whole else dict(_present(folder))
+    listed = {item.folder: item.manifest_sha256 for item in found.artifacts}
+    return listed if all(map(_is_plain, listed)) else dict(_present(folder))
 
 
 def _present(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith("."):
             with contextlib.suppress(SlideMobileError):
-                yield path.name, Artifact.open(path).manifest.manifest_sha256
+                yield path.name, Artifact.open(path).manifest_sha256
 
 
-def _entries(index: dict[str, str]) -> list[dict[str, str]]:
-    return [{"folder": name, "manifest_sha256": sha} for name, sha in sorted(index.items())]
+def _document(index: dict[str, str]) -> Index:
+    entries = (Entry(folder=name, manifest_sha256=sha) for name, sha in sorted(index.items()))
+    return Index(artifacts=tuple(entries))
 
 
 def _save(folder: Path, index: dict[str, str]) -> None:
     """Replace the index at once, and only if it says something else."""
-    document = {"schema_version": INDEX_VERSION, "artifacts": _entries(index)}
-    text, path = json.dumps(document, indent=2, ensure_ascii=False) + "\n", folder / INDEX
-    with contextlib.suppress(OSError, ValueError):
-        if path.read_text(encoding="utf-8") == text:
+    data, path = documents.encode(_document(index)), folder / INDEX
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == data:
             return
-    write_file(path, text)
+    write_file(path, data)
 
 
 def _delete(root: Path) -> None:

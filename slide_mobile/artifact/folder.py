@@ -1,23 +1,37 @@
-"""The artifact folder on disk: opened, and verified file by file."""
+"""The artifact folder on disk: opened, and verified file by file.
+
+<out>/<model>-<target>-<precision>/       <model>-features-... for that task
+model.tflite | model.pte | model.mlpackage/ | model.onnx
+manifest.json            what is true of all the other files (manifest.py)
+labels.txt               one label a line; classifiers only
+golden/00.ppm            images at input size, exact bytes (golden.py)
+golden/00.safetensors    features only: PyTorch's maps for that image, at some places
+"""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-from slide_mobile.artifact.manifest import MANIFEST, Manifest
+from slide_mobile.artifact import manifest as manifests
+from slide_mobile.artifact.manifest import LABELS, MANIFEST, Manifest
 from slide_mobile.errors import ArtifactError, GateFailed
-
-LABELS = "labels.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """An artifact folder on disk."""
+    """An artifact folder whose manifest has been read; `verify` reads the other files.
+
+    `manifest_sha256` is over the bytes of manifest.json. Nothing inside the folder protects them:
+    whoever wants to know that this is the artifact of yesterday keeps the digest elsewhere.
+    """
 
     root: Path
     manifest: Manifest
+    manifest_sha256: str
+
+    def __repr__(self) -> str:
+        """The folder, and the kind of artifact in it."""
+        return f"<Artifact {self.root}: {self.manifest!r}>"
 
     @property
     def model_path(self) -> Path:
@@ -27,13 +41,13 @@ class Artifact:
     @property
     def input_size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        shape, layout = self.manifest.input["shape"], self.manifest.input["layout"]
+        shape, layout = self.manifest.input.shape, self.manifest.input.layout
         return (shape[1], shape[2]) if layout == "NHWC" else (shape[2], shape[3])
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names, in the order of the logits, none without classes; `verify` first."""
-        if self.manifest.labels_sha256 is None:
+        """Class names in the order of the logits, none for features; call `verify` first."""
+        if not self.manifest.is_classifier:
             return ()
         return tuple((self.root / LABELS).read_text(encoding="utf-8").splitlines())
 
@@ -42,7 +56,7 @@ class Artifact:
         """Read a folder's manifest; raises ArtifactError, GateFailed (integrity)."""
         path = root / MANIFEST
         try:
-            plain = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+            data = path.read_bytes()
         except FileNotFoundError as error:
             raise ArtifactError(
                 f"{root} is not an artifact folder: it has no {MANIFEST}"
@@ -50,70 +64,74 @@ class Artifact:
         except NotADirectoryError as error:
             raise ArtifactError(f"{root} is a file; give the artifact's folder") from error
         except OSError as error:
-            raise ArtifactError(f"{path} cannot be read ({error.strerror})") from error
-        except (ValueError, RecursionError) as error:
-            raise GateFailed(f"the manifest is damaged: {path} is not JSON ({error})") from error
+            raise ArtifactError(f"cannot read {path} ({error.strerror})") from error
         try:
-            return cls(root=root, manifest=Manifest.from_json(plain))
+            manifest = manifests.read(data)
         except (ArtifactError, GateFailed) as error:
             raise type(error)(f"{root}: {error}") from error
+        return cls(root=root, manifest=manifest, manifest_sha256=hashlib.sha256(data).hexdigest())
 
     def verify(self) -> None:
-        """Raise GateFailed if a file is missing or is not the one that was certified.
+        """Raise GateFailed unless every file is the one that the manifest lists.
 
-        Labels have to be as many as there are classes.
+        A model package may hold no other file, because a runtime would read it. There must be one
+        label for each class.
         """
-        expected: dict[str | None, str | None] = {
-            self.manifest.file: self.manifest.file_sha256,
-            LABELS: self.manifest.labels_sha256,
-            **{golden.file: golden.sha256 for golden in self.manifest.golden},
-            **{golden.maps: golden.maps_sha256 for golden in self.manifest.golden},
-        }
-        for name, sha256 in expected.items():
-            if name is None or sha256 is None:
-                continue  # what this task has not
-            path = self.root / name
-            try:
-                if not (path.is_file() or path.is_dir()):  # nor a pipe, which would never end
-                    raise GateFailed(f"{path} is missing; convert the model again")
-                found = digest(path)
-            except OSError as error:
-                raise GateFailed(f"{path} cannot be read ({error.strerror})") from error
-            if found != sha256:
-                raise GateFailed(
-                    f"{path} was changed after it was certified: sha256 {found[:12]}..., "
-                    f"the manifest has {sha256[:12]}...; convert the model again"
-                )
+        for name, sha256 in self.manifest.files.items():
+            self._verify(name, sha256)
+        if self.model_path.is_dir():
+            for path in sorted(self.model_path.rglob("*")):
+                name = path.relative_to(self.root).as_posix()
+                if not path.is_dir() and name not in self.manifest.files:
+                    raise GateFailed(f"{path} is not listed in the manifest; remove it")
         self._require_labels()
 
+    def _verify(self, name: str, sha256: str) -> None:
+        path = self.root / name
+        try:
+            if not path.is_file():  # a pipe would never end
+                raise GateFailed(f"{path} is missing; convert the model again")
+            found = digest(path)
+        except OSError as error:
+            raise GateFailed(f"cannot read {path} ({error.strerror})") from error
+        if found != sha256:
+            raise GateFailed(
+                f"{path} does not match the manifest: its sha256 is {found[:12]}..., "
+                f"the manifest has {sha256[:12]}...; convert the model again"
+            )
+
     def _require_labels(self) -> None:
-        classes = self.manifest.model["num_classes"]
+        if not self.manifest.is_classifier:
+            return
+        path, classes = self.root / LABELS, self.manifest.model.num_classes
         try:
             count = len(self.labels)
         except UnicodeDecodeError as error:
+            raise GateFailed(f"{path} is not UTF-8; convert the model again") from error
+        if count != classes:
             raise GateFailed(
-                f"{self.root / LABELS} is not UTF-8; convert the model again"
-            ) from error
-        if self.manifest.labels_sha256 is not None and count != classes:
-            raise GateFailed(
-                f"{self.root / LABELS} has {count} labels, the model has {classes} classes; "
-                "convert the model again"
+                f"{path} has {count} labels for {classes} classes; convert the model again"
             )
 
 
 def digest(path: Path) -> str:
-    """sha256 of a file; of a folder, over its sorted relative paths and contents."""
+    """Give the sha256 of a file's bytes; for a folder, of its sorted relative paths and files."""
     total = hashlib.sha256()
     if not path.is_dir():
-        total.update(path.read_bytes())
-    else:
-        for item in sorted(p for p in path.rglob("*") if p.is_file()):
-            name = item.relative_to(path).as_posix()
-            # A foreign file's name need not be UTF-8.
-            total.update(name.encode(errors="surrogateescape") + b"\0")
-            total.update(hashlib.sha256(item.read_bytes()).digest())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                total.update(block)
+        return total.hexdigest()
+    for item in sorted(p for p in path.rglob("*") if p.is_file()):
+        name = item.relative_to(path).as_posix()
+        # The name of a user's file need not be UTF-8.
+        total.update(name.encode(errors="surrogateescape") + b"\0")
+        total.update(bytes.fromhex(digest(item)))
     return total.hexdigest()
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+def digests(root: Path) -> dict[str, str]:
+    """Give the sha256 of every file below a folder, by its path inside, manifest.json left out."""
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    names = {path.relative_to(root).as_posix(): path for path in files}
+    return {name: digest(path) for name, path in names.items() if name != MANIFEST}

@@ -1,11 +1,14 @@
-"""What PyTorch gives for an artifact's golden images, written and read back.
+"""Golden images, and what PyTorch gives for them: written and read back.
 
-Logits are in the manifest. Maps are too large for it, and whole ones for the folder (18 MB at
-224 x 224, 350 MB at 800 x 1216): of each map, all channels at PLACES random places are in
-golden/NN.safetensors, beside the image.
+An image is exact bytes, as binary PPM: `P6`, width and height, `255`, then the pixels row by row.
+Every image viewer opens it, and a reader in any language takes ten lines.
+
+Logits are in the manifest. Feature maps are too large for it, and whole ones for the folder (18 MB
+at 224 x 224, 350 MB at 800 x 1216): golden/NN.safetensors has all channels of each map at PLACES
+random places.
 
     stage1           (places, C) float32
-    stage1.places    (places, 2) int32: row and column in the map, which count from 0
+    stage1.places    (places, 2) int32: row and column in the map, from 0
 """
 
 from collections.abc import Mapping
@@ -15,25 +18,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from slide_mobile.artifact.folder import Artifact, digest
+from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Golden
 from slide_mobile.errors import GateFailed
 from slide_mobile.preprocess import Pixels
 from slide_mobile.tasks import LOGITS, Outputs, map_shape
 
 PLACES = 64  # of one map of one image; the last map of a 224 x 224 image has 49, and is whole
-_OF = ".places"
+_PLACES_OF = ".places"
 
 Places = NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """PyTorch's outputs for the golden images: logits (N, num_classes), or (N, places, C) of maps.
+    """PyTorch's outputs for the golden images: logits (N, num_classes), or maps (N, places, C).
 
     `places`, (N, places, 2) by the name of the map, is empty for logits.
     """
@@ -43,18 +45,18 @@ class Recorded:
 
     @property
     def kind(self) -> str:
-        """What these are, in a word or two."""
+        """What was recorded, in words."""
         return f"maps at {PLACES} places" if self.places else "logits"
 
     def first(self, count: int) -> "Recorded":
-        """Of the first `count` images."""
+        """Keep the first `count` images."""
         return Recorded(
             outputs={name: rows[:count] for name, rows in self.outputs.items()},
             places={name: rows[:count] for name, rows in self.places.items()},
         )
 
     def seen_in(self, found: Outputs) -> Outputs:
-        """Of other outputs for the golden images, what was recorded of these."""
+        """Take the recorded places out of other outputs for the golden images."""
         return {
             name: _at(x, self.places[name]) if name in self.places else x
             for name, x in found.items()
@@ -62,43 +64,62 @@ class Recorded:
 
 
 def write(folder: Path, number: int, image: Pixels, expected: Outputs, label: str | None) -> Golden:
-    """Write one golden image, and PyTorch's maps for it; `expected` holds those of all images."""
+    """Write one golden image, and PyTorch's maps for it; `expected` has the outputs of all images.
+
+    `image` is (H, W, 3) bytes.
+    """
     stem = f"golden/{number:02d}"
-    file, maps = f"{stem}.png", f"{stem}.safetensors"
-    Image.fromarray(image).save(folder / file)
-    logits: tuple[float, ...] | None = None
+    file, maps = f"{stem}.ppm", f"{stem}.safetensors"
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_bytes(_header(image.shape[:2]) + image.tobytes())
     if LOGITS in expected:
         logits = tuple(float(x) for x in expected[LOGITS][number])
-    else:
-        tensors: dict[str, NDArray[Any]] = {}
-        for seed, (name, rows) in enumerate(expected.items()):
-            places = _drawn(rows.shape[1:3], seed=[number, seed])
-            tensors[name + _OF] = places
-            tensors[name] = np.ascontiguousarray(_at(rows[number][None], places[None])[0])
-        (folder / maps).write_bytes(save(tensors))
-    return Golden(
-        file=file,
-        sha256=digest(folder / file),
-        label=label,
-        logits=logits,
-        maps=None if logits else maps,
-        maps_sha256=None if logits else digest(folder / maps),
-    )
+        return Golden(file=file, label=label, logits=logits, maps=None)
+    tensors: dict[str, NDArray[Any]] = {}
+    for seed, (name, rows) in enumerate(expected.items()):
+        places = _drawn(rows.shape[1:3], seed=[number, seed])
+        tensors[name + _PLACES_OF] = places
+        tensors[name] = np.ascontiguousarray(_at(rows[number][None], places[None])[0])
+    (folder / maps).write_bytes(save(tensors))
+    return Golden(file=file, label=label, logits=None, maps=maps)
+
+
+def image(art: Artifact, item: Golden) -> Pixels:
+    """Read one golden image, (H, W, 3) bytes at input size; raises GateFailed."""
+    path, (height, width) = art.root / item.file, art.input_size
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise GateFailed(f"cannot read {path} ({error.strerror})") from error
+    header = _header((height, width))
+    if not data.startswith(header) or len(data) != len(header) + height * width * 3:
+        raise GateFailed(f"{path} is not a {width} x {height} PPM image; convert the model again")
+    return np.frombuffer(data, np.uint8, offset=len(header)).reshape(height, width, 3)
+
+
+def images(art: Artifact) -> NDArray[np.uint8]:
+    """Read all golden images, (N, H, W, 3) bytes; raises GateFailed."""
+    return np.stack([image(art, item) for item in art.manifest.golden])
 
 
 def read(art: Artifact) -> Recorded:
-    """What was recorded of all golden images; raises GateFailed for a damaged file."""
+    """Read what was recorded for all golden images; raises GateFailed for a damaged file."""
     golden = art.manifest.golden
-    if art.manifest.task == "classify":
+    if art.manifest.is_classifier:
         return Recorded(
             outputs={LOGITS: np.array([item.logits for item in golden], np.float32)}, places={}
         )
     files = [_tensors(art, item) for item in golden]
-    names = [output["name"] for output in art.manifest.outputs]
+    names = [output.name for output in art.manifest.outputs]
     return Recorded(
         outputs={name: np.stack([file[name] for file in files]) for name in names},
-        places={name: np.stack([file[name + _OF] for file in files]) for name in names},
+        places={name: np.stack([file[name + _PLACES_OF] for file in files]) for name in names},
     )
+
+
+def _header(size: tuple[int, ...]) -> bytes:
+    height, width = size
+    return f"P6\n{width} {height}\n255\n".encode()
 
 
 def _drawn(size: tuple[int, ...], *, seed: list[int]) -> Places:
@@ -115,16 +136,17 @@ def _at(maps: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
 
 
 def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
-    """A file's tensors, which fit the outputs that the manifest states."""
+    """Read a file of maps, which must fit the outputs that the manifest states."""
     assert item.maps is not None, "a manifest is consistent"
     path = art.root / item.maps
     try:
         found: Mapping[str, NDArray[Any]] = load(path.read_bytes())
     except (OSError, SafetensorError) as error:
-        raise GateFailed(f"{path} cannot be read ({error}); convert the model again") from error
+        raise GateFailed(f"cannot read {path} ({error}); convert the model again") from error
     for output in art.manifest.outputs:
-        _, height, width, channels = map_shape(output["layout"], output["shape"])
-        rows, places = found.get(output["name"]), found.get(output["name"] + _OF)
+        assert output.layout is not None, "a manifest is consistent"
+        _, height, width, channels = map_shape(output.layout, output.shape)
+        rows, places = found.get(output.name), found.get(output.name + _PLACES_OF)
         count = min(PLACES, height * width)
         fits = (
             rows is not None
@@ -136,5 +158,5 @@ def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
             and bool(((places >= 0) & (places < (height, width))).all())
         )
         if not fits:
-            raise GateFailed(f"{path} does not hold {output['name']}; convert the model again")
+            raise GateFailed(f"{path} does not hold {output.name}; convert the model again")
     return found

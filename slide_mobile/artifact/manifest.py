@@ -1,169 +1,267 @@
-"""The artifact folder: a model file, what is true of it, and the images that prove it.
+"""The manifest: what is true of an artifact, as frozen classes down to the leaves.
 
-<out>/<model>-<target>-<precision>/               <model>-features-... for that task
-    model.tflite | model.pte | model.mlpackage/ | model.onnx
-    manifest.json            manifest.schema.json says what it holds
-    labels.txt               one label a line; of a classifier only
-    golden/00.png            images at input size; a classifier's logits are in the manifest
-    golden/00.safetensors    of features: PyTorch's maps for that image, at some places (golden.py)
+`manifest.schema.json` is this module's `Manifest`, published for readers in other languages.
 """
 
-import dataclasses
-import functools
-import hashlib
-import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from jsonschema import Draft202012Validator
+from msgspec import Meta, Struct
 
+from slide_mobile.artifact.documents import (
+    Count,
+    Decibels,
+    DocumentError,
+    Finite,
+    Fraction,
+    Name,
+    NonNegative,
+    Positive,
+    Sha256,
+    Side,
+    Text,
+    decode,
+    encode,
+    load,
+    shortened,
+)
 from slide_mobile.errors import ArtifactError, GateFailed
-from slide_mobile.tasks import Task, output_names
+from slide_mobile.tasks import Layout, Task, output_names
 
-# 2 added `via` and `manifest_sha256`, 3 `float_modules`, 4 `task`, `outputs` and what is null where
-# there are no classes.
-SCHEMA_VERSION = 4
+# 2 added `via` and a seal, 3 `float_modules`, 4 `task` and `outputs`. 5 lists the sha256 of every
+# other file instead of a seal, and golden images are exact bytes.
+SCHEMA_VERSION = 5
 MANIFEST = "manifest.json"
+LABELS = "labels.txt"
+
+MOST_GOLDEN = 64
+MOST_CLASSES = 100_000
+# A path inside the folder: no segment is hidden, and none leaves the folder.
+_SEGMENT = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
+FilePath = Annotated[str, Meta(pattern=f"^{_SEGMENT}(/{_SEGMENT})*$", max_length=512)]
+Rgb = tuple[Finite, Finite, Finite]
+Shape = Annotated[tuple[Side, ...], Meta(min_length=1, max_length=4)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Graph:
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model that was converted; `checkpoint_sha256` is null for random weights."""
+
+    name: Name
+    family: Name
+    num_classes: Annotated[int, Meta(ge=1, le=MOST_CLASSES)]
+    params: Positive
+    macs: Positive
+    trained: bool
+    checkpoint_sha256: Sha256 | None
+
+
+class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The image that the file takes; `mean` and `std` are applied inside the model."""
+
+    name: Literal["image"] = "image"
+    shape: Annotated[tuple[Side, ...], Meta(min_length=4, max_length=4)]
+    layout: Layout
+    dtype: Literal["float32", "float16", "uint8"]
+    color: Literal["RGB"] = "RGB"
+    range: tuple[Literal[0], Literal[255]] = (0, 255)
+    mean: Rgb
+    std: Rgb
+
+
+class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One output of the file; only feature maps have a layout."""
+
+    name: Literal["logits", "stage1", "stage2", "stage3", "stage4"]
+    shape: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=MOST_CLASSES)], ...], Meta(min_length=1, max_length=4)
+    ]
+    dtype: Literal["float32", "float16"]
+    layout: Layout | None
+
+
+class Graph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the written file holds, read back from disk by its converter.
 
-    `partitions` counts delegate partitions, `delegated_ops` of `total_ops` run inside them;
-    `int8_mac_fraction` is the share, in 0..1, of multiply-adds whose kernel computes in int8.
+    `partitions` counts delegate partitions, and `delegated_ops` of `total_ops` run inside them;
+    `int8_mac_fraction` is the share of multiply-adds whose kernel computes in int8.
     `min_runtime` is the oldest runtime version whose kernels cover every operation, where known.
     """
 
-    ops: Mapping[str, int]
-    max_rank: int
-    partitions: int
-    delegated_ops: int
-    total_ops: int
-    int8_mac_fraction: float
-    min_runtime: str | None = None
-    findings: tuple[str, ...] = ()
+    ops: dict[Name, Positive]
+    max_rank: Count
+    partitions: Count
+    delegated_ops: Count
+    total_ops: Count
+    int8_mac_fraction: Fraction
+    min_runtime: Text | None = None
+    findings: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Golden:
-    """One image of the parity capsule, with the reference model's logits or maps for it."""
+class OutputParity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How near one output is to PyTorch's, over all images."""
 
-    file: str  # relative to the folder
-    sha256: str
-    label: str | None
-    logits: tuple[float, ...] | None
-    maps: str | None  # a file too
-    maps_sha256: str | None
+    name: Name
+    sqnr_db: Decibels
+    max_abs: NonNegative
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """What is true of the artifact; the mappings are as manifest.schema.json describes them.
+class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The comparison with PyTorch that the file passed.
 
-    `output` is a classifier's only one, and None for other tasks; `outputs` are all.
+    `sqnr_db` and `max_abs` are those of the worst output. `top1_agreement` is null where there are
+    no classes, and its floor is null where it is no gate. `runtime` names what executed the file.
     """
 
-    model: Mapping[str, Any]
+    passed: bool
+    sqnr_db: Decibels
+    min_sqnr_db: Decibels
+    max_abs: NonNegative
+    top1_agreement: Fraction | None
+    min_top1_agreement: Fraction | None
+    outputs: Annotated[tuple[OutputParity, ...], Meta(min_length=1, max_length=16)]
+    samples: Positive
+    reference: Literal["pytorch"] = "pytorch"
+    images: Text
+    runtime: Text
+
+
+class Accuracy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Task top-1 of the file, and of the reference where it was run."""
+
+    top1: Fraction
+    reference_top1: Fraction | None
+    images: Positive
+
+    @property
+    def lost(self) -> int | None:
+        """How many images fewer than the reference the file gets right."""
+        if self.reference_top1 is None:
+            return None
+        return round((self.reference_top1 - self.top1) * self.images)
+
+
+class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The calibration set: how many images, the sha256 of their pixels, and where they are from."""
+
+    images: Positive
+    sha256: Sha256
+    source: Text
+
+
+class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One golden image, with PyTorch's logits for it, or the file with its feature maps."""
+
+    file: FilePath
+    label: Text | None
+    logits: Annotated[tuple[Finite, ...], Meta(min_length=1, max_length=MOST_CLASSES)] | None
+    maps: FilePath | None
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is true of an artifact. `files` has the sha256 of every other file in the folder."""
+
+    schema_version: Literal[5] = 5
+    model: Model
     task: Task
-    target: str
-    precision: str
-    backend: str
-    via: str
-    file: str
-    file_sha256: str
-    size_bytes: int
-    labels_sha256: str | None
-    input: Mapping[str, Any]
-    output: Mapping[str, Any] | None
-    outputs: tuple[Mapping[str, Any], ...]
+    target: Name
+    precision: Name
+    backend: Name
+    via: Name
+    file: Annotated[str, Meta(pattern=r"^model\.[a-z]+$")]
+    size_bytes: Positive
+    files: Annotated[dict[FilePath, Sha256], Meta(min_length=1, max_length=10_000)]
+    input: Input
+    outputs: Annotated[tuple[Output, ...], Meta(min_length=1, max_length=16)]
     graph: Graph
-    float_modules: tuple[str, ...]
-    parity: Mapping[str, Any]
-    accuracy: Mapping[str, Any] | None
-    calibration: Mapping[str, Any] | None
-    golden: tuple[Golden, ...]
-    notes: tuple[str, ...]
-    toolchain: Mapping[str, str]
-    created: str
-    manifest_sha256: str = ""  # of everything else, see `seal`
-    schema_version: int = SCHEMA_VERSION
+    float_modules: Annotated[tuple[Name, ...], Meta(max_length=10_000)]
+    parity: Parity
+    accuracy: Accuracy | None
+    calibration: Calibration | None
+    golden: Annotated[tuple[Golden, ...], Meta(min_length=1, max_length=MOST_GOLDEN)]
+    notes: tuple[Text, ...]
+    toolchain: dict[Name, Text]
+    created: Text
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain dictionaries, lists and numbers."""
-        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
-        return plain
+    def __repr__(self) -> str:
+        """The artifact's kind: a whole manifest has kilobytes."""
+        kind = f"{self.model.name}, {self.task}, {self.target}, {self.precision}"
+        return f"<Manifest {kind}, {self.parity.sqnr_db:.1f} dB>"
 
-    @classmethod
-    def from_json(cls, plain: object) -> "Manifest":
-        """The inverse of `to_json`; raises ArtifactError, GateFailed for a damaged manifest."""
-        if isinstance(plain, dict) and plain.get("manifest_sha256", "") != seal(plain):
-            raise GateFailed(
-                "the manifest was changed after it was certified; convert the model again"
-            )
-        version = plain.get("schema_version") if isinstance(plain, dict) else None
-        if isinstance(version, int) and version != SCHEMA_VERSION:
-            raise ArtifactError(
-                f"manifest schema {version} is not {SCHEMA_VERSION}: "
-                + ("update slide-mobile" if version > SCHEMA_VERSION else "convert the model again")
-            )
-        for error in _validator().iter_errors(plain):
-            where = "/".join(map(str, error.absolute_path)) or "the document"
-            raise GateFailed(f"the manifest is damaged: {where}: {error.message[:200]}")
-        assert isinstance(plain, dict)
-        graph = Graph(**{**plain["graph"], "findings": tuple(plain["graph"]["findings"])})
-        golden = tuple(
-            Golden(**{**item, "logits": item["logits"] and tuple(map(float, item["logits"]))})
-            for item in plain["golden"]
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the file gives logits, which have labels."""
+        return self.task == "classify"
+
+
+def read(data: bytes) -> Manifest:
+    """Read the bytes of a manifest.json; raises ArtifactError (version), GateFailed (damage)."""
+    try:
+        plain = load(data)
+    except DocumentError as error:
+        raise GateFailed(f"the manifest is damaged: {shortened(error)}") from error
+    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise ArtifactError(
+            f"manifest schema {version} is not {SCHEMA_VERSION}: "
+            + ("update slide-mobile" if version > SCHEMA_VERSION else "convert the model again")
         )
-        _require_consistent(plain, golden)
-        lines = {name: tuple(plain[name]) for name in ("outputs", "float_modules", "notes")}
-        return cls(**{**plain, **lines, "graph": graph, "golden": golden})
+    try:
+        manifest = decode(data, Manifest)
+    except DocumentError as error:
+        raise GateFailed(f"the manifest is damaged: {shortened(error)}") from error
+    for problem in _contradictions(manifest):
+        raise GateFailed(f"the manifest is damaged: {problem}")
+    return manifest
 
 
-def seal(plain: Mapping[str, Any]) -> str:
-    """sha256 of a manifest's other fields, so that an edit shows (not a signature)."""
-    rest = {key: value for key, value in plain.items() if key != "manifest_sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write manifest.json, sealed and durably; raises AssertionError if it breaks its schema."""
-    plain = manifest.to_json()
-    plain["manifest_sha256"] = seal(plain)
-    assert _validator().is_valid(plain), next(_validator().iter_errors(plain)).message
-    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # A path that is not UTF-8 becomes JSON's own escapes.
-    with (folder / MANIFEST).open("w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
+def write(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json durably; raises AssertionError for one that `read` would refuse."""
+    data = encode(manifest)
+    read(data)
+    with (folder / MANIFEST).open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
-@functools.cache
-def _validator() -> Draft202012Validator:
-    path = Path(__file__).with_name("manifest.schema.json")
-    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+def _contradictions(manifest: Manifest) -> Iterator[str]:
+    """What the types alone cannot say."""
+    names = tuple(output.name for output in manifest.outputs)
+    if names != output_names(manifest.task):
+        yield f"its outputs are not those of the task {manifest.task!r}"
+    shape = manifest.input.shape
+    if shape[0] != 1 or shape[3 if manifest.input.layout == "NHWC" else 1] != 3:
+        yield "its input is not one RGB image"
+    if manifest.model.trained != (manifest.model.checkpoint_sha256 is not None):
+        yield "a trained model has the sha256 of its checkpoint, and no other model has one"
+    if not manifest.parity.passed:
+        yield "its parity check did not pass"
+    if unlisted := [name for name in _named_files(manifest) if name not in manifest.files]:
+        yield f"{unlisted[0]} has no sha256 in it"
+    if not any(path.split("/")[0] == manifest.file for path in manifest.files):
+        yield f"{manifest.file} has no sha256 in it"
+    yield from (_of_classifier if manifest.is_classifier else _of_features)(manifest)
 
 
-def _require_consistent(plain: Mapping[str, Any], golden: tuple[Golden, ...]) -> None:
-    model, task, outputs = plain["model"], plain["task"], plain["outputs"]
-    if tuple(output["name"] for output in outputs) != output_names(task):
-        raise GateFailed(f"the manifest is damaged: its outputs are not those of {task}")
-    if task == "classify":
-        if plain["output"] != outputs[0] or plain["labels_sha256"] is None:
-            raise GateFailed("the manifest is damaged: a classifier has logits and labels")
-        if any(item.logits is None or len(item.logits) != model["num_classes"] for item in golden):
-            raise GateFailed("the manifest is damaged: golden logits are not one a class")
-    else:
-        if plain["output"] is not None or plain["labels_sha256"] is not None:
-            raise GateFailed("the manifest is damaged: features have neither logits nor labels")
-        if any(len(output["shape"]) != 4 or not output["layout"] for output in outputs):
-            raise GateFailed("the manifest is damaged: features are maps, which have a layout")
-        if any(item.maps is None or item.maps_sha256 is None for item in golden):
-            raise GateFailed("the manifest is damaged: golden images have no maps")
-    if model["trained"] != (model["checkpoint_sha256"] is not None):
-        raise GateFailed("the manifest is damaged: a trained model has a checkpoint's sha256")
+def _named_files(manifest: Manifest) -> Iterator[str]:
+    if manifest.is_classifier:
+        yield LABELS
+    for item in manifest.golden:
+        yield item.file
+        if item.maps is not None:
+            yield item.maps
+
+
+def _of_classifier(manifest: Manifest) -> Iterator[str]:
+    classes = manifest.model.num_classes
+    if any(item.logits is None or len(item.logits) != classes for item in manifest.golden):
+        yield "its golden images do not have one logit a class"
+
+
+def _of_features(manifest: Manifest) -> Iterator[str]:
+    if any(len(output.shape) != 4 or output.layout is None for output in manifest.outputs):
+        yield "feature maps have four dimensions and a layout"
+    if any(item.maps is None for item in manifest.golden):
+        yield "its golden images have no feature maps"

@@ -304,10 +304,10 @@ def _result(
     percentiles = vars(statistics.summary(samples)) if samples else dict.fromkeys(_PERCENTILES)
     return {
         "artifact": str(subject.root),
-        "model": manifest.model["name"],
+        "model": manifest.model.name,
         "target": manifest.target,
         "precision": manifest.precision,
-        "manifest_sha256": manifest.manifest_sha256,
+        "manifest_sha256": subject.artifact.manifest_sha256,
         "runtime": subject.runtime,
         "accelerator_requested": "all" if apple else "cpu",
         "accelerator_used": None if apple else "cpu",

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from slide_mobile import preprocess
+from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench import host
 from slide_mobile.errors import SlideMobileError
@@ -65,14 +65,14 @@ def profile(out: TextIO, root: Path, *, threads: int) -> None:
     """Tell where the time of an artifact goes, or why its runtime does not say."""
     artifact = Artifact.open(root)
     manifest = artifact.manifest
-    image = preprocess.load(root / manifest.golden[0].file, artifact.input_size)
+    image = golden.image(artifact, manifest.golden[0])
     try:
         converter = registry.load(manifest.target)
         times = converter.profile(artifact.model_path, image, threads=threads)
     except SlideMobileError as error:
         tell(out, operations=None, why_no_operations=str(error))
         return
-    names = module_names(manifest.model["name"])
+    names = module_names(manifest.model.name)
     operations = [
         {"name": t.name, "module": named(t.module, names), "microseconds": t.microseconds}
         for t in times
@@ -121,7 +121,7 @@ def loaded(
     """Load an artifact and warm it up; without a call where nothing here runs it."""
     artifact = Artifact.open(root)
     converter = registry.load(artifact.manifest.target)  # imports its toolchain: not counted
-    image = preprocess.load(root / artifact.manifest.golden[0].file, artifact.input_size)
+    image = golden.image(artifact, artifact.manifest.golden[0])
     before = host.resident_bytes()
     started = time.perf_counter_ns()
     runner = converter.runner(artifact.model_path, threads=request["threads"])

@@ -12,7 +12,7 @@ from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
-    from slide_mobile.parity.check_result import Check
+    from slide_mobile.parity.check_result import CheckResult
     from slide_mobile.parity.pairwise import Agreement
 
 SHOWN = 8
@@ -67,7 +67,7 @@ def check(
                 "--checkpoint and --modules out"
             )
         found = compare.compare([artifact, *against], folder=images, progress=session.progress)
-        session.emit(found.to_json(), lambda console: _print_agreement(console, found))
+        session.emit(found.document(), lambda console: _print_agreement(console, found))
         return 0 if found.passed else 1
     result = check.check(
         artifact,
@@ -76,14 +76,14 @@ def check(
         require_modules=modules,
         progress=session.progress,
     )
-    session.emit(result.to_json(), lambda console: _print(console, result, modules))
+    session.emit(result.document(), lambda console: _print(console, result, modules))
     return 0 if result.parity.passed else 1
 
 
-def _print(console: Console, result: "Check", everything: bool) -> None:
+def _print(console: Console, result: "CheckResult", everything: bool) -> None:
     parity = result.parity
     console.print(f"{_verdict(parity.passed)}  {escape(str(result.artifact))}")
-    for line in printed.lines(parity.to_json()):
+    for line in printed.lines(parity.document(images=result.images, runtime=result.runtime)):
         console.print(line)
     console.print(f"  run by    {escape(result.runtime)}")
     if parity.accuracy is not None:

@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 from rich.console import Console
 
 from slide_mobile import recipes, tasks
+from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
+from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli import completion
 from slide_mobile.cli import parity as printed
 from slide_mobile.cli.inspect import GIVEN_BACK, delegation
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
+from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
 from slide_mobile.preprocess import IMAGENET, Normalization
 from slide_mobile.targets import registry
+from slide_mobile.targets.format import Format
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
@@ -36,8 +41,18 @@ Examples:
 """
 
 
+class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `convert --json`; the manifest's sha256 is over the bytes of its file."""
+
+    artifact: Text
+    seconds: NonNegative
+    peak_rss_bytes: Positive
+    manifest_sha256: Sha256
+    manifest: Manifest
+
+
 @click.command(epilog=EXAMPLES)
-@click.argument("model", default="slide_swin_demo", shell_complete=completion.models)
+@click.argument("model", default=DEMO, shell_complete=completion.models)
 @click.option(
     "--to",
     "target",
@@ -69,7 +84,9 @@ Examples:
 @click.option("--labels", type=click.Path(path_type=Path), help="One label a line.")
 @click.option("--input-size", metavar="N|HxW", help="In pixels, multiples of 32.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Folder of images, for int8.")
-@click.option("--calibration-samples", type=int, default=64, show_default=True)
+@click.option(
+    "--calibration-samples", type=int, default=CalibrationImages.samples, show_default=True
+)
 @click.option("--mean", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
 @click.option("--std", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
 @click.option("--backend", metavar="NAME", help=f"What runs the file there.  {OF_THE_TARGET}")
@@ -106,33 +123,37 @@ def convert(
     is not kept. With --task features the file is a backbone: stage1 ... stage4, each held to the
     floor, in a folder MODEL-features-...
     """
-    from slide_mobile.pipeline import convert
+    from slide_mobile.pipeline.convert import convert
 
-    artifact = convert.convert(
-        model,
-        target=target,
-        precision=_precision(precision, int8, fp16),
-        checkpoint=checkpoint,
-        untrained=untrained,
-        num_classes=num_classes,
-        labels=labels,
-        input_size=_size(input_size),
-        calibration=calibration,
-        calibration_samples=calibration_samples,
-        normalization=_normalization(mean, std),
-        backend=backend,
-        via=via,
-        task=task,
+    artifact = convert(
+        ModelSource(
+            name=model,
+            checkpoint=checkpoint,
+            untrained=untrained,
+            num_classes=num_classes,
+            input_size=_size(input_size),
+            normalization=_normalization(mean, std),
+            labels=labels,
+        ),
+        to=Format(
+            target=target,
+            precision=_precision(precision, int8, fp16),
+            backend=backend,
+            via=via,
+            task=task,
+        ),
+        calibration=CalibrationImages(folder=calibration, samples=calibration_samples),
         out=out,
         force=force,
         progress=session.progress,
     )
-    document = {
-        "artifact": str(artifact.root),
-        "seconds": round(session.seconds, 1),
-        "peak_rss_bytes": _peak_rss_bytes(),
-        "manifest": artifact.manifest.to_json(),
-    }
+    document = ConvertDocument(
+        artifact=str(artifact.root),
+        seconds=round(session.seconds, 1),
+        peak_rss_bytes=_peak_rss_bytes(),
+        manifest_sha256=artifact.manifest_sha256,
+        manifest=artifact.manifest,
+    )
     session.emit(document, lambda console: _print(console, artifact, session.seconds))
 
 
@@ -191,11 +212,11 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
     console.print(f"  file      {manifest.file}, {manifest.size_bytes / 1e6:.2f} MB")
     for line in printed.lines(parity, goal_db=goal):
         console.print(line)
-    console.print(f"  run by    {escape(parity['runtime'])}")
+    console.print(f"  run by    {escape(parity.runtime)}")
     if accuracy is not None:
         console.print(
-            f"  accuracy  top-1 {accuracy['top1']:.2%}, PyTorch {accuracy['reference_top1']:.2%}, "
-            f"on {accuracy['images']} held-out images"
+            f"  accuracy  top-1 {accuracy.top1:.2%}, PyTorch {accuracy.reference_top1:.2%}, "
+            f"on {accuracy.images} held-out images"
         )
     console.print(
         f"  graph     {graph.total_ops} operations, delegate: {delegation(graph)}, "
@@ -206,7 +227,7 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
         console.print(f"  float     {escape(', '.join(manifest.float_modules))} {GIVEN_BACK}")
     for note in manifest.notes:
         console.print(f"  [yellow]note[/]      {escape(note)}")
-    if not manifest.model["trained"]:
+    if not manifest.model.trained:
         console.print("  [yellow]note[/]      untrained weights: for benchmarks only")
     path = escape(shlex.quote(root))
     console.print(f"next:\n  slide-mobile check {path}\n  slide-mobile inspect {path}")

@@ -46,7 +46,7 @@ def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tupl
     done = embed.embed(artifacts, app, remove=remove, progress=session.progress)
     for _, error in done.failures:
         session.warn(str(error))
-    session.emit(done.to_json(), lambda console: _print(console, done))
+    session.emit(done.document(), lambda console: _print(console, done))
     return done.exit_code
 
 
@@ -56,4 +56,4 @@ def _print(console: Console, done: "Outcome") -> None:
         console.print(f"[bold green]{item.state:9}[/]  {escape(item.folder)}  {size}")
     for name in done.removed:
         console.print(f"[bold]removed[/]    {escape(name)}")
-    console.print(f"{len(done.index)} in {escape(str(done.app.folder))}")
+    console.print(f"{len(done.index.artifacts)} in {escape(str(done.app.folder))}")

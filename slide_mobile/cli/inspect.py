@@ -1,10 +1,10 @@
 """slide-mobile inspect."""
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 from rich.console import Console
 
 from slide_mobile.cli.parity import described
@@ -36,9 +36,9 @@ def inspect(session: Session, artifact: Path) -> None:
     session.progress("read the file")
     graph = inspect.inspect(artifact)
     manifest = Artifact.open(artifact).manifest
-    document = dataclasses.asdict(graph) | {
+    document = msgspec.to_builtins(graph) | {
         "task": manifest.task,
-        "outputs": list(manifest.outputs),
+        "outputs": msgspec.to_builtins(manifest.outputs),
         "float_modules": list(manifest.float_modules),
     }
     session.emit(document, lambda console: _print(console, graph, manifest))

@@ -8,7 +8,6 @@ both file descriptors point to a scratch file; our own output goes to copies mad
 import contextlib
 import functools
 import io
-import json
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from slide_mobile.artifact import documents
 from slide_mobile.errors import INTERRUPTED, SlideMobileError, UsageError
 
 P = ParamSpec("P")
@@ -81,11 +81,11 @@ class Session:
         if done is not None:
             self._bar.update(self._bar.task_ids[-1], total=1.0, completed=done)
 
-    def emit(self, document: dict[str, Any] | list[Any], text: Callable[[Console], None]) -> None:
+    def emit(self, document: object, text: Callable[[Console], None]) -> None:
         """Print the result: one JSON document, or `text` for a person."""
         self.close()
         if self.as_json:
-            content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            content = documents.encode(document).decode()
         else:
             terminal = self._out.isatty()
             page = Console(

@@ -1,62 +1,91 @@
-"""What a check found, as a value, as a file, and as the error that ends a conversion."""
+"""What a check found: a value, a document, and the error that ends a conversion."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from slide_mobile.errors import GateFailed, OutputError
+from msgspec import Meta, Struct
+
+from slide_mobile.artifact.documents import Count, Decibels, Fraction, NonNegative, Positive, Text
+from slide_mobile.artifact.manifest import Accuracy, OutputParity
+from slide_mobile.errors import GateFailed
 from slide_mobile.parity.layerwise import ModuleParity
 from slide_mobile.parity.result import ParityReport
 
+# Every file matches the manifest. Whether the manifest is the one that was written, only a
+# signature, or a digest of it kept elsewhere, could tell.
+Integrity = Literal["self-consistent"]
+SELF_CONSISTENT: Integrity = "self-consistent"
+
+
+class ModuleError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One module's error, as documents have it (layerwise.ModuleParity)."""
+
+    module: Text
+    order: Count
+    sqnr_db: Decibels
+    own_db: Decibels
+
+
+class CheckDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `check --json`, and of the report of a conversion that failed."""
+
+    artifact: Text
+    passed: bool
+    sqnr_db: Decibels
+    min_sqnr_db: Decibels
+    max_abs: NonNegative
+    top1_agreement: Fraction | None
+    min_top1_agreement: Fraction | None
+    outputs: Annotated[tuple[OutputParity, ...], Meta(min_length=1, max_length=16)]
+    samples: Positive
+    reference: Literal["pytorch"] = "pytorch"
+    images: Text
+    runtime: Text
+    failures: tuple[Text, ...]
+    accuracy: Accuracy | None
+    modules: tuple[ModuleError, ...]
+    integrity: Integrity = SELF_CONSISTENT
+    notes: tuple[Text, ...]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """What `check` found: the numbers, and the modules in which the error enters (worst first)."""
+class CheckResult:
+    """The numbers of a check, and the modules in which the error enters (worst first).
+
+    `images` says where the compared images come from, `runtime` what executed the file.
+    """
 
     artifact: Path
     parity: ParityReport
     modules: tuple[ModuleParity, ...]
+    images: str
     runtime: str
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def passed(self) -> bool:
+        """Whether every floor was reached."""
+        return self.parity.passed
+
+    def document(self) -> CheckDocument:
         """The object of `check --json`."""
-        accuracy = self.parity.accuracy
-        return {
-            "artifact": str(self.artifact),
-            **self.parity.to_json(),
-            "failures": list(self.parity.failures),
-            "accuracy": None if accuracy is None else vars(accuracy),
-            "modules": [vars(row) for row in self.modules],
-            "runtime": self.runtime,
-            "notes": list(self.notes),
-        }
+        numbers = self.parity.document(images=self.images, runtime=self.runtime)
+        return CheckDocument(
+            artifact=str(self.artifact),
+            **{name: getattr(numbers, name) for name in numbers.__struct_fields__},
+            failures=self.parity.failures,
+            accuracy=self.parity.accuracy,
+            modules=tuple(ModuleError(**vars(row)) for row in self.modules),
+            notes=self.notes,
+        )
 
 
 class ParityFailed(GateFailed):
-    """The written file disagrees with PyTorch; `check` has the numbers, `report` is their file."""
+    """The written file disagrees with PyTorch: `result` has the numbers, `report` is their file."""
 
-    def __init__(self, check: Check, report: Path) -> None:
-        worst = ", ".join(f"{m.module} {m.own_db:.1f} dB" for m in check.modules[:3])
-        failures = "; ".join((*check.parity.failures, *check.notes))
+    def __init__(self, result: CheckResult, report: Path) -> None:
+        worst = ", ".join(f"{m.module} {m.own_db:.1f} dB" for m in result.modules[:3])
+        failures = "; ".join((*result.parity.failures, *result.notes))
         super().__init__(f"parity failed: {failures}; worst modules: {worst}; report: {report}")
-        self.check, self.report = check, report
-
-
-class Rejected(Exception):
-    """Carries the numbers of a file that missed its floor out of the staging folder."""
-
-    def __init__(self, check: Check) -> None:
-        super().__init__()
-        self.check = check
-
-
-def save(check: Check, path: Path) -> None:
-    """Write the report beside where the artifact would be; raises OutputError."""
-    text = json.dumps(check.to_json(), indent=2, allow_nan=False) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write the parity report {path}: {error.strerror}") from error
+        self.result, self.report = result, report

@@ -1,4 +1,4 @@
-"""Which images calibrate a conversion, and on which it has to agree with PyTorch."""
+"""The images of a conversion: those that int8 learns from, and those it is compared on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from slide_mobile.errors import UsageError
 from slide_mobile.parity import images
 from slide_mobile.parity.images import ImageSet
 from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.source import CalibrationImages
 from slide_mobile.preprocess import Pixels, find
 from slide_mobile.progress import Progress
 from slide_mobile.recipes import Recipe
@@ -16,62 +17,63 @@ from slide_mobile.recipes import Recipe
 COMPARED = 128
 # Untrained weights have no agreement to measure, and SQNR settles at once.
 COMPARED_UNTRAINED = 16
-# Maps have no agreement either, 10,000 values where there is one of logits, and weigh: at
-# 800 x 1216 pixels those of an image are 44 MB.
+# Feature maps have no agreement either, and 10,000 values for each logit. They take memory: at
+# 800 x 1216 pixels, 44 MB for each image.
 COMPARED_MAPS = 8
-# Fewer images than this prove nothing: the calibration images are compared on too then.
+# Fewer images than this prove nothing: then the calibration images are compared on too.
 ENOUGH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """`calibration` is None where the recipe needs none."""
+class Datasets:
+    """The calibration set, None where the recipe needs none, and the evaluation set."""
 
     calibration: ImageSet | None
-    comparison: ImageSet
+    evaluation: ImageSet
 
     @property
     def calibration_pixels(self) -> tuple[Pixels, ...]:
-        """Images to calibrate with, none where none are needed."""
+        """The images to calibrate with, none where none are needed."""
         return () if self.calibration is None else tuple(self.calibration.pixels)
 
     @property
     def skipped(self) -> tuple[str, ...]:
         """A line for each image that could not be read."""
-        lines = self.comparison.skipped
+        lines = self.evaluation.skipped
         if self.calibration is not None:
             lines = self.calibration.skipped + lines
         return tuple(dict.fromkeys(lines))
 
 
 def gather(
-    ref: Reference, recipe: Recipe, *, folder: Path | None, samples: int, progress: Progress
-) -> Evidence:
+    ref: Reference, recipe: Recipe, calibration: CalibrationImages, progress: Progress
+) -> Datasets:
     """Choose the images of a conversion; raises UsageError where int8 has none to learn from.
 
     The demo is compared on its own held-out drawings, with their labels. A user's checkpoint is
-    calibrated on the user's images and nothing else. Where only numbers are compared (a float
-    format, or untrained weights) the demo's drawings serve.
+    calibrated on the user's images and on nothing else. Where only numbers are compared (a float
+    format, or untrained weights), the demo's drawings serve.
     """
-    if not 1 <= samples <= images.MOST:
-        raise UsageError(f"--calibration-samples must be 1 to {images.MOST}, got {samples}")
-    if folder is not None:
+    if calibration.folder is not None:
         progress("read the images")
-        return _from_folder(ref, recipe, folder, samples, progress)
-    calibration = None
+        return _from_folder(ref, recipe, calibration.folder, calibration.samples, progress)
+    learned = None
     if recipe.needs_calibration:
         if ref.trained and not ref.is_demo:
             raise UsageError(
                 "int8 needs images like those the model will see: give --calibration DIR "
-                f"({samples} are plenty), or use --precision int8-dynamic, which needs none"
+                f"({calibration.samples} are plenty), or use --precision int8-dynamic, "
+                "which needs none"
             )
-        calibration = drawings(render.CALIBRATION_SEED, samples, ref, "calibration", progress)
-    comparison = held_out(ref, progress) if has_held_out(ref) else unlabelled(ref, progress)
-    return Evidence(calibration=calibration, comparison=comparison)
+        learned = drawings(
+            render.CALIBRATION_SEED, calibration.samples, ref, "calibration", progress
+        )
+    compared = held_out(ref, progress) if has_held_out(ref) else unlabelled(ref, progress)
+    return Datasets(calibration=learned, evaluation=compared)
 
 
 def has_held_out(ref: Reference) -> bool:
-    """Whether there are images whose classes the model should tell, and that it never saw."""
+    """Whether there are labelled images that the model never saw: only the demo has such."""
     return ref.is_demo and ref.task == "classify"
 
 
@@ -106,7 +108,7 @@ def count(ref: Reference) -> int:
 
 def _from_folder(
     ref: Reference, recipe: Recipe, folder: Path, samples: int, progress: Progress
-) -> Evidence:
+) -> Datasets:
     paths = find(folder)
     calibration, rest = None, paths
     if recipe.needs_calibration:
@@ -115,9 +117,9 @@ def _from_folder(
         unseen = [path for path in paths if path not in set(chosen)]
         rest = unseen if len(unseen) >= ENOUGH else paths
     if has_held_out(ref):
-        comparison = held_out(ref, progress)
+        evaluation = held_out(ref, progress)
     else:
-        comparison = images.read(
+        evaluation = images.read(
             images.spread(rest, count(ref)), ref.input_size, source=folder.name
         )
-    return Evidence(calibration=calibration, comparison=comparison)
+    return Datasets(calibration=calibration, evaluation=evaluation)

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from slide_mobile.demo import render
 from slide_mobile.errors import UsageError
+from slide_mobile.parity.source import MOST_IMAGES
 from slide_mobile.preprocess import UnreadableImage, find, load
 from slide_mobile.progress import Progress, silent
 
 T = TypeVar("T")
-
-MOST = 10_000  # images in a set: what fits into memory at 224x224, 1.5 GB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +69,8 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
     numbers = {str(i): i for i in range(len(labels))} | {name: i for i, name in enumerate(labels)}
     pixels, found, skipped = [], [], []
     paths = find(folder)
-    if len(paths) > MOST:
-        raise UsageError(f"{folder} holds {len(paths)} images; {MOST} at most")
+    if len(paths) > MOST_IMAGES:
+        raise UsageError(f"{folder} holds {len(paths)} images; {MOST_IMAGES} at most")
     for path in paths:
         name = path.relative_to(folder).parts[0]
         if name not in numbers:

@@ -5,22 +5,58 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from slide_mobile import recipes
+from slide_mobile.artifact.documents import Decibels, Fraction, NonNegative, Positive, Text
 from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.manifest import LABELS, OutputParity
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import result
-from slide_mobile.parity.result import OutputParity
+from slide_mobile.parity.check_result import ModuleError
 from slide_mobile.tasks import Outputs
+
+
+class PairDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the `pairs` of `check --against --json`."""
+
+    a: Text
+    b: Text
+    sqnr_db: Decibels
+    min_sqnr_db: Decibels
+    max_abs: NonNegative
+    outputs: tuple[OutputParity, ...]
+    top1_agreement: Fraction | None
+    min_top1_agreement: Fraction | None
+    passed: bool
+
+
+class AgreementDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `check --against --json`: the keys of `check --json`, and the pairs."""
+
+    artifact: Text
+    against: tuple[Text, ...]
+    passed: bool
+    sqnr_db: Decibels
+    max_abs: NonNegative
+    top1_agreement: Fraction | None
+    samples: Positive
+    images: Text
+    accuracy: None = None
+    modules: tuple[ModuleError, ...] = ()
+    runtimes: tuple[Text, ...]
+    pairs: tuple[PairDocument, ...]
+    odd_one_out: Text | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """Two artifacts' outputs for the same images; `passed` follows from the numbers.
 
-    `sqnr_db` and `max_abs` are those of the worst of `outputs`. Both artifacts may be off by their
-    own recipe's floor, in directions of their own: noise powers add.
+    `sqnr_db` and `max_abs` are those of the worst output. Each artifact may be off by the floor of
+    its own recipe, in its own direction: noise powers add. `top1_agreement` is None where there are
+    no classes, and its floor is None where it is no gate.
     """
 
     a: Path
@@ -29,8 +65,8 @@ class Pair:
     min_sqnr_db: float
     max_abs: float
     outputs: tuple[OutputParity, ...]
-    top1_agreement: float | None  # None where there are no classes
-    min_top1_agreement: float | None  # None for untrained models, too
+    top1_agreement: float | None
+    min_top1_agreement: float | None
 
     @property
     def passed(self) -> bool:
@@ -40,15 +76,11 @@ class Pair:
             agree = self.top1_agreement >= self.min_top1_agreement
         return agree and self.sqnr_db >= self.min_sqnr_db
 
-    def to_json(self) -> dict[str, Any]:
-        """One of the `pairs` of `check --against --json`."""
-        return {
-            **vars(self),
-            "a": str(self.a),
-            "b": str(self.b),
-            "outputs": [output.to_json() for output in self.outputs],
-            "passed": self.passed,
-        }
+    def document(self) -> PairDocument:
+        """The pair as `check --against --json` prints it."""
+        values = vars(self) | {"a": str(self.a), "b": str(self.b)}
+        values["outputs"] = tuple(map(result.rounded, self.outputs))
+        return PairDocument(**values, passed=self.passed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,25 +107,23 @@ class Agreement:
         suspects = set.intersection(*failed)
         return suspects.pop() if len(suspects) == 1 else None
 
-    def to_json(self) -> dict[str, Any]:
-        """The object of `check --against --json`: the keys of `check --json`, and the pairs."""
+    def document(self) -> AgreementDocument:
+        """The object of `check --against --json`."""
         odd = self.odd_one_out
         agreements = [p.top1_agreement for p in self.pairs if p.top1_agreement is not None]
-        return {
-            "artifact": str(self.artifacts[0]),
-            "against": [str(path) for path in self.artifacts[1:]],
-            "passed": self.passed,
-            "sqnr_db": min(pair.sqnr_db for pair in self.pairs),
-            "max_abs": max(pair.max_abs for pair in self.pairs),
-            "top1_agreement": min(agreements, default=None),
-            "samples": self.samples,
-            "images": self.images,
-            "accuracy": None,
-            "modules": [],
-            "runtimes": list(self.runtimes),
-            "pairs": [pair.to_json() for pair in self.pairs],
-            "odd_one_out": None if odd is None else str(odd),
-        }
+        return AgreementDocument(
+            artifact=str(self.artifacts[0]),
+            against=tuple(map(str, self.artifacts[1:])),
+            passed=self.passed,
+            sqnr_db=min(pair.sqnr_db for pair in self.pairs),
+            max_abs=max(pair.max_abs for pair in self.pairs),
+            top1_agreement=min(agreements, default=None),
+            samples=self.samples,
+            images=self.images,
+            runtimes=self.runtimes,
+            pairs=tuple(pair.document() for pair in self.pairs),
+            odd_one_out=None if odd is None else str(odd),
+        )
 
 
 def require_one_model(artifacts: Sequence[Artifact]) -> None:
@@ -134,7 +164,7 @@ def _pair(a: Artifact, outputs_a: Outputs, b: Artifact, outputs_b: Outputs) -> P
     noise = sum(10 ** (-recipe.min_sqnr_db / 10) for recipe in (recipe_a, recipe_b))
     agreement = recipe_a.min_top1_agreement + recipe_b.min_top1_agreement - 1
     report = result.compare_outputs(outputs_a, outputs_b, recipe=recipe_a, trained=False)
-    gated = a.manifest.model["trained"] and report.top1_agreement is not None
+    gated = a.manifest.model.trained and report.top1_agreement is not None
     return Pair(
         a=a.root,
         b=b.root,
@@ -147,15 +177,16 @@ def _pair(a: Artifact, outputs_a: Outputs, b: Artifact, outputs_b: Outputs) -> P
     )
 
 
-def _identity(artifact: Artifact) -> dict[str, Any]:
+def _identity(artifact: Artifact) -> dict[str, object]:
+    """What artifacts of one model have in common, by the name that an error gives it."""
     facts, taken = artifact.manifest.model, artifact.manifest.input
     return {
-        "name": facts["name"],
+        "name": facts.name,
         "task": artifact.manifest.task,
-        "num_classes": facts["num_classes"],
-        "checkpoint_sha256": facts["checkpoint_sha256"],
+        "num_classes": facts.num_classes,
+        "checkpoint_sha256": facts.checkpoint_sha256,
         "input size": "x".join(map(str, artifact.input_size)),
-        "mean": list(taken["mean"]),
-        "std": list(taken["std"]),
-        "labels": artifact.manifest.labels_sha256,
+        "mean": list(taken.mean),
+        "std": list(taken.std),
+        "labels": artifact.manifest.files.get(LABELS),
     }

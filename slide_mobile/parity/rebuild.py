@@ -6,9 +6,10 @@ from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.errors import GateFailed, UsageError
-from slide_mobile.parity import images, metrics, reference
+from slide_mobile.parity import metrics, reference
 from slide_mobile.parity.images import ImageSet
 from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.source import ModelSource
 from slide_mobile.preprocess import Normalization
 from slide_mobile.tasks import Outputs
 
@@ -29,33 +30,33 @@ def require_recorded(recorded: Recorded, found: Outputs) -> None:
 
 def golden_images(art: Artifact) -> tuple[ImageSet, Recorded]:
     """The golden images, and what was recorded of PyTorch's outputs for them."""
-    paths = [art.root / item.file for item in art.manifest.golden]
-    return images.read(paths, art.input_size, source="golden images"), golden.read(art)
+    found = ImageSet(pixels=golden.images(art), labels=None, source="golden images")
+    return found, golden.read(art)
 
 
 def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
     """The reference model where its weights are at hand, else None; raises UsageError."""
     facts, taken = art.manifest.model, art.manifest.input
-    untrained = not facts["trained"]
-    bundled = facts["checkpoint_sha256"] == reference.bundled_sha256()
+    untrained = not facts.trained
+    bundled = facts.checkpoint_sha256 == reference.bundled_sha256()
     if (untrained or bundled) and checkpoint is not None:
         raise UsageError(
             f"{art.root} was not made from a checkpoint of yours; leave --checkpoint out"
         )
     if not (untrained or bundled or checkpoint):
         return None
-    ref = reference.load(
-        facts["name"],
-        normalization=Normalization(mean=tuple(taken["mean"]), std=tuple(taken["std"])),
+    source = ModelSource(
+        name=facts.name,
         checkpoint=checkpoint,
         untrained=untrained,
-        num_classes=facts["num_classes"],
+        num_classes=facts.num_classes,
         input_size=art.input_size,
-        task=art.manifest.task,
+        normalization=Normalization(mean=taken.mean, std=taken.std),
     )
-    if ref.checkpoint_sha256 != facts["checkpoint_sha256"]:
+    ref = reference.load(source, art.manifest.task)
+    if ref.checkpoint_sha256 != facts.checkpoint_sha256:
         raise UsageError(
             f"{checkpoint} is not this artifact's checkpoint: its sha256 is "
-            f"{ref.checkpoint_sha256}, the manifest has {facts['checkpoint_sha256']}"
+            f"{ref.checkpoint_sha256}, the manifest has {facts.checkpoint_sha256}"
         )
     return ref

@@ -18,11 +18,11 @@ from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.models import checkpoint as checkpoints
 from slide_mobile.models.layers.backbone import without_head
 from slide_mobile.parity import parallel
+from slide_mobile.parity.source import DEMO, ModelSource
 from slide_mobile.preprocess import Normalization, normalize
 from slide_mobile.progress import Progress, silent
 from slide_mobile.tasks import Layout, Outputs, Task, output_names
 
-DEMO = "slide_swin_demo"
 BATCH = 4  # images at once in a thread: more is no faster, and costs memory
 
 
@@ -123,59 +123,53 @@ def bundled_sha256() -> str:
     return digest(demo.weights_path())
 
 
-def load(
-    name: str,
-    *,
-    normalization: Normalization,
-    checkpoint: Path | None = None,
-    untrained: bool = False,
-    num_classes: int | None = None,
-    input_size: tuple[int, int] | None = None,
-    task: Task = "classify",
-) -> Reference:
-    """Build the reference model with the weights asked for, less what the task does not take.
+def load(source: ModelSource, task: Task = "classify") -> Reference:
+    """Build the reference model with its weights, without the head where the task takes none.
 
-    The bundled demo needs no checkpoint; any other model needs one, or `untrained`. Raises
-    UnknownName, CheckpointError, UsageError.
+    Raises UnknownName, CheckpointError, UsageError.
     """
-    spec = models.spec(name)
-    size = input_size or spec.input_size
-    if untrained and checkpoint is not None:
-        raise UsageError("--untrained and --checkpoint exclude each other")
+    spec = models.spec(source.name)
+    size = source.input_size or spec.input_size
     sha256: str | None = None
     notes: tuple[str, ...] = ()
-    if untrained:
-        model = models.create(name, input_size=size, num_classes=num_classes)
-        classes, trained = num_classes or spec.num_classes, False
+    if source.untrained:
+        model = models.create(source.name, input_size=size, num_classes=source.num_classes)
+        classes = source.num_classes or spec.num_classes
     else:
-        if checkpoint is None:
-            if name != DEMO:
-                raise UsageError(
-                    f"{name} needs its weights: give --checkpoint FILE, or --untrained for "
-                    "random ones (benchmarks only)"
-                )
-            checkpoint = demo.weights_path()
         fit = checkpoints.fit(
-            checkpoints.read(checkpoint),
-            name,
-            num_classes=num_classes,
+            checkpoints.read(_weights(source)),
+            source.name,
+            num_classes=source.num_classes,
             input_size=size,
             headless=task != "classify",
         )
-        model, classes, trained = fit.model, fit.num_classes, True
+        model, classes = fit.model, fit.num_classes
         sha256, notes = fit.checkpoint.sha256, fit.notes
     reference = Reference(
-        name=name,
+        name=source.name,
         model=(model if task == "classify" else without_head(model)).requires_grad_(False),
         task=task,
         num_classes=classes,
         input_size=size,
-        normalization=normalization,
-        trained=trained,
+        normalization=source.normalization,
+        trained=not source.untrained,
         checkpoint_sha256=sha256,
         notes=notes,
     )
     probe = np.full((1, *size, 3), 128, np.uint8)
     if not all(np.isfinite(rows).all() for rows in reference.outputs(probe).values()):
-        raise CheckpointError(f"{checkpoint or name}: the model's own output is NaN or Inf")
+        where = source.checkpoint or source.name
+        raise CheckpointError(f"{where}: the model's own output is NaN or infinite")
     return reference
+
+
+def _weights(source: ModelSource) -> Path:
+    """The checkpoint of a source that has one."""
+    if source.checkpoint is not None:
+        return source.checkpoint
+    if source.name != DEMO:
+        raise UsageError(
+            f"{source.name} needs its weights: give --checkpoint FILE, or --untrained for "
+            "random ones (benchmarks only)"
+        )
+    return demo.weights_path()

@@ -1,12 +1,13 @@
-"""Does the written file compute what PyTorch computes? Numbers first, the verdict follows."""
+"""The outcome of a comparison with PyTorch: numbers first, and the verdict follows from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from slide_mobile.artifact.manifest import Accuracy, OutputParity, Parity
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.recipes import Recipe
 from slide_mobile.tasks import LOGITS, Outputs
@@ -18,37 +19,8 @@ FEW = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """Task top-1, as shares in 0..1, of the file and (where it was run) of the reference."""
-
-    top1: float
-    reference_top1: float | None
-    images: int
-
-    @property
-    def lost(self) -> int | None:
-        """How many images fewer than the reference the file gets right."""
-        if self.reference_top1 is None:
-            return None
-        return round((self.reference_top1 - self.top1) * self.images)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputParity:
-    """How near one output is to its reference, over all images."""
-
-    name: str
-    sqnr_db: float
-    max_abs: float
-
-    def to_json(self) -> dict[str, Any]:
-        """One of the manifest's `parity.outputs`."""
-        return vars(self) | {"sqnr_db": round(self.sqnr_db, 2)}
-
-
-@dataclass(frozen=True, kw_only=True)
 class ParityReport:
-    """Outcome of one comparison; `failures` follows from the numbers, never set by hand.
+    """The numbers of one comparison, and the floors that they miss.
 
     Every output has to reach the floor. `top1_agreement` is None where there are no classes.
     """
@@ -62,12 +34,12 @@ class ParityReport:
 
     @property
     def sqnr_db(self) -> float:
-        """Of the worst output."""
+        """SQNR of the worst output, in dB."""
         return min(output.sqnr_db for output in self.outputs)
 
     @property
     def max_abs(self) -> float:
-        """Of the worst output."""
+        """Largest absolute error of any output."""
         return max(output.max_abs for output in self.outputs)
 
     @property
@@ -76,15 +48,15 @@ class ParityReport:
         lines, recipe = [], self.recipe
         for output in self.outputs:
             if output.sqnr_db < recipe.min_sqnr_db:
-                of = "" if len(self.outputs) == 1 else f" of {output.name}"
+                name = "" if len(self.outputs) == 1 else f"{output.name}: "
                 lines.append(
-                    f"SQNR{of} {output.sqnr_db:.1f} dB, the floor is {recipe.min_sqnr_db:g} dB"
+                    f"{name}SQNR {output.sqnr_db:.1f} dB, the floor is {recipe.min_sqnr_db:g} dB"
                 )
         if self.trained and self.top1_agreement is not None:
             disagreeing = round(self.samples * (1 - self.top1_agreement))
             if disagreeing > _allowed(self.samples, 1 - recipe.min_top1_agreement):
                 lines.append(
-                    f"top-1 agreement {self.top1_agreement:.1%} of {self.samples} images, "
+                    f"top-1 agreement {self.top1_agreement:.1%} on {self.samples} images, "
                     f"the floor is {recipe.min_top1_agreement:.1%}"
                 )
         if self.trained and self.accuracy is not None and self.accuracy.lost is not None:
@@ -101,20 +73,26 @@ class ParityReport:
         """Whether every floor was reached."""
         return not self.failures
 
-    def to_json(self) -> dict[str, Any]:
-        """The manifest's `parity`."""
+    def document(self, *, images: str, runtime: str) -> Parity:
+        """The manifest's `parity`: on which `images`, and what `runtime` executed the file."""
         gated = self.trained and self.top1_agreement is not None
-        return {
-            "passed": self.passed,
-            "sqnr_db": round(self.sqnr_db, 2),
-            "min_sqnr_db": self.recipe.min_sqnr_db,
-            "max_abs": self.max_abs,
-            "top1_agreement": self.top1_agreement,
-            "min_top1_agreement": self.recipe.min_top1_agreement if gated else None,
-            "outputs": [output.to_json() for output in self.outputs],
-            "samples": self.samples,
-            "reference": "pytorch",
-        }
+        return Parity(
+            passed=self.passed,
+            sqnr_db=round(self.sqnr_db, 2),
+            min_sqnr_db=self.recipe.min_sqnr_db,
+            max_abs=self.max_abs,
+            top1_agreement=self.top1_agreement,
+            min_top1_agreement=self.recipe.min_top1_agreement if gated else None,
+            outputs=tuple(map(rounded, self.outputs)),
+            samples=self.samples,
+            images=images,
+            runtime=runtime,
+        )
+
+
+def rounded(output: OutputParity) -> OutputParity:
+    """The same with its decibels as documents print them."""
+    return msgspec.structs.replace(output, sqnr_db=round(output.sqnr_db, 2))
 
 
 def compare_outputs(
@@ -125,7 +103,7 @@ def compare_outputs(
     trained: bool,
     labels: Sequence[int] | None = None,
 ) -> ParityReport:
-    """Compare what two give for the same images: logits, or map by map."""
+    """Compare outputs for the same images: logits, or each feature map."""
     if LOGITS in reference:
         return compare(
             reference[LOGITS], output[LOGITS], recipe=recipe, trained=trained, labels=labels
@@ -147,7 +125,7 @@ def compare(
     trained: bool,
     labels: Sequence[int] | None = None,
 ) -> ParityReport:
-    """Compare logits row by row; `labels`, where known, make task top-1 a number."""
+    """Compare logits row by row; with the true `labels`, measure task top-1 too."""
     chosen, expected = output.argmax(1), reference.argmax(1)
     accuracy = None
     if labels is not None:
@@ -177,7 +155,7 @@ def _output(name: str, reference: Rows, output: Rows) -> OutputParity:
 
 
 def _finite(*rows: Rows) -> bool:
-    """Whether every value is a number: neither NaN nor Inf."""
+    """Whether no value is NaN or infinite."""
     return all(bool(np.isfinite(x).all()) for x in rows)
 
 

@@ -1,10 +1,10 @@
-"""Static int8, less what it takes to hold the floors.
+"""Mixed precision: which modules of a static int8 file go back to float, so that it passes.
 
-The first file has every thick dense module in int8, the fastest there is. Where it misses a floor,
-modules go back to float one after another, the most sensitive first, until a file passes.
+The first file has every dense module in int8 that int8 makes faster. Where it misses a floor,
+modules go back to float, the most sensitive first, as many as the errors measured say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -12,17 +12,18 @@ from slide_mobile.parity import images
 from slide_mobile.parity.layerwise import dense
 from slide_mobile.parity.result import ParityReport
 from slide_mobile.pipeline import sensitivity
-from slide_mobile.pipeline.manifest_builder import Job, Proof
+from slide_mobile.pipeline.attempt import Attempt, Job
+from slide_mobile.pipeline.sensitivity import ModuleSensitivity
 from slide_mobile.progress import Progress
 from slide_mobile.recipes import is_thick
 
 # Beyond this share of the modules in float, int8 is the wrong precision for the model.
 MOST = 0.5
-# Above the floor, because errors are not quite independent: close to it, a module more in float is
+# Above the floor, because errors are not quite independent: near it, one more module in float is
 # cheaper than another conversion.
 MARGIN_DB = 0.5
-# Asked for where not the SQNR misses its floor but the agreement, which does not say how far off
-# it is: half the noise.
+# Where agreement misses its floor and SQNR does not, agreement cannot say how far off it is: ask
+# for half the noise.
 STEP_DB = 3.0
 # Enough: with these the errors of the demo's modules add up to within 1.1 dB of its TFLite file's
 # (benchmarks/results: sensitivity.json, targets.json).
@@ -30,47 +31,45 @@ CALIBRATION_SAMPLES = 16
 SAMPLES = 4
 NAMED = 3  # modules in a line of progress
 
-Attempt = Callable[[Sequence[str]], Proof]
+Ranking = tuple[ModuleSensitivity, ...]
 
 
-def prove(job: Job, deployed: nn.Module, attempt: Attempt, progress: Progress) -> Proof:
-    """The first attempt that passes, or the last there is.
-
-    `attempt` writes the file anew, with the modules of these paths in float.
-    """
-    proof = attempt(())
-    if proof.report.passed or not job.request.recipe.needs_calibration:
-        return proof
-    ranking = sensitivity.measure(
-        deployed,
-        candidates(deployed),
+def rank(job: Job, progress: Progress) -> Ranking:
+    """Rank the modules that int8 takes by what each costs alone, the most sensitive first."""
+    return sensitivity.measure(
+        job.deployed,
+        candidates(job.deployed),
         calibration=images.spread(job.request.calibration, CALIBRATION_SAMPLES),
-        pixels=images.spread(list(job.evidence.comparison.pixels), SAMPLES),
+        pixels=images.spread(list(job.images.evaluation.pixels), SAMPLES),
         progress=progress,
     )
-    modules, most = [row.module for row in ranking], int(MOST * len(ranking))
-    given = 0
-    while not proof.report.passed and given < most:
-        report = proof.report
-        count = sensitivity.enough(
-            ranking, given=given, measured_db=report.sqnr_db, wanted_db=wanted_db(report)
-        )
-        count = min(count, most)
-        progress(
-            f"{report.recipe.name} misses its floor ({'; '.join(report.failures)}): "
-            f"give back {_listed(modules[given:count])}"
-        )
-        given = count
-        proof = attempt(modules[:given])
-    return proof
 
 
-def in_vain(proof: Proof) -> tuple[str, ...]:
-    """A line on modules that were given back without reaching the floors, where there are any."""
-    given = proof.float_modules
+def next_float_modules(ranking: Ranking, found: Attempt) -> tuple[str, ...]:
+    """Name the modules that the next attempt keeps in float; no more than MOST of them all."""
+    report, given = found.report, len(found.float_modules)
+    count = sensitivity.enough(
+        ranking, given=given, measured_db=report.sqnr_db, wanted_db=wanted_db(report)
+    )
+    count = max(given, min(count, int(MOST * len(ranking))))
+    return tuple(row.module for row in ranking[:count])
+
+
+def announcement(found: Attempt, float_modules: Sequence[str]) -> str:
+    """Say which modules the next attempt adds, in a line of progress."""
+    report, added = found.report, float_modules[len(found.float_modules) :]
+    return (
+        f"{report.recipe.name} misses its floor ({'; '.join(report.failures)}): "
+        f"keep {_listed(added)} in float"
+    )
+
+
+def notes(found: Attempt) -> tuple[str, ...]:
+    """A line on modules that were kept in float in vain, where there are any."""
+    given = found.float_modules
     if not given:
         return ()
-    return (f"{len(given)} modules given back to float did not suffice: {_listed(given)}",)
+    return (f"{len(given)} modules kept in float were not enough: {_listed(given)}",)
 
 
 def candidates(deployed: nn.Module) -> list[str]:

@@ -115,7 +115,7 @@ def _known(out: Path, cell: Cell, *, force: bool) -> Record:
     with contextlib.suppress(SlideMobileError):
         kept = Artifact.open(artifact(out, cell.name))
         kept.verify()
-        if kept.manifest.manifest_sha256 == found.manifest_sha256:
+        if kept.manifest_sha256 == found.manifest_sha256:
             return replace(found, error=None, exit_code=0)  # what failed is tried again
     return replace(fresh, peak_rss_bytes=found.peak_rss_bytes)
 
@@ -179,7 +179,7 @@ def _ended(out: Path, of: _Running) -> Record:
     if of.step == "convert":
         record = replace(
             record,
-            manifest_sha256=told["manifest"]["manifest_sha256"],
+            manifest_sha256=told["manifest_sha256"],
             peak_rss_bytes=told["peak_rss_bytes"],
         )
     return replace(record, seconds=seconds, done=(*record.done, of.step))

@@ -144,13 +144,13 @@ def short_names(artifacts: Sequence[Artifact]) -> list[str]:
         )
         for field in ("backend", "via")
     }
-    models = {a.manifest.model["name"] for a in artifacts}
+    models = {a.manifest.model.name for a in artifacts}
     tasks = {a.manifest.task for a in artifacts}
     names = []
     for a in artifacts:
         m = a.manifest
         words = [
-            m.model["name"] if len(models) > 1 else "",
+            m.model.name if len(models) > 1 else "",
             m.task if len(tasks) > 1 else "",
             m.target,
             m.backend if several["backend"] else "",
@@ -236,7 +236,7 @@ def _modules(
         return (), "left out (--no-modules)"
     if wanted is None and not quantised:
         return (), "a float format; --modules compares it too"
-    if wanted is None and art.manifest.model["macs"] > MOST_MACS:
+    if wanted is None and art.manifest.model.macs > MOST_MACS:
         return (), "a large model, it would take minutes; --modules compares it too"
     pixels = golden.pixels if wanted else golden.pixels[:1]
     rows = check.module_parity(art, pixels, progress=progress)
@@ -247,9 +247,9 @@ def _pictures(entries: Sequence[Entry]) -> tuple[Picture, ...]:
     """The golden images, each once, with what every artifact that carries it said."""
     found: dict[tuple[str, str], Picture] = {}
     for entry in entries:
-        model = entry.artifact.manifest.model["name"]
+        model = entry.artifact.manifest.model.name
         for item, seen in zip(entry.artifact.manifest.golden, entry.seen, strict=False):
-            key = (model, item.sha256)
+            key = (model, entry.artifact.manifest.files[item.file])
             if key not in found:
                 found[key] = _picture(entry, item)
             old = found[key]
@@ -260,7 +260,7 @@ def _pictures(entries: Sequence[Entry]) -> tuple[Picture, ...]:
 def _picture(entry: Entry, item: Golden) -> Picture:
     logits = None if item.logits is None else np.array(item.logits, np.float32)
     return Picture(
-        model=entry.artifact.manifest.model["name"],
+        model=entry.artifact.manifest.model.name,
         path=entry.root / item.file,
         label=item.label,
         guesses=() if logits is None else _best(logits, entry.artifact.labels),

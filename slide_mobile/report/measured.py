@@ -117,7 +117,7 @@ def _measurement(
         (
             entry.name
             for entry in entries
-            if entry.artifact.manifest.manifest_sha256 == result["manifest_sha256"]
+            if entry.artifact.manifest_sha256 == result["manifest_sha256"]
         ),
         None,
     )

@@ -35,7 +35,7 @@ class Row:
     @property
     def sqnr_db(self) -> float:
         """As it was certified."""
-        return float(self.entry.artifact.manifest.parity["sqnr_db"])
+        return float(self.entry.artifact.manifest.parity.sqnr_db)
 
     @property
     def size_mb(self) -> float:
@@ -46,7 +46,7 @@ class Row:
     def top1(self) -> float | None:
         """Task top-1 of a trained classifier that was compared on labelled images, in 0..1."""
         accuracy = self.entry.artifact.manifest.accuracy
-        return None if accuracy is None else float(accuracy["top1"])
+        return None if accuracy is None else float(accuracy.top1)
 
     @property
     def p50_ms(self) -> float | None:
@@ -58,22 +58,22 @@ class Row:
     def plain(self) -> dict[str, Any]:
         """The columns of the CSV, by name."""
         manifest, facts = self.entry.artifact.manifest, self.measured and self.measured.facts
-        accuracy = manifest.accuracy or {}
+        accuracy = manifest.accuracy
         return {
             "artifact": self.entry.name,
             "folder": str(self.entry.root),
-            "model": manifest.model["name"],
+            "model": manifest.model.name,
             "task": manifest.task,
             "target": manifest.target,
             "precision": manifest.precision,
             "backend": manifest.backend,
             "verdict": self.verdict,
-            "sqnr_db": manifest.parity["sqnr_db"],
-            "min_sqnr_db": manifest.parity["min_sqnr_db"],
+            "sqnr_db": manifest.parity.sqnr_db,
+            "min_sqnr_db": manifest.parity.min_sqnr_db,
             "sqnr_here_db": None if self.sqnr_here_db is None else round(self.sqnr_here_db, 2),
-            "top1_agreement": manifest.parity["top1_agreement"],
-            "top1": accuracy.get("top1"),
-            "reference_top1": accuracy.get("reference_top1"),
+            "top1_agreement": manifest.parity.top1_agreement,
+            "top1": None if accuracy is None else accuracy.top1,
+            "reference_top1": None if accuracy is None else accuracy.reference_top1,
             "size_bytes": manifest.size_bytes,
             "int8_mac_fraction": round(manifest.graph.int8_mac_fraction, 4),
             "partitions": manifest.graph.partitions,
@@ -85,8 +85,8 @@ class Row:
             "p90_ms": facts and facts["p90_ms"],
             "p99_ms": facts and facts["p99_ms"],
             "latency_valid": facts and facts["valid"],
-            "runtime": self.entry.runtime or manifest.parity.get("runtime"),
-            "manifest_sha256": manifest.manifest_sha256,
+            "runtime": self.entry.runtime or manifest.parity.runtime,
+            "manifest_sha256": self.entry.artifact.manifest_sha256,
         }
 
 
@@ -130,9 +130,7 @@ def tiles(contents: Contents, found: Sequence[Row]) -> list[tuple[str, str, str]
     if known:
         top1, row = min(known, key=lambda pair: pair[0])
         made.append((f"{top1:.2%}", "lowest top-1", row.entry.name))
-    above = [
-        (row.sqnr_db - row.entry.artifact.manifest.parity["min_sqnr_db"], row) for row in found
-    ]
+    above = [(row.sqnr_db - row.entry.artifact.manifest.parity.min_sqnr_db, row) for row in found]
     margin, row = min(above, key=lambda pair: pair[0])
     made.append((f"{margin:+.1f} dB", "nearest to its floor", row.entry.name))
     return made

@@ -10,6 +10,7 @@ from slide_mobile.errors import ToolchainMissing, UnknownName
 from slide_mobile.recipes import Recipe, lookup
 from slide_mobile.targets import environments
 from slide_mobile.targets.converter import Converter
+from slide_mobile.targets.format import Format
 
 
 def names() -> list[str]:
@@ -36,20 +37,16 @@ def part(target: str, name: str = "") -> Any:
         raise ToolchainMissing(target, package, "" if absent else str(error)) from error
 
 
-def choose(
-    target: str,
-    converter: Converter,
-    *,
-    backend: str | None,
-    precision: str | None,
-    via: str | None,
-) -> tuple[str, Recipe, str]:
-    """Backend, recipe and road: those asked for, else the target's first; raises UnknownName."""
-    backend = _one_of(target, "backend", backend, tuple(converter.BACKENDS))
-    road = _one_of(target, "road", via, tuple(converter.ROADS))
-    known = converter.BACKENDS[backend]
-    where = target + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
-    return backend, lookup(_one_of(where, "precision", precision, known)), road
+def choose(converter: Converter, to: Format) -> tuple[str, Recipe, str]:
+    """Backend, recipe and exporter of a format, the target's first ones where it names none.
+
+    Raises UnknownName.
+    """
+    backend = _one_of(to.target, "backend", to.backend, tuple(converter.BACKENDS))
+    via = _one_of(to.target, "road", to.via, tuple(converter.ROADS))
+    where = to.target + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
+    precision = _one_of(where, "precision", to.precision, converter.BACKENDS[backend])
+    return backend, lookup(precision), via
 
 
 def _one_of(where: str, kind: str, name: str | None, known: tuple[str, ...]) -> str:

@@ -1,0 +1,86 @@
+"""One attempt of a conversion: write the model file, run it, compare it with PyTorch."""
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from slide_mobile.artifact.manifest import Graph
+from slide_mobile.deploy.export import export
+from slide_mobile.errors import GateFailed
+from slide_mobile.parity import result
+from slide_mobile.parity.datasets import Datasets
+from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.result import ParityReport
+from slide_mobile.parity.running import run
+from slide_mobile.progress import Progress
+from slide_mobile.targets.converter import Converter, Request
+from slide_mobile.tasks import Outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is converted to what, and the images on which file and PyTorch have to agree.
+
+    `expected` is what PyTorch gives for the evaluation images.
+    """
+
+    target: str
+    converter: Converter
+    request: Request
+    ref: Reference
+    images: Datasets
+    expected: Outputs
+    deployed: nn.Module
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A model file, and how its outputs compare with PyTorch's.
+
+    `float_modules` are modules that the recipe would quantise, and that stay in float.
+    """
+
+    path: Path
+    graph: Graph
+    float_modules: tuple[str, ...]
+    report: ParityReport
+    runtime: str
+
+
+def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Progress) -> Attempt:
+    """Write the model file into a folder, in place of another one, and compare it.
+
+    Raises GateFailed for a graph that the target's accelerators refuse.
+    """
+    ref, converter, compared = job.ref, job.converter, job.images.evaluation
+    request = dataclasses.replace(job.request, float_modules=float_modules)
+    progress(f"lower to {job.target}")
+    path = folder / f"model{converter.SUFFIX}"
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)  # not written over: a runtime may have it mapped
+    converter.convert(export(job.deployed, ref.input_size, converter.LAYOUT), request, path)
+    graph = converter.inspect(path)
+    if graph.max_rank > converter.MAX_RANK:
+        raise GateFailed(
+            f"the graph has tensors of rank {graph.max_rank}, and {job.target} takes rank "
+            f"{converter.MAX_RANK} at most: this model has no deploy form, it is a baseline for "
+            "the benchmarks"
+        )
+    runner = converter.runner(path)
+    return Attempt(
+        path=path,
+        graph=graph,
+        float_modules=float_modules,
+        report=result.compare_outputs(
+            job.expected,
+            run(runner, compared.pixels, ref.task, progress=progress),
+            recipe=request.recipe,
+            trained=ref.trained,
+            labels=compared.labels,
+        ),
+        runtime=runner.runtime,
+    )

@@ -1,0 +1,26 @@
+"""What a model is converted to."""
+
+from dataclasses import dataclass
+
+from slide_mobile.tasks import Task
+
+
+@dataclass(frozen=True)
+class Format:
+    """A target, and how its file is made; what is None is the target's default.
+
+    `precision` is a recipe's name, `backend` what runs the file on the phone, and `via` the
+    exporter that makes it. The task "features" leaves the classifier out: the file gives the
+    feature maps of the four stages.
+    """
+
+    target: str
+    precision: str | None = None
+    backend: str | None = None
+    via: str | None = None
+    task: Task = "classify"
+
+
+def folder_name(model: str, task: Task, target: str, precision: str) -> str:
+    """Name of the artifact folder: <model>[-features]-<target>-<precision>."""
+    return "-".join([model, *([] if task == "classify" else [task]), target, precision])
