@@ -1,10 +1,13 @@
 """Artifacts that tests share: each is converted once in a run, by whoever asks for it first."""
 
 from pathlib import Path
+from typing import Any
 
 import slide_mobile
 from slide_mobile.artifact.atomic import alone_in
 from slide_mobile.artifact.folder import Artifact
+from slide_mobile.parity.source import CalibrationImages, ModelSource
+from slide_mobile.targets.format import Format
 
 
 class ConvertedOnce:
@@ -20,18 +23,28 @@ class ConvertedOnce:
     def __call__(
         self, target: str, precision: str, *, model: str = "slide_swin_test", **options: object
     ) -> Artifact:
-        """Eight images calibrate; `options` are those of `slide_mobile.convert`."""
+        """Eight images calibrate; `options` are those of ModelSource and of Format."""
         asked = (model, target, precision, *(f"{name}={options[name]}" for name in sorted(options)))
         out = self.folder / "-".join(asked)
         with alone_in(out):
             # Hidden ones are what a worker that died has left.
             whole = list(out.glob("[!.]*/manifest.json"))
             if not whole:
-                return slide_mobile.convert(
-                    model, target=target, precision=precision, untrained=True,
-                    calibration_samples=8, out=out, **options,
-                )  # fmt: skip
+                return convert_untrained(model, target, precision, out=out, **options)
         (manifest,) = whole
         artifact = Artifact.open(manifest.parent)
         artifact.verify()  # no test has edited what is everyone's
         return artifact
+
+
+def convert_untrained(
+    model: str, target: str, precision: str, *, out: Path, **options: Any
+) -> Artifact:
+    """Convert random weights, calibrated on eight drawings."""
+    of_format = {name: options.pop(name) for name in ("backend", "via", "task") if name in options}
+    return slide_mobile.convert(
+        ModelSource(model, untrained=True, **options),
+        to=Format(target, precision, **of_format),
+        calibration=CalibrationImages(samples=8),
+        out=out,
+    )

@@ -78,7 +78,7 @@ def encode(document: object) -> bytes:
 
 def schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
     """Publish a document class as JSON Schema 2020-12."""
-    found = msgspec.json.schema(kind)
+    found = json.loads(msgspec.json.encode(msgspec.json.schema(kind)))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **found}
 
 

@@ -6,7 +6,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -25,6 +25,7 @@ from slide_mobile.artifact.documents import (
     decode,
     encode,
     load,
+    schema,
     shortened,
 )
 from slide_mobile.errors import ArtifactError, GateFailed
@@ -265,3 +266,8 @@ def _of_features(manifest: Manifest) -> Iterator[str]:
         yield "feature maps have four dimensions and a layout"
     if any(item.maps is None for item in manifest.golden):
         yield "its golden images have no feature maps"
+
+
+def published() -> dict[str, Any]:
+    """The contents of manifest.schema.json."""
+    return schema(Manifest, f"slide-mobile artifact manifest, schema version {SCHEMA_VERSION}")

@@ -10,13 +10,13 @@ from slide_mobile import recipes
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import datasets, reference
 from slide_mobile.parity.reference import Reference
-from slide_mobile.preprocess import IMAGENET
+from slide_mobile.parity.source import CalibrationImages, ModelSource
 from slide_mobile.progress import silent
 
 
 @pytest.fixture(scope="module")
 def untrained() -> Reference:
-    return reference.load("slide_swin_test", normalization=IMAGENET, untrained=True)
+    return reference.load(ModelSource("slide_swin_test", untrained=True))
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,8 @@ def photos(tmp_path: Path) -> Path:
 
 
 def gather(ref: Reference, recipe: str, folder: Path | None = None, samples: int = 4):
-    return datasets.gather(
-        ref, recipes.lookup(recipe), folder=folder, samples=samples, progress=silent
-    )
+    images = CalibrationImages(folder, samples)
+    return datasets.gather(ref, recipes.lookup(recipe), images, silent)
 
 
 def keys(images: np.ndarray) -> set[bytes]:
@@ -50,19 +49,19 @@ def test_calibration_and_comparison_share_no_image_where_there_are_enough(
 ) -> None:
     found = gather(trained, "int8", photos)
     assert found.calibration is not None
-    assert (len(found.calibration), len(found.comparison)) == (4, 36)
-    assert not keys(found.calibration.pixels) & keys(found.comparison.pixels)
+    assert (len(found.calibration), len(found.evaluation)) == (4, 36)
+    assert not keys(found.calibration.pixels) & keys(found.evaluation.pixels)
 
 
 def test_a_small_folder_is_compared_on_whole(trained: Reference, photos: Path) -> None:
     found = gather(trained, "int8", photos, samples=39)
     assert found.calibration is not None
-    assert (len(found.calibration), len(found.comparison)) == (39, 40)
+    assert (len(found.calibration), len(found.evaluation)) == (39, 40)
 
 
 def test_a_float_format_is_compared_on_every_image(trained: Reference, photos: Path) -> None:
     found = gather(trained, "fp32", photos)
-    assert found.calibration is None and len(found.comparison) == 40
+    assert found.calibration is None and len(found.evaluation) == 40
 
 
 def test_a_corrupt_image_is_named_once(trained: Reference, photos: Path) -> None:
@@ -80,20 +79,20 @@ def test_untrained_weights_are_calibrated_on_drawings_at_any_shape(untrained: Re
     found = gather(untrained, "int8")
     assert found.calibration is not None
     assert found.calibration.pixels.shape == (4, 64, 96, 3)
-    assert found.comparison.labels is None  # the drawings' classes are not the model's
-    assert not keys(found.calibration.pixels) & keys(found.comparison.pixels)
+    assert found.evaluation.labels is None  # the drawings' classes are not the model's
+    assert not keys(found.calibration.pixels) & keys(found.evaluation.pixels)
 
 
 def test_maps_are_compared_on_few_images_without_labels(photos: Path) -> None:
-    ref = reference.load("slide_swin_demo", normalization=IMAGENET, task="features")
-    assert len(gather(ref, "fp32").comparison) == datasets.COMPARED_MAPS
+    ref = reference.load(ModelSource(), "features")
+    assert len(gather(ref, "fp32").evaluation) == datasets.COMPARED_MAPS
     found = gather(ref, "int8", photos)
-    assert found.comparison.labels is None and found.comparison.source == photos.name
-    assert len(found.comparison) == datasets.COMPARED_MAPS
+    assert found.evaluation.labels is None and found.evaluation.source == photos.name
+    assert len(found.evaluation) == datasets.COMPARED_MAPS
 
 
 def test_the_demo_is_compared_on_its_labelled_held_out_drawings() -> None:
-    ref = reference.load("slide_swin_demo", normalization=IMAGENET)
+    ref = reference.load(ModelSource())
     found = gather(ref, "fp32")
-    assert len(found.comparison) == 2400 and found.comparison.labels is not None
-    assert set(found.comparison.labels) == set(range(12))
+    assert len(found.evaluation) == 2400 and found.evaluation.labels is not None
+    assert set(found.evaluation.labels) == set(range(12))

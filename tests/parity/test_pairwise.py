@@ -1,19 +1,18 @@
 """Artifacts beside each other: pairs, floors, and the odd one out."""
 
 import dataclasses
+import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from artifact_folders import manifest, plain, plain_features
 
+from slide_mobile.artifact import documents
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import pairwise
 from slide_mobile.parity.pairwise import Agreement
-
-FACTS = {"name": "m", "num_classes": 5, "checkpoint_sha256": "a" * 64, "trained": True}
-TAKEN = {"shape": [1, 4, 6, 3], "layout": "NHWC", "mean": [0.0] * 3, "std": [1.0] * 3}
 
 
 def artifact(
@@ -23,14 +22,13 @@ def artifact(
     task: str = "classify",
     **changes: object,
 ) -> Artifact:
-    manifest = SimpleNamespace(
-        model=FACTS | changes,
-        task=task,
-        input=TAKEN,
-        precision=precision,
-        labels_sha256=labels,
-    )
-    return Artifact(root=Path(folder), manifest=manifest)  # type: ignore[arg-type]
+    base = plain() if task == "classify" else plain_features()
+    files = base["files"] | ({"labels.txt": labels} if task == "classify" else {})
+    facts = {"checkpoint_sha256": "a" * 64} | changes
+    if not facts.get("trained", True):
+        facts["checkpoint_sha256"] = None
+    found = manifest(base, model=facts, precision=precision, files=files)
+    return Artifact(root=Path(folder), manifest=found, manifest_sha256="")
 
 
 def rows(noise: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -69,10 +67,10 @@ def test_the_odd_one_of_four_is_named() -> None:
     cases[2] = (cases[2][0], rows(0.1))
     found = compared(*cases)
     assert found.odd_one_out == Path("c")
-    plain = found.to_json()
-    assert plain["odd_one_out"] == "c" and plain["passed"] is False
-    assert plain["artifact"] == "a" and plain["against"] == ["b", "c", "d"]
-    assert [p["passed"] for p in plain["pairs"]] == [True, False, True, False, True, False]
+    document = json.loads(documents.encode(found.document()))
+    assert document["odd_one_out"] == "c" and document["passed"] is False
+    assert document["artifact"] == "a" and document["against"] == ["b", "c", "d"]
+    assert [p["passed"] for p in document["pairs"]] == [True, False, True, False, True, False]
 
 
 def test_no_one_is_named_where_all_disagree() -> None:
@@ -97,9 +95,9 @@ def test_every_map_of_a_pair_has_to_agree() -> None:
     assert {output.name: output.sqnr_db > 25 for output in pair.outputs} == {
         "stage1": True, "stage2": False, "stage3": True, "stage4": True,
     }  # fmt: skip
-    plain = found.to_json()
-    assert plain["top1_agreement"] is None
-    assert plain["sqnr_db"] == plain["pairs"][0]["outputs"][1]["sqnr_db"]
+    document = json.loads(documents.encode(found.document()))
+    assert document["top1_agreement"] is None
+    assert document["sqnr_db"] == document["pairs"][0]["outputs"][1]["sqnr_db"]
     assert pairwise.compare(arts, [maps, maps], runtimes=[""] * 2, images="noise").passed
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -94,9 +95,9 @@ def test_one_map_below_the_floor_fails_and_is_named() -> None:
     found = {name: x * (1.5 if name == "stage1" else 1.001) for name, x in ref.items()}
     report = result.compare_outputs(ref, found, recipe=INT8, trained=True)
     # Together the maps are 60 dB away: the first is a thousandth of the last.
-    assert report.failures == ("SQNR of stage1 6.0 dB, the floor is 20 dB",)
+    assert report.failures == ("stage1: SQNR 6.0 dB, the floor is 20 dB",)
     assert report.top1_agreement is None and report.samples == 2
-    plain = report.to_json()
+    plain = msgspec.to_builtins(report.document(images="noise", runtime="here"))
     assert plain["min_top1_agreement"] is None and plain["sqnr_db"] == 6.02
     assert [output["sqnr_db"] for output in plain["outputs"]] == [6.02, 60.0, 60.0, 60.0]
     good = result.compare_outputs(ref, ref, recipe=INT8, trained=True)

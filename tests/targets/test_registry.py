@@ -11,6 +11,7 @@ from typing_converters import CONVERTERS
 from slide_mobile import recipes
 from slide_mobile.errors import ToolchainMissing, UnknownName
 from slide_mobile.targets import converter, registry
+from slide_mobile.targets.format import Format
 
 
 def test_every_converter_defines_what_the_protocol_asks() -> None:
@@ -101,8 +102,7 @@ class Two:
 
 
 def choose(**asked: str) -> tuple[str, str, str]:
-    wanted = {"backend": None, "precision": None, "via": None} | asked
-    backend, recipe, road = registry.choose("two", Two, **wanted)  # type: ignore[arg-type]
+    backend, recipe, road = registry.choose(Two, Format("two", **asked))  # type: ignore[arg-type]
     return backend, recipe.name, road
 
 
