@@ -1,4 +1,4 @@
-"""A manifest made real again: its golden images, and the model it was proved against."""
+"""Rebuild the reference of an artifact: its golden images, and the model it was compared with."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ def require_recorded(recorded: Recorded, found: Outputs) -> None:
     for name, rows in recorded.outputs.items():
         if not metrics.sqnr_db(seen[name], rows) >= MIN_RECORDED_SQNR_DB:
             raise GateFailed(
-                f"the golden {name} in the artifact are not the reference model's: they were "
-                "changed after it was certified; convert the model again"
+                f"the golden {name} are not those of the reference model: the manifest was "
+                "edited, or has the results of other weights; convert the model again"
             )
 
 

@@ -1,0 +1,192 @@
+"""A check of artifacts on a target in memory: what it compares, finds and refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from artifact_folders import rewrite
+from fake_converter import FakeConverter, install, with_error
+from PIL import Image
+from safetensors.torch import save_file
+
+import slide_mobile
+from slide_mobile import models
+from slide_mobile.artifact import documents
+from slide_mobile.artifact.folder import MANIFEST, Artifact
+from slide_mobile.demo.render import render_many
+from slide_mobile.errors import GateFailed, SlideMobileError, UsageError
+from slide_mobile.parity.check_result import CheckDocument
+from slide_mobile.parity.source import ModelSource
+from slide_mobile.pipeline.check import check
+from slide_mobile.pipeline.compare import compare
+from slide_mobile.pipeline.convert import convert
+from slide_mobile.pipeline.inspect import inspect
+from slide_mobile.targets.format import Format
+
+MODEL = "slide_swin_test"
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
+    converter = FakeConverter()
+    install(monkeypatch, converter)
+    return converter
+
+
+@pytest.fixture
+def art(fake: FakeConverter, tmp_path: Path) -> Artifact:
+    """Random weights, which a check builds again by itself."""
+    source = ModelSource(MODEL, untrained=True)
+    return convert(source, to=Format("fake", "fp16"), out=tmp_path / "untrained")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "trained.safetensors"
+    save_file(models.create(MODEL).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def trained(fake: FakeConverter, checkpoint: Path, tmp_path: Path) -> Artifact:
+    """A user's checkpoint, which a check does not find by itself."""
+    source = ModelSource(MODEL, checkpoint=checkpoint)
+    return convert(source, to=Format("fake", "fp16"), out=tmp_path / "trained")
+
+
+def photos(folder: Path, classes: int) -> Path:
+    for i, image in enumerate(render_many(5, 2 * classes, 96)[0]):
+        (folder / str(i % classes)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[16:80]).save(folder / str(i % classes) / f"{i}.png")
+    return folder
+
+
+def test_an_artifact_passes_again_and_names_its_modules(art: Artifact) -> None:
+    found = check(art.root)
+    assert found.passed and found.runtime == "Fake, in memory"
+    assert found.parity.samples == 8 and found.images == "golden images"
+    names = [row.module for row in found.modules]
+    assert len(names) == len(set(names)) >= 25 and "patch_embed.proj" in names
+    assert [row.own_db for row in found.modules] == sorted(row.own_db for row in found.modules)
+    document = documents.decode(documents.encode(found.document()), CheckDocument)
+    assert document.integrity == "self-consistent" and document.passed
+
+
+def test_without_its_weights_the_recorded_logits_stand_for_pytorch(
+    trained: Artifact, checkpoint: Path
+) -> None:
+    found = check(trained.root)
+    assert found.passed and found.modules == ()
+    assert found.notes == ("PyTorch's logits were recorded; --checkpoint runs it again",)
+    again = check(trained.root, checkpoint=checkpoint)
+    assert again.passed and again.modules and again.notes == ()
+
+
+def test_another_checkpoint_is_refused(trained: Artifact, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    state = models.create(MODEL).state_dict()
+    save_file(state | {"head.bias": state["head.bias"] + 1}, other)
+    with pytest.raises(UsageError, match=r"is not this artifact's checkpoint: its sha256 is"):
+        check(trained.root, checkpoint=other)
+
+
+def test_random_weights_take_no_checkpoint(art: Artifact, checkpoint: Path) -> None:
+    with pytest.raises(UsageError, match="was not made from a checkpoint of yours"):
+        check(art.root, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("asked", ["folder", "modules"])
+def test_images_and_modules_need_the_reference(
+    asked: str, trained: Artifact, tmp_path: Path
+) -> None:
+    folder = photos(tmp_path / "photos", 5) if asked == "folder" else None
+    option = "--images" if asked == "folder" else "--modules"
+    with pytest.raises(UsageError, match=f"{option} needs the reference model: give the --checkp"):
+        check(trained.root, folder=folder, require_modules=asked == "modules")
+
+
+def test_labelled_images_measure_task_top1(
+    trained: Artifact, checkpoint: Path, tmp_path: Path
+) -> None:
+    found = check(trained.root, folder=photos(tmp_path / "photos", 5), checkpoint=checkpoint)
+    assert found.parity.accuracy is not None and found.parity.accuracy.images == 10
+    assert found.parity.accuracy.reference_top1 is not None and found.images == "photos"
+
+
+def test_a_file_that_was_replaced_by_a_worse_one_fails(
+    art: Artifact, fake: FakeConverter, tmp_path: Path
+) -> None:
+    content = json.loads(art.model_path.read_bytes())
+    form = fake.forms[art.model_path.read_bytes()]
+    art.model_path.write_text(json.dumps(content | {"decibels": 20.0}))
+    fake.forms[art.model_path.read_bytes()] = form
+    rewrite(art.root)
+    found = check(art.root)
+    assert not found.passed and found.parity.sqnr_db == pytest.approx(20, abs=0.1)
+    assert found.parity.failures == ("SQNR 20.0 dB, the floor is 50 dB",)
+
+
+def test_a_floor_in_the_manifest_is_not_the_floor_of_the_gate(
+    art: Artifact, fake: FakeConverter
+) -> None:
+    form = fake.forms[art.model_path.read_bytes()]
+    art.model_path.write_text(json.dumps({"number": 0, "decibels": 10.0}))
+    fake.forms[art.model_path.read_bytes()] = form
+    rewrite(art.root, parity={"min_sqnr_db": -100})
+    assert not check(art.root).passed
+
+
+@pytest.mark.parametrize("verb", [check, inspect], ids=["check", "inspect"])
+@pytest.mark.parametrize("name", ["model.fake", "labels.txt", "golden/00.ppm"])
+def test_a_changed_file_is_found(verb: object, name: str, art: Artifact) -> None:
+    path = art.root / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(GateFailed, match=f"{name} does not match the manifest"):
+        verb(art.root)  # type: ignore[operator]
+    path.unlink()
+    with pytest.raises(GateFailed, match=f"{name} is missing"):
+        verb(art.root)  # type: ignore[operator]
+
+
+def test_a_model_file_of_something_else_is_one_line(art: Artifact) -> None:
+    art.model_path.write_bytes(b"not a model")
+    rewrite(art.root)
+    with pytest.raises(SlideMobileError, match="is not a fake model file"):
+        check(art.root)
+
+
+def test_an_edited_golden_logit_is_found(art: Artifact) -> None:
+    path = art.root / MANIFEST
+    document = json.loads(path.read_text())
+    document["golden"][0]["logits"][0] += 0.1
+    path.write_text(json.dumps(document))
+    with pytest.raises(GateFailed, match="the golden logits are not those of the reference model"):
+        check(art.root)
+
+
+def test_the_odd_one_of_three_is_named(art: Artifact, fake: FakeConverter, tmp_path: Path) -> None:
+    roots = [art.root]
+    for name, decibels in (("good", 60.0), ("bad", 20.0)):
+        root = Path(shutil.copytree(art.root, tmp_path / name))
+        form = fake.forms[art.model_path.read_bytes()]
+        (root / "model.fake").write_text(json.dumps({"number": name, "decibels": decibels}))
+        fake.forms[(root / "model.fake").read_bytes()] = form
+        rewrite(root)
+        roots.append(root)
+    found = compare(roots)
+    assert not found.passed and found.odd_one_out == tmp_path / "bad"
+    assert compare(roots[:2]).passed and found.runtimes == ("Fake, in memory",) * 3
+
+
+def test_the_public_names_are_these_verbs() -> None:
+    assert (slide_mobile.check, slide_mobile.compare) == (check, compare)
+    assert (slide_mobile.convert, slide_mobile.inspect) == (convert, inspect)
+
+
+def test_the_planted_error_is_what_it_says() -> None:
+    from slide_mobile.parity.metrics import sqnr_db
+
+    x = torch.randn(3, 7, generator=torch.Generator().manual_seed(0)).numpy()
+    assert sqnr_db(x, with_error(x, 33.0)) == pytest.approx(33.0, abs=0.01)

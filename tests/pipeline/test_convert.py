@@ -1,0 +1,285 @@
+"""A conversion on a target in memory: what it writes, refuses, and leaves behind."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from fake_converter import FakeConverter, Layers, install
+from PIL import Image
+
+from slide_mobile import recipes
+from slide_mobile.artifact import golden
+from slide_mobile.artifact.folder import Artifact, digest
+from slide_mobile.demo.render import render_many
+from slide_mobile.errors import GateFailed, OutputError, UnknownName, UsageError
+from slide_mobile.parity.check_result import ParityFailed
+from slide_mobile.parity.source import CalibrationImages, ModelSource
+from slide_mobile.pipeline import mixed_precision
+from slide_mobile.pipeline.convert import convert
+from slide_mobile.recipes import Recipe
+from slide_mobile.targets.format import Format
+
+MODEL = "slide_swin_test"
+UNTRAINED = ModelSource(MODEL, untrained=True)
+FEW = CalibrationImages(samples=4)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
+    """The target "fake", whose files are as exact as their precision promises."""
+    converter = FakeConverter()
+    install(monkeypatch, converter)
+    return converter
+
+
+def test_the_folder_is_whole_and_says_what_was_proved(fake: FakeConverter, tmp_path: Path) -> None:
+    art = convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path)
+    manifest = art.manifest
+    assert [path.name for path in tmp_path.iterdir()] == [f"{MODEL}-fake-fp16"]
+    assert Artifact.open(art.root) == art
+    art.verify()
+    assert set(manifest.files) == {
+        "model.fake", "labels.txt", *(f"golden/{i:02d}.ppm" for i in range(8))
+    }  # fmt: skip
+    assert (manifest.target, manifest.precision, manifest.backend) == ("fake", "fp16", "memory")
+    assert manifest.via == "direct" and manifest.toolchain.keys() == {
+        "python", "slide_mobile", "torch"
+    }  # fmt: skip
+    assert manifest.model.trained is False and manifest.model.checkpoint_sha256 is None
+    assert manifest.parity.passed and manifest.parity.runtime == "Fake, in memory"
+    assert manifest.parity.sqnr_db == pytest.approx(55, abs=0.1)  # fp16's goal
+    assert manifest.parity.samples == 16 and manifest.calibration is None
+    assert manifest.input.shape == (1, 3, 64, 96) and manifest.outputs[0].shape == (1, 5)
+    assert manifest.size_bytes == (art.root / "model.fake").stat().st_size
+    assert art.labels == tuple(f"class {i}" for i in range(5)) and len(manifest.golden) == 8
+    assert golden.images(art).shape == (8, 64, 96, 3)
+
+
+def test_features_are_four_maps_in_a_folder_of_their_own(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    art = convert(UNTRAINED, to=Format("fake", "fp32", task="features"), out=tmp_path)
+    assert art.root.name == f"{MODEL}-features-fake-fp32"
+    assert [output.name for output in art.manifest.outputs] == [f"stage{i}" for i in range(1, 5)]
+    assert art.labels == () and "labels.txt" not in art.manifest.files
+    assert art.manifest.parity.top1_agreement is None
+    art.verify()
+
+
+def test_names_alone_will_do(fake: FakeConverter, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="slide_swin_test needs its weights: give --checkpoint"):
+        convert(MODEL, to="fake", out=tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_time_is_that_of_the_source_date_epoch(
+    fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    first = convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path / "a")
+    fake.forms.clear()
+    second = convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path / "b")
+    assert first.manifest.created == "2026-01-01T00:00:00+00:00"
+    assert digest(first.root) == digest(second.root)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH=yesterday is not a time"):
+        convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path / "c")
+
+
+def test_a_missed_floor_leaves_a_report_and_no_folder(fake: FakeConverter, tmp_path: Path) -> None:
+    fake.decibels = lambda recipe, modules: 30.0
+    missed = r"SQNR 30\.0 dB, the floor is 50 dB; worst modules: "
+    with pytest.raises(ParityFailed, match=missed) as caught:
+        convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path)
+    report = tmp_path / f"{MODEL}-fake-fp16.parity.json"
+    assert list(tmp_path.iterdir()) == [report] == [caught.value.report]
+    document = json.loads(report.read_text())
+    assert document["failures"] == list(caught.value.result.parity.failures)
+    assert document["passed"] is False and document["runtime"] == "Fake, in memory"
+    assert caught.value.exit_code == 1 and caught.value.result.modules
+
+
+def test_a_file_that_passes_takes_the_old_report_away(fake: FakeConverter, tmp_path: Path) -> None:
+    report = tmp_path / f"{MODEL}-fake-fp16.parity.json"
+    report.write_text("{}")
+    convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path)
+    assert not report.exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_what_ends_a_conversion_early_leaves_nothing(
+    error: type[BaseException], fake: FakeConverter, tmp_path: Path
+) -> None:
+    def fail(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    fake.before_writing = fail
+    with pytest.raises(error):
+        convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path / "new")
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_existing_folder_is_kept_without_force(fake: FakeConverter, tmp_path: Path) -> None:
+    art = convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    with pytest.raises(OutputError, match="choose another --out, or replace it with --force"):
+        convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    assert Artifact.open(art.root) == art and len(fake.written) == 1
+    convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path, force=True)
+    assert len(fake.written) == 2
+
+
+def test_a_failure_keeps_the_folder_that_it_was_to_replace(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    art = convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path)
+    fake.decibels = lambda recipe, modules: 3.0
+    with pytest.raises(ParityFailed):
+        convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path, force=True)
+    assert Artifact.open(art.root) == art
+    art.verify()
+
+
+def test_a_graph_of_too_high_a_rank_is_refused(fake: FakeConverter, tmp_path: Path) -> None:
+    fake.max_rank = 6
+    with pytest.raises(GateFailed, match="tensors of rank 6, and fake takes rank 4 at most"):
+        convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_deploy_form_that_is_not_exact_is_refused(
+    fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from slide_mobile.parity.reference import Reference
+
+    exact = Reference.deployed
+
+    def damaged(self: Reference, *arguments: object) -> torch.nn.Module:
+        form = exact(self, *arguments)  # type: ignore[arg-type]
+        form.get_submodule("layers.0.blocks.0.mlp.fc1").bias += 0.1
+        return form
+
+    monkeypatch.setattr(Reference, "deployed", damaged)
+    with pytest.raises(GateFailed, match="from the reference, the floor is 100 dB"):
+        convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    assert not any(tmp_path.iterdir()) and not fake.written
+
+
+@pytest.mark.parametrize(
+    ("to", "message"),
+    [
+        (Format("fak"), "no target named 'fak'; did you mean 'fake'"),
+        (Format("fake", "int4"), "no precision of fake named 'int4'; did you mean 'int8'"),
+        (Format("fake", backend="gpu"), "no backend of fake named 'gpu'; known: memory"),
+        (Format("fake", via="onnx"), "of fake named 'onnx'; known: direct"),
+    ],
+)
+def test_what_a_target_lacks_is_refused_before_anything_is_written(
+    to: Format, message: str, fake: FakeConverter, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownName, match=message):
+        convert(UNTRAINED, to=to, out=tmp_path / "new")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["../slide_swin_test", "slide_swin_tset"])
+def test_an_unknown_model_never_becomes_a_path(
+    name: str, fake: FakeConverter, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownName, match="no model named"):
+        convert(ModelSource(name, untrained=True), to="fake", out=tmp_path / "new")
+    assert not any(tmp_path.iterdir())
+
+
+def test_labels_are_one_a_class(fake: FakeConverter, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("a\nb\nc\nd\ne\n")
+    source = dataclasses.replace(UNTRAINED, labels=labels)
+    assert convert(source, to=Format("fake", "fp32"), out=tmp_path).labels == tuple("abcde")
+    labels.write_text("a\nb\n")
+    with pytest.raises(UsageError, match="has 2 labels, the model has 5 classes"):
+        convert(source, to=Format("fake", "fp16"), out=tmp_path)
+
+
+def test_int8_learns_from_the_images_it_was_given(fake: FakeConverter, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i, image in enumerate(render_many(5, 6, 96)[0]):
+        Image.fromarray(image[16:80]).save(folder / f"{i}.png")
+    art = convert(
+        UNTRAINED, to=Format("fake", "int8"), calibration=CalibrationImages(folder, 3), out=tmp_path
+    )
+    assert art.manifest.calibration is not None
+    assert art.manifest.calibration.images == 3 and art.manifest.calibration.source == "photos"
+    assert [len(request.calibration) for request in fake.written] == [3]
+
+
+def planted(costly: set[str], *, floor: float = 20.0) -> FakeConverter:
+    """int8 whose files miss the floor until these modules are in float."""
+
+    def decibels(recipe: Recipe, modules: Layers) -> float:
+        return floor + 10 if costly <= modules else floor - 5
+
+    return FakeConverter(decibels=decibels)
+
+
+def test_modules_go_back_to_float_until_a_file_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    fake = planted({"layers.0.blocks.0.attn.q"})
+    install(monkeypatch, fake)
+    ranking = ("layers.1.blocks.0.mlp.fc1", "layers.0.blocks.0.attn.q", "layers.2.blocks.0.attn.q")
+    rows = tuple(
+        mixed_precision.ModuleSensitivity(module=name, sqnr_db=20.0 + i)
+        for i, name in enumerate((*ranking, *(f"m{i}" for i in range(9))))
+    )
+    monkeypatch.setattr(mixed_precision, "rank", lambda job, progress: rows)
+    art = convert(
+        UNTRAINED,
+        to=Format("fake", "int8"),
+        calibration=FEW,
+        out=tmp_path,
+        progress=lambda stage, done=None: said.append(stage),
+    )
+    counts = [len(request.float_modules) for request in fake.written]
+    assert counts[0] == 0 and counts == sorted(set(counts))  # each attempt adds some
+    assert art.manifest.float_modules == fake.written[-1].float_modules
+    assert art.manifest.float_modules[:2] == ranking[:2] and art.manifest.parity.passed
+    line = "int8 misses its floor (SQNR 15.0 dB, the floor is 20 dB): keep layers.1.blocks.0.mlp"
+    assert any(stage.startswith(line) for stage in said)
+
+
+def test_half_of_the_modules_are_the_most_that_go_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = planted({"no such module"})
+    install(monkeypatch, fake)
+    with pytest.raises(ParityFailed, match="modules kept in float were not enough: ") as caught:
+        convert(UNTRAINED, to=Format("fake", "int8"), calibration=FEW, out=tmp_path)
+    last = fake.written[-1].float_modules
+    job_modules = len(mixed_precision.candidates(next(iter(fake.forms.values()))))
+    assert len(last) == job_modules // 2
+    assert caught.value.result.notes[0].startswith(f"{len(last)} modules kept in float")
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8-dynamic"])
+def test_only_static_int8_gives_modules_back(
+    precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeConverter(decibels=lambda recipe, modules: recipe.min_sqnr_db - 1)
+    install(monkeypatch, fake)
+    with pytest.raises(ParityFailed):
+        convert(UNTRAINED, to=Format("fake", precision), out=tmp_path)
+    assert len(fake.written) == 1
+
+
+def test_the_floor_is_that_of_the_recipe(
+    fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = dataclasses.replace(recipes.RECIPES["fp16"], min_sqnr_db=56)
+    monkeypatch.setitem(recipes.RECIPES, "fp16", strict)
+    with pytest.raises(ParityFailed, match="the floor is 56 dB"):
+        convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path)
