@@ -19,22 +19,30 @@ if TYPE_CHECKING:
     from slide_mobile.errors import UsageError as UsageError
     from slide_mobile.models import create as create
     from slide_mobile.parity.check_result import CheckResult as CheckResult
+    from slide_mobile.parity.check_result import ParityFailed as ParityFailed
     from slide_mobile.parity.pairwise import Agreement as Agreement
     from slide_mobile.parity.result import ParityReport as ParityReport
+    from slide_mobile.parity.source import CalibrationImages as CalibrationImages
+    from slide_mobile.parity.source import ModelSource as ModelSource
     from slide_mobile.pipeline.check import check as check
     from slide_mobile.pipeline.compare import compare as compare
     from slide_mobile.pipeline.convert import convert as convert
     from slide_mobile.pipeline.inspect import inspect as inspect
     from slide_mobile.preprocess import Normalization as Normalization
+    from slide_mobile.targets.format import Format as Format
 
 _HOMES = {
     "Agreement": "parity.pairwise",
     "Artifact": "artifact.folder",
+    "CalibrationImages": "parity.source",
     "CheckResult": "parity.check_result",
+    "Format": "targets.format",
     "GateFailed": "errors",
     "Graph": "artifact.manifest",
     "Manifest": "artifact.manifest",
+    "ModelSource": "parity.source",
     "Normalization": "preprocess",
+    "ParityFailed": "parity.check_result",
     "ParityReport": "parity.result",
     "SlideMobileError": "errors",
     "ToolchainMissing": "errors",
