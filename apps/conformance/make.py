@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -115,7 +116,8 @@ def _ratio_case(medians: list[float | None]) -> Json:
 def _sustained_case(samples: list[float]) -> Json:
     ends = np.cumsum(np.asarray(samples) + 0.5) / 1e3  # half a millisecond between two
     curve = statistics.by_second(ends.tolist(), samples)
-    return {"end_seconds": ends.tolist(), "samples_ms": samples, "sustained": curve}
+    points = msgspec.to_builtins(curve)
+    return {"end_seconds": ends.tolist(), "samples_ms": samples, "sustained": points}
 
 
 def _drawn(count: int, around: float) -> list[float]:

@@ -1,109 +1,114 @@
 """Measurements beside earlier ones of the same artifacts on the same device: what became slower."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from slide_mobile.bench.documents import Document
+from slide_mobile.bench import documents, statistics
+from slide_mobile.bench.documents import BaselineComparison, BenchDocument, Change, Environment
+from slide_mobile.bench.result import Result
 from slide_mobile.errors import UsageError
 
-FAIL_OVER = "5%"
+FAIL_OVER_PERCENT = 5.0
 
 Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """Of one artifact's median; `why` says what forbids the comparison, or that it is new."""
+class Baseline:
+    """An earlier document, its file, and how many percent slower still passes."""
 
-    artifact: str
-    device: str
-    p50_ms: float | None
-    baseline_ms: float | None
-    change_percent: float | None
-    passed: bool
-    why: str | None = None
+    file: Path
+    document: BenchDocument
+    fail_over_percent: float = FAIL_OVER_PERCENT
+
+    @classmethod
+    def read(cls, file: Path, *, fail_over_percent: float = FAIL_OVER_PERCENT) -> "Baseline":
+        """Read it from a file; raises UsageError, GateFailed as `documents.read` does."""
+        document = documents.read(file)
+        return cls(file=file, document=document, fail_over_percent=fail_over_percent)
+
+
+class NothingToCompare(UsageError):
+    """The baseline has none of these artifacts; `document` is what was measured all the same."""
+
+    def __init__(self, message: str, document: BenchDocument) -> None:
+        super().__init__(message)
+        self.document = document
 
 
 def percent(text: str) -> float:
-    """How much slower may pass; raises UsageError."""
+    """Read "5%" or "5" as a percentage; raises UsageError."""
     try:
         found = float(text.strip().removesuffix("%"))
     except ValueError:
         found = -1
     if not 0 <= found < 1000:
-        raise UsageError(f"--fail-over takes percent such as {FAIL_OVER}, not {text!r}")
+        raise UsageError(f"fail-over is a percentage such as {FAIL_OVER_PERCENT:g}%, not {text!r}")
     return found
 
 
-def compare(document: Document, earlier: Document, file: Path, *, fail_over: float) -> Document:
-    """The document's `baseline`: each result beside its own, by artifact, device and threads.
+def compare(document: BenchDocument, baseline: Baseline) -> BaselineComparison:
+    """Compare each result with the earlier one of the same artifact, device and threads.
 
-    What is more than `fail_over` percent slower has not passed, nor what cannot be compared because
-    either run is invalid: a gate that could not look must not say yes. An artifact without an
-    earlier measurement passes. Raises UsageError where nothing can be compared.
+    A result that is more than `fail_over_percent` slower fails. So does one that cannot be compared
+    because either run is invalid: a gate that could not look must not pass. A new artifact passes.
+    Raises NothingToCompare if the baseline has none of these artifacts.
     """
-    known = {_key(env, result): result for env, result in results(earlier)}
-    changes = [
-        _change(env, result, known.get(_key(env, result)), fail_over)
-        for env, result in results(document)
-    ]
-    if not any(_key(env, result) in known for env, result in results(document)):
-        devices = sorted({f"{env['device']}, {env['cpu']}" for env, _ in results(earlier)})
-        raise UsageError(
-            f"{file} has no measurement of these artifacts on this device with as many threads; "
-            f"it was made on: {'; '.join(devices) or 'none'}"
-        )
-    return {
-        "file": str(file),
-        "fail_over_percent": fail_over,
-        "passed": all(change.passed for change in changes),
-        "changes": [asdict(change) for change in changes],
-    }
+    known = {_key(*measured): measured[1] for measured in baseline.document.measurements()}
+    pairs = [(env, now, known.get(_key(env, now))) for env, now in document.measurements()]
+    if not any(earlier for _, _, earlier in pairs):
+        raise NothingToCompare(_unlike(baseline), document)
+    limit = baseline.fail_over_percent
+    changes = tuple(_change(env, now, earlier, limit) for env, now, earlier in pairs)
+    return BaselineComparison(
+        file=str(baseline.file),
+        fail_over_percent=limit,
+        passed=all(change.passed for change in changes),
+        changes=changes,
+    )
 
 
-def results(document: Document) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Environment and result of each measurement, those of imported documents included."""
-    for result in document["results"]:
-        yield document["environment"], result
-    for inner in document.get("imported", ()):
-        yield from results(inner)
-
-
-def _key(env: Mapping[str, Any], result: Mapping[str, Any]) -> Key:
-    # The folder's name: an artifact of a CI run lies elsewhere each time.
-    name = Path(result["artifact"]).name
+def _unlike(baseline: Baseline) -> str:
+    devices = {f"{env.device}, {env.cpu}" for env, _ in baseline.document.measurements()}
     return (
-        name, result["model"], result["target"], result["precision"], env["device"], env["cpu"],
-        result["accelerator_requested"], result["threads"],
+        f"{baseline.file} has no measurement of these artifacts on this device with as many "
+        f"threads; it was made on: {'; '.join(sorted(devices)) or 'no device'}"
+    )
+
+
+def _key(env: Environment, result: Result) -> Key:
+    # Only the folder's name: a CI run keeps its artifacts in another place each time.
+    name = Path(result.artifact).name
+    return (
+        name, result.model, result.target, result.precision, env.device, env.cpu,
+        result.accelerator_requested, result.threads,
     )  # fmt: skip
 
 
-def _change(
-    env: Mapping[str, Any],
-    result: Mapping[str, Any],
-    earlier: Mapping[str, Any] | None,
-    fail_over: float,
-) -> Change:
-    now, before = result["p50_ms"], None if earlier is None else earlier["p50_ms"]
-    why, percent, passed = None, None, True
-    if earlier is None:
-        why = "no earlier measurement"
-    elif now is None and before is None:
-        why = "has no latency here"
-    elif not (result["valid"] and earlier["valid"]):
-        of, reasons = ("this run", result) if not result["valid"] else ("the baseline", earlier)
-        why, passed = f"{of} is invalid: {'; '.join(reasons['why_invalid'])}", False
-    else:
-        percent = 100 * (now / before - 1)
-        passed = percent <= fail_over
+def _change(env: Environment, now: Result, earlier: Result | None, limit: float) -> Change:
+    why = _why_not(now, earlier)
+    slower = None
+    if earlier is not None and now.p50_ms is not None and earlier.p50_ms is not None and not why:
+        slower = statistics.slower_percent(now.p50_ms, earlier.p50_ms)
+    untimed = earlier is None or (now.p50_ms is None and earlier.p50_ms is None)
     return Change(
-        artifact=result["artifact"],
-        device=env["device"],
-        p50_ms=now,
-        baseline_ms=before,
-        change_percent=None if percent is None else round(percent, 2),
-        passed=passed,
+        artifact=now.artifact,
+        device=env.device,
+        p50_ms=now.p50_ms,
+        baseline_ms=None if earlier is None else earlier.p50_ms,
+        change_percent=None if slower is None else round(slower, 2),
+        passed=untimed if slower is None else slower <= limit,
         why=why,
     )
+
+
+def _why_not(now: Result, earlier: Result | None) -> str | None:
+    """Return what forbids the comparison; None if nothing does."""
+    if earlier is None:
+        return "no earlier measurement"
+    if now.p50_ms is None and earlier.p50_ms is None:
+        return "has no latency here"
+    for name, result in (("this run", now), ("the baseline", earlier)):
+        if not result.valid:
+            return f"{name} is invalid: {'; '.join(result.why_invalid)}"
+    return None

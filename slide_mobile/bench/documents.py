@@ -1,113 +1,186 @@
-"""The JSON document of measurements, the same of a host and of both apps: bench.schema.json.
+"""The bench document: what `bench --json` writes, and what both apps share.
 
-What a phone shares is not taken on trust: its percentiles and its verdict have to follow from the
-samples that it sends along.
+The classes are the schema: `schema` writes bench.schema.json from them. A document whose numbers
+contradict each other can be neither built nor read.
 """
 
-import functools
-import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Literal
 
-from jsonschema import Draft202012Validator
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from slide_mobile.artifact import documents
+from slide_mobile.artifact.documents import DocumentError, Finite, Name, NonNegative, Positive, Text
 from slide_mobile.bench import statistics
+from slide_mobile.bench.result import VERDICT, Reason, Result
+from slide_mobile.bench.statistics import Latency
 from slide_mobile.errors import GateFailed, UsageError
 
-SCHEMA_VERSION = 1
-# Of a percentile to that of the samples: they may be rounded to six digits on their way.
-TOLERANCE = 1e-4
+SCHEMA_VERSION: Literal[1] = 1
+TITLE = "slide-mobile measurements, schema version 1: bench --json, and what the apps share"
+MOST_LEVELS = 8  # of documents that were imported into each other
 
-Document = dict[str, Any]
-Number = TypeVar("Number", int, float)
-_PERCENTILES = ("p50_ms", "p90_ms", "p99_ms", "mean_ms")
+Ratio = Annotated[float, Meta(gt=0, le=1e300)]
+Interval = tuple[Ratio, Ratio]
+Created = Annotated[
+    str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00)$", max_length=64)
+]
 
 
-def read(path: Path) -> Document:
-    """A document from a file; raises UsageError where there is none, GateFailed for a damaged one.
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The device that measured, and the versions of what ran on it."""
 
-    One that was imported into another is checked like the outer one.
+    device: Name
+    os: Name
+    os_version: Text
+    cpu: Text
+    cores: Positive
+    memory_bytes: Positive | None
+    app_version: Name
+    created: Created
+    runtimes: dict[str, Text]
+
+
+class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An artifact that could not be measured, or a file that could not be imported."""
+
+    artifact: Text
+    error: Reason
+
+
+class Change(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One artifact's median beside its baseline; without a percentage, `why` says why not."""
+
+    artifact: Text
+    device: Text
+    p50_ms: Latency | None
+    baseline_ms: Latency | None
+    change_percent: Finite | None
+    passed: bool
+    why: Text | None
+
+    @property
+    def slower_percent(self) -> float | None:
+        """The unrounded change; None if the two cannot be compared."""
+        if self.change_percent is None or self.p50_ms is None or self.baseline_ms is None:
+            return None
+        return statistics.slower_percent(self.p50_ms, self.baseline_ms)
+
+
+class BaselineComparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every artifact beside an earlier measurement; it passed if each change did."""
+
+    file: Text
+    fail_over_percent: NonNegative
+    passed: bool
+    changes: tuple[Change, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a verdict does not follow from the numbers."""
+        for change in self.changes:
+            slower = change.slower_percent
+            if slower is not None and change.passed != (slower <= self.fail_over_percent):
+                raise ValueError(f"{change.artifact}: passed is wrong for {slower:+.2f} %")
+        if self.passed != all(change.passed for change in self.changes):
+            raise ValueError("passed does not follow from its changes")
+
+
+class BenchDocument(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Measurements of one device, with those of phones that were imported beside them."""
+
+    schema_version: Literal[1]
+    source: Literal["host", "ios", "android"]
+    environment: Environment
+    results: tuple[Annotated[Result, Meta(extra_json_schema=VERDICT)], ...]
+    ratios: Annotated[
+        tuple[tuple[Ratio | None, ...], ...],
+        Meta(
+            description="ratios[i][j] is p50 of result i over that of result j; null if either is "
+            "invalid, or if the ratio is too uncertain."
+        ),
+    ]
+    ratio_intervals: Annotated[
+        tuple[tuple[Interval | None, ...], ...] | None,
+        Meta(description="95 % intervals, including those of ratios that are too uncertain."),
+    ]
+    failed: Annotated[
+        tuple[Failure, ...],
+        Meta(description="What could not be measured or imported; may be left out."),
+    ] = ()
+    baseline: Annotated[
+        BaselineComparison | UnsetType,
+        Meta(description="Comparison with an earlier document (--baseline); may be left out."),
+    ] = UNSET
+    imported: Annotated[
+        tuple["BenchDocument", ...],
+        Meta(description="Documents of phones (bench --import); may be left out."),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where ratios do not fit the results, or imports nest too deeply."""
+        count = len(self.results)
+        for name, rows in (("ratios", self.ratios), ("ratio_intervals", self.ratio_intervals)):
+            if rows is not None and [len(row) for row in rows] != [count] * count:
+                raise ValueError(f"{name} is not {count} x {count}")
+        if self._levels() > MOST_LEVELS:
+            raise ValueError(f"documents are imported into each other over {MOST_LEVELS} times")
+
+    def _levels(self) -> int:
+        return 1 + max((document._levels() for document in self.imported), default=0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was measured and imported, and nothing became too slow."""
+        return not self.failed and (self.baseline is UNSET or self.baseline.passed)
+
+    def measurements(self) -> Iterator[tuple[Environment, Result]]:
+        """Every result with its environment, imported ones included."""
+        for result in self.results:
+            yield self.environment, result
+        for document in self.imported:
+            yield from document.measurements()
+
+
+class _Versioned(Struct):
+    """Any document of ours that has results; an artifact's manifest has none."""
+
+    schema_version: int
+    results: list[object]
+
+
+def read(path: Path) -> BenchDocument:
+    """Read a document from a file.
+
+    Raises UsageError if the file is missing or of a newer version, GateFailed if it is damaged.
     """
     try:
-        plain = json.loads(
-            path.read_text(encoding="utf-8"),
-            parse_constant=_refuse,
-            parse_float=lambda text: _finite(text, float(text)),
-            parse_int=lambda text: _finite(text, int(text)),
-        )
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"{path} is missing") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise GateFailed(f"{path} is not JSON ({error})") from error
-    # Other documents of ours have versions too: an artifact's manifest is no newer measurement.
-    ours = isinstance(plain, dict) and "results" in plain
-    version = plain.get("schema_version") if ours else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema {version}, known is {SCHEMA_VERSION}: update slide-mobile"
-        )
-    require(plain, str(path))
-    return dict(plain)
-
-
-def require(plain: Any, name: str) -> None:
-    """Raise GateFailed if the document breaks the schema, or its numbers do not hold together."""
     try:
-        for error in _validator().iter_errors(plain):
-            where = "/".join(map(str, error.absolute_path)) or "the document"
-            raise GateFailed(f"{name} is not a measurement: {where}: {error.message[:200]}")
-        for reason in _inconsistencies(plain):
-            raise GateFailed(f"{name} does not hold together: {reason}")
-    except RecursionError as error:
-        raise GateFailed(f"{name} is not a measurement: it is nested without end") from error
+        return documents.decode(data, BenchDocument)
+    except DocumentError as error:
+        if (version := _version(data)) > SCHEMA_VERSION:
+            raise UsageError(
+                f"{path} has schema {version}, this version reads {SCHEMA_VERSION}: "
+                "update slide-mobile"
+            ) from error
+        reason = documents.shortened(error)
+        raise GateFailed(f"{path} is not a measurement: {reason}") from error
 
 
-@functools.cache
-def _validator() -> Draft202012Validator:
-    path = Path(__file__).with_name("bench.schema.json")
-    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+def schema() -> bytes:
+    """Write the published JSON Schema, bench.schema.json."""
+    return documents.encode(documents.schema(BenchDocument, TITLE))
 
 
-def _inconsistencies(plain: Mapping[str, Any]) -> Iterator[str]:
-    count = len(plain["results"])
-    for name in ("ratios", "ratio_intervals"):
-        rows = plain[name]
-        if rows is not None and (len(rows) != count or any(len(row) != count for row in rows)):
-            yield f"{name} is not {count} x {count}"
-    for result in plain["results"]:
-        runs, samples = result["runs"], len(result["samples_ms"])
-        if result["sustained"] is None and runs != samples:
-            yield f"{result['artifact']}: {runs} runs, but {samples} samples"
-        if result["samples_ms"]:
-            yield from _of_samples(result)
-    for inner in plain.get("imported", ()):
-        yield from _inconsistencies(inner)
-
-
-def _of_samples(result: Mapping[str, Any]) -> Iterator[str]:
-    name, samples = result["artifact"], result["samples_ms"]
-    found = vars(statistics.summary(samples))
-    for key in _PERCENTILES:
-        told = result[key]
-        if told is None or not math.isclose(told, found[key], rel_tol=TOLERANCE, abs_tol=1e-6):
-            yield f"{name}: {key} is {told}, its samples say {found[key]:.6g}"
-    reasons = statistics.why_invalid(
-        samples, before=result["thermal_before"], after=result["thermal_after"]
-    )
-    if result["valid"] and reasons:
-        yield f"{name} is marked valid, but: {reasons[0]}"
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _finite(text: str, number: Number) -> Number:
-    """The number that a text is; raises ValueError for one that no float holds."""
-    if math.isinf(float(text)):
-        raise ValueError(f"{text[:20]} is too large")
-    return number
+def _version(data: bytes) -> int:
+    try:
+        return documents.decode(data, _Versioned).schema_version
+    except DocumentError:
+        return 0

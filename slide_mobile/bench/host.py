@@ -1,8 +1,9 @@
-"""What the measurements are made on: one core, without instructions that phones have no like of.
+"""The machine that measures: its name, its load, its memory, and Intel's AMX switched off.
 
-Intel's AMX tiles multiply int8 matrices many times faster than fp32 ones, and XNNPACK in LiteRT
-uses them. The dot products of a phone's Arm core (SDOT) are four times faster than its fp32, as are
-those of AVX-512 (VNNI). With tiles all that is not a product in int8 looks dear.
+Measurements here are made on one core, without instructions that phones have nothing like. Intel's
+AMX multiplies int8 matrices many times faster than fp32 ones, and XNNPACK in LiteRT uses it. The
+dot products of a phone's Arm core (SDOT) are four times faster than its fp32 arithmetic, and so are
+those of AVX-512 (VNNI). With AMX, everything but int8 products would look slow.
 """
 
 import ctypes
@@ -19,7 +20,7 @@ _PRODUCT = Path("/sys/devices/virtual/dmi/id/product_name")
 _SET_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 _ALLOW, _DENY = 0x7FFF0000, 0x00050001  # with EPERM
-_ARCH_PRCTL, _REQUEST_PERMISSION, _TILES = 158, 0x1023, 18
+_ARCH_PRCTL, _REQUEST_PERMISSION, _AMX = 158, 0x1023, 18
 _CALL, _FIRST_ARGUMENT = 0, 16  # bytes into struct seccomp_data
 
 
@@ -37,25 +38,25 @@ class _Program(ctypes.Structure):
 
 
 def cpu() -> str:
-    """Its name."""
+    """The processor's name."""
     names = _lines("model name")
     return names[0] if names else platform.processor()
 
 
-def tiles() -> bool:
-    """Whether XNNPACK may use AMX in this process; asks for it as XNNPACK does."""
-    return _has_tiles() and bool(
-        ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST_PERMISSION, _TILES) == 0
+def has_amx() -> bool:
+    """Whether XNNPACK may use AMX in this process; asks Linux for it as XNNPACK does."""
+    return _supports_amx() and bool(
+        ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST_PERMISSION, _AMX) == 0
     )
 
 
-def renounce_tiles() -> None:
-    """Refuse AMX to this process and its children, before the first of them has asked for it.
+def renounce_amx() -> None:
+    """Deny AMX to this process and its children; call it before any of them has asked for it.
 
-    XNNPACK asks Linux for the tiles when it first looks at the processor, and does without where
-    it gets none: a seccomp filter answers that one request. Raises OSError where it cannot be set.
+    XNNPACK asks Linux for AMX when it first looks at the processor, and does without it if Linux
+    says no: a seccomp filter denies that one request. Raises OSError where it cannot be set.
     """
-    if not _has_tiles():
+    if not _supports_amx():
         return
     steps = (
         _Instruction(_LOAD, 0, 0, _CALL),
@@ -74,22 +75,22 @@ def renounce_tiles() -> None:
         raise OSError(ctypes.get_errno(), "cannot take AMX from this process")
 
 
-def _has_tiles() -> bool:
+def _supports_amx() -> bool:
     return any("amx_int8" in flags.split() for flags in _lines("flags"))
 
 
 def _lines(key: str) -> list[str]:
-    """What the kernel says of each core under a key."""
+    """The values that the kernel lists under a key, one per core."""
     lines = _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else []
     return [line.partition(":")[2].strip() for line in lines if line.startswith(key)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """Seconds that all cores together have worked since the machine started, and been stolen.
+    """Seconds since the machine started, summed over all cores.
 
-    `stolen` is what a hypervisor gave to others, `throttled` how often a core was slowed for heat
-    (None where Linux does not count it).
+    `busy` is time spent working, `stolen` time that a hypervisor gave to other guests. `throttled`
+    counts how often a core was slowed down because of heat (None where Linux does not count it).
     """
 
     busy: float
@@ -97,8 +98,16 @@ class Activity:
     throttled: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Resident memory of this process, now and at its peak."""
+
+    resident_bytes: int
+    peak_bytes: int
+
+
 def activity() -> Activity | None:
-    """From /proc/stat; None on systems without it."""
+    """What /proc/stat counts; None on systems without it."""
     if not _STAT.exists():
         return None
     user, nice, system, _, _, irq, softirq, stolen = map(int, _STAT.read_text().split()[1:9])
@@ -111,20 +120,20 @@ def activity() -> Activity | None:
     )
 
 
-def resident_bytes() -> tuple[int, int] | None:
-    """Memory of this process, now and at its highest; None on systems without /proc.
+def memory() -> Memory | None:
+    """What /proc says of this process; None on systems without it.
 
-    Not `getrusage`: Linux counts there what the process was before it became this program.
+    `getrusage` will not do: on Linux its peak includes what the process was before `exec`.
     """
     if not _STATUS.exists():
         return None
     lines = (line.split() for line in _STATUS.read_text().splitlines())
     found = {line[0]: 1024 * int(line[1]) for line in lines if line[0] in {"VmRSS:", "VmHWM:"}}
-    return found["VmRSS:"], found["VmHWM:"]
+    return Memory(resident_bytes=found["VmRSS:"], peak_bytes=found["VmHWM:"])
 
 
 def device() -> str:
-    """What the vendor calls the machine, or its architecture."""
+    """The vendor's name for the machine, or its architecture."""
     try:
         return _PRODUCT.read_text(errors="replace").strip() or platform.machine()
     except OSError:
@@ -132,7 +141,7 @@ def device() -> str:
 
 
 def memory_bytes() -> int | None:
-    """Of the whole machine."""
+    """Memory of the whole machine; None where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):

@@ -1,33 +1,39 @@
 """What a list of latencies says, and whether to believe it.
 
 The apps compute the same in Swift and Kotlin; apps/conformance/statistics.json holds all three to
-each other. Only the confidence interval of a ratio is the host's alone.
+each other. Only the confidence interval of a ratio exists on the host alone.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta, Struct
 
-Turns = NDArray[np.float64]  # (turns, runs of a turn), milliseconds
+from slide_mobile.artifact.documents import Count, Positive
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Latency = Annotated[float, Meta(gt=0, le=1e9)]  # milliseconds
 Samples = Sequence[float]  # milliseconds, in the order in which they were taken
+Turns = Sequence[Sequence[float]]  # (turns, runs per turn), milliseconds
 Thermal = Literal["nominal", "fair", "serious", "critical", "unknown"]
 
-MAX_SPREAD = 1.10  # p90 over p50, beyond which the machine was too noisy to say
-MAX_SLOWDOWN = 1.10  # median of the last quarter over that of the first
+PERCENTILES = ("p50_ms", "p90_ms", "p99_ms", "mean_ms")  # the fields of a `Summary`
+MAX_SPREAD = 1.10  # p90 over p50; beyond it the machine was too noisy
+MAX_SLOWDOWN = 1.10  # median of the last quarter of the runs over that of the first quarter
 MIN_RUNS = 30
-THROTTLED = frozenset({"serious", "critical"})  # where phones lower their clocks
+THROTTLED = frozenset({"serious", "critical"})  # phones lower their clocks in these states
 RESAMPLES = 500
-# Of half the interval to the ratio: a ratio that is less sure is not given.
-MAX_HALF_WIDTH = 0.02
+MAX_HALF_WIDTH = 0.02  # half the interval over the ratio; a less certain ratio is not given
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Of one model's latencies, in milliseconds."""
+    """Percentiles and mean of one model's latencies, in milliseconds."""
 
     p50_ms: float
     p90_ms: float
@@ -40,10 +46,18 @@ class Summary:
         return self.p90_ms / self.p50_ms
 
 
-def percentile(samples: Samples, percent: float) -> float:
-    """Linear between order statistics: position (n - 1) * percent / 100 of the sorted samples.
+class SustainedPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The median of the inferences that ended in one second of a sustained run."""
 
-    Written out, because Swift and Kotlin do the same: it is what numpy.percentile does.
+    second: Count
+    p50_ms: Latency
+    runs: Positive
+
+
+def percentile(samples: Samples, percent: float) -> float:
+    """Interpolate linearly at position (n - 1) * percent / 100 of the sorted samples.
+
+    numpy.percentile gives the same. It is written out because Swift and Kotlin do the same.
     """
     ordered = sorted(samples)
     position = (len(ordered) - 1) * percent / 100
@@ -52,26 +66,37 @@ def percentile(samples: Samples, percent: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
+def median(samples: Samples) -> float:
+    """The 50th percentile."""
+    return percentile(samples, 50)
+
+
 def summary(samples: Samples) -> Summary:
-    """Percentiles and mean; at least one sample."""
+    """Percentiles and mean of at least one sample."""
     p50, p90, p99 = (percentile(samples, percent) for percent in (50, 90, 99))
     return Summary(p50_ms=p50, p90_ms=p90, p99_ms=p99, mean_ms=math.fsum(samples) / len(samples))
 
 
 def slowdown(samples: Samples) -> float | None:
-    """Median of the last quarter of the runs over that of the first; None of fewer than four."""
+    """Median of the last quarter of the runs over that of the first; None for fewer than four."""
     quarter = len(samples) // 4
     if quarter == 0:
         return None
-    return percentile(samples[-quarter:], 50) / percentile(samples[:quarter], 50)
+    return median(samples[-quarter:]) / median(samples[:quarter])
+
+
+def slower_percent(now: float, before: float) -> float:
+    """How many percent slower `now` is than `before`; negative if it is faster."""
+    return 100 * (now / before - 1)
 
 
 def why_invalid(
     samples: Samples, *, before: Thermal = "unknown", after: Thermal = "unknown"
 ) -> list[str]:
-    """Reasons not to believe these latencies, none if they are good; `before` and `after` of heat.
+    """Reasons not to trust these latencies; none if they are good.
 
-    A phone that is hot at either end computed with lowered clocks.
+    `before` and `after` are thermal states: a phone that is hot at either end ran with lowered
+    clocks.
     """
     reasons = []
     if len(samples) < MIN_RUNS:
@@ -91,55 +116,60 @@ def sure(low: float, high: float) -> bool:
 
 
 def ratios(medians: Sequence[float | None]) -> list[list[float | None]]:
-    """Each of the medians over each; None where either is, for it is not to be believed."""
+    """Each median over each other one; None where either of the two is None."""
     return [[None if a is None or b is None else a / b for b in medians] for a in medians]
 
 
 def ratio_interval(rounds: Sequence[tuple[Turns, Turns]], *, seed: int = 0) -> tuple[float, float]:
-    """95 % of the ratio of medians of two that were timed in turn, in several processes.
+    """95 % interval of the ratio of the medians of two models that were timed in turn.
 
-    Each round has the turns (turns, runs of a turn) of both. Rounds are drawn with replacement, and
-    within each of them turns, in blocks of about the square root of their number: where a process
-    has its memory matters for as long as it lives, and what disturbs the machine lasts longer than
-    a turn and touches both (the circular block bootstrap of Politis and Romano, 1992, inside a
-    bootstrap of clusters). The seed is fixed: equal samples give equal intervals.
+    `rounds` holds the turns of both models in each process. Processes are drawn with replacement,
+    and within each of them turns, in blocks of about the square root of their number: the place of
+    a process in memory matters for its whole life, and a disturbance of the machine lasts longer
+    than a turn and affects both models (the circular block bootstrap of Politis and Romano, 1992,
+    inside a cluster bootstrap). The seed is fixed, so equal samples give equal intervals.
     """
+    import numpy as np  # on first use: the command line imports this room for its defaults
+
     draw = np.random.default_rng(seed)
+    pairs = [(np.asarray(a), np.asarray(b)) for a, b in rounds]
     found = []
     for _ in range(RESAMPLES):
-        taken: tuple[list[Turns], list[Turns]] = ([], [])
-        for chosen in draw.integers(0, len(rounds), len(rounds)):
-            a, b = rounds[chosen]
+        firsts, seconds = [], []
+        for chosen in draw.integers(0, len(pairs), len(pairs)):
+            a, b = pairs[chosen]
             drawn = _blocks(len(a), draw)
-            taken[0].append(a[drawn])
-            taken[1].append(b[drawn])
-        medians = [np.median(np.concatenate([x.ravel() for x in of])) for of in taken]
-        found.append(medians[0] / medians[1])
-    # Of few clusters a bootstrap's spread is too small by this factor (Davison and Hinkley, 1997).
-    spread = math.sqrt(len(rounds) / max(1, len(rounds) - 1))
+            firsts.append(a[drawn].ravel())
+            seconds.append(b[drawn].ravel())
+        found.append(np.median(np.concatenate(firsts)) / np.median(np.concatenate(seconds)))
+    # With few clusters a bootstrap's spread is too small by this factor (Davison, Hinkley, 1997).
+    spread = math.sqrt(len(pairs) / max(1, len(pairs) - 1))
     middle, (low, high) = np.median(found), np.percentile(found, (2.5, 97.5))
     return float(middle * (low / middle) ** spread), float(middle * (high / middle) ** spread)
 
 
-def _blocks(turns: int, draw: np.random.Generator) -> NDArray[np.int64]:
-    """As many turns as there are, drawn in blocks of neighbours, the last beside the first."""
+def _blocks(turns: int, draw: "np.random.Generator") -> "NDArray[np.int64]":
+    """Draw `turns` turns in blocks of neighbours; the first follows the last."""
+    import numpy as np
+
     block = math.isqrt(turns)
     starts = draw.integers(0, turns, -(-turns // block))
     return ((starts[:, None] + np.arange(block)).ravel() % turns)[:turns]
 
 
-def by_second(ends: Iterable[float], samples: Samples) -> list[dict[str, Any]]:
-    """The curve of a sustained run: of each second the median of the inferences that end in it.
+def by_second(ends: Iterable[float], samples: Samples) -> tuple[SustainedPoint, ...]:
+    """The curve of a sustained run: the median of the inferences that end in each second.
 
-    `ends` are seconds since the start, one a sample; a second in which none ends has no point.
+    `ends` holds one time per sample, in seconds since the start. A second in which none ends has no
+    point.
     """
     seconds: dict[int, list[float]] = {}
     for end, sample in zip(ends, samples, strict=True):
         seconds.setdefault(math.floor(end), []).append(sample)
-    return [
-        {"second": second, "p50_ms": percentile(taken, 50), "runs": len(taken)}
+    return tuple(
+        SustainedPoint(second=second, p50_ms=median(taken), runs=len(taken))
         for second, taken in sorted(seconds.items())
-    ]
+    )
 
 
 def _percent(ratio: float, digits: int = 1) -> str:

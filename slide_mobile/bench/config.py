@@ -1,0 +1,44 @@
+"""What to measure, and how long: the one place where the defaults stand."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from slide_mobile.bench import statistics
+from slide_mobile.bench.baseline import Baseline
+from slide_mobile.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig:
+    """How to measure, and what to put beside it.
+
+    Each artifact gets at least `min_runs` runs and `min_seconds` seconds in total, and `warm_up`
+    runs before that in each process. `profile` adds where the time goes; `imports` are documents
+    that an app shared. Raises UsageError for values that cannot be measured.
+    """
+
+    threads: int = 1
+    min_runs: int = 50
+    min_seconds: float = 3.0
+    warm_up: int = 5
+    profile: bool = False
+    imports: tuple[Path, ...] = ()
+    baseline: Baseline | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for values that cannot be measured."""
+        if self.threads < 1:
+            raise UsageError(f"threads must be at least 1, got {self.threads}")
+        if self.min_runs < statistics.MIN_RUNS:
+            raise UsageError(
+                f"min-runs must be at least {statistics.MIN_RUNS}, got {self.min_runs}: "
+                "percentiles of fewer runs say nothing"
+            )
+        if not (0 <= self.min_seconds < math.inf):
+            raise UsageError(f"min-seconds must be 0 or more, got {self.min_seconds:g}")
+        if self.warm_up < 1:
+            raise UsageError(f"warm-up must be at least 1 run, got {self.warm_up}")
+
+
+USUAL = BenchConfig()
