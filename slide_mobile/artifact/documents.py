@@ -15,6 +15,7 @@ from msgspec import Meta
 from slide_mobile.errors import SlideMobileError
 
 MOST_BYTES = 1 << 28  # of one document; a bench document of many long runs has a few megabytes
+MOST_PLACE = 80  # characters of the place in an error
 MOST = (1 << 53) - 1  # the largest whole number that every JSON reader keeps exactly
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -120,4 +121,6 @@ def _placed(text: str) -> str:
     if not found:
         return text[:1].lower() + text[1:]
     where = place.removesuffix("`").removeprefix("$").removeprefix(".")
+    if len(where) > MOST_PLACE:  # the reason must not be pushed out of the line
+        where = "..." + where[-MOST_PLACE:]
     return f"{where}: {what[:1].lower()}{what[1:]}"

@@ -1,0 +1,29 @@
+"""What can be measured, and what is refused before anything is."""
+
+import math
+
+import pytest
+
+from slide_mobile.bench.config import USUAL, BenchConfig
+from slide_mobile.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"min_runs": 29}, "min-runs must be at least 30, got 29: percentiles of fewer runs"),
+        ({"min_seconds": -1.0}, "min-seconds must be 0 or more, got -1"),
+        ({"min_seconds": math.nan}, "min-seconds must be 0 or more, got nan"),
+        ({"min_seconds": math.inf}, "min-seconds must be 0 or more, got inf"),
+        ({"warm_up": 0}, "warm-up must be at least 1 run, got 0"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        BenchConfig(**changes)
+
+
+def test_the_defaults_give_percentiles_their_runs() -> None:
+    assert BenchConfig() == USUAL
+    assert (USUAL.threads, USUAL.min_runs, USUAL.min_seconds, USUAL.warm_up) == (1, 50, 3.0, 5)

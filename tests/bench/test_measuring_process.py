@@ -1,0 +1,66 @@
+"""What one measuring process does with what it has loaded."""
+
+import numpy as np
+import pytest
+
+from slide_mobile.bench import host, measuring_process
+from slide_mobile.bench.messages import TimingRequest
+
+
+def test_others_are_seen_at_work() -> None:
+    if host.activity() is None:
+        pytest.skip("no /proc/stat")
+    before, after = host.activity(), host.activity()
+    assert after.busy >= before.busy > 0
+    others, stolen, _ = measuring_process.disturbance(before, after, cpu=0.0)
+    assert others >= 0 and stolen >= 0
+
+
+def test_a_machine_that_does_not_count_says_nothing() -> None:
+    assert measuring_process.disturbance(None, None, cpu=1.0) == (None, None, None)
+
+
+def test_what_this_process_did_itself_is_no_disturbance() -> None:
+    before = host.Activity(busy=100.0, stolen=1.0, throttled=2)
+    after = host.Activity(busy=110.0, stolen=1.5, throttled=5)
+    assert measuring_process.disturbance(before, after, cpu=7.0) == (3.0, 0.5, 3)
+    uncounted = host.Activity(busy=110.0, stolen=1.5, throttled=None)
+    assert measuring_process.disturbance(before, uncounted, cpu=20.0) == (0.0, 0.5, None)
+
+
+def asked(*, turns: int, seconds: float) -> TimingRequest:
+    return TimingRequest(artifacts=(), threads=1, warm_up=1, turns=turns, seconds=seconds, seed=3)
+
+
+def test_a_fast_one_is_run_several_times_in_its_turn() -> None:
+    calls = {0: lambda: sum(range(2000)), 1: lambda: None}
+    found = measuring_process.timed(calls, {0: 1, 1: 4}, asked(turns=7, seconds=0.0))
+    assert np.shape(found.turns[0]) == (7, 1) and np.shape(found.turns[1]) == (7, 4)
+    assert found.wall > 0
+
+
+def test_each_gets_its_seconds() -> None:
+    calls = {0: lambda: sum(range(20_000))}
+    found = measuring_process.timed(calls, {0: 1}, asked(turns=1, seconds=0.02))
+    assert sum(ms for turn in found.turns[0] for ms in turn) >= 20
+
+
+@pytest.mark.parametrize(
+    ("told", "path"),
+    [
+        ("0.0.attn.qkv", "layers.0.blocks.0.attn.qkv"),
+        ("0.0.attn.qkv.split", "layers.0.blocks.0.attn.qkv.split"),
+        ("layers.0.blocks.1", "layers.0.blocks.1"),
+        ("0", "layers.0"),
+        ("head", "head"),
+        ("(between operations)", "(between operations)"),
+        ("", ""),
+    ],
+)
+def test_modules_get_their_paths_in_pytorch(told: str, path: str) -> None:
+    paths = measuring_process.module_paths("slide_swin_test")
+    assert measuring_process.in_pytorch(told, paths) == path
+
+
+def test_a_model_that_is_not_registered_has_no_known_paths() -> None:
+    assert measuring_process.module_paths("a model of yours") == {}

@@ -1,0 +1,174 @@
+"""Which latencies are believed, and what follows from them."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from slide_mobile.bench import statistics, verdict
+from slide_mobile.bench.config import BenchConfig
+from slide_mobile.bench.messages import Loaded, Timed
+from slide_mobile.bench.sessions import Session
+from slide_mobile.bench.statistics import Turns
+from slide_mobile.bench.verdict import Measured
+
+QUIET = Timed(turns={}, wall=10.0, cpu=9.9, others=0.1, stolen=0.0)
+
+
+def session(timed: Timed | None, *loaded: Loaded) -> Session:
+    return Session(
+        loaded={one.number: one for one in loaded}, failures={}, timed=timed, amx=False,
+        finished=True,
+    )  # fmt: skip
+
+
+def timed(**changes: object) -> Timed:
+    given = {"turns": {}, "wall": 10.0, "cpu": 9.9, "others": 0.1, "stolen": 0.0} | changes
+    return Timed(**given)
+
+
+def loaded(**changes: object) -> Loaded:
+    given = {"number": 0, "runtime": "r 1", "suite": ("r", "1"), "fresh": True, "load_ms": 3.0}
+    return Loaded(**given | {"first_ms": 2.0, "warm_ms": 1.0} | changes)
+
+
+def measured(
+    *turns: Turns, target: str = "tflite", backend: str = "xnnpack", load: Loaded | None = None
+) -> Measured:
+    manifest = SimpleNamespace(
+        model=SimpleNamespace(name="m"), target=target, backend=backend, precision="fp16",
+        graph=SimpleNamespace(partitions=0, delegated_ops=0, total_ops=1),
+    )  # fmt: skip
+    artifact = SimpleNamespace(manifest=manifest, root=Path("a"), manifest_sha256="0" * 64)
+    return Measured(
+        artifact=artifact, loaded=(load or loaded(),), turns=dict(enumerate(turns))
+    )  # fmt: skip
+
+
+def steady(ms: float, count: int = 20) -> Turns:
+    return [[ms]] * count
+
+
+@pytest.mark.parametrize(
+    ("target", "backend", "accelerator"),
+    [("coreml", "mlprogram", "all"), ("executorch", "coreml", "all"), ("tflite", "xnnpack", "cpu")],
+)
+def test_core_ml_chooses_where_it_computes(target: str, backend: str, accelerator: str) -> None:
+    found = verdict.result(measured(target=target, backend=backend), BenchConfig())
+    assert found.accelerator_requested == accelerator
+    assert found.accelerator_used == (None if accelerator == "all" else "cpu")
+    assert found.threads == (None if accelerator == "all" else 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"others": 1e4}, "other processes took"),
+        ({"stolen": 1e4}, "the hypervisor took"),
+        ({"cpu": 9.0}, "waited for the processor 10% of the time"),
+    ],
+)
+def test_a_machine_that_was_busy_is_a_reason(changes: dict[str, float], reason: str | None) -> None:
+    held = [session(timed(**changes))]
+    reasons = verdict.busy(held, BenchConfig())
+    assert (reasons == ()) if reason is None else (len(reasons) == 1 and reason in reasons[0])
+    if "cpu" in changes:  # several threads may wait for each other
+        assert verdict.busy(held, BenchConfig(threads=2)) == ()
+
+
+def test_a_machine_that_does_not_say_is_no_reason() -> None:
+    assert verdict.busy([session(timed(others=None, stolen=None))], BenchConfig()) == ()
+    assert verdict.busy([session(None)], BenchConfig()) == ()
+
+
+@pytest.mark.parametrize(
+    ("counts", "states"),
+    [
+        ([None, None], ("unknown", "unknown")),
+        ([0, 0], ("nominal", "nominal")),
+        ([0, 3], ("nominal", "serious")),
+    ],
+)
+def test_heat_is_what_linux_counts(counts: list[int | None], states: tuple[str, str]) -> None:
+    assert verdict.thermal([session(timed(throttled=count)) for count in counts]) == states
+
+
+def test_processes_that_differ_are_a_reason() -> None:
+    alike, other = steady(5.0, 9), steady(5.6, 9)
+    assert verdict.processes_differ([alike, steady(5.25, 9)]) == ()
+    (reason,) = verdict.processes_differ([alike, other])
+    assert reason == "processes differ: medians from 5 to 5.6 ms"
+
+
+def test_a_result_holds_the_samples_of_all_sessions_and_what_follows_from_them() -> None:
+    found = verdict.result(measured(steady(5.0), steady(5.1)), BenchConfig(warm_up=7))
+    assert found.valid and found.runs == 40 and found.seconds == pytest.approx(0.202)
+    assert found.p50_ms == statistics.median(found.samples_ms) and found.warmup_runs == 7
+    assert (found.first_ms, found.load_ms, found.runtime) == (2.0, 3.0, "r 1")
+
+
+def test_every_doubt_makes_a_result_invalid() -> None:
+    one = measured(steady(5.0), steady(7.0))
+    found = verdict.result(one, BenchConfig(), ["others were busy"], ("nominal", "serious"))
+    assert not found.valid
+    words = ("spread", "throttled", "others were busy", "processes differ")
+    for word in words:
+        assert any(word in reason for reason in found.why_invalid), word
+
+
+def test_what_nothing_here_runs_has_no_latency() -> None:
+    load = loaded(first_ms=None, warm_ms=None)
+    found = verdict.result(measured(load=load), BenchConfig(), ["busy"])
+    assert found.why_invalid == ("no latency: r 1",)
+    assert found.p50_ms is found.load_ms is found.first_ms is found.threads is None
+    assert found.runs == found.warmup_runs == 0
+
+
+def test_load_time_and_memory_are_those_of_a_fresh_process() -> None:
+    fresh = loaded(load_ms=4.0, base_rss_bytes=100, peak_rss_bytes=200)
+    later = loaded(load_ms=1.0, fresh=False)
+    sessions = [session(QUIET, fresh), session(QUIET, later)]
+    found = verdict.result(Measured.gather(0, measured().artifact, sessions), BenchConfig())
+    assert (found.load_ms, found.base_rss_bytes, found.peak_rss_bytes) == (4.0, 100, 200)
+
+
+def test_turns_are_gathered_by_session() -> None:
+    sessions = [
+        session(timed(turns={0: ((1.0,),)}), loaded()),
+        session(None, loaded()),
+        session(timed(turns={0: ((2.0,),), 1: ((9.0,),)}), loaded()),
+    ]
+    found = Measured.gather(0, measured().artifact, sessions)
+    assert found.turns == {0: ((1.0,),), 2: ((2.0,),)} and found.samples == (1.0, 2.0)
+
+
+def test_ratios_have_intervals_that_hold_them_and_mirror_each_other() -> None:
+    pair = [measured(*[steady(ms)] * 4) for ms in (5.0, 10.0)]
+    results = [verdict.result(one, BenchConfig()) for one in pair]
+    ratios, intervals = verdict.compared(pair, results)
+    assert ratios == ((1.0, 0.5), (2.0, 1.0))
+    assert intervals == (((1.0, 1.0), (0.5, 0.5)), ((2.0, 2.0), (1.0, 1.0)))
+
+
+def test_an_invalid_result_is_in_no_ratio() -> None:
+    pair = [measured(*[steady(ms)] * 4) for ms in (5.0, 10.0)]
+    results = [
+        verdict.result(pair[0], BenchConfig()),
+        verdict.result(pair[1], BenchConfig(), ["busy"]),
+    ]
+    ratios, intervals = verdict.compared(pair, results)
+    assert ratios == ((1.0, None), (None, None))
+    assert intervals == (((1.0, 1.0), None), (None, None))
+
+
+def test_a_ratio_that_is_uncertain_keeps_its_interval_only() -> None:
+    drifting = measured(steady(4.8), steady(5.2), steady(4.9), steady(5.1))
+    pair = [measured(*[steady(5.0)] * 4), drifting]
+    results = [verdict.result(one, BenchConfig()) for one in pair]
+    assert all(result.valid for result in results)
+    ratios, intervals = verdict.compared(pair, results)
+    assert ratios == ((1.0, None), (None, 1.0))
+    low, high = intervals[1][0]
+    assert low < 1 < high
+    assert intervals[0][1] == pytest.approx((1 / high, 1 / low))

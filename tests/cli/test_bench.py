@@ -1,0 +1,162 @@
+"""`slide-mobile bench`: what it prints, its errors in one line, and its exit codes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from calls import run
+from click.testing import Result
+from converted_once import ConvertedOnce
+
+from slide_mobile.bench import documents
+
+PHONE = Path(__file__).parents[2] / "apps/conformance/bench/valid/android.json"
+QUICK = ["--min-runs", "32", "--min-seconds", "0.05", "--quiet"]
+
+
+def bench(*arguments: object) -> Result:
+    return run("bench", *arguments)
+
+
+@pytest.fixture(scope="session")
+def tflite(converted: ConvertedOnce) -> Path:
+    return converted("tflite", "fp32").root
+
+
+def read(text: str, tmp_path: Path) -> documents.BenchDocument:
+    """What stdout has, read as strictly as a file."""
+    (tmp_path / "stdout.json").write_text(text)
+    return documents.read(tmp_path / "stdout.json")
+
+
+def earlier(path: Path, **environment: object) -> Path:
+    """The phone's document, with another environment."""
+    plain = json.loads(PHONE.read_text())
+    plain["environment"] |= environment
+    path.write_text(json.dumps(plain))
+    return path
+
+
+def slower(path: Path) -> Path:
+    """The phone's document with all latencies doubled by the phone of today."""
+    plain = json.loads(PHONE.read_text())
+    result = plain["results"][0]
+    for name in ("p50_ms", "p90_ms", "p99_ms", "mean_ms"):
+        result[name] /= 2
+    result["samples_ms"] = [ms / 2 for ms in result["samples_ms"]]
+    path.write_text(json.dumps(plain))
+    return path
+
+
+@pytest.mark.slow
+def test_what_was_measured_is_printed_for_people_and_for_programs(
+    tflite: Path, tmp_path: Path
+) -> None:
+    twin = shutil.copytree(tflite, tmp_path / "twin")
+    text = bench(tflite, twin, "--profile", *QUICK)
+    assert text.exit_code == 0, text.output
+    for words in ("p50 ms", "delegated", "ratios of medians", "  2 / 1  ", "where the time goes"):
+        assert words in text.stdout
+    found = read(bench(tflite, "--json", *QUICK).stdout, tmp_path)
+    assert [result.artifact for result in found.results] == [str(tflite)]
+
+
+@pytest.mark.slow
+def test_each_failure_costs_a_line(tflite: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(tflite, tmp_path / "damaged")
+    (damaged / "model.tflite").write_bytes(b"no model")
+    done = bench(damaged, tmp_path / "nothing", tflite, "--json", *QUICK)
+    assert done.exit_code == 1
+    found = read(done.stdout, tmp_path)
+    assert [result.artifact for result in found.results] == [str(tflite)]
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(found.failed) == 2
+    for path in (damaged, tmp_path / "nothing"):
+        assert sum(line.count(f"{path}") for line in lines) == 1
+    alone = bench(damaged, *QUICK)
+    assert alone.exit_code == 1 and alone.stdout == "" and len(alone.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_threads_that_a_runtime_cannot_have_are_refused(converted: ConvertedOnce) -> None:
+    done = bench(converted("executorch", "fp32").root, "--threads", 999, *QUICK)
+    assert done.exit_code == 2 and "computes on 1 thread or on all" in done.stderr
+
+
+def test_phones_alone(tmp_path: Path) -> None:
+    done = bench("--import", PHONE, "--import", PHONE, "--json")
+    assert done.exit_code == 0, done.output
+    found = read(done.stdout, tmp_path)
+    assert found.results == () and len(found.imported) == 2 and found.failed == ()
+
+
+def test_what_a_phone_measured_is_a_table() -> None:
+    done = bench("--import", PHONE)
+    assert "slide_swin_demo-tflite-int8, Pixel 9: LiteRT 2.2.0, cpu, XNNPACK, 4 thread(s)" in (
+        done.stdout
+    )
+    assert "120/121" in done.stdout and "5.1" in done.stdout
+
+
+def test_a_file_that_cannot_be_imported_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    done = bench("--import", PHONE, "--import", tmp_path / "bad.json")
+    assert done.exit_code == 1 and "Pixel 9" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert "bad.json is not a measurement: it is not JSON" in line
+    alone = bench("--import", tmp_path / "bad.json")
+    assert alone.exit_code == 1 and alone.stdout == ""
+
+
+def test_a_broken_artifact_does_not_hide_what_a_phone_measured(tmp_path: Path) -> None:
+    done = bench(tmp_path / "none", "--import", PHONE, "--json", "--quiet")
+    assert done.exit_code == 1
+    found = read(done.stdout, tmp_path)
+    assert len(found.imported) == 1
+    assert [failure.artifact for failure in found.failed] == [str(tmp_path / "none")]
+    (line,) = done.stderr.splitlines()
+    assert "is not an artifact folder" in line
+
+
+def test_a_baseline_judges(tmp_path: Path) -> None:
+    file = slower(tmp_path / "earlier.json")
+    done = bench("--import", PHONE, "--baseline", file)
+    assert done.exit_code == 1
+    assert f"failed  compared with {file}, at most 5 % slower" in done.stdout
+    assert "(+100.0 %)" in done.stdout
+    allowed = bench("--import", PHONE, "--baseline", file, "--fail-over", "150%")
+    assert allowed.exit_code == 0 and f"passed  compared with {file}" in allowed.stdout
+
+
+def test_what_was_measured_is_printed_though_the_baseline_is_of_others(tmp_path: Path) -> None:
+    file = earlier(tmp_path / "earlier.json", device="Pixel 3")
+    done = bench("--import", PHONE, "--baseline", file, "--json", "--quiet")
+    assert done.exit_code == 2
+    found = read(done.stdout, tmp_path)
+    assert len(found.imported) == 1 and "baseline" not in json.loads(done.stdout)
+    (line,) = done.stderr.splitlines()
+    assert "has no measurement of these artifacts" in line and "Pixel 3" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give artifacts, or --import FILE.json"),
+        (["x", "--fail-over", "5%"], "--fail-over needs a --baseline"),
+        (["x", "--baseline", "nowhere.json"], "nowhere.json is missing"),
+        (["x", "--baseline", str(PHONE), "--fail-over", "much"], "a percentage such as 5%"),
+        (["x", "--min-runs", "10"], "min-runs must be at least 30"),
+        (["x", "--threads", "0"], "threads must be at least 1"),
+        (["x", "--min-seconds", "-1"], "min-seconds must be 0 or more"),
+        (["x", "--warm-up", "0"], "warm-up must be at least 1 run"),
+        (["x"], "is not an artifact folder"),
+    ],
+)
+def test_wrong_calls_are_one_line(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = bench(*arguments, "--quiet")
+    assert done.exit_code == 2 and done.stdout == "" and message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
