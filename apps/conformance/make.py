@@ -2,7 +2,7 @@
 
     python apps/conformance/make.py [FOLDER]
 
-They are what slide_mobile computes; tests/test_conformance.py makes them anew and compares.
+They are what slide_mobile computes; tests/bench/test_conformance.py makes them anew and compares.
 """
 
 import copy

@@ -1,6 +1,7 @@
 """Measurements on real runtimes: what is recorded, what is not believed, and what fails alone."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -188,6 +189,13 @@ def test_a_broken_artifact_does_not_hide_what_a_phone_measured(tmp_path: Path) -
     found = bench([tmp_path / "none"], config=BenchConfig(imports=(PHONE,)))
     assert len(found.imported) == 1 and found.results == ()
     assert [failure.artifact for failure in found.failed] == [str(tmp_path / "none")]
+
+
+def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"\xff")
+    found = bench([root], config=BenchConfig(imports=(PHONE,)))
+    (tmp_path / "x.json").write_bytes(encode(found))
+    assert documents.read(tmp_path / "x.json") == found
 
 
 def test_what_was_measured_survives_a_baseline_of_others() -> None:

@@ -1,5 +1,6 @@
 """Who is loaded first, who is left out, and whose fault it is that a process died."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,3 +148,9 @@ def test_a_profile_that_dies_says_so_of_its_artifact(tmp_path: Path) -> None:
     assert found.operations is None and found.why_no_operations is not None
     assert "the process that profiled it ended with 1: " in found.why_no_operations
     assert "is not an artifact folder" in found.why_no_operations
+
+
+def test_a_folder_s_name_need_not_be_utf8(tmp_path: Path) -> None:
+    (root := tmp_path / os.fsdecode(b"\xff")).mkdir()
+    (found,) = sessions.hold([root], BenchConfig())
+    assert found.finished and "is not an artifact folder" in str(found.failures[0])

@@ -9,7 +9,7 @@ from calls import run
 from click.testing import Result
 from converted_once import ConvertedOnce
 
-from slide_mobile.bench import documents
+from slide_mobile.bench import documents, sessions
 
 PHONE = Path(__file__).parents[2] / "apps/conformance/bench/valid/android.json"
 QUICK = ["--min-runs", "32", "--min-seconds", "0.05", "--quiet"]
@@ -38,8 +38,8 @@ def earlier(path: Path, **environment: object) -> Path:
     return path
 
 
-def slower(path: Path) -> Path:
-    """The phone's document with all latencies doubled by the phone of today."""
+def twice_as_fast(path: Path) -> Path:
+    """An earlier document in which the phone needed half the time."""
     plain = json.loads(PHONE.read_text())
     result = plain["results"][0]
     for name in ("p50_ms", "p90_ms", "p99_ms", "mean_ms"):
@@ -50,16 +50,15 @@ def slower(path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_what_was_measured_is_printed_for_people_and_for_programs(
-    tflite: Path, tmp_path: Path
+def test_what_was_measured_is_printed(
+    tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sessions, "SESSIONS", 2)
     twin = shutil.copytree(tflite, tmp_path / "twin")
-    text = bench(tflite, twin, "--profile", *QUICK)
-    assert text.exit_code == 0, text.output
+    done = bench(tflite, twin, "--profile", *QUICK)
+    assert done.exit_code == 0, done.output
     for words in ("p50 ms", "delegated", "ratios of medians", "  2 / 1  ", "where the time goes"):
-        assert words in text.stdout
-    found = read(bench(tflite, "--json", *QUICK).stdout, tmp_path)
-    assert [result.artifact for result in found.results] == [str(tflite)]
+        assert words in done.stdout
 
 
 @pytest.mark.slow
@@ -120,7 +119,7 @@ def test_a_broken_artifact_does_not_hide_what_a_phone_measured(tmp_path: Path) -
 
 
 def test_a_baseline_judges(tmp_path: Path) -> None:
-    file = slower(tmp_path / "earlier.json")
+    file = twice_as_fast(tmp_path / "earlier.json")
     done = bench("--import", PHONE, "--baseline", file)
     assert done.exit_code == 1
     assert f"failed  compared with {file}, at most 5 % slower" in done.stdout
