@@ -69,6 +69,7 @@ def compare(document: BenchDocument, baseline: Baseline) -> BaselineComparison:
 
 
 def _unlike(baseline: Baseline) -> str:
+    """The error of a baseline that has none of these artifacts."""
     devices = {f"{env.device}, {env.cpu}" for env, _ in baseline.document.measurements()}
     return (
         f"{baseline.file} has no measurement of these artifacts on this device with as many "
@@ -77,6 +78,7 @@ def _unlike(baseline: Baseline) -> str:
 
 
 def _key(env: Environment, result: Result) -> Key:
+    """What two measurements must have in common to be compared."""
     # Only the folder's name: a CI run keeps its artifacts in another place each time.
     name = Path(result.artifact).name
     return (
@@ -86,6 +88,7 @@ def _key(env: Environment, result: Result) -> Key:
 
 
 def _change(env: Environment, now: Result, earlier: Result | None, limit: float) -> Change:
+    """One artifact beside its earlier result, if there is one."""
     why = _why_not(now, earlier)
     slower = None
     if earlier is not None and now.p50_ms is not None and earlier.p50_ms is not None and not why:

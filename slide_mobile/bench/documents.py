@@ -60,9 +60,17 @@ class Change(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passed: bool
     why: Text | None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where the change does not follow from the two medians."""
+        if self.change_percent is None:
+            return
+        slower = self.slower_percent
+        if slower is None or abs(slower - self.change_percent) > 0.01:
+            raise ValueError(f"{self.artifact}: its medians do not give {self.change_percent:+g} %")
+
     @property
     def slower_percent(self) -> float | None:
-        """The unrounded change; None if the two cannot be compared."""
+        """The unrounded change; None if the two were not compared."""
         if self.change_percent is None or self.p50_ms is None or self.baseline_ms is None:
             return None
         return statistics.slower_percent(self.p50_ms, self.baseline_ms)
@@ -129,6 +137,7 @@ class BenchDocument(
             raise ValueError(f"documents are imported into each other over {MOST_LEVELS} times")
 
     def _levels(self) -> int:
+        """How deeply documents are imported into each other, this one included."""
         return 1 + max((document._levels() for document in self.imported), default=0)
 
     @property
@@ -180,6 +189,7 @@ def schema() -> bytes:
 
 
 def _version(data: bytes) -> int:
+    """The schema version of a document of ours; 0 of anything else."""
     try:
         return documents.decode(data, _Versioned).schema_version
     except DocumentError:

@@ -25,6 +25,8 @@ _CALL, _FIRST_ARGUMENT = 0, 16  # bytes into struct seccomp_data
 
 
 class _Instruction(ctypes.Structure):
+    """struct sock_filter of linux/filter.h."""
+
     _fields_ = (
         ("code", ctypes.c_ushort),
         ("if_true", ctypes.c_ubyte),
@@ -34,6 +36,8 @@ class _Instruction(ctypes.Structure):
 
 
 class _Program(ctypes.Structure):
+    """struct sock_fprog of linux/filter.h."""
+
     _fields_ = (("length", ctypes.c_ushort), ("start", ctypes.POINTER(_Instruction)))
 
 
@@ -76,6 +80,7 @@ def renounce_amx() -> None:
 
 
 def _supports_amx() -> bool:
+    """Whether the processor multiplies int8 matrices in AMX."""
     return any("amx_int8" in flags.split() for flags in _lines("flags"))
 
 

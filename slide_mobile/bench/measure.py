@@ -62,8 +62,8 @@ def _document(
     progress: Progress,
 ) -> BenchDocument:
     """What was measured here."""
-    doubts, heat = verdict.busy(held, config), verdict.thermal(held)
-    results = tuple(verdict.result(one, config, doubts, heat) for one in measured)
+    meanwhile = verdict.conditions(held, config)
+    results = tuple(verdict.result(one, config, meanwhile) for one in measured)
     ratios, intervals = verdict.compared(measured, results)
     if config.profile and measured:
         progress("profile")
@@ -79,6 +79,7 @@ def _document(
 
 
 def _profiled(result: Result, measured: Measured, threads: int) -> Result:
+    """The result with the time of each operation."""
     found = sessions.profile(measured.artifact.root, threads=threads)
     return replace(result, operations=found.operations, why_no_operations=found.why_no_operations)
 
@@ -117,10 +118,12 @@ def _raise_if_all(failures: Failures, asked: Sequence[Path]) -> None:
 
 
 def _failed(failures: Failures) -> tuple[Failure, ...]:
+    """The failures as the document lists them."""
     return tuple(Failure(artifact=str(path), error=str(error)) for path, error in failures)
 
 
 def _environment(measured: Sequence[Measured], held: Sequence[Session]) -> Environment:
+    """The machine, and the runtimes that measured on it."""
     amx = ", with AMX" if any(session.amx for session in held) else ""
     return Environment(
         device=host.device(),

@@ -225,6 +225,7 @@ def _text(error: SlideMobileError) -> str:
 
 
 def _burst(call: Call, runs: int) -> tuple[float, ...]:
+    """Milliseconds of each of several runs in a row."""
     samples = []
     for _ in range(runs):
         started = time.perf_counter_ns()
@@ -234,6 +235,7 @@ def _burst(call: Call, runs: int) -> tuple[float, ...]:
 
 
 def _since(started: int) -> float:
+    """Milliseconds since a reading of the clock."""
     return (time.perf_counter_ns() - started) / 1e6
 
 

@@ -103,6 +103,7 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"{self.artifact}: {contradiction}")
 
     def _contradictions(self) -> Iterator[str]:
+        """Say what does not hold together."""
         summary = statistics.summary(self.samples_ms) if self.samples_ms else None
         if self.sustained is None and self.runs != len(self.samples_ms):
             yield f"{self.runs} runs, but {len(self.samples_ms)} samples"
@@ -122,6 +123,7 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield "it is marked invalid without a reason"
 
     def _why_invalid(self) -> list[str]:
+        """The reasons that the samples and the heat give against this run."""
         return statistics.why_invalid(
             self.samples_ms, before=self.thermal_before, after=self.thermal_after
         )
@@ -143,4 +145,5 @@ VERDICT = {
 
 
 def _close(found: float | None, expected: float) -> bool:
+    """Whether a number is what the samples give, rounding aside."""
     return found is not None and math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=1e-6)

@@ -149,6 +149,7 @@ def _session(request: TimingRequest, ending: Ending) -> Session:
 
 
 def _timed(replies: Sequence[Reply]) -> Timed | None:
+    """The times, if the process got so far."""
     return next((reply for reply in replies if isinstance(reply, Timed)), None)
 
 
@@ -182,6 +183,7 @@ def _run(request: Request) -> Ending:
 
 
 def _replies(process: "subprocess.Popen[bytes]", reading: int, request: Request) -> Iterator[Reply]:
+    """Send the request, and give the replies as they come."""
     with os.fdopen(reading, "rb") as lines:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):

@@ -173,4 +173,5 @@ def by_second(ends: Iterable[float], samples: Samples) -> tuple[SustainedPoint, 
 
 
 def _percent(ratio: float, digits: int = 1) -> str:
+    """How far a ratio is above 1, in percent."""
     return f"{100 * (ratio - 1):.{digits}f}"

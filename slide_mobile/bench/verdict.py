@@ -9,7 +9,7 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench import statistics
 from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.documents import Interval
-from slide_mobile.bench.messages import Loaded
+from slide_mobile.bench.messages import Loaded, Timed
 from slide_mobile.bench.result import Result
 from slide_mobile.bench.sessions import Session
 from slide_mobile.bench.statistics import Thermal, Turns
@@ -61,9 +61,29 @@ class Measured:
         return statistics.median(known) if known else None
 
 
-def busy(sessions: Iterable[Session], config: BenchConfig) -> tuple[str, ...]:
-    """What the machine did meanwhile that puts every latency in doubt."""
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What the machine did meanwhile: `doubts` are reasons to trust none of the latencies."""
+
+    doubts: tuple[str, ...] = ()
+    before: Thermal = "unknown"
+    after: Thermal = "unknown"
+
+
+UNDISTURBED = Conditions()
+
+
+def conditions(sessions: Iterable[Session], config: BenchConfig) -> Conditions:
+    """The machine's load and heat during the sessions, as far as Linux counts them."""
     timed = [session.timed for session in sessions if session.timed is not None]
+    counted = [one.throttled for one in timed if one.throttled is not None]
+    before: Thermal = "nominal" if counted else "unknown"
+    after: Thermal = "serious" if any(counted) else before
+    return Conditions(doubts=_doubts(timed, config), before=before, after=after)
+
+
+def _doubts(timed: Sequence[Timed], config: BenchConfig) -> tuple[str, ...]:
+    """Reasons to trust no latency, if others had too much of the machine."""
     wall = sum(one.wall for one in timed)
     if not wall:
         return ()
@@ -78,27 +98,12 @@ def busy(sessions: Iterable[Session], config: BenchConfig) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def thermal(sessions: Iterable[Session]) -> tuple[Thermal, Thermal]:
-    """Thermal state before and after, from what Linux counts; "unknown" where it does not."""
-    counted = [s.timed.throttled for s in sessions if s.timed is not None]
-    known = [count for count in counted if count is not None]
-    if not known:
-        return "unknown", "unknown"
-    return "nominal", "serious" if any(known) else "nominal"
-
-
-def result(
-    measured: Measured,
-    config: BenchConfig,
-    doubts: Sequence[str] = (),
-    heat: tuple[Thermal, Thermal] = ("unknown", "unknown"),
-) -> Result:
+def result(measured: Measured, config: BenchConfig, meanwhile: Conditions = UNDISTURBED) -> Result:
     """The artifact's latencies, and every reason not to trust them."""
     manifest, samples = measured.artifact.manifest, measured.samples
     apple = "coreml" in (manifest.target, manifest.backend)  # Core ML chooses where it computes
-    reasons = _reasons(measured, doubts, heat)
+    reasons = _reasons(measured, meanwhile)
     summary = statistics.summary(samples) if samples else None
-    base, peak = measured.fresh("base_rss_bytes"), measured.fresh("peak_rss_bytes")
     return Result(
         artifact=str(measured.artifact.root),
         model=manifest.model.name,
@@ -118,13 +123,13 @@ def result(
         mean_ms=None if summary is None else summary.mean_ms,
         first_ms=_rounded(measured.fresh("first_ms")),
         load_ms=None if measured.evaluated else _rounded(measured.fresh("load_ms")),
-        peak_rss_bytes=None if peak is None else int(peak),
-        base_rss_bytes=None if base is None else int(base),
+        peak_rss_bytes=_whole(measured.fresh("peak_rss_bytes")),
+        base_rss_bytes=_whole(measured.fresh("base_rss_bytes")),
         partitions=manifest.graph.partitions,
         delegated_ops=manifest.graph.delegated_ops,
         total_ops=manifest.graph.total_ops,
-        thermal_before=heat[0],
-        thermal_after=heat[1],
+        thermal_before=meanwhile.before,
+        thermal_after=meanwhile.after,
         samples_ms=samples,
         valid=not reasons,
         why_invalid=reasons,
@@ -133,14 +138,13 @@ def result(
     )
 
 
-def _reasons(
-    measured: Measured, doubts: Sequence[str], heat: tuple[Thermal, Thermal]
-) -> tuple[str, ...]:
+def _reasons(measured: Measured, meanwhile: Conditions) -> tuple[str, ...]:
+    """Reasons from the samples, from the machine, and from how the processes differ."""
     if measured.evaluated:
         return (f"no latency: {measured.loaded[-1].runtime}",)
-    before, after = heat
+    before, after = meanwhile.before, meanwhile.after
     reasons = statistics.why_invalid(measured.samples, before=before, after=after)
-    return (*reasons, *doubts, *processes_differ(list(measured.turns.values())))
+    return (*reasons, *meanwhile.doubts, *processes_differ(list(measured.turns.values())))
 
 
 def processes_differ(sessions: Sequence[Turns]) -> tuple[str, ...]:
@@ -162,6 +166,7 @@ def compared(measured: Sequence[Measured], results: Sequence[Result]) -> tuple[R
     }
 
     def interval(i: int, j: int) -> Interval | None:
+        """The interval of one pair, mirrored from the other half of the table if need be."""
         if i == j:
             return (1.0, 1.0) if results[i].valid else None
         if (found := known.get((max(i, j), min(i, j)))) is None or i > j:
@@ -182,9 +187,16 @@ def compared(measured: Sequence[Measured], results: Sequence[Result]) -> tuple[R
 
 
 def _interval(a: Measured, b: Measured) -> Interval:
+    """The interval of the ratio of two, from the sessions that timed both."""
     both = sorted(set(a.turns) & set(b.turns))
     return statistics.ratio_interval([(a.turns[place], b.turns[place]) for place in both])
 
 
+def _whole(value: float | None) -> int | None:
+    """The value as a whole number."""
+    return None if value is None else int(value)
+
+
 def _rounded(value: float | None) -> float | None:
+    """The value to the nanosecond, if it is in milliseconds."""
     return None if value is None else round(value, 6)

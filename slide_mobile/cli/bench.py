@@ -92,6 +92,7 @@ def bench(
 
 
 def _baseline(file: Path | None, fail_over: str | None) -> Baseline | None:
+    """The baseline to compare with, if one was given."""
     if file is None and fail_over is not None:
         raise UsageError("--fail-over needs a --baseline FILE to compare with")
     limit = FAIL_OVER_PERCENT if fail_over is None else percent(fail_over)
@@ -99,12 +100,14 @@ def _baseline(file: Path | None, fail_over: str | None) -> Baseline | None:
 
 
 def _show(session: Session, document: BenchDocument, *errors: str) -> None:
+    """Print failures to stderr, and the document to stdout."""
     for line in (*(failure.error for failure in document.failed), *errors):
         session.warn(line)
     session.emit(document, lambda console: _print(console, document))
 
 
 def _print(console: Console, document: BenchDocument) -> None:
+    """Print the document for a person."""
     rows = list(document.measurements())
     for number, (env, result) in enumerate(rows, 1):
         where = "" if env is document.environment else f", {env.device}"
@@ -125,6 +128,7 @@ def _print(console: Console, document: BenchDocument) -> None:
 
 
 def _table(results: Sequence[Result]) -> Table:
+    """Latencies, memory and delegation, one row per result."""
     names = ("", "p50 ms", "p90", "p99", "first", "load", "peak MB", "runs", "parts", "delegated")
     table = Table(*(Column(n, justify="right") for n in names), "", box=box.SIMPLE, padding=(0, 1))
     for number, result in enumerate(results, 1):
@@ -154,6 +158,7 @@ def _print_ratios(console: Console, document: BenchDocument) -> None:
 
 
 def _ratio(document: BenchDocument, i: int, j: int) -> str:
+    """One ratio with its interval, or why there is none."""
     ratio = document.ratios[i][j]
     interval = None if document.ratio_intervals is None else document.ratio_intervals[i][j]
     between = "" if interval is None else escape(f" [{interval[0]:.3f}, {interval[1]:.3f}]")
@@ -165,6 +170,7 @@ def _ratio(document: BenchDocument, i: int, j: int) -> str:
 
 
 def _print_profile(console: Console, number: int, result: Result) -> None:
+    """Print where the time goes, by module and by operation."""
     if result.why_no_operations:
         console.print(f"  {number}  no profile: {escape(result.why_no_operations)}")
     times = [
@@ -192,6 +198,7 @@ def _times(title: str, sums: Sequence[OperationTime]) -> Table:
 
 
 def _print_baseline(console: Console, comparison: BaselineComparison) -> None:
+    """Print the verdict of the comparison, and each change."""
     verdict = "[bold green]passed[/]" if comparison.passed else "[bold red]failed[/]"
     limit = f"at most {comparison.fail_over_percent:g} % slower"
     console.print(f"{verdict}  compared with {escape(comparison.file)}, {limit}")
@@ -201,6 +208,7 @@ def _print_baseline(console: Console, comparison: BaselineComparison) -> None:
 
 
 def _change(change: Change) -> str:
+    """One change in words."""
     if change.why is not None:
         return change.why
     return f"{change.baseline_ms:.4g} -> {change.p50_ms:.4g} ms ({change.change_percent:+.1f} %)"

@@ -171,6 +171,14 @@ def test_a_comparison_whose_verdict_is_not_that_of_its_numbers_cannot_be_built(
         BaselineComparison(file="f", fail_over_percent=limit, passed=passed, changes=changes)
 
 
+@pytest.mark.parametrize("changes", [{"p50_ms": 2.0}, {"p50_ms": None}, {"baseline_ms": None}])
+def test_a_change_that_is_not_that_of_its_medians_cannot_be_built(
+    changes: dict[str, float | None],
+) -> None:
+    with pytest.raises(ValueError, match=r"a: its medians do not give \+6 %"):
+        msgspec.structs.replace(CHANGE, **changes)
+
+
 def test_a_document_passed_if_nothing_failed(plain: dict[str, Any]) -> None:
     document = msgspec.convert(plain, BenchDocument)
     assert document.passed

@@ -10,8 +10,9 @@ from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.messages import Loaded, Timed
 from slide_mobile.bench.sessions import Session
 from slide_mobile.bench.statistics import Turns
-from slide_mobile.bench.verdict import Measured
+from slide_mobile.bench.verdict import UNDISTURBED, Conditions, Measured
 
+BUSY = Conditions(doubts=("busy",))
 QUIET = Timed(turns={}, wall=10.0, cpu=9.9, others=0.1, stolen=0.0)
 
 
@@ -71,15 +72,16 @@ def test_core_ml_chooses_where_it_computes(target: str, backend: str, accelerato
 )
 def test_a_machine_that_was_busy_is_a_reason(changes: dict[str, float], reason: str | None) -> None:
     held = [session(timed(**changes))]
-    reasons = verdict.busy(held, BenchConfig())
+    reasons = verdict.conditions(held, BenchConfig()).doubts
     assert (reasons == ()) if reason is None else (len(reasons) == 1 and reason in reasons[0])
     if "cpu" in changes:  # several threads may wait for each other
-        assert verdict.busy(held, BenchConfig(threads=2)) == ()
+        assert verdict.conditions(held, BenchConfig(threads=2)).doubts == ()
 
 
 def test_a_machine_that_does_not_say_is_no_reason() -> None:
-    assert verdict.busy([session(timed(others=None, stolen=None))], BenchConfig()) == ()
-    assert verdict.busy([session(None)], BenchConfig()) == ()
+    silent = session(timed(others=None, stolen=None))
+    assert verdict.conditions([silent], BenchConfig()) == UNDISTURBED
+    assert verdict.conditions([session(None)], BenchConfig()) == UNDISTURBED
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,9 @@ def test_a_machine_that_does_not_say_is_no_reason() -> None:
     ],
 )
 def test_heat_is_what_linux_counts(counts: list[int | None], states: tuple[str, str]) -> None:
-    assert verdict.thermal([session(timed(throttled=count)) for count in counts]) == states
+    held = [session(timed(throttled=count)) for count in counts]
+    found = verdict.conditions(held, BenchConfig())
+    assert (found.before, found.after) == states
 
 
 def test_processes_that_differ_are_a_reason() -> None:
@@ -110,7 +114,9 @@ def test_a_result_holds_the_samples_of_all_sessions_and_what_follows_from_them()
 
 def test_every_doubt_makes_a_result_invalid() -> None:
     one = measured(steady(5.0), steady(7.0))
-    found = verdict.result(one, BenchConfig(), ["others were busy"], ("nominal", "serious"))
+    meanwhile = Conditions(doubts=("others were busy",), before="nominal", after="serious")
+    found = verdict.result(one, BenchConfig(), meanwhile)
+    assert (found.thermal_before, found.thermal_after) == ("nominal", "serious")
     assert not found.valid
     words = ("spread", "throttled", "others were busy", "processes differ")
     for word in words:
@@ -119,7 +125,7 @@ def test_every_doubt_makes_a_result_invalid() -> None:
 
 def test_what_nothing_here_runs_has_no_latency() -> None:
     load = loaded(first_ms=None, warm_ms=None)
-    found = verdict.result(measured(load=load), BenchConfig(), ["busy"])
+    found = verdict.result(measured(load=load), BenchConfig(), BUSY)
     assert found.why_invalid == ("no latency: r 1",)
     assert found.p50_ms is found.load_ms is found.first_ms is found.threads is None
     assert found.runs == found.warmup_runs == 0
@@ -155,7 +161,7 @@ def test_an_invalid_result_is_in_no_ratio() -> None:
     pair = [measured(*[steady(ms)] * 4) for ms in (5.0, 10.0)]
     results = [
         verdict.result(pair[0], BenchConfig()),
-        verdict.result(pair[1], BenchConfig(), ["busy"]),
+        verdict.result(pair[1], BenchConfig(), BUSY),
     ]
     ratios, intervals = verdict.compared(pair, results)
     assert ratios == ((1.0, None), (None, None))
