@@ -1,28 +1,28 @@
-"""Combinations that are known to be bad: those installed here, and those of formats and runtimes.
+"""Combinations known to be bad: packages installed here, and formats with runtimes.
 
-Each one was met in this project, or carries its source.
+Each one was met in this project, or names its source.
 """
 
 import importlib.metadata
 import platform
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 
+from slide_mobile.targets import environments
 
-@dataclass(frozen=True, kw_only=True)
-class Conflict:
-    """Something installed here that does not go together, and the one command that mends it."""
+
+class Conflict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Installed packages that do not work together, and the one command that repairs it."""
 
     what: str
     command: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownBad:
-    """A combination that converts, or seems to, and disappoints; `targets` are those it is of."""
+class KnownBad(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A combination that can be asked for and gives a bad result; it concerns `targets`."""
 
     targets: tuple[str, ...]
     combination: str
@@ -34,13 +34,13 @@ KNOWN_BAD = (
     KnownBad(
         targets=("tflite",),
         combination="--precision fp16 on TFLite 2.19.1",
-        consequence="it computes nonsense, without a word (2.14, 2.17, 2.18 and LiteRT 2.2 do not)",
+        consequence="wrong results without an error (2.14, 2.17, 2.18 and LiteRT 2.2 are right)",
         instead="ship LiteRT with the app, or use int8 or fp32",
     ),
     KnownBad(
         targets=("tflite",),
         combination="--precision int8-dynamic on TFLite 2.14",
-        consequence="refused, or wrong: its kernels do not know weights with a scale a channel",
+        consequence="an error or wrong results: its kernels do not support per-channel weights",
         instead="int8 or int8-weights, or ship LiteRT with the app",
     ),
     KnownBad(
@@ -52,19 +52,19 @@ KNOWN_BAD = (
     KnownBad(
         targets=("tflite",),
         combination="--via onnx with --task features",
-        consequence="refused: that road converts classifiers only",
+        consequence="refused: this exporter converts classifiers only",
         instead="leave --via out",
     ),
     KnownBad(
         targets=("executorch",),
         combination="--precision fp16 on XNNPACK, for size",
-        consequence="convolutions' weights stay fp32 in the file: slide_swin_tiny is no smaller",
+        consequence="the file keeps convolution weights in fp32: slide_swin_tiny is no smaller",
         instead="int8 or int8-dynamic, or --backend coreml for an iPhone",
     ),
     KnownBad(
         targets=("executorch",),
         combination="ExecuTorch's Vulkan backend",
-        consequence="three delegates with 16 operations outside, and nothing here can run the file",
+        consequence="three delegates, 16 operations outside them, and nothing here runs the file",
         instead="--backend xnnpack",
     ),
     KnownBad(
@@ -77,28 +77,28 @@ KNOWN_BAD = (
     KnownBad(
         targets=("onnx",),
         combination="--precision fp16 on ONNX Runtime's CPU provider",
-        consequence="computed in fp32 with casts around: smaller, and not faster",
+        consequence="computed in fp32 between casts: the file is smaller, but no faster",
         instead="fp32 or int8 on a CPU",
     ),
 )
 
 
 def known_bad(targets: Iterable[str]) -> tuple[KnownBad, ...]:
-    """Those of these targets."""
+    """The known bad combinations that concern any of these targets."""
     wanted = set(targets)
     return tuple(row for row in KNOWN_BAD if wanted & set(row.targets))
 
 
 def conflicts(distribution: str, wanted: Iterable[Requirement]) -> tuple[Conflict, ...]:
-    """What is installed here and does not go together.
+    """Installed packages that do not work together.
 
-    `wanted` is what `distribution` requires. Looks at metadata only; nothing is imported.
+    `wanted` is what `distribution` requires. Reads metadata only; nothing is imported.
     """
     specifiers = {requirement.name: str(requirement.specifier) for requirement in wanted}
     found = [
         *_python(distribution),
         *(c for name in (distribution, *specifiers) for c in _unmet(name)),
-        *_guests(),
+        *_onnx2tf(),
         *_cuda(specifiers.get("torch", "")),
     ]
     return tuple(dict.fromkeys(found))
@@ -112,17 +112,16 @@ def _python(distribution: str) -> Iterator[Conflict]:
     version = platform.python_version()
     if needed and version not in Requirement(f"python{needed}").specifier:
         yield Conflict(
-            what=f"Python {version}, where {distribution} was tried with {needed}: its toolchains "
-            "pin each other",
+            what=f"this is Python {version}; {distribution} supports {needed}, because its "
+            "toolchains pin versions of each other",
             command="python3.11 -m venv .venv && .venv/bin/pip install 'slide-mobile[all]'",
         )
 
 
 def _unmet(name: str) -> Iterator[Conflict]:
-    """What an installed distribution requires, and what is here in another version.
+    """Requirements of an installed distribution that are here in a version it does not take.
 
-    What is absent is no conflict: a toolchain that lacks something is not ready, which the doctor
-    says by itself.
+    An absent requirement is no conflict: its toolchain is reported as not ready.
     """
     try:
         lines = importlib.metadata.requires(name) or ()
@@ -137,33 +136,32 @@ def _unmet(name: str) -> Iterator[Conflict]:
             installed, prereleases=True
         ):
             yield Conflict(
-                what=f"{name} needs {requirement.name}{requirement.specifier}, and "
+                what=f"{name} needs {requirement.name}{requirement.specifier}, but "
                 f"{installed} is installed",
                 command=f"pip install '{requirement.name}{requirement.specifier}'",
             )
 
 
-def _guests() -> Iterator[Conflict]:
-    """onnx2tf pins numpy 1.26, and ExecuTorch wants 2 (environments.py)."""
+def _onnx2tf() -> Iterator[Conflict]:
+    """onnx2tf pins numpy 1.26, and ExecuTorch needs numpy 2 (targets/environments.py)."""
     if _version("onnx2tf") is not None:
         yield Conflict(
-            what="onnx2tf is installed in this environment: its pins exclude numpy 2, which "
-            "ExecuTorch needs, so that installing either breaks the other",
-            command="pip uninstall -y onnx2tf && "
-            "python -m slide_mobile.targets.environments onnx2tf",
+            what="onnx2tf is installed in this environment: it excludes numpy 2, which ExecuTorch "
+            "needs, so installing one breaks the other",
+            command=f"pip uninstall -y onnx2tf && {environments.command('onnx2tf')}",
         )
 
 
 def _cuda(specifier: str) -> Iterator[Conflict]:
-    """PyPI's torch for Linux requires CUDA's packages, which nothing here uses."""
+    """PyPI's torch for Linux brings CUDA's packages, which nothing here uses."""
     if sys.platform != "linux" or _version("torch") is None:
         return
     needed = (Requirement(line).name for line in importlib.metadata.requires("torch") or ())
     cuda = sorted({name for name in needed if name.startswith("nvidia-") and _version(name)})
     if cuda:
         yield Conflict(
-            what=f"torch is the CUDA build ({len(cuda)} packages beside it, gigabytes): it works, "
-            "and nothing here uses it",
+            what=f"torch is the CUDA build, with gigabytes in {len(cuda)} NVIDIA packages: it "
+            "works, but nothing here uses CUDA",
             command=f"pip install --force-reinstall --no-deps 'torch{specifier}' --index-url "
             f"https://download.pytorch.org/whl/cpu && pip uninstall -y {' '.join(cuda)}",
         )

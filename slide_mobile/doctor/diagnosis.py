@@ -3,9 +3,8 @@
 import importlib.metadata
 import platform
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 
 from slide_mobile._version import __version__
@@ -17,47 +16,39 @@ from slide_mobile.targets import environments, registry
 
 DISTRIBUTION = "slide-mobile"
 ON_MACOS = platform.system() == "Darwin"
-# What a toolchain is good for on this machine, where it is more or less than converting and
-# checking with the target's own runtime.
+# What each toolchain is good for on this machine.
 POSSIBLE = {
-    "tflite": "converts, and runs files with LiteRT: check, bench",
-    "executorch": "converts, and runs files with ExecuTorch: check, bench"
-    + ("" if ON_MACOS else "; Core ML's delegate is evaluated, not run"),
-    "coreml": "converts, and runs packages with Core ML: check, bench"
+    "tflite": "converts, and runs files with LiteRT (check, bench)",
+    "executorch": "converts, and runs files with ExecuTorch (check, bench)"
+    + ("" if ON_MACOS else "; files for its Core ML delegate are evaluated, not run"),
+    "coreml": "converts, and runs packages with Core ML (check, bench)"
     if ON_MACOS
-    else "converts, and evaluates packages to check them; only a Mac runs them, no bench",
-    "onnx": "converts, and runs files with ONNX Runtime: check, bench",
+    else "converts, and evaluates packages to check them; only a Mac can run or bench them",
+    "onnx": "converts, and runs files with ONNX Runtime (check, bench)",
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """A distribution that a target needs; `installed` is its version, or None."""
+class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A distribution that a target needs; `installed` is its version, or None if it is absent."""
 
     name: str
-    wanted: str
+    wanted: str  # a version specifier, such as ">=1.20"
     installed: str | None
     fits: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Toolchain:
-    """What one target needs, the command that installs it, and what it is good for here."""
+class Toolchain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one target needs, the command that installs it, and what it makes possible here."""
 
     target: str
     packages: tuple[Package, ...]
     command: str
     possible: str
-
-    @property
-    def ready(self) -> bool:
-        """Whether every package is there in a version that was tried."""
-        return all(package.fits for package in self.packages)
+    ready: bool  # every package is installed in a version that was tried
 
 
-@dataclass(frozen=True, kw_only=True)
-class Environment:
-    """A toolchain in an environment of its own, and the command that makes it."""
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A toolchain with an environment of its own, and the command that makes it."""
 
     name: str
     ready: bool
@@ -66,61 +57,49 @@ class Environment:
     size_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """Everything that was found."""
+class Diagnosis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that `doctor` found; `doctor --json` prints it."""
 
+    slide_mobile: str
+    python: str
+    platform: str
     toolchains: tuple[Toolchain, ...]
     environments: tuple[Environment, ...]
     conflicts: tuple[Conflict, ...]
     known_bad: tuple[KnownBad, ...]
     resources: tuple[Resource, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """The object of `doctor --json`."""
-        return {
-            "slide_mobile": __version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "toolchains": [
-                {**asdict(toolchain), "ready": toolchain.ready} for toolchain in self.toolchains
-            ],
-            "environments": [asdict(environment) for environment in self.environments],
-            "conflicts": [asdict(conflict) for conflict in self.conflicts],
-            "known_bad": [asdict(row) for row in self.known_bad],
-            "resources": [
-                {**asdict(resource), "enough": resource.enough} for resource in self.resources
-            ],
-        }
-
 
 def diagnose() -> Diagnosis:
     """Look at what is installed; imports no toolchain. Raises NotInstalled in a bare checkout."""
-    wanted = _wanted()
-    toolchains = tuple(_toolchain(target, wanted) for target in registry.names())
-    made = tuple(_environment(name) for name in environments.ENVIRONMENTS)
+    requirements = _requirements()
+    toolchains = tuple(_toolchain(target, requirements) for target in registry.names())
+    found = tuple(_environment(name) for name in environments.ENVIRONMENTS)
     return Diagnosis(
+        slide_mobile=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
         toolchains=toolchains,
-        environments=made,
-        conflicts=compatibility.conflicts(DISTRIBUTION, wanted),
+        environments=found,
+        conflicts=compatibility.conflicts(DISTRIBUTION, requirements),
         known_bad=compatibility.known_bad(t.target for t in toolchains if t.ready),
         resources=resources.survey(
             environments=environments.cache(),
-            environment_bytes=sum(e.size_bytes for e in made if not e.ready),
+            environment_bytes=sum(e.size_bytes for e in found if not e.ready),
         ),
     )
 
 
 def versions(target: str) -> dict[str, str | None]:
-    """Of all that slide-mobile and one target require; raises NotInstalled."""
+    """Installed versions of all that slide-mobile and one target require; raises NotInstalled."""
     return {
         requirement.name: _package(requirement).installed
-        for requirement in _wanted()
+        for requirement in _requirements()
         if requirement.marker is None or requirement.marker.evaluate({"extra": target})
     }
 
 
-def _wanted() -> list[Requirement]:
+def _requirements() -> list[Requirement]:
     try:
         return [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or ()]
     except importlib.metadata.PackageNotFoundError as error:
@@ -128,26 +107,28 @@ def _wanted() -> list[Requirement]:
 
 
 def _environment(name: str) -> Environment:
-    found = environments.ENVIRONMENTS[name]
+    known = environments.ENVIRONMENTS[name]
     return Environment(
         name=name,
         ready=environments.exists(name),
-        purpose=found.purpose,
+        purpose=known.purpose,
         command=environments.command(name),
-        size_bytes=found.size_bytes,
+        size_bytes=known.size_bytes,
     )
 
 
-def _toolchain(target: str, wanted: Iterable[Requirement]) -> Toolchain:
+def _toolchain(target: str, requirements: Iterable[Requirement]) -> Toolchain:
+    packages = tuple(
+        _package(requirement)
+        for requirement in requirements
+        if requirement.marker is not None and requirement.marker.evaluate({"extra": target})
+    )
     return Toolchain(
         target=target,
-        packages=tuple(
-            _package(requirement)
-            for requirement in wanted
-            if requirement.marker is not None and requirement.marker.evaluate({"extra": target})
-        ),
+        packages=packages,
         command=f"pip install '{DISTRIBUTION}[{target}]'",
         possible=POSSIBLE.get(target, "converts, and checks"),
+        ready=all(package.fits for package in packages),
     )
 
 

@@ -1,27 +1,29 @@
-"""Memory and disk: what is free here, and what a conversion takes."""
+"""Memory and disk: how much is free here, and how much a conversion needs."""
 
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-# The most that a conversion of slide_swin_tiny took, with any target (2.65 GB for tflite and onnx,
-# benchmarks/results/targets.json), and what slide_swin_base, thrice as large, is given.
+from msgspec import Struct
+
+# The highest peak of a conversion of slide_swin_tiny (2.65 GB for tflite and onnx, see
+# benchmarks/results/targets.json), and an allowance for slide_swin_base, which is three times as
+# large.
 TINY_BYTES, BASE_BYTES = 2_700_000_000, 6_000_000_000
-# slide_swin_base in fp32 is 350 MB, as exported program, as staged file, and in its folder.
+# slide_swin_base in fp32 is 350 MB, and is on the disk up to three times: as the exported program,
+# the staged file and the artifact.
 DISK_BYTES = 1_500_000_000
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resource:
-    """Something that runs out; `free_bytes` is None where this system does not tell."""
+class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Memory or a disk; `free_bytes` is None where this system does not report it."""
 
     kind: Literal["memory", "disk"]
     where: str
@@ -29,81 +31,73 @@ class Resource:
     needed_bytes: int
     purpose: str
     command: str
-
-    @property
-    def enough(self) -> bool:
-        """Whether it lasts, as far as is known."""
-        return self.free_bytes is None or self.free_bytes >= self.needed_bytes
+    enough: bool  # also where `free_bytes` is unknown
 
 
 def survey(*, environments: Path, environment_bytes: int) -> tuple[Resource, ...]:
-    """Memory, and the disks of the output, of temporary files, and of environments to be made.
+    """Memory, and the disks for artifacts, for temporary files, and for missing environments.
 
-    `environment_bytes` is what the environments take that have not been made, below that folder.
+    `environment_bytes` is the size of the environments that are missing in `environments`.
     """
     free = free_memory()
+    smaller = "close other programs, or convert one model at a time"
     found = [
-        Resource(
-            kind="memory",
-            where="",
-            free_bytes=free,
-            needed_bytes=needed,
-            purpose=purpose,
-            command="close other programs, or convert one model at a time",
-        )
-        for needed, purpose in (
-            (TINY_BYTES, "to convert slide_swin_tiny"),
-            (BASE_BYTES, "to convert slide_swin_base"),
-        )
-    ]
-    folders = [
-        (
+        _resource("memory", "", free, TINY_BYTES, "to convert slide_swin_tiny", smaller),
+        _resource("memory", "", free, BASE_BYTES, "to convert slide_swin_base", smaller),
+        _disk(
             _current_folder(),
             DISK_BYTES,
-            "for artifacts, in the current folder",
+            "for artifacts in the current folder",
             "convert with --out ELSEWHERE",
         ),
-        (_temporary_folder(), DISK_BYTES, "for temporary files", "export TMPDIR=ELSEWHERE"),
+        _disk(_temporary_folder(), DISK_BYTES, "for temporary files", "export TMPDIR=ELSEWHERE"),
     ]
     if environment_bytes:
-        folders.append(
-            (
-                environments,
-                environment_bytes,
-                "for the environments that are missing",
-                "export SLIDE_MOBILE_ENVIRONMENTS=ELSEWHERE",
-            )
-        )
-    found += [
-        Resource(
-            kind="disk",
-            where=str(folder),
-            free_bytes=_free_disk(folder),
-            needed_bytes=needed,
-            purpose=purpose,
-            command=command,
-        )
-        for folder, needed, purpose, command in folders
-    ]
+        purpose = "for the environments that are missing"
+        command = "export SLIDE_MOBILE_ENVIRONMENTS=ELSEWHERE"
+        found.append(_disk(environments, environment_bytes, purpose, command))
     return tuple(found)
+
+
+def _disk(folder: Path, needed: int, purpose: str, command: str) -> Resource:
+    return _resource("disk", str(folder), _free_disk(folder), needed, purpose, command)
+
+
+def _resource(
+    kind: Literal["memory", "disk"],
+    where: str,
+    free: int | None,
+    needed: int,
+    purpose: str,
+    command: str,
+) -> Resource:
+    return Resource(
+        kind=kind,
+        where=where,
+        free_bytes=free,
+        needed_bytes=needed,
+        purpose=purpose,
+        command=command,
+        enough=free is None or free >= needed,
+    )
 
 
 def _current_folder() -> Path:
     try:
         return Path.cwd()
-    except FileNotFoundError:  # it was deleted
+    except FileNotFoundError:  # the folder was deleted
         return Path()
 
 
 def _temporary_folder() -> Path:
     try:
         return Path(tempfile.gettempdir())
-    except FileNotFoundError:  # none can be written: the disk is full
+    except FileNotFoundError:  # no folder is writable: the disk is full
         return Path(os.environ.get("TMPDIR", "/tmp"))
 
 
 def free_memory() -> int | None:
-    """Bytes that a new process can have, None where this system does not tell."""
+    """Bytes that a new process can have, or None where this system does not report them."""
     if sys.platform == "darwin":
         return _macos()
     try:
@@ -116,9 +110,10 @@ def free_memory() -> int | None:
 
 
 def _container_limit() -> int | None:
-    """What this process's control group has left (version 2), None without a limit.
+    """Bytes left to this process's control group (version 2), or None without a limit.
 
-    Files that the kernel keeps in memory, and drops when someone needs it, are counted as used.
+    The group's usage includes cached files, which the kernel drops under pressure: they count as
+    free here.
     """
     try:
         most = int((_CGROUP / "memory.max").read_text())
@@ -130,7 +125,7 @@ def _container_limit() -> int | None:
 
 
 def _macos() -> int | None:
-    """Half of the memory: macOS keeps hardly any free, and gives it when asked."""
+    """Half of the memory: macOS shows hardly any as free, and frees it on demand."""
     command = ("sysctl", "-n", "hw.memsize")
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5)
@@ -140,7 +135,7 @@ def _macos() -> int | None:
 
 
 def _free_disk(folder: Path) -> int | None:
-    """Of the nearest folder that exists."""
+    """Free bytes on the disk of a folder, 0 where it cannot be written, None if unknown."""
     try:
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent

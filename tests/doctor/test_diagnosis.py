@@ -1,4 +1,4 @@
-"""What the doctor says of this machine, and of one that lacks things."""
+"""What `doctor` reports about this machine, and about one that lacks things."""
 
 import importlib.metadata
 import json
@@ -23,7 +23,7 @@ def test_every_toolchain_of_the_development_environment_is_ready() -> None:
         assert toolchain.command == f"pip install 'slide-mobile[{toolchain.target}]'"
 
 
-def test_an_absent_package_and_one_of_another_version_are_told(
+def test_an_absent_package_and_one_of_another_version_are_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = importlib.metadata.version
@@ -39,7 +39,7 @@ def test_an_absent_package_and_one_of_another_version_are_told(
     assert found["coreml"].packages[0].installed is None
     page = CliRunner().invoke(main, ["doctor"]).stdout
     assert "coremltools not installed" in page and "pip install 'slide-mobile[coreml]'" in page
-    assert "executorch 0.1  (wanted" in page
+    assert "executorch 0.1  (needs" in page
 
 
 def test_an_environment_is_named_with_the_command_that_makes_it(
@@ -54,7 +54,7 @@ def test_an_environment_is_named_with_the_command_that_makes_it(
     assert rows["onnx2tf"]["command"] == environments.command("onnx2tf")
 
 
-def test_a_checkout_that_is_not_installed_is_told_how_to_install_it(
+def test_a_checkout_that_is_not_installed_learns_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(diagnosis, "DISTRIBUTION", "slide-mobile-nowhere")
@@ -80,7 +80,7 @@ def test_a_package_whose_needs_are_here_in_another_version_is_a_conflict(
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     (conflict,) = diagnosis.diagnose().conflicts
-    assert conflict.what == "executorch needs numpy>=2.0.0, and 1.26.4 is installed"
+    assert conflict.what == "executorch needs numpy>=2.0.0, but 1.26.4 is installed"
     assert conflict.command == "pip install 'numpy>=2.0.0'"
     assert conflict.what in CliRunner().invoke(main, ["doctor"]).stdout
 
@@ -91,7 +91,9 @@ def test_onnx2tf_among_the_toolchains_is_a_conflict(monkeypatch: pytest.MonkeyPa
         importlib.metadata, "version", lambda name: "1.29.24" if name == "onnx2tf" else real(name)
     )
     (conflict,) = diagnosis.diagnose().conflicts
-    assert "onnx2tf" in conflict.what and "environments onnx2tf" in conflict.command
+    assert "onnx2tf is installed in this environment" in conflict.what
+    removes = "pip uninstall -y onnx2tf && "
+    assert conflict.command == removes + environments.command("onnx2tf")
 
 
 def test_another_python_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +102,7 @@ def test_another_python_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Python 3.14.0" in conflict.what and "python3.11" in conflict.command
 
 
-def test_what_is_known_to_disappoint_is_told_of_the_targets_that_are_ready() -> None:
+def test_bad_combinations_are_listed_for_the_targets_that_are_ready() -> None:
     for target in registry.names():
         rows = compatibility.known_bad([target])
         assert rows and all(target in row.targets for row in rows)
@@ -110,7 +112,7 @@ def test_what_is_known_to_disappoint_is_told_of_the_targets_that_are_ready() -> 
     }
 
 
-def test_memory_and_disk_are_held_against_what_a_conversion_takes(
+def test_memory_and_disk_are_compared_with_what_a_conversion_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = tmp_path / "meminfo"
@@ -140,7 +142,7 @@ def test_a_container_has_no_more_memory_than_its_limit(
     assert free is not None and free > 3000
 
 
-def test_folders_that_are_gone_or_closed_are_told_as_full(
+def test_folders_that_are_gone_or_closed_have_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -159,7 +161,7 @@ def denied() -> bool:
     raise PermissionError
 
 
-def test_a_torch_with_cuda_is_told_until_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torch_with_cuda_is_a_conflict_until_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     real_requires, real_version = importlib.metadata.requires, importlib.metadata.version
     needs = ["nvidia-cudnn-cu13==9; platform_system == 'Linux'", "nvidia-nccl-cu13", "numpy"]
     known = {"nvidia-cudnn-cu13": "9"}
@@ -174,12 +176,12 @@ def test_a_torch_with_cuda_is_told_until_it_is_gone(monkeypatch: pytest.MonkeyPa
         lambda name: needs if name == "torch" else real_requires(name),
     )
     (conflict,) = diagnosis.diagnose().conflicts
-    assert "torch is the CUDA build (1 packages" in conflict.what
+    assert "torch is the CUDA build, with gigabytes in 1 NVIDIA packages" in conflict.what
     assert "--no-deps 'torch<2.14,>=2.13' --index-url" in conflict.command
     assert conflict.command.endswith("&& pip uninstall -y nvidia-cudnn-cu13")
 
 
-def test_a_system_that_does_not_tell_is_not_called_short(
+def test_unknown_free_memory_is_not_called_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "_MEMINFO", tmp_path / "none")
