@@ -73,7 +73,7 @@ def check(
         artifact,
         folder=images,
         checkpoint=checkpoint,
-        require_modules=modules,
+        modules=modules or None,
         progress=session.progress,
     )
     session.emit(result.document(), lambda console: _print(console, result, modules))

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 from slide_mobile.artifact.documents import Count, Decibels, Fraction, NonNegative, Positive, Text
 from slide_mobile.artifact.manifest import Accuracy, OutputParity
@@ -50,10 +52,20 @@ class CheckDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 @dataclass(frozen=True, kw_only=True)
+class GoldenParity:
+    """One golden image: SQNR of the file's worst output, and its logits (num_classes,) if any."""
+
+    file: str
+    sqnr_db: float
+    logits: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """The numbers of a check, and the modules in which the error enters (worst first).
 
-    `images` says where the compared images come from, `runtime` what executed the file.
+    `images` says where the compared images come from, `runtime` what executed the file. `golden`
+    has one entry per golden image where these were compared, else none.
     """
 
     artifact: Path
@@ -61,6 +73,7 @@ class CheckResult:
     modules: tuple[ModuleParity, ...]
     images: str
     runtime: str
+    golden: tuple[GoldenParity, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -1,16 +1,15 @@
 """Check an artifact: run its file from disk against PyTorch again."""
 
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
-from slide_mobile.parity import datasets, images, layerwise, rebuild, result
-from slide_mobile.parity.check_result import CheckResult
+from slide_mobile.parity import datasets, images, layerwise, metrics, rebuild, result
+from slide_mobile.parity.check_result import CheckResult, GoldenParity
 from slide_mobile.parity.images import ImageSet
 from slide_mobile.parity.layerwise import ModuleParity
 from slide_mobile.parity.reference import Reference
@@ -18,73 +17,100 @@ from slide_mobile.parity.running import run
 from slide_mobile.preprocess import find
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
+from slide_mobile.tasks import LOGITS, Outputs
+
+# The images to compare: labelled ones, drawings or a folder, else the golden ones; or these alone.
+Samples = Literal["evaluation", "golden"]
 
 
 def check(
     root: Path,
     *,
+    samples: Samples = "evaluation",
     folder: Path | None = None,
     checkpoint: Path | None = None,
-    require_modules: bool = False,
+    modules: bool | None = None,
     progress: Progress = silent,
 ) -> CheckResult:
     """Compare what an artifact's file computes with what PyTorch computes.
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
-    models, or `checkpoint`. Elsewhere what was recorded for the golden images stands for it.
-    `folder` holds class folders of labelled images, or for features any images. With a rebuilt
-    reference the modules are compared too; `require_modules` refuses to do without. Raises
-    ArtifactError, GateFailed (integrity), UsageError.
+    models, or `checkpoint`. Elsewhere, and for the samples "golden", what was recorded for the
+    golden images stands for it. `folder` holds class folders of labelled images, or for features
+    any images. With a rebuilt reference the modules are compared too: `modules` true refuses to do
+    without, false leaves them out. Raises ArtifactError, GateFailed (integrity), UsageError.
     """
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
-    ref = rebuild.rebuild(art, checkpoint)
-    if ref is None and (require_modules or folder is not None):
-        asked = "--modules needs" if require_modules else "--images needs"
-        raise UsageError(
-            f"{asked} the reference model: give the --checkpoint whose sha256 is "
-            f"{art.manifest.model.checkpoint_sha256}"
-        )
+    needed = samples == "evaluation" or modules is not False
+    ref = rebuild.rebuild(art, checkpoint) if needed else None
+    if ref is None:
+        _require_no_reference(art, modules, folder)
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
         rebuild.require_recorded(recorded, ref.outputs(golden.pixels))
 
-    compared = _evaluation_images(art, ref, golden, folder, progress)
-    notes = compared.skipped
+    compared = golden
+    if samples == "evaluation":
+        compared = _evaluation_images(art, ref, golden, folder, progress)
     runner = registry.load(art.manifest.target).runner(art.model_path)
     found = run(runner, compared.pixels, art.manifest.task, progress=progress)
-    if ref is not None:
+    if ref is not None and samples == "evaluation":
         expected = ref.outputs(compared.pixels, progress=progress)
     else:
         expected, found = recorded.outputs, recorded.seen_in(found)
-        notes = (f"PyTorch's {recorded.kind} were recorded; --checkpoint runs it again", *notes)
-    report = result.compare_outputs(
+    return CheckResult(
+        artifact=root,
+        parity=_report(art, expected, found, compared),
+        modules=() if ref is None or modules is False else _modules(art, ref, golden, progress),
+        images=compared.source,
+        runtime=runner.runtime,
+        golden=_golden(art, expected, found) if compared is golden else (),
+        notes=_notes(recorded, ref, samples, compared),
+    )
+
+
+def _require_no_reference(art: Artifact, modules: bool | None, folder: Path | None) -> None:
+    """Raise UsageError for what cannot be done without the reference."""
+    if modules or folder is not None:
+        raise UsageError(
+            f"{'--modules' if modules else '--images'} needs the reference model: give the "
+            f"--checkpoint whose sha256 is {art.manifest.model.checkpoint_sha256}"
+        )
+
+
+def _report(
+    art: Artifact, expected: Outputs, found: Outputs, compared: ImageSet
+) -> result.ParityReport:
+    return result.compare_outputs(
         expected,
         found,
         recipe=recipes.lookup(art.manifest.precision),
         trained=art.manifest.model.trained,
         labels=compared.labels,
     )
-    return CheckResult(
-        artifact=root,
-        parity=report,
-        modules=() if ref is None else _modules(art, ref, golden.pixels, progress),
-        images=compared.source,
-        runtime=runner.runtime,
-        notes=notes,
+
+
+def _notes(
+    recorded: Recorded, ref: Reference | None, samples: Samples, compared: ImageSet
+) -> tuple[str, ...]:
+    if ref is not None or samples == "golden":
+        return compared.skipped
+    note = f"PyTorch's {recorded.kind} were recorded; --checkpoint runs it again"
+    return (note, *compared.skipped)
+
+
+def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenParity, ...]:
+    """Compare each golden image by itself."""
+    return tuple(
+        GoldenParity(
+            file=item.file,
+            sqnr_db=min(metrics.sqnr_db(expected[name][i], found[name][i]) for name in found),
+            logits=found[LOGITS][i] if LOGITS in found else None,
+        )
+        for i, item in enumerate(art.manifest.golden)
     )
-
-
-def module_parity(
-    art: Artifact, pixels: NDArray[np.uint8], *, progress: Progress = silent
-) -> tuple[ModuleParity, ...]:
-    """Compare each module of an artifact with PyTorch's, none where its weights are not at hand.
-
-    The first layerwise.SAMPLES of `pixels`, (N, H, W, 3), are compared.
-    """
-    ref = rebuild.rebuild(art, None)
-    return () if ref is None else _modules(art, ref, pixels, progress)
 
 
 def _evaluation_images(
@@ -102,10 +128,10 @@ def _evaluation_images(
 
 
 def _modules(
-    art: Artifact, ref: Reference, pixels: NDArray[np.uint8], progress: Progress
+    art: Artifact, ref: Reference, golden: ImageSet, progress: Progress
 ) -> tuple[ModuleParity, ...]:
     progress("compare module by module")
     converter = registry.load(art.manifest.target)
     forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)
     deployed = ref.deployed(converter.LAYOUT, forms)
-    return layerwise.modules(converter, art.model_path, deployed, pixels)
+    return layerwise.modules(converter, art.model_path, deployed, golden.pixels)

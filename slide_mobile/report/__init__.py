@@ -1,3 +1,3 @@
-"""One page about many artifacts, for people."""
+"""Write one file about many artifacts, for people: HTML, Markdown or CSV."""
 
 from slide_mobile.report.writing import write as write

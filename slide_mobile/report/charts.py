@@ -1,126 +1,108 @@
-"""The charts of a report, made from what was gathered and measured."""
+"""Charts of the artifacts: error by module, shares, calibrated ranges, operations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slide_mobile import recipes
-from slide_mobile.report.contents import Contents, Entry
-from slide_mobile.report.plots import (
-    MOST_BARS,
-    Bar,
-    Chart,
-    Series,
-    Table,
-    bars,
-    colour,
-    lines,
-    none,
-)
+from slide_mobile.parity.layerwise import ModuleParity
+from slide_mobile.report.bars import MOST_BARS, Bar, bars
+from slide_mobile.report.chart import Chart, Table, Words, colour, none
+from slide_mobile.report.contents import Entry, Range
+from slide_mobile.report.lines import Series, lines
 
 MOST_OPS = 10
+WORST = 5  # modules of an artifact that the table names
 
 
 def by_module(entries: Sequence[Entry]) -> Chart:
     """The error so far, module by module in the order of execution."""
     key, title = "modules", "Error module by module"
-    shown = [entry for entry in entries if entry.modules]
+    shown = [
+        (entry, entry.check.modules) for entry in entries if entry.check and entry.check.modules
+    ]
     if not shown:
         return none(key, title, "not compared: slide-mobile report ARTIFACT... --modules")
     series = [
         Series(
             label=entry.name,
             target=entry.artifact.manifest.target,
-            points=tuple(
-                (row.order + 1, row.sqnr_db) for row in sorted(entry.modules, key=lambda r: r.order)
-            ),
+            points=tuple((row.order + 1, row.sqnr_db) for row in sorted(modules, key=_order)),
         )
-        for entry in shown
+        for entry, modules in shown
     ]
-    worst = [(entry, row) for entry in shown for row in entry.modules[:5]]
     last = "; ".join(f"{s.label} ends at {s.points[-1][1]:.1f} dB" for s in series)
-    return lines(
-        series,
+    words = Words(
         key=key,
         title=title,
         alt=f"SQNR of the output of each convolution and linear against PyTorch's: {last}.",
-        x="module, in the order of execution",
-        y="SQNR so far, dB",
-        note="Each convolution and linear of the file beside the same module in PyTorch. A line "
-        "falls where error enters. The table names the five modules of each artifact in which most "
-        "of it enters.",
+        note="Each convolution and linear of the file is compared with the same module in PyTorch. "
+        "A line falls where error enters. The table names the "
+        f"{WORST} modules of each artifact in which most of it enters.",
         table=Table(
             head=("artifact", "module", "enters here, dB", "so far, dB"),
-            rows=tuple((e.name, r.module, r.own_db, r.sqnr_db) for e, r in worst),
+            rows=tuple(
+                (entry.name, row.module, row.own_db, row.sqnr_db)
+                for entry, modules in shown
+                for row in modules[:WORST]
+            ),
         ),
     )
+    return lines(series, words, x="module, in the order of execution", y="SQNR so far, dB")
 
 
-def shares(contents: Contents) -> list[Chart]:
-    """Int8 coverage, and operations inside of delegates."""
-    entries = contents.entries
-    if not entries:
-        return []
-    int8 = [(e, e.artifact.manifest.graph.int8_mac_fraction) for e in entries]
-    inside = [
-        (e, e.artifact.manifest.graph) for e in entries if e.artifact.manifest.graph.partitions
-    ]
-    made = [
-        bars(
-            [
-                Bar(
-                    label=e.name,
-                    low=0,
-                    high=share,
-                    text=f"{share:.1%}",
-                    style=colour(e.artifact.manifest.target),
-                )
-                for e, share in int8
-            ],
-            key="int8",
-            title="Multiply-adds in int8",
-            alt="Share of the multiply-adds whose kernel computes in int8: "
-            + ", ".join(f"{e.name} {share:.0%}" for e, share in int8)
-            + ".",
-            table=Table(
-                head=("artifact", "int8 share of multiply-adds"),
-                rows=tuple((e.name, f"{share:.1%}") for e, share in int8),
-            ),
-            unit="share of all multiply-adds",
-            high=1.0,
-            small=True,
-        )
-    ]
-    if not inside:
-        why = (
-            "no artifact of these has a delegate: ONNX Runtime's CPU and Core ML packages have none"
-        )
-        return [*made, none("delegated", "Operations inside delegates", why)]
-    made.append(
-        bars(
-            [
-                Bar(
-                    label=e.name,
-                    low=0,
-                    high=g.delegated_ops / g.total_ops,
-                    text=f"{g.delegated_ops} / {g.total_ops}",
-                    style=colour(e.artifact.manifest.target),
-                )
-                for e, g in inside
-            ],
-            key="delegated",
-            title="Operations inside delegates",
-            alt="Share of the operations that run inside a delegate: "
-            + ", ".join(f"{e.name} {g.delegated_ops} of {g.total_ops}" for e, g in inside)
-            + ".",
-            table=Table(
-                head=("artifact", "partitions", "inside", "all"),
-                rows=tuple((e.name, g.partitions, g.delegated_ops, g.total_ops) for e, g in inside),
-            ),
-            unit="share of all operations",
-            high=1.0,
-            small=True,
-        )
+def _order(row: ModuleParity) -> int:
+    return row.order
+
+
+def shares(entries: Sequence[Entry]) -> list[Chart]:
+    """The share of multiply-adds in int8, and of operations inside delegates."""
+    return [_int8(entries), _delegated(entries)] if entries else []
+
+
+def _int8(entries: Sequence[Entry]) -> Chart:
+    found = [(entry, entry.artifact.manifest.graph.int8_mac_fraction) for entry in entries]
+    words = Words(
+        key="int8",
+        title="Multiply-adds in int8",
+        alt="Share of the multiply-adds whose kernel computes in int8: "
+        + ", ".join(f"{entry.name} {share:.0%}" for entry, share in found)
+        + ".",
+        table=Table(
+            head=("artifact", "int8 share of multiply-adds"),
+            rows=tuple((entry.name, f"{share:.1%}") for entry, share in found),
+        ),
     )
-    return made
+    shown = [_share(entry, share, f"{share:.1%}") for entry, share in found]
+    return bars(shown, words, unit="share of all multiply-adds", high=1.0, small=True)
+
+
+def _delegated(entries: Sequence[Entry]) -> Chart:
+    key, title = "delegated", "Operations inside delegates"
+    graphs = [(entry, entry.artifact.manifest.graph) for entry in entries]
+    found = [(entry, graph) for entry, graph in graphs if graph.partitions]
+    if not found:
+        why = "none of these artifacts has a delegate; ONNX Runtime on a CPU and Core ML have none"
+        return none(key, title, why)
+    words = Words(
+        key=key,
+        title=title,
+        alt="Operations that run inside a delegate: "
+        + ", ".join(f"{entry.name} {g.delegated_ops} of {g.total_ops}" for entry, g in found)
+        + ".",
+        table=Table(
+            head=("artifact", "partitions", "inside", "all"),
+            rows=tuple((e.name, g.partitions, g.delegated_ops, g.total_ops) for e, g in found),
+        ),
+    )
+    shown = [
+        _share(entry, g.delegated_ops / g.total_ops, f"{g.delegated_ops} / {g.total_ops}")
+        for entry, g in found
+    ]
+    return bars(shown, words, unit="share of all operations", high=1.0, small=True)
+
+
+def _share(entry: Entry, share: float, text: str) -> Bar:
+    style = colour(entry.artifact.manifest.target)
+    return Bar(label=entry.name, low=0, high=share, text=text, style=style)
 
 
 def ranges(entries: Sequence[Entry]) -> Chart:
@@ -128,111 +110,120 @@ def ranges(entries: Sequence[Entry]) -> Chart:
     key, title = "ranges", "Calibrated ranges"
     shown = [entry for entry in entries if entry.ranges]
     if not shown:
-        dynamic = any(
-            recipes.lookup(e.artifact.manifest.precision).activations == "int8-dynamic"
-            for e in entries
-        )
-        why = "no artifact of these has ranges in it: only static int8 has"
-        return none(
-            key, title, why + (" (int8-dynamic measures them as it runs)" if dynamic else "")
-        )
-    names: dict[str, str] = {}
-    for entry in shown:
-        for module, _, _ in entry.ranges:
-            names[_bare(module)] = max(names.get(_bare(module), ""), module, key=len)
-    table = {e.name: {_bare(m): (low, high) for m, low, high in e.ranges} for e in shown}
+        return none(key, title, _why_no_ranges(entries))
+    names = _full_names(shown)
+    found = {entry.name: {_bare(r.module): r for r in entry.ranges} for entry in shown}
     spans = {
-        bare: max(
-            high - low for rows in table.values() for low, high in [rows.get(bare, (0.0, 0.0))]
-        )
+        bare: max(r.high - r.low for known in found.values() if (r := known.get(bare)))
         for bare in names
     }
     widest = sorted(spans, key=lambda bare: -spans[bare])[: max(4, MOST_BARS // len(shown))]
-    given = [
-        Bar(
-            label=names[bare] if first else "",
-            low=table[entry.name][bare][0],
-            high=table[entry.name][bare][1],
-            text=_span(table[entry.name][bare], of=entry.name if len(shown) > 1 else ""),
-            style=colour(entry.artifact.manifest.target),
-        )
-        for bare in widest
-        for first, entry in _first([entry for entry in shown if bare in table[entry.name]])
-    ]
-    order = list(names)
-    return bars(
-        given,
+    words = Words(
         key=key,
         title=title,
         alt=f"The widest of the ranges that the int8 outputs of {len(names)} modules can hold; "
         f"the widest is {names[widest[0]]}.",
-        table=Table(
-            head=("module", *(f"{e.name}: {end}" for e in shown for end in ("lowest", "highest"))),
-            rows=tuple(
-                (
-                    names[bare],
-                    *(_rounded(table[e.name].get(bare), i) for e in shown for i in (0, 1)),
-                )
-                for bare in order
-            ),
-        ),
-        unit="value of the module's output",
         note=f"The {len(widest)} widest of {len(names)}; the table has all. A range much wider "
         "than its neighbours' spends the 256 steps on a few outliers.",
+        table=_range_table(shown, names, found),
+    )
+    given = [bar for bare in widest for bar in _range_bars(shown, names[bare], bare, found)]
+    return bars(given, words, unit="value of the module's output")
+
+
+def _why_no_ranges(entries: Sequence[Entry]) -> str:
+    kinds = {recipes.lookup(e.artifact.manifest.precision).activations for e in entries}
+    why = "none of these artifacts has ranges: only static int8 has them"
+    return why + (" (int8-dynamic measures them as it runs)" if "int8-dynamic" in kinds else "")
+
+
+def _full_names(entries: Sequence[Entry]) -> dict[str, str]:
+    """The longest of a module's names, by its bare name, in the order of the files."""
+    names: dict[str, str] = {}
+    for entry in entries:
+        for found in entry.ranges:
+            bare = _bare(found.module)
+            names[bare] = max(names.get(bare, ""), found.module, key=len)
+    return names
+
+
+def _range_bars(
+    entries: Sequence[Entry], name: str, bare: str, found: Mapping[str, Mapping[str, Range]]
+) -> list[Bar]:
+    """A module's range in each artifact; the first bar has the module's name."""
+    several = len(entries) > 1
+    having = [(entry, found[entry.name][bare]) for entry in entries if bare in found[entry.name]]
+    return [
+        Bar(
+            label=name if i == 0 else "",
+            low=known.low,
+            high=known.high,
+            text=f"{known.low:.3g} to {known.high:.3g}" + (f", {entry.name}" if several else ""),
+            style=colour(entry.artifact.manifest.target),
+        )
+        for i, (entry, known) in enumerate(having)
+    ]
+
+
+def _range_table(
+    entries: Sequence[Entry], names: Mapping[str, str], found: Mapping[str, Mapping[str, Range]]
+) -> Table:
+    def ends(known: Range | None) -> tuple[float | None, float | None]:
+        return (None, None) if known is None else (_rounded(known.low), _rounded(known.high))
+
+    return Table(
+        head=("module", *(f"{e.name}: {end}" for e in entries for end in ("lowest", "highest"))),
+        rows=tuple(
+            (name, *(end for e in entries for end in ends(found[e.name].get(bare))))
+            for bare, name in names.items()
+        ),
     )
 
 
-def _first(entries: Sequence[Entry]) -> list[tuple[bool, Entry]]:
-    return [(i == 0, entry) for i, entry in enumerate(entries)]
-
-
-def _span(ends: tuple[float, float], *, of: str) -> str:
-    return f"{ends[0]:.3g} to {ends[1]:.3g}" + (f", {of}" if of else "")
-
-
-def _rounded(span: tuple[float, float] | None, end: int) -> float | None:
-    return None if span is None else float(f"{span[end]:.4g}")
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def _bare(module: str) -> str:
-    """A module's path as every file names it: litert-torch leaves out containers of numbers."""
+    """A module's path without the containers that litert-torch leaves out of its names."""
     parts = module.split(".")
     pairs = zip(parts, [*parts[1:], ""], strict=True)
     return ".".join(part for part, following in pairs if part.isdigit() or not following.isdigit())
 
 
 def census(entries: Sequence[Entry]) -> list[Chart]:
-    """How many of each operation the files hold, a chart a target: each has names of its own."""
-    made = []
-    for target in dict.fromkeys(entry.artifact.manifest.target for entry in entries):
-        of_target = [entry for entry in entries if entry.artifact.manifest.target == target]
-        counts = {entry.name: entry.artifact.manifest.graph.ops for entry in of_target}
-        ops = sorted({op for ops in counts.values() for op in ops})
-        most = {op: max(c.get(op, 0) for c in counts.values()) for op in ops}
-        top = sorted(ops, key=lambda op: -most[op])[:MOST_OPS]
-        if not top:
-            continue
-        made.append(
-            bars(
-                [
-                    Bar(label=op, low=0, high=most[op], text=str(most[op]), style=colour(target))
-                    for op in top
-                ],
-                key=f"ops-{target}",
-                title=f"Operations of {target}",
-                alt=f"The most frequent operations of {target}: "
-                + ", ".join(f"{op} {most[op]}" for op in top)
-                + ".",
-                table=Table(
-                    head=("operation", *counts),
-                    rows=tuple((op, *(c.get(op) for c in counts.values())) for op in ops),
-                ),
-                unit="operations in the file",
-                note=f"The {len(top)} most frequent of {len(ops)} kinds; of several files, in the "
-                "one that has most."
-                if len(of_target) > 1
-                else f"The {len(top)} most frequent of {len(ops)} kinds.",
-                small=True,
-            )
-        )
-    return made
+    """How many of each operation the files hold: one chart per target, whose names are its own."""
+    targets = dict.fromkeys(entry.artifact.manifest.target for entry in entries)
+    counts = {
+        target: {
+            entry.name: entry.artifact.manifest.graph.ops
+            for entry in entries
+            if entry.artifact.manifest.target == target
+        }
+        for target in targets
+    }
+    return [_census(target, files) for target, files in counts.items() if any(files.values())]
+
+
+def _census(target: str, files: Mapping[str, Mapping[str, int]]) -> Chart:
+    """The most frequent operations of one target's files, by the file that has most of each."""
+    ops = sorted({op for counts in files.values() for op in counts})
+    most = {op: max(counts.get(op, 0) for counts in files.values()) for op in ops}
+    top = sorted(ops, key=lambda op: -most[op])[:MOST_OPS]
+    several = "; each bar shows the file that has most of them" if len(files) > 1 else ""
+    words = Words(
+        key=f"ops-{target}",
+        title=f"Operations of {target}",
+        alt=f"The most frequent operations of {target}: "
+        + ", ".join(f"{op} {most[op]}" for op in top)
+        + ".",
+        note=f"The {len(top)} most frequent of {len(ops)} kinds{several}.",
+        table=Table(
+            head=("operation", *files),
+            rows=tuple((op, *(counts.get(op) for counts in files.values())) for op in ops),
+        ),
+    )
+    shown = [
+        Bar(label=op, low=0, high=most[op], text=str(most[op]), style=colour(target)) for op in top
+    ]
+    return bars(shown, words, unit="operations in the file", small=True)

@@ -1,8 +1,8 @@
-"""What a report says, gathered: of every artifact its manifest, and what it computes here, now."""
+"""Everything that a report says about artifacts: their manifests, and a check of each, done now."""
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,22 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slide_mobile import recipes
+from slide_mobile.artifact import golden
+from slide_mobile.artifact.documents import shortened
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Golden
 from slide_mobile.errors import SlideMobileError, ToolchainMissing
-from slide_mobile.parity import metrics, rebuild, running
-from slide_mobile.parity.images import ImageSet
-from slide_mobile.parity.layerwise import ModuleParity
-from slide_mobile.pipeline import check
+from slide_mobile.parity.check_result import CheckResult, GoldenParity
+from slide_mobile.pipeline.check import check
+from slide_mobile.preprocess import Pixels
 from slide_mobile.progress import Progress, silent
+from slide_mobile.report.documents import Problem
 from slide_mobile.targets import registry
-from slide_mobile.targets.converter import Converter
-from slide_mobile.tasks import LOGITS
 
-# Golden images that are run and shown: more say nothing new, and cost time and bytes.
-SHOWN = 4
-BEST = 3  # classes of an image that are shown
-# Beyond this many multiply-adds a comparison by module takes minutes: only where it is asked for.
+SHOWN = 4  # golden images: more say nothing new, and cost bytes
+BEST = 3  # classes shown for an image
+# Comparing the modules of a model with more multiply-adds takes minutes: only on request.
 MOST_MACS = 200_000_000
 
 
@@ -38,60 +37,54 @@ class Guess:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What an artifact gave for one golden image; no guesses where there are no classes."""
+class Answer:
+    """What one artifact gave for a golden image; features have no guesses."""
 
+    entry: str
     sqnr_db: float
     guesses: tuple[Guess, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One artifact. `seen` is empty and `not_run` says why where it could not be run here.
+class Range:
+    """What the int8 output of a module can hold, as calibration left it."""
 
-    `modules` is empty and `no_modules` says why where they were not compared; `ranges` are what the
-    int8 tensors of a file can hold, by module path.
+    module: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One artifact, by a name that is unique in the report.
+
+    `check` is None where it could not be run here, and `not_run` says why. `no_modules` says why
+    its modules were not compared, None where they were.
     """
 
     name: str
-    root: Path
     artifact: Artifact
-    runtime: str
-    seen: tuple[Seen, ...]
-    failures: tuple[str, ...]
+    check: CheckResult | None
     not_run: str | None
-    modules: tuple[ModuleParity, ...]
     no_modules: str | None
-    ranges: tuple[tuple[str, float, float], ...]
+    ranges: tuple[Range, ...]
 
     @property
-    def passed(self) -> bool:
-        """Whether everything that ran here reached its floor."""
-        return not self.failures
+    def failures(self) -> tuple[str, ...]:
+        """The floors that the check missed."""
+        return () if self.check is None else self.check.parity.failures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One golden image of a model, and what PyTorch said of it when it was recorded."""
+    """One golden image of a model, PyTorch's recorded guesses, and the artifacts' answers."""
 
     model: str
-    path: Path
+    file: str
     label: str | None
+    pixels: Pixels
     guesses: tuple[Guess, ...]
-    seen: tuple[tuple[str, Seen], ...]  # by the entry's name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """A folder or file that could not be taken into the report, and why, in one line."""
-
-    path: str
-    line: str
-
-    @property
-    def said(self) -> str:
-        """The line, with the path where it does not name it."""
-        return self.line if self.path in self.line else f"{self.path}: {self.line}"
+    answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +97,8 @@ class Contents:
 
     @property
     def passed(self) -> bool:
-        """Whether every artifact could be read, and reached its floors."""
-        return not self.problems and all(entry.passed for entry in self.entries)
+        """Whether every artifact could be read and reached its floors."""
+        return not self.problems and not any(entry.failures for entry in self.entries)
 
 
 def gather(
@@ -115,49 +108,56 @@ def gather(
     ranges: bool = True,
     progress: Progress = silent,
 ) -> Contents:
-    """Open, verify and run artifacts; one that is damaged becomes a Problem, the rest goes on.
+    """Open and check artifacts; a damaged one becomes a Problem, and the others continue.
 
-    Modules are compared with PyTorch's in every artifact if `modules`, in none if it is False, and
-    if it is None in quantised ones of models that are small enough for it to take seconds. What
-    int8 outputs can hold is read only if `ranges`.
+    `modules` true compares the modules of every artifact with PyTorch's, false of none, and None of
+    quantised ones whose model is small enough for it to take seconds. `ranges` reads what the int8
+    outputs can hold.
     """
     entries, problems = [], []
     for i, root in enumerate(roots):
-        progress("run the artifacts", i / len(roots))
+        progress("check the artifacts", i / len(roots))
         try:
             entries.append(_entry(root, modules, ranges, progress))
         except SlideMobileError as error:
-            problems.append(Problem(path=str(root), line=" ".join(str(error).split())))
+            problems.append(problem(str(root), error))
+    names = short_names([entry.artifact for entry in entries])
     named = tuple(
-        dataclasses.replace(entry, name=name)
-        for entry, name in zip(entries, short_names([e.artifact for e in entries]), strict=True)
+        dataclasses.replace(entry, name=name) for entry, name in zip(entries, names, strict=True)
     )
     return Contents(entries=named, problems=tuple(problems), pictures=_pictures(named))
 
 
+def problem(path: str, error: SlideMobileError) -> Problem:
+    """Why a folder or file is not in the report."""
+    return Problem(path=path, line=shortened(error, 300))
+
+
+def with_problems(contents: Contents, problems: Sequence[Problem]) -> Contents:
+    """The same contents with more problems."""
+    return dataclasses.replace(contents, problems=(*contents.problems, *problems))
+
+
 def short_names(artifacts: Sequence[Artifact]) -> list[str]:
-    """The fewest words that tell artifacts of one report apart."""
-    several = {
-        field: any(
-            len({getattr(a.manifest, field) for a in artifacts if a.manifest.target == target}) > 1
-            for target in {a.manifest.target for a in artifacts}
+    """The shortest names that tell the artifacts of one report apart."""
+    manifests = [art.manifest for art in artifacts]
+    models = len({m.model.name for m in manifests}) > 1
+    tasks = len({m.task for m in manifests}) > 1
+    backends = Counter(target for target, _ in {(m.target, m.backend) for m in manifests})
+    exporters = Counter(target for target, _ in {(m.target, m.via) for m in manifests})
+    names = [
+        " ".join(
+            [
+                *([m.model.name] if models else []),
+                *([m.task] if tasks else []),
+                m.target,
+                *([m.backend] if max(backends.values()) > 1 else []),
+                *([f"via {m.via}"] if max(exporters.values()) > 1 else []),
+                m.precision,
+            ]
         )
-        for field in ("backend", "via")
-    }
-    models = {a.manifest.model.name for a in artifacts}
-    tasks = {a.manifest.task for a in artifacts}
-    names = []
-    for a in artifacts:
-        m = a.manifest
-        words = [
-            m.model.name if len(models) > 1 else "",
-            m.task if len(tasks) > 1 else "",
-            m.target,
-            m.backend if several["backend"] else "",
-            f"via {m.via}" if several["via"] else "",
-            m.precision,
-        ]
-        names.append(" ".join(filter(None, words)))
+        for m in manifests
+    ]
     seen: Counter[str] = Counter()
     unique = []
     for name in names:
@@ -168,114 +168,88 @@ def short_names(artifacts: Sequence[Artifact]) -> list[str]:
 
 def _entry(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> Entry:
     art = Artifact.open(root)
-    art.verify()
-    entry = Entry(
-        name=root.name,
-        root=root,
-        artifact=art,
-        runtime="",
-        seen=(),
-        failures=(),
-        not_run=None,
-        modules=(),
-        no_modules=None,
-        ranges=(),
-    )
+    no_modules = _why_no_modules(art, wanted)
+    compared = None if no_modules is None else False
+    found, not_run = None, None
     try:
-        return _run(entry, wanted, ranges, progress)
+        found = check(root, samples="golden", modules=compared, progress=progress)
     except ToolchainMissing as error:
-        return dataclasses.replace(entry, not_run=str(error), no_modules=str(error))
-
-
-def _run(entry: Entry, wanted: bool | None, ranges: bool, progress: Progress) -> Entry:
-    art = entry.artifact
-    converter = registry.load(art.manifest.target)
-    runner = converter.runner(art.model_path)
-    golden, recorded = rebuild.golden_images(art)
-    few = recorded.first(SHOWN)
-    found = few.seen_in(running.run(runner, golden.pixels[:SHOWN], art.manifest.task))
-    recipe = recipes.lookup(art.manifest.precision)
-    failures = [
-        f"{name} of the golden images: {db:.1f} dB, the floor is {recipe.min_sqnr_db:g} dB"
-        for name, rows in few.outputs.items()
-        if (db := metrics.sqnr_db(rows, found[name])) < recipe.min_sqnr_db
-    ]
-    seen = tuple(
-        Seen(
-            sqnr_db=min(metrics.sqnr_db(few.outputs[name][i], found[name][i]) for name in found),
-            guesses=_best(found[LOGITS][i], art.labels) if LOGITS in found else (),
-        )
-        for i in range(len(next(iter(found.values()))))
-    )
-    modules, why = _modules(art, golden, wanted, progress)
-    return dataclasses.replace(
-        entry,
-        runtime=runner.runtime,
-        seen=seen,
-        failures=tuple(failures),
-        modules=modules,
-        no_modules=why,
-        ranges=_ranges(converter, art) if ranges else (),
+        not_run = no_modules = str(error)
+    else:
+        if no_modules is None and not found.modules:
+            no_modules = (
+                "its checkpoint is not at hand; `check --modules --checkpoint FILE` does it"
+            )
+    return Entry(
+        name=root.name,
+        artifact=art,
+        check=found,
+        not_run=not_run,
+        no_modules=no_modules,
+        ranges=_ranges(art) if ranges and found is not None else (),
     )
 
 
-def _ranges(converter: Converter, art: Artifact) -> tuple[tuple[str, float, float], ...]:
-    """Only static int8 has any."""
+def _why_no_modules(art: Artifact, wanted: bool | None) -> str | None:
+    if wanted is False:
+        return "left out (--no-modules)"
+    if wanted:
+        return None
+    if recipes.lookup(art.manifest.precision).weights in ("float32", "float16"):
+        return "a float format; --modules compares it, too"
+    if art.manifest.model.macs > MOST_MACS:
+        return "a large model, which takes minutes; --modules compares it, too"
+    return None
+
+
+def _ranges(art: Artifact) -> tuple[Range, ...]:
+    """Ranges of the int8 outputs; only static int8 has any."""
     if recipes.lookup(art.manifest.precision).activations != "int8":
         return ()
-    found = converter.ranges(art.model_path)
-    return tuple((module, low, high) for module, (low, high) in found.items())
-
-
-def _modules(
-    art: Artifact, golden: ImageSet, wanted: bool | None, progress: Progress
-) -> tuple[tuple[ModuleParity, ...], str | None]:
-    """Each module beside PyTorch's, or why not."""
-    quantised = recipes.lookup(art.manifest.precision).weights not in ("float32", "float16")
-    if wanted is False:
-        return (), "left out (--no-modules)"
-    if wanted is None and not quantised:
-        return (), "a float format; --modules compares it too"
-    if wanted is None and art.manifest.model.macs > MOST_MACS:
-        return (), "a large model, it would take minutes; --modules compares it too"
-    pixels = golden.pixels if wanted else golden.pixels[:1]
-    rows = check.module_parity(art, pixels, progress=progress)
-    return rows, None if rows else "its checkpoint is not at hand; `check --modules` takes one"
+    found = registry.load(art.manifest.target).ranges(art.model_path)
+    return tuple(Range(module=name, low=low, high=high) for name, (low, high) in found.items())
 
 
 def _pictures(entries: Sequence[Entry]) -> tuple[Picture, ...]:
-    """The golden images, each once, with what every artifact that carries it said."""
-    found: dict[tuple[str, str], Picture] = {}
+    """The golden images, each once, with the answer of every artifact that carries it."""
+    pictures: dict[tuple[str, str], Picture] = {}
     for entry in entries:
-        model = entry.artifact.manifest.model.name
-        for item, seen in zip(entry.artifact.manifest.golden, entry.seen, strict=False):
-            key = (model, entry.artifact.manifest.files[item.file])
-            if key not in found:
-                found[key] = _picture(entry, item)
-            old = found[key]
-            found[key] = dataclasses.replace(old, seen=(*old.seen, (entry.name, seen)))
-    return tuple(found.values())
+        manifest = entry.artifact.manifest
+        for item, compared in _answered(entry):
+            key = (manifest.model.name, manifest.files[item.file])
+            picture = pictures.get(key) or _picture(entry.artifact, item)
+            answer = Answer(
+                entry=entry.name,
+                sqnr_db=compared.sqnr_db,
+                guesses=_guesses(compared.logits, entry.artifact.labels),
+            )
+            pictures[key] = dataclasses.replace(picture, answers=(*picture.answers, answer))
+    return tuple(pictures.values())
 
 
-def _picture(entry: Entry, item: Golden) -> Picture:
+def _answered(entry: Entry) -> Iterator[tuple[Golden, GoldenParity]]:
+    """The golden images that are shown, with the check of each."""
+    if entry.check is not None:
+        yield from zip(entry.artifact.manifest.golden[:SHOWN], entry.check.golden, strict=False)
+
+
+def _picture(art: Artifact, item: Golden) -> Picture:
     logits = None if item.logits is None else np.array(item.logits, np.float32)
     return Picture(
-        model=entry.artifact.manifest.model.name,
-        path=entry.root / item.file,
+        model=art.manifest.model.name,
+        file=item.file,
         label=item.label,
-        guesses=() if logits is None else _best(logits, entry.artifact.labels),
-        seen=(),
+        pixels=golden.image(art, item),
+        guesses=_guesses(logits, art.labels),
+        answers=(),
     )
 
 
-def _best(logits: NDArray[np.float32], labels: Sequence[str]) -> tuple[Guess, ...]:
-    """The likeliest classes of (num_classes,) logits."""
+def _guesses(logits: NDArray[np.float32] | None, labels: Sequence[str]) -> tuple[Guess, ...]:
+    """The likeliest classes for (num_classes,) logits, none for features."""
+    if logits is None:
+        return ()
     exponents = np.exp(logits.astype(np.float64) - logits.max())
     shares = exponents / exponents.sum()
     order = np.argsort(-shares, kind="stable")[:BEST]
     return tuple(Guess(label=labels[i], share=float(shares[i])) for i in order)
-
-
-def with_problems(contents: Contents, problems: Sequence[Problem]) -> Contents:
-    """The same with more that could not be taken."""
-    return dataclasses.replace(contents, problems=(*contents.problems, *problems))

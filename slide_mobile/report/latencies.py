@@ -1,86 +1,51 @@
-"""The charts of measurements: how latencies spread, how they last, and where the time goes."""
+"""Charts of measurements: how latencies spread, whether they last, and where the time goes."""
 
 from collections.abc import Sequence
 
-from slide_mobile.report.drawing import Anchor, Box, Drawing, Line, Text, frame
+from slide_mobile.bench.result import Operation
+from slide_mobile.report.axes import Frame, frame
+from slide_mobile.report.bars import MOST_BARS, Bar, bars
+from slide_mobile.report.chart import Chart, Table, Words, colour, drawn, none
+from slide_mobile.report.drawing import Box, Drawing, Line, Text
+from slide_mobile.report.lines import Series, lines
 from slide_mobile.report.measured import Measurement
-from slide_mobile.report.plots import (
-    MOST_BARS,
-    Bar,
-    Chart,
-    Series,
-    Table,
-    bars,
-    colour,
-    drawn,
-    lines,
-    none,
-)
 
 BINS = 24
 
 
-def histogram(result: Measurement, *, key: str, target: str) -> Chart:
+def histogram(measurement: Measurement, *, key: str) -> Chart:
     """How often each latency was measured, with the median and the 90th percentile marked."""
-    samples = sorted(result.facts["samples_ms"])
-    p50, p90 = result.facts["p50_ms"], result.facts["p90_ms"]
-    # The slowest one in a hundred would flatten the rest: they are counted in the last bin.
-    edge = max(samples[int(0.99 * (len(samples) - 1))], p90 or 0.0)
-    low = samples[0]
-    high = edge + ((edge - low) * 0.05 or max(edge, 1e-6) * 0.05)
-    counts = [0] * BINS
-    for sample in samples:
-        counts[min(BINS - 1, int(BINS * (sample - low) / (high - low)))] += 1
-    step = (high - low) / BINS
-    named: tuple[tuple[str, float | None, Anchor], ...] = (
-        ("p50", p50, "end"),
-        ("p90", p90, "start"),
-    )
+    result = measurement.result
+    low, step, counts = _binned(result.samples_ms, result.p90_ms)
 
     def draw(width: float) -> Drawing:
-        made = frame(
+        axes = frame(
             width,
             210,
-            x=(low, high),
+            x=(low, low + BINS * step),
             y=(0, max(counts) * 1.1),
             x_label="ms",
             y_label="runs",
             left=36,
             whole=True,
         )
-        marks, texts = [], []
-        for name, value, anchor in named:
-            if value is not None:
-                x = made.x(value)
-                marks.append(Line(points=((x, 18), (x, made.y.start)), style="mark"))
-                aside = -4 if anchor == "end" else 4
-                texts.append(Text(x=x + aside, y=26, text=name, anchor=anchor, style="label"))
+        marks = [
+            *_mark(axes, "p50", result.p50_ms, left=True),
+            *_mark(axes, "p90", result.p90_ms, left=False),
+        ]
         return Drawing(
             width=width,
-            height=made.height,
-            lines=(*made.lines, *marks),
-            boxes=[
-                Box(
-                    x=made.x(low + i * step) + 0.5,
-                    y=made.y(count),
-                    width=max(made.x(low + (i + 1) * step) - made.x(low + i * step) - 1, 0.5),
-                    height=made.y.start - made.y(count),
-                    style=f"fill {colour(target)}",
-                    title=f"{low + i * step:.3g} to {low + (i + 1) * step:.3g} ms: {count}",
-                )
-                for i, count in enumerate(counts)
-                if count
-            ],
-            texts=(*made.texts, *texts),
+            height=axes.height,
+            lines=(*axes.lines, *(line for line, _ in marks)),
+            boxes=_boxes(axes, low, step, counts, f"fill {colour(result.target)}"),
+            texts=(*axes.texts, *(text for _, text in marks)),
         )
 
-    verdict = "" if result.valid else f"invalid: {'; '.join(result.facts['why_invalid'])}"
-    return drawn(
-        draw,
+    words = Words(
         key=key,
-        title=result.name,
-        alt=f"Histogram of {len(samples)} latencies of {result.name}: median {_ms(p50)}, "
-        f"90th percentile {_ms(p90)}.",
+        title=measurement.name,
+        alt=f"Histogram of {len(result.samples_ms)} latencies of {measurement.name}: median "
+        f"{_ms(result.p50_ms)}, 90th percentile {_ms(result.p90_ms)}.",
         table=Table(
             head=("from, ms", "to, ms", "runs"),
             rows=tuple(
@@ -89,38 +54,73 @@ def histogram(result: Measurement, *, key: str, target: str) -> Chart:
                 if count
             ),
         ),
-        note=verdict,
-        small=True,
+        note="" if result.valid else f"invalid: {'; '.join(result.why_invalid)}",
     )
+    return drawn(draw, words, small=True)
+
+
+def _binned(samples_ms: Sequence[float], p90_ms: float | None) -> tuple[float, float, list[int]]:
+    """(low, step, counts) of BINS bins; the slowest 1 % would flatten the rest: all in the last."""
+    samples = sorted(samples_ms)
+    low = samples[0]
+    edge = max(samples[int(0.99 * (len(samples) - 1))], p90_ms or 0.0)
+    high = edge + ((edge - low) * 0.05 or max(edge, 1e-6) * 0.05)
+    counts = [0] * BINS
+    for sample in samples:
+        counts[min(BINS - 1, int(BINS * (sample - low) / (high - low)))] += 1
+    return low, (high - low) / BINS, counts
+
+
+def _mark(axes: Frame, name: str, value: float | None, *, left: bool) -> list[tuple[Line, Text]]:
+    """A vertical line at a value, with its name beside it."""
+    if value is None:
+        return []
+    x = axes.x(value)
+    line = Line(points=((x, 18), (x, axes.y.start)), style="mark")
+    if left:
+        return [(line, Text(x=x - 4, y=26, text=name, anchor="end", style="label"))]
+    return [(line, Text(x=x + 4, y=26, text=name, style="label"))]
+
+
+def _boxes(axes: Frame, low: float, step: float, counts: Sequence[int], style: str) -> list[Box]:
+    ends = [low + i * step for i in range(len(counts) + 1)]
+    return [
+        Box(
+            x=axes.x(start) + 0.5,
+            y=axes.y(count),
+            width=max(axes.x(end) - axes.x(start) - 1, 0.5),
+            height=axes.y.start - axes.y(count),
+            style=style,
+            title=f"{start:.3g} to {end:.3g} ms: {count}",
+        )
+        for start, end, count in zip(ends, ends[1:], counts, strict=False)
+        if count
+    ]
 
 
 def sustained(measurements: Sequence[Measurement]) -> Chart:
-    """The median of every second of a minute."""
+    """The median latency of every second of a minute."""
     key, title = "sustained", "Sustained speed"
-    shown = [m for m in measurements if m.facts["sustained"]]
-    if not shown:
-        why = "not measured: the apps' sustained run (60 s) writes it, --bench FILE.json takes it"
-        return none(key, title, why)
     series = [
         Series(
             label=m.name,
-            target=m.facts["target"],
-            points=tuple((row["second"], row["p50_ms"]) for row in m.facts["sustained"]),
+            target=m.result.target,
+            points=tuple((point.second, point.p50_ms) for point in m.result.sustained),
         )
-        for m in shown
+        for m in measurements
+        if m.result.sustained
     ]
-    return lines(
-        series,
+    if not series:
+        why = "not measured: an app's sustained run (60 s) writes it; pass its file to --bench"
+        return none(key, title, why)
+    ends = "; ".join(
+        f"{s.label} from {s.points[0][1]:.3g} to {s.points[-1][1]:.3g} ms" for s in series
+    )
+    words = Words(
         key=key,
         title=title,
-        alt="Median latency of every second: "
-        + "; ".join(
-            f"{s.label} from {s.points[0][1]:.3g} to {s.points[-1][1]:.3g} ms" for s in series
-        )
-        + ".",
-        x="second",
-        y="median, ms",
-        note="A line that rises is a device that gets warm.",
+        alt=f"Median latency of every second: {ends}.",
+        note="A rising line means that the device gets warm.",
         table=Table(
             head=("result", "first second, ms", "last second, ms", "slowest, ms", "seconds"),
             rows=tuple(
@@ -128,53 +128,48 @@ def sustained(measurements: Sequence[Measurement]) -> Chart:
                     s.label,
                     round(s.points[0][1], 3),
                     round(s.points[-1][1], 3),
-                    round(max(p[1] for p in s.points), 3),
+                    round(max(y for _, y in s.points), 3),
                     len(s.points),
                 )
                 for s in series
             ),
         ),
-        zero=True,
     )
+    return lines(series, words, x="second", y="median, ms", zero=True)
 
 
 def module_times(measurements: Sequence[Measurement]) -> list[Chart]:
-    """The modules in which the time of a profiled result goes."""
-    found = []
-    for i, result in enumerate(measurements):
-        operations = result.facts.get("operations")
-        if not operations:
-            continue
-        times: dict[str, float] = {}
-        for operation in operations:
-            name = operation["module"] or f"({operation['name']})"
-            times[name] = times.get(name, 0.0) + operation["microseconds"]
-        whole = sum(times.values()) or 1.0
-        top = sorted(times.items(), key=lambda item: -item[1])[:MOST_BARS]
-        found.append(
-            bars(
-                [
-                    Bar(
-                        label=name,
-                        low=0,
-                        high=us,
-                        text=f"{us:.0f} us, {us / whole:.1%}",
-                        style=colour(result.facts["target"]),
-                    )
-                    for name, us in top
-                ],
-                key=f"times-{i}",
-                title=f"Where the time goes: {result.name}",
-                alt=f"The {len(top)} slowest modules of {result.name}; first {top[0][0]} with "
-                f"{top[0][1] / whole:.1%} of the time.",
-                table=Table(
-                    head=("module", "microseconds", "share"),
-                    rows=tuple((name, round(us, 1), f"{us / whole:.1%}") for name, us in top),
-                ),
-                unit="microseconds of one inference",
-            )
-        )
-    return found
+    """For each profiled result, the modules that take the most time."""
+    return [
+        _module_times(m, m.result.operations, key=f"times-{i}")
+        for i, m in enumerate(measurements)
+        if m.result.operations
+    ]
+
+
+def _module_times(measurement: Measurement, operations: Sequence[Operation], *, key: str) -> Chart:
+    times: dict[str, float] = {}
+    for operation in operations:
+        name = operation.module or f"({operation.name})"
+        times[name] = times.get(name, 0.0) + operation.microseconds
+    whole = sum(times.values()) or 1.0
+    top = sorted(times.items(), key=lambda item: -item[1])[:MOST_BARS]
+    style = colour(measurement.result.target)
+    words = Words(
+        key=key,
+        title=f"Where the time goes: {measurement.name}",
+        alt=f"The {len(top)} slowest modules of {measurement.name}; first {top[0][0]} with "
+        f"{top[0][1] / whole:.1%} of the time.",
+        table=Table(
+            head=("module", "microseconds", "share"),
+            rows=tuple((name, round(us, 1), f"{us / whole:.1%}") for name, us in top),
+        ),
+    )
+    shown = [
+        Bar(label=name, low=0, high=us, text=f"{us:.0f} us, {us / whole:.1%}", style=style)
+        for name, us in top
+    ]
+    return bars(shown, words, unit="microseconds of one inference")
 
 
 def _ms(value: float | None) -> str:

@@ -1,92 +1,95 @@
-"""The page: contents and measurements as HTML, Markdown or CSV."""
+"""The report as text: contents and measurements rendered to HTML, Markdown or CSV."""
 
 import base64
 import csv
 import io
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jinja2
+import msgspec
 from PIL import Image
 
-from slide_mobile import __version__
-from slide_mobile.report import charts, latencies, plots, summary
-from slide_mobile.report.contents import Contents, Entry, Picture
-from slide_mobile.report.measured import Document
-from slide_mobile.report.plots import Cell, Table
+from slide_mobile._version import __version__
+from slide_mobile.preprocess import Pixels
+from slide_mobile.report import charts, latencies, summary
+from slide_mobile.report.chart import Table, TableCell, colour
+from slide_mobile.report.contents import Contents, Entry
+from slide_mobile.report.documents import Row
+from slide_mobile.report.measured import Measurements
 
-THUMBNAIL = 160  # pixels of the longer side, twice what the page gives it
+THUMBNAIL = 160  # pixels of the longer side, twice as many as the page's layout has
 
 
-def html(contents: Contents, documents: Sequence[Document], *, created: str) -> str:
+def html(contents: Contents, measured: Sequence[Measurements], *, created: str) -> str:
     """One self-contained document."""
-    found = summary.rows(contents, documents)
-    measurements = [m for document in documents for m in document.measurements]
+    found = summary.rows(contents, measured)
+    measurements = [m for document in measured for m in document.measurements]
+    entries = contents.entries
     return (
-        _environment()
+        _environment(escaped=True)
         .get_template("report.html")
         .render(
-            created=_said(created),
+            created=_to_the_minute(created),
             version=__version__,
             machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
             contents=contents,
             rows=found,
-            documents=documents,
+            measured=measured,
             not_measured=summary.NOT_MEASURED,
-            compared_on=summary.compared_on(documents),
+            compared_on=summary.compared_on(measured),
             tiles=summary.tiles(contents, found),
             trade=summary.trade(found),
             histograms=[
-                latencies.histogram(m, key=f"latency-{i}", target=m.facts["target"])
+                latencies.histogram(m, key=f"latency-{i}")
                 for i, m in enumerate(measurements)
-                if m.facts["samples_ms"]
+                if m.result.samples_ms
             ],
-            modules=charts.by_module(contents.entries),
-            left_out=_left_out(contents.entries),
+            modules=charts.by_module(entries),
+            left_out=_left_out(entries),
             times=latencies.module_times(measurements),
-            shares=charts.shares(contents),
-            census=charts.census(contents.entries),
-            ranges=charts.ranges(contents.entries),
+            shares=charts.shares(entries),
+            census=charts.census(entries),
+            ranges=charts.ranges(entries),
             sustained=latencies.sustained(measurements),
             devices=[m for m in measurements if m.on_device],
             strangers=[m for m in measurements if m.entry is None],
-            pictures=[(picture, _thumbnail(picture)) for picture in contents.pictures],
-            targets=list(dict.fromkeys(e.artifact.manifest.target for e in contents.entries)),
-            calibrations=_calibrations(contents.entries),
-            toolchains=_toolchains(contents.entries),
+            pictures=[(picture, _thumbnail(picture.pixels)) for picture in contents.pictures],
+            targets=list(dict.fromkeys(e.artifact.manifest.target for e in entries)),
+            calibrations=_calibrations(entries),
+            toolchains=_toolchains(entries),
         )
     )
 
 
-def markdown(contents: Contents, documents: Sequence[Document], *, created: str) -> str:
-    """The summary for a pull request."""
+def markdown(contents: Contents, measured: Sequence[Measurements], *, created: str) -> str:
+    """The summary, for a pull request."""
     return (
         _environment(escaped=False)
         .get_template("report.md")
         .render(
-            created=_said(created),
+            created=_to_the_minute(created),
             version=__version__,
             contents=contents,
-            rows=summary.rows(contents, documents),
-            documents=documents,
+            rows=summary.rows(contents, measured),
+            measured=measured,
             not_measured=summary.NOT_MEASURED,
         )
     )
 
 
-def comma_separated(contents: Contents, documents: Sequence[Document]) -> str:
-    """A line an artifact, under a line of names."""
-    found = [row.plain() for row in summary.rows(contents, documents)]
+def comma_separated(rows: Iterable[Row]) -> str:
+    """A line per artifact below a line of names, which is there without artifacts, too."""
     file = io.StringIO()
-    # The names also where there is no artifact at all.
-    names = list(found[0]) if found else ["artifact"]
+    names = [field.name for field in msgspec.structs.fields(Row)]
     writer = csv.DictWriter(file, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(found)
+    for row in rows:
+        writer.writerow(msgspec.structs.asdict(row) | {"failures": "; ".join(row.failures)})
     return file.getvalue()
 
 
-def _environment(*, escaped: bool = True) -> jinja2.Environment:
+def _environment(*, escaped: bool) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("slide_mobile.report"),
         autoescape=escaped,
@@ -100,7 +103,7 @@ def _environment(*, escaped: bool = True) -> jinja2.Environment:
         "decimals": _decimals,
         "ms": lambda value: "" if value is None else f"{value:#.3g}".rstrip("."),
         "cell": _cell,
-        "colour": plots.colour,
+        "colour": colour,
         "cellmark": lambda text: text.replace("|", "\\|").replace("<", "&lt;"),
     }
     made.tests |= {"number": lambda value: isinstance(value, int | float)}
@@ -111,21 +114,20 @@ def _decimals(value: float | None, digits: int = 1) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _cell(value: Cell) -> str:
+def _cell(value: TableCell) -> str:
     if value is None:
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _said(created: str) -> str:
-    """An ISO 8601 time of UTC, to the minute."""
+def _to_the_minute(created: str) -> str:
+    """An ISO 8601 time of UTC, without its seconds."""
     return f"{created[:10]} {created[11:16]} UTC"
 
 
-def _thumbnail(picture: Picture) -> str:
-    """The image as a data address, no larger than the page shows it."""
-    with Image.open(picture.path) as opened:
-        image = opened.convert("RGB")
+def _thumbnail(pixels: Pixels) -> str:
+    """An image as a data address, no larger than the page shows it."""
+    image = Image.fromarray(pixels)
     image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, "WEBP", quality=88)
@@ -133,7 +135,7 @@ def _thumbnail(picture: Picture) -> str:
 
 
 def _toolchains(entries: Sequence[Entry]) -> Table:
-    """Which versions of which packages wrote the artifacts."""
+    """The versions of the packages that wrote each artifact."""
     users: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         for pair in entry.artifact.manifest.toolchain.items():
@@ -148,7 +150,7 @@ def _toolchains(entries: Sequence[Entry]) -> Table:
 
 
 def _left_out(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:
-    """Why modules were not compared, and the names of those whose were not."""
+    """(why modules were not compared, names of the artifacts)."""
     found: dict[str, list[str]] = {}
     for entry in entries:
         if entry.no_modules is not None and entry.not_run is None:
@@ -157,11 +159,11 @@ def _left_out(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:
 
 
 def _calibrations(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:
-    """What int8 was calibrated on, and the names of those that were."""
+    """(the calibration set, names of the artifacts)."""
     found: dict[str, list[str]] = {}
     for entry in entries:
         given = entry.artifact.manifest.calibration
         if given is not None:
-            said = f"{given.images} images, {given.source}, sha256 {given.sha256[:12]}"
-            found.setdefault(said, []).append(entry.name)
+            text = f"{given.images} images, {given.source}, sha256 {given.sha256[:12]}"
+            found.setdefault(text, []).append(entry.name)
     return list(found.items())

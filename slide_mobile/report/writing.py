@@ -1,98 +1,62 @@
-"""One file that says what artifacts are: what was proved, what it costs, what they compute.
+"""Write one file about artifacts: what was checked, how fast and large they are, what they compute.
 
-It needs no network and no script: charts are SVG inside the page, images are in it too.
+An HTML file needs no network and no script: charts are SVG inside the page, images are in it, too.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.errors import OutputError, UsageError
-from slide_mobile.pipeline.manifest_builder import timestamp
 from slide_mobile.progress import Progress, silent
-from slide_mobile.report import contents as gathering
-from slide_mobile.report import measured, page, summary
-from slide_mobile.report.contents import Problem
+from slide_mobile.report.documents import ENDINGS, Format, Report
 
-Format = Literal["html", "markdown", "csv"]
-FORMATS: Mapping[str, Format] = {
-    ".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".csv": "csv",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What was written, and what could not be taken into it."""
-
-    path: Path
-    format: Format
-    rows: tuple[Mapping[str, Any], ...]  # the CSV's columns by name
-    problems: tuple[Problem, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything that was named could be read, and reached its floor."""
-        return not self.problems and all(row["verdict"] != "failed" for row in self.rows)
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of `report --json`."""
-        return {
-            "report": str(self.path),
-            "format": self.format,
-            "passed": self.passed,
-            "artifacts": list(self.rows),
-            "problems": [vars(problem) for problem in self.problems],
-            "notes": list(self.notes),
-        }
+if TYPE_CHECKING:
+    from slide_mobile.bench import BenchDocument
 
 
 def write(
     roots: Sequence[Path],
     out: Path,
     *,
-    bench: Sequence[Path | Mapping[str, Any]] = (),
+    bench: "Sequence[Path | BenchDocument]" = (),
     format: Format | None = None,
     modules: bool | None = None,
     progress: Progress = silent,
 ) -> Report:
-    """Gather what is true of artifacts and of measurements, and write it to one file.
+    """Check artifacts, read measurements, and write one file about them.
 
-    The format follows the file's name where it is not given. `bench` are documents, or files of
-    them, that `bench --json` or an app wrote. With `modules` every artifact is compared with
-    PyTorch module by module, without it (False) none, else (None) quantised ones of small models.
-    Artifacts and documents that are damaged are named in the report; the rest goes on. Raises
-    UsageError for a file name of no known format, OutputError where it cannot be written.
+    `format` follows the file's name if it is None. `bench` are documents of `bench --json` or of an
+    app. `modules` true compares every artifact with PyTorch module by module, false none, and None
+    quantised ones of small models. Damaged artifacts and documents are named in the report, and the
+    others continue. Raises UsageError for a file name of no known format, OutputError where it
+    cannot be written.
     """
-    chosen = format or FORMATS.get(out.suffix.lower())
-    if chosen is None:
-        raise UsageError(f"{out} says no format: end it in .html, .md or .csv, or give --format")
-    if out.is_dir():
-        raise OutputError(f"{out} is a folder; give a file, such as {out / 'report.html'}")
-    if out.exists() and not out.is_file():  # /dev/null would be replaced by the report, for all
-        raise OutputError(f"{out} is not a file that could be replaced; choose another --out")
-    # Only the page shows what is inside of files.
-    inside = chosen == "html"
-    found = gathering.gather(
+    # They import PyTorch, which `slide-mobile report --help` does without.
+    from slide_mobile.pipeline.manifest_builder import timestamp
+    from slide_mobile.report import contents, measured, page, summary
+
+    chosen = _format(out, format)
+    inside = chosen == "html"  # only the page shows modules and ranges
+    found = contents.gather(
         roots, modules=modules if inside else False, ranges=inside, progress=progress
     )
     documents, refused = measured.read(bench, found.entries)
-    found = gathering.with_problems(found, refused)
+    found = contents.with_problems(found, refused)
     progress("write the report")
-    created = timestamp()
-    if chosen == "html":
-        text = page.html(found, documents, created=created)
-    elif chosen == "markdown":
-        text = page.markdown(found, documents, created=created)
+    rows = tuple(row.document() for row in summary.rows(found, documents))
+    if chosen == "csv":
+        text = page.comma_separated(rows)
     else:
-        text = page.comma_separated(found, documents)
+        render = page.html if chosen == "html" else page.markdown
+        text = render(found, documents, created=timestamp())
     write_file(out, text)
     return Report(
-        path=out,
+        report=str(out),
         format=chosen,
-        rows=tuple(row.plain() for row in summary.rows(found, documents)),
+        passed=found.passed,
+        artifacts=rows,
         problems=found.problems,
         notes=tuple(
             f"{entry.name} was not run: {entry.not_run}"
@@ -100,3 +64,17 @@ def write(
             if entry.not_run is not None
         ),
     )
+
+
+def _format(out: Path, format: Format | None) -> Format:
+    """The format of a file that can be written; raises UsageError, OutputError."""
+    chosen = format or ENDINGS.get(out.suffix.lower())
+    if chosen is None:
+        raise UsageError(
+            f"the name {out} does not say the format: end it in .html, .md or .csv, or use --format"
+        )
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder; give a file, such as {out / 'report.html'}")
+    if out.exists() and not out.is_file():  # to replace /dev/null would break it for everybody
+        raise OutputError(f"{out} is not a regular file; choose another --out")
+    return chosen

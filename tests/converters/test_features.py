@@ -155,7 +155,7 @@ def test_without_the_checkpoint_the_recorded_maps_stand_for_pytorch(target: str,
     with pytest.raises(UsageError, match="give the --checkpoint whose sha256"):
         slide_mobile.check(art.root, folder=made.photos)
     with pytest.raises(UsageError, match=r"^modules need the reference model"):
-        slide_mobile.check(art.root, require_modules=True)
+        slide_mobile.check(art.root, modules=True)
 
 
 def test_images_of_yours_need_no_class_folders(made: Made) -> None:
