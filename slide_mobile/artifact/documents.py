@@ -43,8 +43,16 @@ def decode(data: bytes, kind: type[T]) -> T:
     Refuses what readers disagree about: a key that stands twice in one object, NaN and Infinity,
     and numbers that no double or 64-bit integer holds.
     """
+    return convert(load(data), kind)
+
+
+def convert(plain: object, kind: type[T]) -> T:
+    """Make a document of dictionaries and lists, such as those of a TOML file.
+
+    Raises DocumentError.
+    """
     try:
-        return msgspec.convert(load(data), kind, strict=True)
+        return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError as error:
         raise DocumentError(_placed(str(error))) from error
 

@@ -18,15 +18,14 @@ from slide_mobile.cli import parity as printed
 from slide_mobile.cli.inspect import GIVEN_BACK, delegation
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
+from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
-from slide_mobile.preprocess import IMAGENET, Normalization
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import Format
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
 
-MOST_DIGITS = 9  # of a number of pixels; Python refuses to read one of thousands
 # A converter knows its own names, but reading them would import its toolchain.
 OF_THE_TARGET = "[default: the target's first; a wrong name lists them]"
 EXAMPLES = """
@@ -131,8 +130,8 @@ def convert(
             checkpoint=checkpoint,
             untrained=untrained,
             num_classes=num_classes,
-            input_size=_size(input_size),
-            normalization=_normalization(mean, std),
+            input_size=None if input_size is None else source.size(input_size),
+            normalization=source.normalization(mean, std),
             labels=labels,
         ),
         to=Format(
@@ -162,37 +161,6 @@ def _precision(name: str | None, int8: bool, fp16: bool) -> str | None:
     if len(set(asked)) > 1:
         raise UsageError(f"choose one precision, not {' and '.join(asked)}")
     return asked[0] if asked else None
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    digits = all(part.isdecimal() and len(part) <= MOST_DIGITS for part in parts)
-    if len(parts) > 2 or not digits or not all(int(part) for part in parts):
-        raise UsageError(
-            f"--input-size takes N or HxW in pixels, such as 224 or 224x320, not {text[:40]!r}"
-        )
-    return int(parts[0]), int(parts[-1])
-
-
-def _normalization(mean: str | None, std: str | None) -> Normalization:
-    return Normalization(
-        mean=IMAGENET.mean if mean is None else _triple("--mean", mean),
-        std=IMAGENET.std if std is None else _triple("--std", std),
-    )
-
-
-def _triple(option: str, text: str) -> tuple[float, float, float]:
-    try:
-        r, g, b = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise UsageError(
-            f"{option} takes three numbers such as 0.5,0.5,0.5, not {text!r}"
-        ) from error
-    if not all(0 <= value <= 1 for value in (r, g, b)):
-        raise UsageError(f"{option} is of RGB in 0..1, got {text}; divide by 255")
-    return r, g, b
 
 
 def _peak_rss_bytes() -> int:

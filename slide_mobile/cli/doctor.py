@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 from rich.console import Console
 
 from slide_mobile.cli.session import KEPT, Session, escape, verb
@@ -52,7 +51,7 @@ def doctor(session: Session, names: tuple[str, ...], installs: bool) -> None:
     from slide_mobile.doctor.diagnosis import diagnose
 
     found = diagnose()
-    session.emit(msgspec.to_builtins(found), lambda console: _print(console, found))
+    session.emit(found, lambda console: _print(console, found))
 
 
 def _install(session: Session, names: tuple[str, ...]) -> None:
@@ -60,7 +59,7 @@ def _install(session: Session, names: tuple[str, ...]) -> None:
 
     session.interruption = KEPT
     done = install(names, progress=session.progress)
-    session.emit(msgspec.to_builtins(done), lambda console: _print_installation(console, done))
+    session.emit(done, lambda console: _print_installation(console, done))
 
 
 def _print_installation(console: Console, done: "Installation") -> None:

@@ -10,6 +10,7 @@ from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
 
 DEMO = "slide_swin_demo"
+MOST_DIGITS = 9  # of a number of pixels; Python refuses to read one of thousands
 MOST_IMAGES = 10_000  # in a set: what fits into memory at 224x224, 1.5 GB
 
 
@@ -56,3 +57,34 @@ class CalibrationImages:
 
 
 DEFAULT_CALIBRATION = CalibrationImages()
+
+
+def size(text: str) -> tuple[int, int]:
+    """(height, width) from "224" or "224x320"; raises UsageError."""
+    parts = text.lower().split("x")
+    digits = all(part.isdecimal() and len(part) <= MOST_DIGITS for part in parts)
+    if len(parts) > 2 or not digits or not all(int(part) for part in parts):
+        raise UsageError(
+            f"--input-size takes N or HxW in pixels, such as 224 or 224x320, not {text[:40]!r}"
+        )
+    return int(parts[0]), int(parts[-1])
+
+
+def normalization(mean: str | None, std: str | None) -> Normalization:
+    """Mean and standard deviation from "R,G,B" each, ImageNet's where None; raises UsageError."""
+    return Normalization(
+        mean=IMAGENET.mean if mean is None else _rgb("--mean", mean),
+        std=IMAGENET.std if std is None else _rgb("--std", std),
+    )
+
+
+def _rgb(option: str, text: str) -> tuple[float, float, float]:
+    try:
+        r, g, b = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"{option} takes three numbers such as 0.5,0.5,0.5, not {text[:40]!r}"
+        ) from error
+    if not all(0 <= value <= 1 for value in (r, g, b)):
+        raise UsageError(f"{option} is for RGB in 0..1, got {text[:40]}; divide by 255")
+    return r, g, b

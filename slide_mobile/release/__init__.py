@@ -1,1 +1,1 @@
-"""A matrix of models, targets and precisions: converted, checked, timed and reported."""
+"""Convert, check, time and report a matrix of models, targets and precisions."""

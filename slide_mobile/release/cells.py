@@ -1,43 +1,49 @@
-"""The cells of a release: each converted and checked by processes of its own, side by side.
+"""Run the cells of a release: each is converted and checked by its own processes, side by side.
 
-    <out>/artifacts/<name>/          what `convert` wrote
-    <out>/cells/<name>.json          what is known of the cell: written after each of its steps
-    <out>/cells/<name>.<step>.json   what the step's command printed; .log: what it said meanwhile
+    <out>/artifacts/<name>/          the artifact
+    <out>/cells/<name>.json          the cell's record, written after each of its steps
+    <out>/cells/<name>.<step>.json   the JSON that the step's command printed; .log: its messages
 
-A cell that was finished with the same inputs is not done again, nor is a step of one that was not.
-What was killed leaves no half artifact (staging.py), and its children die with it.
+A cell or step that was finished with the same inputs is kept. A killed release leaves no half
+artifact (artifact/atomic.py), and its child processes die with it.
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import make_folder, write_file
+from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench import subprocesses
 from slide_mobile.errors import OutputError, SlideMobileError
 from slide_mobile.progress import Progress
+from slide_mobile.release.commands import STEPS, Step, arguments, artifact
+from slide_mobile.release.documents import State
 from slide_mobile.release.plan import Cell, Plan
 
-ARTIFACTS, CELLS = "artifacts", "cells"
-STEPS = ("convert", "check")
+CELLS = "cells"
 _POLL_SECONDS = 0.1
-State = Literal["passed", "kept", "failed"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What is known of a cell; `done` are its steps, `error` is why it failed."""
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known about a cell: the steps that are `done`, and the error of the one that failed.
+
+    `manifest_sha256` identifies the artifact; `peak_rss_bytes` is the memory of its conversion.
+    """
 
     name: str
     fingerprint: str
-    done: tuple[str, ...] = ()
+    done: tuple[Step, ...] = ()
     manifest_sha256: str | None = None
     seconds: float = 0.0
     peak_rss_bytes: int | None = None
@@ -46,116 +52,140 @@ class Record:
 
     @property
     def passed(self) -> bool:
-        """Whether every step was done well."""
+        """Whether every step succeeded."""
         return self.error is None and self.done == STEPS
 
 
-@dataclass(kw_only=True)
-class _Running:
-    cell: Cell
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A cell's record, and whether this run made it or found it made."""
+
     record: Record
-    step: str
+    state: State
+
+
+class _Printed(Struct, frozen=True):
+    """The parts of a command's JSON that a record keeps."""
+
+    peak_rss_bytes: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """A step of a cell that is running."""
+
+    cell: Cell
+    step: Step
     process: subprocess.Popen[bytes]
     started: float = field(default_factory=time.monotonic)
 
 
-def run(plan: Plan, *, force: bool, progress: Progress) -> list[tuple[Record, State]]:
-    """Do every cell that is not done yet, as many at a time as memory and jobs allow.
+def run(plan: Plan, *, force: bool, progress: Progress) -> tuple[Outcome, ...]:
+    """Finish every cell, as many at a time as memory and jobs allow.
 
-    Raises OutputError where what is known of a cell cannot be written.
+    Raises OutputError where a record cannot be written.
     """
     make_folder(plan.out / CELLS)
-    waiting: list[tuple[Cell, Record]] = []
-    finished: dict[str, tuple[Record, State]] = {}
-    for cell in plan.cells:
-        record = _known(plan.out, cell, force=force)
-        if record.passed:
-            finished[cell.name] = (record, "kept")
-        else:
-            waiting.append((cell, record))
-    running: list[_Running] = []
+    records = {cell.name: _known(plan.out, cell, force=force) for cell in plan.cells}
+    kept = {name for name, record in records.items() if record.passed}
+    waiting = [cell for cell in plan.cells if cell.name not in kept]
+    running: list[_Job] = []
+
+    def start(cell: Cell) -> None:
+        job = _start(plan, cell, records[cell.name])
+        running.append(job)
+        over = sum(record.passed or record.error is not None for record in records.values())
+        progress(f"{job.step} {cell.name}", over / len(plan.cells))
+
     try:
         while waiting or running:
-            for cell, record in list(_fitting(plan, waiting, running)):
-                waiting.remove((cell, record))
-                running.append(_start(plan, cell, record))
-                progress(f"{running[-1].step} {cell.name}", len(finished) / len(plan.cells))
-            for of in [of for of in running if of.process.poll() is not None]:
-                running.remove(of)
-                record = _ended(plan.out, of)
+            for cell in list(_fitting(plan, waiting, [job.cell for job in running], records)):
+                waiting.remove(cell)
+                start(cell)
+            for job in [job for job in running if job.process.poll() is not None]:
+                running.remove(job)
+                record = records[job.cell.name] = _ended(plan.out, job, records[job.cell.name])
                 _save(plan.out, record)
                 if record.error is None and not record.passed:
-                    running.append(_start(plan, of.cell, record))
-                    progress(f"{running[-1].step} {of.cell.name}", len(finished) / len(plan.cells))
-                else:
-                    finished[record.name] = (record, "passed" if record.passed else "failed")
+                    start(job.cell)
             time.sleep(_POLL_SECONDS)
     finally:
-        for of in running:
-            of.process.kill()
-            of.process.wait()
-    return [finished[cell.name] for cell in plan.cells]
+        for job in running:
+            job.process.kill()
+            job.process.wait()
+    return tuple(_outcome(record, kept) for record in records.values())
 
 
-def artifact(out: Path, name: str) -> Path:
-    """Where a cell's artifact is."""
-    return out / ARTIFACTS / name
+def _outcome(record: Record, kept: Collection[str]) -> Outcome:
+    if record.name in kept:
+        return Outcome(record=record, state="kept")
+    return Outcome(record=record, state="passed" if record.passed else "failed")
 
 
 def _known(out: Path, cell: Cell, *, force: bool) -> Record:
-    """What an earlier release left of the cell, if that is still true."""
+    """The record that an earlier release left, as far as it still holds."""
     fresh = Record(name=cell.name, fingerprint=cell.fingerprint)
     try:
-        plain = json.loads((out / CELLS / f"{cell.name}.json").read_text(encoding="utf-8"))
-        found = Record(**{**plain, "done": tuple(plain["done"])})
-    except (OSError, ValueError, KeyError, TypeError):
+        found = documents.decode((out / CELLS / f"{cell.name}.json").read_bytes(), Record)
+    except (OSError, DocumentError):
         return fresh
+    fresh = replace(fresh, peak_rss_bytes=found.peak_rss_bytes)
     if force or found.fingerprint != cell.fingerprint or not found.done:
-        return replace(fresh, peak_rss_bytes=found.peak_rss_bytes)
+        return fresh
     with contextlib.suppress(SlideMobileError):
         kept = Artifact.open(artifact(out, cell.name))
         kept.verify()
         if kept.manifest_sha256 == found.manifest_sha256:
-            return replace(found, error=None, exit_code=0)  # what failed is tried again
-    return replace(fresh, peak_rss_bytes=found.peak_rss_bytes)
+            return replace(found, error=None, exit_code=0)  # a failed step is tried again
+    return fresh
 
 
 def _fitting(
-    plan: Plan, waiting: Sequence[tuple[Cell, Record]], running: Sequence[_Running]
-) -> Iterator[tuple[Cell, Record]]:
-    """Those that can start now; one that is larger than the budget starts alone."""
-    used = sum(_bytes(of.cell, of.record) for of in running)
+    plan: Plan, waiting: Sequence[Cell], running: Sequence[Cell], records: Mapping[str, Record]
+) -> Iterator[Cell]:
+    """The waiting cells that can start now; one larger than the whole budget starts alone."""
+    used = sum(_bytes(cell, records[cell.name]) for cell in running)
     count = len(running)
-    for cell, record in waiting:
-        needed = _bytes(cell, record)
+    for cell in waiting:
+        needed = _bytes(cell, records[cell.name])
         if count < plan.jobs and (count == 0 or used + needed <= plan.memory_bytes):
             used, count = used + needed, count + 1
-            yield cell, record
+            yield cell
 
 
 def _bytes(cell: Cell, record: Record) -> float:
-    """What the cell took when it was last converted, or may take."""
+    """Memory that the cell took when it was last converted, else the estimate."""
     return cell.memory_bytes if record.peak_rss_bytes is None else record.peak_rss_bytes
 
 
-def _start(plan: Plan, cell: Cell, record: Record) -> _Running:
+def _start(plan: Plan, cell: Cell, record: Record) -> _Job:
     step = next(step for step in STEPS if step not in record.done)
-    if step == "convert":
-        options = [*cell.convert, "--out", str(plan.out / ARTIFACTS), "--force"]
-    else:
-        options = [str(artifact(plan.out, cell.name)), *cell.check]
-    command, environment = subprocesses.python("slide_mobile", step, *options, "--json", "--quiet")
-    if plan.jobs > 1:  # side by side, each keeps to its share of the cores
+    command, environment = subprocesses.python("slide_mobile", *arguments(cell, step, plan.out))
+    if plan.jobs > 1:  # side by side, each process keeps to its share of the cores
         threads = max(1, (os.cpu_count() or 1) // plan.jobs)
         environment.setdefault("OMP_NUM_THREADS", str(threads))
-    base = plan.out / CELLS / f"{cell.name}.{step}"
-    printed, said = (base.with_name(f"{base.name}{suffix}") for suffix in (".json", ".log"))
-    with _emptied(printed) as out, _emptied(said) as log:
+    with (
+        _emptied(_printed(plan.out, cell, step)) as out,
+        _emptied(_log(plan.out, cell, step)) as log,
+    ):
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=environment,
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=log,
+            env=environment,
             preexec_fn=subprocesses.WITH_US,
-        )  # fmt: skip
-    return _Running(cell=cell, record=record, step=step, process=process)
+        )
+    return _Job(cell=cell, step=step, process=process)
+
+
+def _printed(out: Path, cell: Cell, step: Step) -> Path:
+    return out / CELLS / f"{cell.name}.{step}.json"
+
+
+def _log(out: Path, cell: Cell, step: Step) -> Path:
+    return out / CELLS / f"{cell.name}.{step}.log"
 
 
 def _emptied(path: Path) -> IO[bytes]:
@@ -165,33 +195,31 @@ def _emptied(path: Path) -> IO[bytes]:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _ended(out: Path, of: _Running) -> Record:
-    """The record after a step."""
-    record, status = of.record, of.process.returncode
-    seconds = round(record.seconds + time.monotonic() - of.started, 1)
-    told = _told(out / CELLS / f"{of.cell.name}.{of.step}.json")
+def _ended(out: Path, job: _Job, record: Record) -> Record:
+    """The cell's record after a step has ended."""
+    status = job.process.returncode
+    record = replace(record, seconds=round(record.seconds + time.monotonic() - job.started, 1))
+    printed = _read_printed(_printed(out, job.cell, job.step))
     if status != 0:
-        log = f"{CELLS}/{of.cell.name}.{of.step}.log"
-        default = f"{of.step} ended with {status}; {log} holds what it said"
-        return replace(
-            record, seconds=seconds, error=str(told.get("error", default)), exit_code=status
-        )
-    if of.step == "convert":
+        log = _log(out, job.cell, job.step).relative_to(out)
+        error = printed.error or f"{job.step} ended with exit code {status}; its log is {log}"
+        return replace(record, error=error, exit_code=status)
+    if job.step == "convert":
         record = replace(
             record,
-            manifest_sha256=told["manifest_sha256"],
-            peak_rss_bytes=told["peak_rss_bytes"],
+            manifest_sha256=Artifact.open(artifact(out, record.name)).manifest_sha256,
+            peak_rss_bytes=printed.peak_rss_bytes,
         )
-    return replace(record, seconds=seconds, done=(*record.done, of.step))
+    return replace(record, done=(*record.done, job.step))
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _read_printed(path: Path) -> _Printed:
+    """What a command printed; a process that was killed may have printed nothing."""
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return plain if isinstance(plain, dict) else {}
+        return documents.decode(path.read_bytes(), _Printed)
+    except (OSError, DocumentError):
+        return _Printed()
 
 
 def _save(out: Path, record: Record) -> None:
-    write_file(out / CELLS / f"{record.name}.json", json.dumps(asdict(record), indent=2) + "\n")
+    write_file(out / CELLS / f"{record.name}.json", documents.encode(record).decode())

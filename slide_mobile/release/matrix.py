@@ -1,171 +1,156 @@
-"""A release: a matrix of models, targets and precisions, each proved, all timed, one report.
+"""A release: a matrix of models, targets and precisions, each checked, all timed, one report.
 
-What was done with the same inputs is not done again, so that a release that was killed, or failed
-in one cell, goes on where it stopped.
+What was done with the same inputs is kept, so a release that was killed, or that failed in one
+cell, continues where it stopped.
 """
 
+import dataclasses
 import hashlib
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from slide_mobile.artifact.atomic import alone_in, write_file
-from slide_mobile.bench import baseline, documents, host, measure
+from slide_mobile.artifact.documents import encode
+from slide_mobile.bench import BenchConfig, BenchDocument, baseline, bench, documents, host
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import Progress, silent
 from slide_mobile.release import cells
 from slide_mobile.release import plan as plans
-from slide_mobile.release.cells import Record, State
-from slide_mobile.release.plan import BENCH, FORMATS, Plan, Timing
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """What came of it; `failures` says of everything that failed its name and why."""
-
-    out: Path
-    cells: tuple[tuple[Record, State], ...]
-    bench: Path | None
-    reports: tuple[Path, ...]
-    failures: tuple[tuple[str, str], ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every cell, measurement and report is there and good."""
-        return not self.failures
-
-    def to_json(self) -> dict[str, Any]:
-        """What `release --json` prints."""
-        return {
-            "out": str(self.out),
-            "passed": self.passed,
-            "cells": [
-                {
-                    "name": record.name,
-                    "state": state,
-                    "artifact": str(cells.artifact(self.out, record.name)) if record.done else None,
-                    "seconds": record.seconds,
-                    "peak_rss_bytes": record.peak_rss_bytes,
-                    "error": record.error,
-                }
-                for record, state in self.cells
-            ],
-            "bench": None if self.bench is None else str(self.bench),
-            "reports": [str(path) for path in self.reports],
-            "failed": [self._failed(name, error) for name, error in self.failures],
-        }
-
-    def _failed(self, name: str, error: str) -> dict[str, str | None]:
-        """As `bench` and `embed` say it; what is of no one artifact is named in the line."""
-        if name in {record.name for record, _ in self.cells}:
-            return {"artifact": str(cells.artifact(self.out, name)), "error": error}
-        return {"artifact": None, "error": f"{name}: {error}"}
+from slide_mobile.release.cells import Outcome, Record
+from slide_mobile.release.commands import artifact
+from slide_mobile.release.documents import CellResult, Failure, Release
+from slide_mobile.release.plan import BENCH, Plan
+from slide_mobile.report import write
+from slide_mobile.report.documents import ending
 
 
 def release(file: Path, *, force: bool = False, progress: Progress = silent) -> Release:
-    """Do what a release file asks for (plan.py); raises UsageError, UnknownName for a bad one."""
+    """Do what a release file asks for (release/file.py); raises UsageError, UnknownName."""
     plan = plans.read(file)
     with alone_in(plan.out, busy=f"another release is writing to {plan.out}"):
-        done = cells.run(plan, force=force, progress=progress)
-        failures = [
-            (record.name, record.error or "not done") for record, _ in done if not record.passed
-        ]
-        good = [record for record, _ in done if record.passed]
-        roots = [cells.artifact(plan.out, record.name) for record in good]
-        measured = None
-        if plan.bench is not None and good:
-            try:
-                measured, slower = _bench(plan, plan.bench, good, force=force, progress=progress)
-                failures += slower
-            except SlideMobileError as error:
-                failures.append(("bench", str(error)))
-        reports: list[Path] = []
-        if roots:
-            try:
-                reports, problems = _reports(plan, roots, measured, progress)
-                failures += problems
-            except SlideMobileError as error:
-                failures.append(("report", str(error)))
+        outcomes = cells.run(plan, force=force, progress=progress)
+        good = [outcome.record for outcome in outcomes if outcome.record.passed]
+        measured, slow = _timed(plan, good, force=force, progress=progress)
+        reports, missed = _reported(plan, good, measured, progress)
+    failed = (*_failed_cells(plan, outcomes), *slow, *missed)
     return Release(
-        out=plan.out,
-        cells=tuple(done),
-        bench=measured,
-        reports=tuple(reports),
-        failures=tuple(failures),
+        out=str(plan.out),
+        passed=not failed,
+        cells=tuple(_result(plan, outcome) for outcome in outcomes),
+        bench=None if measured is None else str(measured),
+        reports=tuple(map(str, reports)),
+        failed=failed,
     )
 
 
-def _bench(
-    plan: Plan, timing: Timing, good: Sequence[Record], *, force: bool, progress: Progress
-) -> tuple[Path, list[tuple[str, str]]]:
-    """Time the artifacts, all conversions being over; what is there of the same ones is kept.
+def _failed_cells(plan: Plan, outcomes: Sequence[Outcome]) -> list[Failure]:
+    return [
+        _failure(plan, record.name, record.error or "not finished")
+        for record in (outcome.record for outcome in outcomes)
+        if not record.passed
+    ]
 
-    Unless something in it is invalid: the machine may be quieter now.
+
+def _result(plan: Plan, outcome: Outcome) -> CellResult:
+    record = outcome.record
+    return CellResult(
+        name=record.name,
+        state=outcome.state,
+        artifact=str(artifact(plan.out, record.name)) if record.done else None,
+        seconds=record.seconds,
+        peak_rss_bytes=record.peak_rss_bytes,
+        error=record.error,
+    )
+
+
+def _failure(plan: Plan, name: str, error: str) -> Failure:
+    """A failure of the artifact of that name, or of what else has the name."""
+    if name in {cell.name for cell in plan.cells}:
+        return Failure(artifact=str(artifact(plan.out, name)), error=error)
+    return Failure(artifact=None, error=f"{name}: {error}")
+
+
+def _timed(
+    plan: Plan, good: Sequence[Record], *, force: bool, progress: Progress
+) -> tuple[Path | None, list[Failure]]:
+    """The file of measurements, and everything that could not be measured or became slower."""
+    if plan.bench is None or not good:
+        return None, []
+    try:
+        document = _measured(plan, plan.bench, good, force=force, progress=progress)
+    except SlideMobileError as error:
+        return None, [_failure(plan, "bench", str(error))]
+    failed = [_failure(plan, Path(f.artifact).name, f.error) for f in document.failed]
+    if plan.bench.baseline is not None:
+        try:
+            changes = baseline.compare(document, plan.bench.baseline).changes
+        except SlideMobileError as error:
+            return plan.out / BENCH, [*failed, _failure(plan, "baseline", str(error))]
+        failed += [
+            _failure(plan, Path(c.artifact).name, c.why or f"{c.change_percent:+.1f} % in p50")
+            for c in changes
+            if not c.passed
+        ]
+    return plan.out / BENCH, failed
+
+
+def _measured(
+    plan: Plan, config: BenchConfig, good: Sequence[Record], *, force: bool, progress: Progress
+) -> BenchDocument:
+    """Time the artifacts after all conversions; a measurement of the same artifacts is kept.
+
+    It is not kept if anything in it is invalid: the machine may be quieter now.
     """
     path = plan.out / BENCH
     stamp = path.with_name(f"{path.name}.of")
-    of = _of(good, timing.asked)
-    if force or not path.exists() or not stamp.exists() or stamp.read_text() != of:
-        stamp.unlink(missing_ok=True)
-        roots = [cells.artifact(plan.out, record.name) for record in good]
-        measured, errors = measure.bench(roots, asked=timing.asked, progress=progress)
-        write_file(path, json.dumps(measured, indent=1, allow_nan=False) + "\n")
-        if not errors and all(r["valid"] or r["p50_ms"] is None for r in measured["results"]):
-            write_file(stamp, of)
-    document = documents.read(path)
-    failures = [(Path(item["artifact"]).name, item["error"]) for item in document.get("failed", ())]
-    if timing.earlier is not None:
-        file, earlier = timing.earlier
-        try:
-            found = baseline.compare(document, earlier, file, fail_over=timing.fail_over)
-        except SlideMobileError as error:
-            return path, [*failures, ("baseline", str(error))]
-        failures += [
-            (
-                Path(change["artifact"]).name,
-                change["why"] or f"{change['change_percent']:+.1f} % in p50",
-            )
-            for change in found["changes"]
-            if not change["passed"]
-        ]
-    return path, failures
+    subject = _subject(good, config)
+    if not force and path.exists() and stamp.exists() and stamp.read_text() == subject:
+        return documents.read(path)
+    stamp.unlink(missing_ok=True)
+    roots = [artifact(plan.out, record.name) for record in good]
+    alone = dataclasses.replace(config, baseline=None)  # a kept document is compared, too
+    document = bench(roots, config=alone, progress=progress)
+    write_file(path, encode(document).decode())
+    if not document.failed and all(r.valid or r.p50_ms is None for r in document.results):
+        write_file(stamp, subject)
+    return document
 
 
-def _of(good: Sequence[Record], asked: measure.Asked) -> str:
-    """What a measurement is of: these artifacts, with these runtimes, on this machine, so."""
-    facts = [
+def _subject(good: Sequence[Record], config: BenchConfig) -> str:
+    """What a measurement is of: these artifacts and runtimes, this machine, this configuration."""
+    facts = (
         [(record.manifest_sha256, record.fingerprint) for record in good],
-        vars(asked), host.device(), host.cpu(), os.cpu_count(),
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _reports(
-    plan: Plan, roots: Sequence[Path], measured: Path | None, progress: Progress
-) -> tuple[list[Path], list[tuple[str, str]]]:
-    """One file a format, and what could not be taken into them, or missed its floor here."""
-    from slide_mobile.report import write
-
-    progress("report")
-    documents = [] if measured is None else [measured]
-    paths: list[Path] = []
-    problems: dict[tuple[str, str], None] = {}
-    for name, suffix in FORMATS.items():
-        if name in plan.formats:
-            path = plan.out / f"report.{suffix}"
-            written = write(roots, path, bench=documents, progress=progress)
-            failed = [row for row in written.rows if row["verdict"] == "failed"]
-            problems.update({(Path(p.path).name, p.line): None for p in written.problems})
-            problems.update({(Path(row["folder"]).name, _missed(row)): None for row in failed})
-            paths.append(path)
-    return paths, list(problems)
-
-
-def _missed(row: Mapping[str, Any]) -> str:
-    return (
-        f"its golden images have {row['sqnr_here_db']:g} dB here, "
-        f"the floor is {row['min_sqnr_db']:g} dB"
+        (config.threads, config.min_runs, config.min_seconds, config.warm_up),
+        (host.device(), host.cpu(), os.cpu_count()),
     )
+    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
+
+
+def _reported(
+    plan: Plan, good: Sequence[Record], measured: Path | None, progress: Progress
+) -> tuple[list[Path], list[Failure]]:
+    """One file per format, and everything that is not in them or missed a floor here."""
+    if not good:
+        return [], []
+    progress("report")
+    roots = [artifact(plan.out, record.name) for record in good]
+    bench = [] if measured is None else [measured]
+    paths: list[Path] = []
+    failed: dict[Failure, None] = {}  # each once, in order, though every format reports it
+    for format in plan.formats:
+        path = plan.out / f"report{ending(format)}"
+        try:
+            written = write(roots, path, bench=bench, progress=progress)
+        except SlideMobileError as error:
+            failed[_failure(plan, "report", str(error))] = None
+            break
+        paths.append(path)
+        for problem in written.problems:
+            failed[_failure(plan, Path(problem.path).name, problem.line)] = None
+        for row in written.artifacts:
+            if row.verdict == "failed":
+                failed[_failure(plan, Path(row.folder).name, "; ".join(row.failures))] = None
+    return paths, list(failed)

@@ -1,288 +1,204 @@
-"""What a release file asks for: models x targets x precisions, each a cell of the matrix.
-
-out = "build/release"          # beside the file, as all paths in it
-memory_gb = 8.0                # of all processes side by side  [3/4 of what is free]
-jobs = 2                       # processes side by side at most  [a core each]
-
-[[model]]
-name = "slide_swin_demo"       # as `convert` takes it; further options of `convert` by name:
-[[model]]                      # checkpoint, labels, calibration, num_classes, input_size, ...
-name = "slide_swin_tiny"
-checkpoint = "slide_swin_t.pth"
-calibration = "photos"
-images = "validation"          # for `check`
-
-[[target]]
-to = "tflite"
-precisions = ["fp32", "int8"]
-[[target]]
-to = "executorch"
-precisions = ["int8"]
-backend = "xnnpack"
-
-[bench]                        # left out: nothing is timed
-min_seconds = 3.0
-baseline = "bench.json"        # and what is this much slower fails
-fail_over = "5%"
-
-[report]                       # left out: report.html alone
-formats = ["html", "markdown"]
-"""
+"""The plan of a release: models x targets x precisions, each combination a cell."""
 
 import contextlib
 import functools
 import hashlib
-import json
-import math
 import os
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from slide_mobile import recipes
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import digest
-from slide_mobile.bench import baseline, documents
-from slide_mobile.bench.documents import Document
-from slide_mobile.bench.measure import MIN_RUNS, MIN_SECONDS, Asked, require_sense
+from slide_mobile.bench import BenchConfig, baseline
+from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline
 from slide_mobile.doctor import diagnosis
 from slide_mobile.doctor.resources import free_memory
 from slide_mobile.errors import NotInstalled, UnknownName, UsageError
+from slide_mobile.parity import source
+from slide_mobile.parity.source import CalibrationImages, ModelSource
+from slide_mobile.release import file as files
+from slide_mobile.release.file import Bench, Model, Target
+from slide_mobile.report.documents import FORMATS
+from slide_mobile.report.documents import Format as ReportFormat
 from slide_mobile.targets import registry
+from slide_mobile.targets.format import Format, folder_name
 
-# Measured of 40 conversions (benchmarks/results/targets.json): 0.7 to 1.0 GB of slide_swin_demo,
-# 1.3 to 2.7 GB of slide_swin_tiny with its 28 million parameters.
-BASE_BYTES, BYTES_A_PARAMETER = 1.0e9, 70
-# Of what is free, where the file does not say; and what is taken to be free where no one knows.
+# Peak memory of 40 conversions (benchmarks/results/targets.json): 0.7 to 1.0 GB for
+# slide_swin_demo, 1.3 to 2.7 GB for slide_swin_tiny with its 28 million parameters.
+BASE_BYTES, BYTES_PER_PARAMETER = 1.0e9, 70
+# The share of the free memory that a release takes unless the file says how much, and what is
+# assumed to be free where the system does not report it.
 SHARE, UNKNOWN_BYTES = 0.75, 8e9
 
 BENCH = "bench.json"
 
-_FILES = ("checkpoint", "labels", "calibration", "images")
-_TEXT, _FLAG, _WHOLE, _NUMBER = (str,), (bool,), (int,), (int, float)
-_SAID = {str: "text", bool: "true or false", int: "a whole number", float: "a number",
-         list: "a list", dict: "a table"}  # fmt: skip
-_KNOWN: Mapping[str, Mapping[str, tuple[type, ...]]] = {
-    "": {
-        "out": _TEXT, "memory_gb": _NUMBER, "jobs": _WHOLE, "model": (list,), "target": (list,),
-        "bench": (dict,), "report": (dict,),
-    },
-    "model": {
-        "name": _TEXT, "checkpoint": _TEXT, "untrained": _FLAG, "num_classes": _WHOLE,
-        "labels": _TEXT, "input_size": (int, str), "calibration": _TEXT,
-        "calibration_samples": _WHOLE, "mean": _TEXT, "std": _TEXT, "task": _TEXT, "images": _TEXT,
-    },
-    "target": {"to": _TEXT, "precisions": (list,), "backend": _TEXT, "via": _TEXT},
-    "bench": {
-        "min_seconds": _NUMBER, "min_runs": _WHOLE, "threads": _WHOLE, "baseline": _TEXT,
-        "fail_over": (float, int, str),
-    },
-    "report": {"formats": (list,)},
-}  # fmt: skip
-FORMATS = {"html": "html", "markdown": "md", "csv": "csv"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One model in one format: the options of `convert` and of `check`, and what it may need."""
+    """One model in one format: what `convert` is given, and the `images` that `check` is given."""
 
-    name: str  # that of the artifact's folder
-    model: str
-    target: str
-    precision: str
-    convert: tuple[str, ...]
-    check: tuple[str, ...]
-    fingerprint: str
-    memory_bytes: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """How all are timed, and the earlier document, with its file, that they are held against."""
-
-    asked: Asked
-    earlier: tuple[Path, Document] | None
-    fail_over: float  # percent
+    name: str  # of the artifact's folder
+    source: ModelSource
+    to: Format
+    calibration: CalibrationImages
+    images: Path | None
+    fingerprint: str  # sha256 of everything that the artifact is made from
+    memory_bytes: float  # estimated for the conversion
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A release file, read; `bench` is None where nothing is to be timed."""
+    """A release file, resolved; `bench` is None where nothing is to be timed."""
 
     out: Path
     memory_bytes: float
     jobs: int
     cells: tuple[Cell, ...]
-    bench: Timing | None
-    formats: tuple[str, ...] = field(default=("html",))
+    bench: BenchConfig | None
+    formats: tuple[ReportFormat, ...] = ("html",)
 
 
 def read(path: Path) -> Plan:
-    """The plan in a file; raises UsageError, UnknownName."""
-    try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
-    _require_known(path, "", plain)
-    digests = functools.cache(digest)
-    cells = [
+    """Read a release file, and everything that it names; raises UsageError, UnknownName.
+
+    The baseline is read, too: a mistake in it must not show hours later.
+    """
+    file = files.read(path)
+    digests = functools.cache(_digest)
+    cells = tuple(
         _cell(path, model, target, precision, digests)
-        for model in _tables(path, plain, "model")
-        for target in _tables(path, plain, "target")
-        for precision in _precisions(path, target)
-    ]
+        for model in file.model
+        for target in file.target
+        for precision in _precisions(target)
+    )
     names = [cell.name for cell in cells]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"{path} asks for {twice[0]} twice")
-    free, jobs = free_memory(), plain.get("jobs", os.cpu_count() or 1)
-    memory = plain.get("memory_gb", SHARE * (UNKNOWN_BYTES if free is None else free) / 1e9)
-    if not 0 < plain.get("memory_gb", 1) < math.inf or jobs < 1:
-        raise UsageError(f"{path}: memory_gb and jobs are positive numbers")
-    out = path.parent / plain.get("out", "build/release")
+    out = path.parent / file.out
     return Plan(
         out=out,
-        memory_bytes=memory * 1e9,
-        jobs=jobs,
-        cells=tuple(cells),
-        bench=_bench(path, plain["bench"], out) if "bench" in plain else None,
-        formats=_formats(path, plain.get("report", {})),
+        memory_bytes=_budget() if file.memory_gb is None else file.memory_gb * 1e9,
+        jobs=file.jobs or os.cpu_count() or 1,
+        cells=cells,
+        bench=None if file.bench is None else _bench(path, file.bench, out),
+        formats=tuple(map(_format, file.report.formats)),
     )
 
 
-def _tables(path: Path, plain: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    tables = plain.get(kind)
-    if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
-        raise UsageError(f"{path} has no [[{kind}]]")
-    for table in tables:
-        _require_known(path, kind, table)
-    return tables
+def _budget() -> float:
+    free = free_memory()
+    return SHARE * (UNKNOWN_BYTES if free is None else free)
 
 
-def _require_known(path: Path, kind: str, table: Mapping[str, Any]) -> None:
-    """Refuse keys that there are not, and values of another type."""
-    for key, value in table.items():
-        if key not in _KNOWN[kind]:
-            where = f"key in [[{kind}]] of {path}" if kind else f"key in {path}"
-            raise UnknownName(where, key, _KNOWN[kind])
-        types = _KNOWN[kind][key]
-        if type(value) not in types:  # not isinstance: true is no number
-            said = " or ".join(_SAID[of] for of in types if of is not int or float not in types)
-            raise UsageError(f"{path}: {key} is {said}, not {value!r:.60}")
-
-
-def _precisions(path: Path, target: Mapping[str, Any]) -> list[str]:
-    name, precisions = target.get("to"), target.get("precisions")
-    if name is None:
-        raise UsageError(f'{path}: a [[target]] has no to, such as "tflite"')
-    if name not in registry.names():
-        raise UnknownName("target", name, registry.names())
-    if not isinstance(precisions, list) or not precisions:
-        raise UsageError(f'{path}: {name} has no precisions, such as ["fp32", "int8"]')
-    return [recipes.lookup(str(precision)).name for precision in precisions]
+def _precisions(target: Target) -> list[str]:
+    if target.to not in registry.names():
+        raise UnknownName("target", target.to, registry.names())
+    return [recipes.lookup(name).name for name in target.precisions]
 
 
 def _cell(
-    path: Path,
-    model: Mapping[str, Any],
-    target: Mapping[str, Any],
-    precision: str,
-    digests: Callable[[Path], str],
+    path: Path, model: Model, target: Target, precision: str, digests: Callable[[Path], str]
 ) -> Cell:
-    folder, name = path.parent, model.get("name")
-    if not isinstance(name, str):
-        raise UsageError(f"{path}: a [[model]] has no name")
-    options = {key: value for key, value in {**model, **target}.items() if key not in _NOT_CONVERTS}
-    convert = [name, "--to", target["to"], "--precision", precision]
-    for key, value in options.items():
-        convert += _option(folder, key, value)
-    check = [part for key in ("checkpoint", "images") if key in model for part in
-             _option(folder, key, model[key])]  # fmt: skip
-    target_alone = {key: value for key, value in target.items() if key != "precisions"}
-    made_of = [
-        __version__, _versions(target["to"]), model, target_alone, precision,
-        [_digest(folder / model[key], digests) for key in _FILES if key in model],
-    ]  # fmt: skip
-    features = "-features" if model.get("task") == "features" else ""
+    folder, alone = path.parent, msgspec.structs.replace(target, precisions=(precision,))
+    contents = [digests(folder / name) for name in model.files]
+    made_of = (__version__, _versions(target.to), model, alone, contents)
+    try:
+        model_source = _source(folder, model)
+        calibration = CalibrationImages(
+            folder=_beside(folder, model.calibration), samples=model.calibration_samples
+        )
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     return Cell(
-        name=f"{name}{features}-{target['to']}-{precision}",
-        model=name,
-        target=target["to"],
-        precision=precision,
-        convert=tuple(convert),
-        check=tuple(check),
-        fingerprint=hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest(),
-        memory_bytes=_needed(name),
+        name=folder_name(model.name, model.task, target.to, precision),
+        source=model_source,
+        to=Format(
+            target=target.to,
+            precision=precision,
+            backend=target.backend,
+            via=target.via,
+            task=model.task,
+        ),
+        calibration=calibration,
+        images=_beside(folder, model.images),
+        fingerprint=hashlib.sha256(msgspec.json.encode(made_of, order="sorted")).hexdigest(),
+        memory_bytes=_estimated_bytes(model.name),
     )
 
 
-_NOT_CONVERTS = frozenset({"name", "to", "precisions", "images"})
+def _source(folder: Path, model: Model) -> ModelSource:
+    return ModelSource(
+        name=model.name,
+        checkpoint=_beside(folder, model.checkpoint),
+        untrained=model.untrained,
+        num_classes=model.num_classes,
+        input_size=None if model.input_size is None else source.size(str(model.input_size)),
+        normalization=source.normalization(model.mean, model.std),
+        labels=_beside(folder, model.labels),
+    )
 
 
-def _option(folder: Path, key: str, value: Any) -> list[str]:
-    name = f"--{key.replace('_', '-')}"
-    if isinstance(value, bool):
-        return [name] if value else []
-    return [name, str(folder / value) if key in _FILES else str(value)]
+def _beside(folder: Path, name: str | None) -> Path | None:
+    """A path that the release file names, seen from the current folder."""
+    return None if name is None else folder / name
 
 
-def _digest(path: Path, digests: Callable[[Path], str]) -> str:
+def _digest(path: Path) -> str:
     try:
         if not path.exists():
             raise UsageError(f"{path} is missing")
-        return digests(path)
+        return digest(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from error
 
 
 def _versions(target: str) -> dict[str, str | None]:
-    """Of all that converts and checks; what a bare checkout needs is not known."""
+    """Versions of all packages that convert and check; none in a checkout without metadata."""
     with contextlib.suppress(NotInstalled):
         return diagnosis.versions(target)
     return {}
 
 
 @functools.cache
-def _needed(model: str) -> float:
-    """Bytes that its conversion may take; raises UnknownName."""
+def _estimated_bytes(model: str) -> float:
+    """Memory that the conversion of a model may take; raises UnknownName."""
     from slide_mobile import models
     from slide_mobile.models.meta import ShapesOnly
 
     with ShapesOnly():
         count = sum(p.numel() for p in models.create(model).parameters())
-    return BASE_BYTES + BYTES_A_PARAMETER * count
+    return BASE_BYTES + BYTES_PER_PARAMETER * count
 
 
-def _bench(path: Path, table: Mapping[str, Any], out: Path) -> Timing:
-    """Read before anything is done: what is wrong with it must not be found hours later."""
-    _require_known(path, "bench", table)
-    asked = Asked(
-        threads=table.get("threads", 1),
-        runs=table.get("min_runs", MIN_RUNS),
-        seconds=table.get("min_seconds", MIN_SECONDS),
-    )
+def _bench(path: Path, table: Bench, out: Path) -> BenchConfig:
     try:
-        require_sense(asked)
-        limit = baseline.percent(str(table.get("fail_over", baseline.FAIL_OVER)))
+        config = BenchConfig(
+            threads=table.threads, min_runs=table.min_runs, min_seconds=table.min_seconds
+        )
+        percent = FAIL_OVER_PERCENT
+        if table.fail_over is not None:
+            percent = baseline.percent(str(table.fail_over))
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-    if "baseline" not in table:
-        if "fail_over" in table:
+    if table.baseline is None:
+        if table.fail_over is not None:
             raise UsageError(f"{path}: fail_over needs a baseline to compare with")
-        return Timing(asked=asked, earlier=None, fail_over=limit)
-    earlier = path.parent / table["baseline"]
+        return config
+    earlier = path.parent / table.baseline
     if earlier.resolve() == (out / BENCH).resolve():
-        raise UsageError(f"{path}: the baseline is what this release writes; keep it elsewhere")
-    return Timing(asked=asked, earlier=(earlier, documents.read(earlier)), fail_over=limit)
+        raise UsageError(
+            f"{path}: this release writes its measurements to {table.baseline}; "
+            "keep the baseline elsewhere"
+        )
+    return replace(config, baseline=Baseline.read(earlier, fail_over_percent=percent))
 
 
-def _formats(path: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
-    _require_known(path, "report", table)
-    formats = tuple(map(str, table.get("formats", ["html"])))
-    for name in formats:
-        if name not in FORMATS:
-            raise UnknownName("format of the report", name, FORMATS)
-    return formats
+def _format(name: str) -> ReportFormat:
+    for known in FORMATS:
+        if known == name:
+            return known
+    raise UnknownName("format of the report", name, FORMATS)
