@@ -36,24 +36,19 @@ def check(
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
     models, or `checkpoint`. Elsewhere, and for the samples "golden", what was recorded for the
-    golden images stands for it. `folder` holds class folders of labelled images, or for features
-    any images. With a rebuilt reference the modules are compared too: `modules` true refuses to do
-    without, false leaves them out. Raises ArtifactError, GateFailed (integrity), UsageError.
+    golden images stands for it. `folder` holds class folders (for features, any images). With a
+    rebuilt reference the modules are compared, too; `modules` true requires that, false leaves it
+    out. Raises ArtifactError, GateFailed (integrity), UsageError.
     """
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
-    needed = samples == "evaluation" or modules is not False
-    ref = rebuild.rebuild(art, checkpoint) if needed else None
-    if ref is None:
-        _require_no_reference(art, modules, folder)
+    ref = _reference(art, samples, checkpoint, modules, folder)
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
         rebuild.require_recorded(recorded, ref.outputs(golden.pixels))
 
-    compared = golden
-    if samples == "evaluation":
-        compared = _evaluation_images(art, ref, golden, folder, progress)
+    compared = golden if samples == "golden" else _images(art, ref, golden, folder, progress)
     runner = registry.load(art.manifest.target).runner(art.model_path)
     found = run(runner, compared.pixels, art.manifest.task, progress=progress)
     if ref is not None and samples == "evaluation":
@@ -71,13 +66,23 @@ def check(
     )
 
 
-def _require_no_reference(art: Artifact, modules: bool | None, folder: Path | None) -> None:
-    """Raise UsageError for what cannot be done without the reference."""
-    if modules or folder is not None:
+def _reference(
+    art: Artifact,
+    samples: Samples,
+    checkpoint: Path | None,
+    modules: bool | None,
+    folder: Path | None,
+) -> Reference | None:
+    """Rebuild the reference where it is needed and its weights are at hand; raises UsageError."""
+    if samples == "golden" and modules is False:
+        return None
+    ref = rebuild.rebuild(art, checkpoint)
+    if ref is None and (modules or folder is not None):
         raise UsageError(
             f"{'--modules' if modules else '--images'} needs the reference model: give the "
             f"--checkpoint whose sha256 is {art.manifest.model.checkpoint_sha256}"
         )
+    return ref
 
 
 def _report(
@@ -113,7 +118,7 @@ def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenPar
     )
 
 
-def _evaluation_images(
+def _images(
     art: Artifact, ref: Reference | None, golden: ImageSet, folder: Path | None, progress: Progress
 ) -> ImageSet:
     """The user's images, else the demo's held-out drawings, else the golden images."""

@@ -41,7 +41,14 @@ def histogram(measurement: Measurement, *, key: str) -> Chart:
             texts=(*axes.texts, *(text for _, text in marks)),
         )
 
-    words = Words(
+    return drawn(draw, _histogram_words(measurement, key, low, step, counts), small=True)
+
+
+def _histogram_words(
+    measurement: Measurement, key: str, low: float, step: float, counts: Sequence[int]
+) -> Words:
+    result = measurement.result
+    return Words(
         key=key,
         title=measurement.name,
         alt=f"Histogram of {len(result.samples_ms)} latencies of {measurement.name}: median "
@@ -56,7 +63,6 @@ def histogram(measurement: Measurement, *, key: str) -> Chart:
         ),
         note="" if result.valid else f"invalid: {'; '.join(result.why_invalid)}",
     )
-    return drawn(draw, words, small=True)
 
 
 def _binned(samples_ms: Sequence[float], p90_ms: float | None) -> tuple[float, float, list[int]]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.report import documents
 from slide_mobile.report.chart import Chart, Table, Words, none
 from slide_mobile.report.contents import Contents, Entry
-from slide_mobile.report.documents import Verdict
+from slide_mobile.report.documents import Format, Report, Verdict
 from slide_mobile.report.measured import Measurement, Measurements, Setting
 from slide_mobile.report.scatter import Spot, scatter
 
@@ -109,6 +110,24 @@ def rows(contents: Contents, measured: Sequence[Measurements]) -> tuple[Row, ...
     return tuple(
         Row(entry=entry, measured=next((m for m in on_it if m.entry == entry.name), None))
         for entry in contents.entries
+    )
+
+
+def report(
+    contents: Contents, measured: Sequence[Measurements], out: Path, format: Format
+) -> Report:
+    """What `report --json` prints about a file of this format."""
+    return Report(
+        report=str(out),
+        format=format,
+        passed=contents.passed,
+        artifacts=tuple(row.document() for row in rows(contents, measured)),
+        problems=contents.problems,
+        notes=tuple(
+            f"{entry.name} was not run: {entry.not_run}"
+            for entry in contents.entries
+            if entry.not_run is not None
+        ),
     )
 
 

@@ -27,11 +27,10 @@ def write(
 ) -> Report:
     """Check artifacts, read measurements, and write one file about them.
 
-    `format` follows the file's name if it is None. `bench` are documents of `bench --json` or of an
-    app. `modules` true compares every artifact with PyTorch module by module, false none, and None
-    quantised ones of small models. Damaged artifacts and documents are named in the report, and the
-    others continue. Raises UsageError for a file name of no known format, OutputError where it
-    cannot be written.
+    The file's name says the format if `format` is None. `bench` are documents of `bench --json` or
+    of an app. `modules` true compares every artifact with PyTorch module by module, false none, and
+    None quantised ones of small models. What is damaged is named in the report, and the rest goes
+    in. Raises UsageError for a name of no known format, OutputError where it cannot be written.
     """
     # They import PyTorch, which `slide-mobile report --help` does without.
     from slide_mobile.pipeline.manifest_builder import timestamp
@@ -45,25 +44,13 @@ def write(
     documents, refused = measured.read(bench, found.entries)
     found = contents.with_problems(found, refused)
     progress("write the report")
-    rows = tuple(row.document() for row in summary.rows(found, documents))
     if chosen == "csv":
-        text = page.comma_separated(rows)
+        text = page.comma_separated(row.document() for row in summary.rows(found, documents))
     else:
         render = page.html if chosen == "html" else page.markdown
         text = render(found, documents, created=timestamp())
     write_file(out, text)
-    return Report(
-        report=str(out),
-        format=chosen,
-        passed=found.passed,
-        artifacts=rows,
-        problems=found.problems,
-        notes=tuple(
-            f"{entry.name} was not run: {entry.not_run}"
-            for entry in found.entries
-            if entry.not_run is not None
-        ),
-    )
+    return summary.report(found, documents, out, chosen)
 
 
 def _format(out: Path, format: Format | None) -> Format:

@@ -84,6 +84,27 @@ def test_without_its_weights_the_recorded_logits_stand_for_pytorch(
     assert again.passed and again.modules and again.notes == ()
 
 
+def test_the_golden_images_alone_are_compared_with_what_was_recorded(trained: Artifact) -> None:
+    found = check(trained.root, samples="golden")
+    golden = trained.manifest.golden
+    assert found.passed and found.images == "golden images" and found.notes == ()
+    assert found.parity.samples == len(golden)
+    assert [row.file for row in found.golden] == [item.file for item in golden]
+    for row, item in zip(found.golden, golden, strict=True):
+        assert row.logits is not None and item.logits is not None
+        # Fake noise is relative to each image, so every one has the SQNR of all.
+        assert row.sqnr_db == pytest.approx(found.parity.sqnr_db, abs=0.1)
+        assert row.logits == pytest.approx(item.logits, abs=0.1)
+
+
+def test_modules_can_be_left_out(art: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check(art.root, modules=False).modules == ()
+    assert check(art.root, samples="golden").modules
+    # Nothing of the reference is needed then.
+    monkeypatch.setattr(models, "create", None)
+    assert check(art.root, samples="golden", modules=False).passed
+
+
 def test_another_checkpoint_is_refused(trained: Artifact, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     state = models.create(MODEL).state_dict()
@@ -104,7 +125,7 @@ def test_images_and_modules_need_the_reference(
     folder = photos(tmp_path / "photos", 5) if asked == "folder" else None
     option = "--images" if asked == "folder" else "--modules"
     with pytest.raises(UsageError, match=f"{option} needs the reference model: give the --checkp"):
-        check(trained.root, folder=folder, require_modules=asked == "modules")
+        check(trained.root, folder=folder, modules=asked == "modules" or None)
 
 
 def test_labelled_images_measure_task_top1(
