@@ -16,7 +16,7 @@ from slide_mobile.models.checkpoint import matching
 from slide_mobile.models.checkpoint.variants import listed
 from slide_mobile.models.layers.backbone import Backbone
 from slide_mobile.models.layers.slide_attention import SlideAttention
-from slide_mobile.models.meta import ShapesOnly
+from slide_mobile.models.meta import MetaInit
 
 __all__ = ["Inheritance", "inheritance"]
 
@@ -83,7 +83,7 @@ def inheritance(
     if plan.mismatches:
         return None
     own = {key: value for key, value in plan.options.items() if key != "slide_stages"}
-    with ShapesOnly():
+    with MetaInit():
         model = models.create(name, input_size=plan.min_size, num_classes=plan.num_classes, **own)
     replaced = _replaced(model)
     if not replaced:

@@ -1,0 +1,51 @@
+"""How results are printed for a person: labelled lines, tables and the commands that follow.
+
+Everything breaks between words: `Session.emit` gives a console as wide as the terminal.
+"""
+
+import shlex
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+Fact = tuple[str, str]  # a label, and what follows it, with rich's markup
+
+
+def print_facts(console: Console, facts: Iterable[Fact], *, label_width: int = 10) -> None:
+    """A line for each fact, its label on the left; long lines go on below the text."""
+    grid = Table.grid(Column(width=label_width + 2, no_wrap=True), Column(), padding=(0, 1))
+    for label, text in facts:
+        grid.add_row(f"  {label}", text)
+    console.print(grid)
+
+
+def print_next(console: Console, *commands: tuple[str, ...]) -> None:
+    """The commands that make sense now, each in one line that can be copied."""
+    console.print("next:")
+    for words in commands:
+        console.print(f"  {escape(shlex.join(words))}", soft_wrap=True)
+
+
+def new_table(*columns: Column | str, gap: int = 2) -> Table:
+    """An empty table in the style of all commands, `gap` spaces between its columns.
+
+    Its first column is never broken.
+    """
+    first, *others = (Column(c) if isinstance(c, str) else c for c in columns)
+    first.no_wrap = True
+    return Table(
+        first,
+        *others,
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, gap - 1, 0, 0),
+    )
+
+
+def mark(passed: bool) -> str:
+    """The word for a result, in its colour."""
+    return "[bold green]passed[/]" if passed else "[bold red]failed[/]"
