@@ -1,8 +1,8 @@
 """slide-mobile convert."""
 
 import resource
-import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ from slide_mobile import recipes, tasks
 from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli import completion
-from slide_mobile.cli import parity as printed
-from slide_mobile.cli.inspect import GIVEN_BACK, delegation
+from slide_mobile.cli.facts import parity_facts, short_graph_facts
+from slide_mobile.cli.printing import Fact, mark, print_facts, print_next
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
@@ -205,29 +205,18 @@ def _peak_rss_bytes() -> int:
 
 
 def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
-    manifest, root = artifact.manifest, str(artifact.root)
-    parity, graph, accuracy = manifest.parity, manifest.graph, manifest.accuracy
+    root = str(artifact.root)
+    console.print(f"{mark(True)}  {escape(root)}  ({seconds:.0f} s)")
+    print_facts(console, _facts(artifact.manifest))
+    print_next(console, ("slide-mobile", "check", root), ("slide-mobile", "inspect", root))
+
+
+def _facts(manifest: Manifest) -> Iterator[Fact]:
     goal = recipes.lookup(manifest.precision).goal_sqnr_db
-    console.print(f"[bold green]passed[/]  {escape(root)}  ({seconds:.0f} s)")
-    console.print(f"  file      {manifest.file}, {manifest.size_bytes / 1e6:.2f} MB")
-    for line in printed.lines(parity, goal_db=goal):
-        console.print(line)
-    console.print(f"  run by    {escape(parity.runtime)}")
-    if accuracy is not None:
-        console.print(
-            f"  accuracy  top-1 {accuracy.top1:.2%}, PyTorch {accuracy.reference_top1:.2%}, "
-            f"on {accuracy.images} held-out images"
-        )
-    console.print(
-        f"  graph     {graph.total_ops} operations, delegate: {delegation(graph)}, "
-        f"rank <= {graph.max_rank}, "
-        f"int8 {graph.int8_mac_fraction:.0%} of multiply-adds"
-    )
-    if manifest.float_modules:
-        console.print(f"  float     {escape(', '.join(manifest.float_modules))} {GIVEN_BACK}")
+    yield "file", f"{manifest.file}, {manifest.size_bytes / 1e6:.2f} MB"
+    yield from parity_facts(manifest.parity, manifest.accuracy, goal_db=goal)
+    yield from short_graph_facts(manifest.graph, float_modules=manifest.float_modules)
     for note in manifest.notes:
-        console.print(f"  [yellow]note[/]      {escape(note)}")
+        yield "[yellow]note[/]", escape(note)
     if not manifest.model.trained:
-        console.print("  [yellow]note[/]      untrained weights: for benchmarks only")
-    path = escape(shlex.quote(root))
-    console.print(f"next:\n  slide-mobile check {path}\n  slide-mobile inspect {path}")
+        yield "[yellow]note[/]", "untrained weights: for benchmarks only"

@@ -57,9 +57,9 @@ def _print(console: Console, rows: Sequence[Row]) -> None:
             break
     console.print(table)
     console.print()
-    far = f"differs from the paper's figure by more than {catalogue.FAR_PERCENT:g} %"
+    far = f"differs from the paper's figure by more than {catalogue.FAR_PERCENT:g}%"
     numbered = [(str(number), escape(note)) for number, note in enumerate(notes, 1)]
-    print_facts(console, [("!", far), *numbered], label_width=2)
+    print_facts(console, [("!", far), *numbered], label_width=3)
 
 
 def _table(rows: Sequence[Row], notes: list[str], most: int) -> Table:

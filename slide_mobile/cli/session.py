@@ -15,10 +15,11 @@ from typing import IO, Any, Concatenate, ParamSpec
 
 import click
 from rich.console import Console
-from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from slide_mobile.artifact import documents
+from slide_mobile.cli.printing import escape as escape
+from slide_mobile.cli.printing import printable
 from slide_mobile.cli.streams import streams
 from slide_mobile.errors import INTERRUPTED, SlideMobileError, UsageError
 
@@ -30,6 +31,7 @@ CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours or of a toolchain
 NOTHING = "interrupted; nothing was written"
 KEPT = "interrupted; what was finished is kept"
 ERROR = "error: "
+MOST_CHARACTERS = 300  # of an error
 UNLIMITED = 10_000  # columns; a pipe has no width
 
 
@@ -213,8 +215,13 @@ def _page(text: Callable[[Console], None], stream: IO[str]) -> str:
 
 
 def _one_line(message: str) -> str:
-    """The message without line breaks."""
-    return " ".join(message.split())
+    """The message without control characters; where it is too long, its middle is left out."""
+    line = printable(" ".join(message.split()))
+    if len(line) <= MOST_CHARACTERS:
+        return line
+    # The beginning says what was wrong, and the end what to do.
+    half = (MOST_CHARACTERS - len(" ... ")) // 2
+    return f"{line[:half]} ... {line[-half:]}"
 
 
 def _wrapped(line: str, width: int, *, indent: int) -> str:

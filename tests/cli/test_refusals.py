@@ -142,7 +142,7 @@ def test_a_calibration_folder_without_images_is_one_line(weights: Path, tmp_path
         *CONVERT, "--checkpoint", weights, "--int8", "--calibration", tmp_path / "empty",
         "--out", tmp_path / "out",
     )  # fmt: skip
-    assert_refused(result, "holds no images")
+    assert_refused(result, "contains no images")
 
 
 def test_labels_of_the_wrong_length_are_one_line(tmp_path: Path) -> None:
