@@ -60,12 +60,6 @@ class Inheritance:
         counts = ", ".join(f"{part.tensors} tensors in {part.where}" for part in self.replaced)
         return f"the slide attention of {self.stages} ({counts})"
 
-    def fitting(self) -> str:
-        """What need not, in a few words."""
-        rest = [i for i in range(1, 5) if i not in [part.stage for part in self.replaced]]
-        whole = f"stage{'s' * (len(rest) > 1)} {listed(rest)}, " if rest else ""
-        return f"{whole}the embeddings, the head, norms and MLPs of {self.stages}"
-
     def notes(self) -> tuple[str, ...]:
         """Every parameter that keeps its seeded start, a line a stage."""
         return tuple(
