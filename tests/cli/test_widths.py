@@ -187,7 +187,7 @@ def test_what_convert_prints_fits(printed: dict[tuple[str, int], str]) -> None:
 
 def test_inspect_names_what_a_newcomer_asks_for(printed: dict[tuple[str, int], str]) -> None:
     lines = printed["inspect", 1000].splitlines()
-    facts = dict(line.strip().split(maxsplit=1) for line in lines[1:] if line.startswith("  "))
+    facts = {line[:13].strip(): line[13:] for line in lines[1:]}
     assert lines[0] == "slide_swin_test-fake-fp32"
     assert facts["file"].startswith("model.fake, 0.00 MB")
     assert facts["format"] == "fake fp32, memory backend, direct exporter"
@@ -197,7 +197,7 @@ def test_inspect_names_what_a_newcomer_asks_for(printed: dict[tuple[str, int], s
     assert facts["integrity"].startswith("self-consistent: ")
     assert re.match(r"SQNR 1[01]\d\.\d dB \(floor 90\), largest error ", facts["parity"])
     assert facts["agreement"].startswith("same top-1 class in ")
-    assert facts["run"] == "by    Fake, in memory"
+    assert facts["run by"] == "Fake, in memory"
     assert facts["graph"] == "1 operations: FAKE 1"
     assert facts["delegate"] == "1 partition, 0 operations outside"
 
