@@ -139,7 +139,7 @@ def test_stdout_is_one_json_object_and_a_corrupt_image_is_named(
     )  # fmt: skip
     document = json.loads(done.stdout)
     assert done.returncode == 0 and done.stderr == ""
-    assert set(document) == {"artifact", "seconds", "peak_rss_bytes", "manifest"}
+    assert set(document) == {"artifact", "seconds", "peak_rss_bytes", "manifest_sha256", "manifest"}
     manifest = document["manifest"]
     assert manifest["calibration"]["images"] == 3
     assert any("bad.png" in note for note in manifest["notes"])
