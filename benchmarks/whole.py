@@ -47,7 +47,7 @@ from slide_mobile.deploy.export import export
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.models.layers.slide_attention import Im2ColAttention, SlideAttention
-from slide_mobile.models.meta import ShapesOnly
+from slide_mobile.models.meta import MetaInit
 from slide_mobile.parity import images
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize, planar
@@ -133,7 +133,7 @@ def candidates(
 
 def forms(model: str) -> tuple[Form, ...]:
     """Those that a model has: Im2Col's attention has no deploy form, Swin none to strip."""
-    with ShapesOnly():
+    with MetaInit():
         parts = {type(part) for part in models.spec(model).build().modules()}
     if Im2ColAttention in parts:
         return ("published",)

@@ -11,11 +11,12 @@ def run() -> None:
         import click
 
         from slide_mobile.cli import main
-        from slide_mobile.cli.session import Session, streams
+        from slide_mobile.cli.session import Session
+        from slide_mobile.cli.streams import streams
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     try:
-        main.main(prog_name="slide-mobile", standalone_mode=False)
+        sys.exit(main.main(prog_name="slide-mobile", standalone_mode=False))
     except click.Abort:
         sys.exit(INTERRUPTED)
     except click.ClickException as error:

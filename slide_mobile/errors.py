@@ -1,44 +1,49 @@
-"""Everything this package raises on purpose, and the exit code each one means.
+"""Every error that this package raises on purpose, and the exit code that each one means.
 
 * SlideMobileError
-  x UsageError            2  the call is wrong, bad input included
-    x UnknownName         2  no model, target or precision of that name
+  x UsageError            2  the call is wrong, or what it was given is
+    x UnknownName         2  no model, target or precision has that name
     x CheckpointError     2  the file is not a checkpoint of that model
     x ArtifactError       2  the folder is not an artifact
-    x OutputError         2  the result cannot be written where it was asked for
+    x OutputError         2  the result cannot be written to the requested place
   x GateFailed            1  parity, accuracy or integrity is below its floor
-  x ToolchainMissing      3  the converter's optional dependency is not installed, or broken
-  x EnvironmentMissing    3  a toolchain's own environment is not there
-  x NotInstalled          3  slide-mobile runs from a folder, and cannot say what it needs
+  x ToolchainMissing      3  a package that the converter needs is not installed, or is broken
+  x EnvironmentMissing    3  the separate environment of a toolchain does not exist
+  x NotInstalled          3  slide-mobile runs from a checkout and does not know what it needs
 
-The messages are one line: what was wrong, what is possible, what to do. Ctrl-C is no error of
-this list: it ends every command with INTERRUPTED.
+Each message is one line: what was wrong, what is possible, what to do. Ctrl-C is not an error of
+this tree: it ends every command with INTERRUPTED.
 """
 
 import difflib
 from collections.abc import Iterable
 
 INTERRUPTED = 130  # what a shell reports for SIGINT
+MOST_LISTED = 120  # characters of known names in one message
 
 
 class SlideMobileError(Exception):
-    """Base of every deliberate error; `exit_code` is what the command line returns."""
+    """Base of every error raised on purpose; `exit_code` is what the command line returns."""
 
     exit_code = 2
 
 
 class UsageError(SlideMobileError):
-    """The call is wrong, or what it was given is."""
+    """The call is wrong, or a file that it was given is."""
 
 
 class UnknownName(UsageError):
-    """No model, target or precision of that name; suggests the closest one."""
+    """No model, target or precision has that name; the message lists the known or nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        known = list(known)
+        known, name = list(known), name[:80]
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        super().__init__(f"no {kind} named {name!r}; {hint}known: {', '.join(known)}")
+        listed = ", ".join(known)
+        if len(listed) > MOST_LISTED:
+            nearest = difflib.get_close_matches(name, known, n=4, cutoff=0)
+            listed = f"{', '.join(nearest)} and {len(known) - len(nearest)} others"
+        super().__init__(f"no {kind} named {name!r}; {hint}known: {listed}")
 
 
 class CheckpointError(UsageError):
@@ -46,21 +51,21 @@ class CheckpointError(UsageError):
 
 
 class ArtifactError(UsageError):
-    """The folder is not an artifact, or not one that this version can read."""
+    """The folder is not an artifact, or this version cannot read it."""
 
 
 class OutputError(UsageError):
-    """The result cannot be written where it was asked for."""
+    """The result cannot be written to the requested place."""
 
 
 class GateFailed(SlideMobileError):
-    """A floor was missed: parity, accuracy or integrity."""
+    """Parity, accuracy or integrity is below its floor."""
 
     exit_code = 1
 
 
 class ToolchainMissing(SlideMobileError):
-    """A converter's optional dependency is absent, or there and cannot be imported: `why`."""
+    """A package that the converter needs is not installed, or fails to import: `why`."""
 
     exit_code = 3
 
@@ -78,17 +83,17 @@ class ToolchainMissing(SlideMobileError):
 
 
 class EnvironmentMissing(SlideMobileError):
-    """A toolchain that lives in an environment of its own is absent, or could not be made."""
+    """The separate environment of a toolchain does not exist, or could not be made."""
 
     exit_code = 3
 
 
 class NotInstalled(SlideMobileError):
-    """slide-mobile runs from a checkout: nothing says which packages its targets need."""
+    """slide-mobile runs from a checkout, so nothing says which packages its targets need."""
 
     exit_code = 3
 
     def __init__(self) -> None:
         super().__init__(
-            "slide-mobile runs from its folder and is not installed: pip install '.[all]'"
+            "slide-mobile runs from a checkout and is not installed: pip install '.[all]'"
         )

@@ -1,6 +1,6 @@
-"""Images in: from a file to the (H, W, 3) bytes a model takes, and from those to its numbers.
+"""Images: from a file to the (H, W, 3) bytes that a model takes, and to normalised numbers.
 
-Every artifact takes raw RGB in 0..255; `Normalization` is folded into its first convolution.
+Every artifact takes raw RGB in 0..255; its first convolution contains the `Normalization`.
 """
 
 import math
@@ -19,7 +19,7 @@ from slide_mobile.errors import UsageError
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# Share of the shorter side that the centre crop keeps: ImageNet's 224 of 256.
+# Fraction of the shorter side that the centre crop keeps, as ImageNet's 224 of 256.
 CROP = 0.875
 
 
@@ -31,14 +31,14 @@ class Normalization:
     std: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        """Refuse what would divide by zero, or is no number."""
+        """Refuse NaN, infinity, and a standard deviation that would divide by zero."""
         if not all(map(math.isfinite, self.mean + self.std)) or min(self.std) <= 0:
             raise UsageError(
                 f"mean {self.mean} and std {self.std} must be finite, and std positive"
             )
 
 
-# torchvision's, the ones the official training uses.
+# The values of torchvision, with which the official weights were trained.
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
@@ -47,14 +47,14 @@ class UnreadableImage(UsageError):
 
 
 def planar(image: Pixels) -> NDArray[np.float32]:
-    """(H, W, 3) bytes -> (1, 3, H, W) float32, still 0..255: a channels-first model's input."""
+    """(H, W, 3) bytes -> (1, 3, H, W) float32 in 0..255, the input of a channels-first model."""
     return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
 
 
 def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
-    """Read an image, upright (EXIF), centre-cropped and resized to (height, width) pixels.
+    """Read an image, turned upright (EXIF), centre-cropped and resized to (height, width) pixels.
 
-    An image that already has the size is taken as it is. Raises UnreadableImage.
+    An image that already has that size is not changed. Raises UnreadableImage.
     """
     try:
         with warnings.catch_warnings():
@@ -65,34 +65,34 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
         OSError, SyntaxError, ValueError, UnidentifiedImageError,
         Image.DecompressionBombError, Image.DecompressionBombWarning,
     ) as error:  # fmt: skip
-        # Pillow's own line for these repeats the path.
-        known = isinstance(error, UnidentifiedImageError)
-        reason = "of no known format" if known else str(error) or type(error).__name__
+        # Pillow's own message for an unknown format repeats the path.
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "unknown format" if unknown else str(error) or type(error).__name__
         raise UnreadableImage(f"{path} is not a readable image ({reason})") from error
     return np.asarray(_fit(image, size, crop))
 
 
 def find(folder: Path) -> list[Path]:
-    """Image files below a folder, sorted by their path; raises UsageError if there are none."""
+    """Image files in a folder and its subfolders, sorted by path; raises UsageError for none."""
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder of images")
+        raise UsageError(f"{folder} is not a folder: give a folder of images")
     paths = sorted(p for p in _walk(folder) if p.suffix.lower() in SUFFIXES)
     if not paths:
-        raise UsageError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+        raise UsageError(f"{folder} contains no images ({', '.join(sorted(SUFFIXES))})")
     return paths
 
 
 def normalize(
     images: Sequence[Pixels] | NDArray[np.uint8], by: Normalization
 ) -> NDArray[np.float32]:
-    """(B, H, W, 3) bytes -> (B, 3, H, W) float32, as the reference model takes them."""
+    """(B, H, W, 3) bytes -> (B, 3, H, W) float32, normalised as the reference model expects."""
     mean, std = np.array(by.mean, np.float32), np.array(by.std, np.float32)
     x = (np.asarray(images).astype(np.float32) / np.float32(255) - mean) / std
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below a folder, through links, each folder once."""
+    """Files in a folder and its subfolders; follows links, and visits each folder once."""
     seen: set[Path] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         real = Path(parent).resolve()
@@ -104,7 +104,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB as torchvision's loader makes it; 16-bit greys are scaled, not clipped."""
+    """8-bit RGB as torchvision's loader makes it; 16-bit grey values are scaled, not clipped."""
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
     return image.convert("RGB")
@@ -114,12 +114,13 @@ def _fit(image: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
     height, width = size
     if image.size == (width, height):
         return image
-    # The largest box of the wanted shape, shrunk by `crop`, around the centre.
+    # The largest centred box with the requested aspect ratio, shrunk by `crop`.
     scale = min(image.width / width, image.height / height) * crop
     box_w, box_h = width * scale, height * scale
     left, top = (image.width - box_w) / 2, (image.height - box_h) / 2
-    # Rows, then columns. Of one call it depends on Pillow's version which come first: always rows
-    # up to 12 (ImagingResampleInner), what is cheaper in 13.0, and the bytes between are rounded.
+    # First the rows, then the columns. One call would do both, but in an order that depends on
+    # Pillow's version (up to 12 rows first, ImagingResampleInner; 13.0 the cheaper order), and the
+    # values in between are rounded to bytes.
     rows = (left, 0, left + box_w, image.height)
     narrow = image.resize((width, image.height), Image.Resampling.BICUBIC, box=rows)
     columns = (0, top, width, top + box_h)

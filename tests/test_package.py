@@ -152,7 +152,7 @@ def test_the_wheel_holds_the_packages_the_demo_and_nothing_else(tmp_path: Path) 
     assert top == {"slide_mobile", "slide_mobile_converters", "mil_evaluator"}
     data = {
         "bench/bench.schema.json", "demo/slide_swin_demo.safetensors",
-        "artifact/manifest.schema.json", "report/templates/report.html",
+        "artifact/manifest.schema.json", "models/census.json", "report/templates/report.html",
         "report/templates/style.css", "py.typed",
     }  # fmt: skip
     assert {f"slide_mobile/{name}" for name in data} <= set(names)

@@ -120,11 +120,11 @@ def module_paths(model: str) -> dict[str, str]:
     from torch import nn
 
     from slide_mobile import models
-    from slide_mobile.models.meta import ShapesOnly
+    from slide_mobile.models.meta import MetaInit
     from slide_mobile.parity import layerwise
 
     try:
-        with ShapesOnly():
+        with MetaInit():
             reference = models.create(model)
     except SlideMobileError:
         return {}

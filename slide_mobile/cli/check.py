@@ -1,29 +1,35 @@
 """slide-mobile check."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from slide_mobile.cli import parity as printed
+from slide_mobile.cli.facts import SELF_CONSISTENT, parity_facts
+from slide_mobile.cli.printing import Fact, mark, new_table, print_facts, print_next
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
+    from slide_mobile.artifact.manifest import Manifest
     from slide_mobile.parity.check_result import CheckResult
     from slide_mobile.parity.pairwise import Agreement
 
-SHOWN = 8
+SHOWN = 8  # modules, where not all were asked for
+APP_TARGETS = {"coreml", "executorch", "tflite"}  # what at least one demo app runs
 
 EXAMPLES = """
 \b
 Examples:
   slide-mobile check artifacts/slide_swin_demo-tflite-int8
-  slide-mobile check artifacts/slide_swin_tiny-coreml-fp16 --checkpoint slide_swin_t.pth --modules
+  slide-mobile check artifacts/slide_swin_tiny-coreml-fp16 --modules \\
+      --checkpoint slide_swin_t.pth
   slide-mobile check artifacts/slide_swin_demo-tflite-fp32 \\
-      --against artifacts/slide_swin_demo-onnx-fp32 --against artifacts/slide_swin_demo-coreml-fp32
+      --against artifacts/slide_swin_demo-onnx-fp32 \\
+      --against artifacts/slide_swin_demo-coreml-fp32
 """
 
 
@@ -32,16 +38,20 @@ Examples:
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
-    help="Class folders of labelled images; for features, any images.",
+    help="Folder with one subfolder of images for each class; for features, any folder of images.",
 )
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="The one it was made from.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="The checkpoint that the artifact was converted from.",
+)
 @click.option(
     "--against",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Another artifact of the model; may be given again.",
+    help="Another artifact of the same model; can be repeated.",
 )
-@click.option("--modules", is_flag=True, help="Every module's error, in the order of execution.")
+@click.option("--modules", is_flag=True, help="Show the error of every module, in execution order.")
 @verb
 def check(
     session: Session,
@@ -51,20 +61,25 @@ def check(
     against: tuple[Path, ...],
     modules: bool,
 ) -> int:
-    """Run ARTIFACT from disk against PyTorch again; exit code 1 if it misses a floor.
+    """Compare ARTIFACT with PyTorch again.
 
-    The reference is rebuilt for the demo, for untrained models, and with --checkpoint; without it
-    what was recorded of it at conversion (golden/) stands for it. Of features, every output has to
-    reach the floor. With --against, artifacts of one model
-    are compared with each other instead, and the odd one out is named.
+    Verifies the files in the folder, runs the model file, and compares its outputs with PyTorch's.
+    Exit code 1 means that a file was changed or that a floor was missed.
+
+    PyTorch's model is rebuilt for the bundled demo, for untrained models, and from --checkpoint.
+    Otherwise the outputs that were recorded at conversion (golden/) are used.
+
+    With --against, artifacts of one model are compared with each other instead of with PyTorch. If
+    one of them disagrees with all the others, it is named.
     """
+    from slide_mobile.artifact.folder import Artifact
     from slide_mobile.pipeline import check, compare
 
     if against:
         if checkpoint is not None or modules:
             raise UsageError(
-                "--against compares artifacts with each other, without PyTorch: leave "
-                "--checkpoint and --modules out"
+                "--against compares artifacts with each other, without PyTorch: leave out "
+                "--checkpoint and --modules"
             )
         found = compare.compare([artifact, *against], folder=images, progress=session.progress)
         session.emit(found.document(), lambda console: _print_agreement(console, found))
@@ -76,48 +91,65 @@ def check(
         modules=modules or None,
         progress=session.progress,
     )
-    session.emit(result.document(), lambda console: _print(console, result, modules))
-    return 0 if result.parity.passed else 1
+    manifest = Artifact.open(artifact).manifest
+    session.emit(result.document(), lambda console: _print(console, result, manifest, modules))
+    return 0 if result.passed else 1
 
 
-def _print(console: Console, result: "CheckResult", everything: bool) -> None:
+def _print(console: Console, result: "CheckResult", manifest: "Manifest", everything: bool) -> None:
+    root = str(result.artifact)
+    console.print(f"{mark(result.passed)}  {escape(root)}")
+    print_facts(console, _facts(result))
+    if result.modules:
+        order = "in execution order" if everything else "lowest SQNR of their own first"
+        console.print(f"\nmodules, {order}:\n")
+        console.print(_modules(result, everything))
+        console.print()
+    if result.passed:
+        commands = [("slide-mobile", "report", root, "--out", "report.html")]
+        if manifest.is_classifier and manifest.target in APP_TARGETS:
+            commands.append(("slide-mobile", "embed", root, "--app", "APP_FOLDER"))
+        print_next(console, *commands)
+
+
+def _facts(result: "CheckResult") -> Iterator[Fact]:
     parity = result.parity
-    console.print(f"{_verdict(parity.passed)}  {escape(str(result.artifact))}")
-    for line in printed.lines(parity.document(images=result.images, runtime=result.runtime)):
-        console.print(line)
-    console.print(f"  run by    {escape(result.runtime)}")
-    if parity.accuracy is not None:
-        console.print(
-            f"  accuracy  top-1 {parity.accuracy.top1:.2%}, "
-            f"PyTorch {parity.accuracy.reference_top1:.2%}, on {parity.accuracy.images} images"
-        )
+    yield from parity_facts(
+        parity.document(images=result.images, runtime=result.runtime), parity.accuracy
+    )
+    yield "integrity", SELF_CONSISTENT
     for line in parity.failures:
-        console.print(f"  [red]missed[/]    {escape(line)}")
+        yield "[red]missed[/]", escape(line)
     for note in result.notes:
-        console.print(f"  [yellow]note[/]      {escape(note)}")
-    if not result.modules:
-        return
-    table = Table("module", "enters here, dB", "so far, dB", title_justify="left")
-    table.title = "error by module" if everything else "where the error enters"
-    rows = result.modules
-    if everything:
-        rows = tuple(sorted(rows, key=lambda row: row.order))
+        yield "[yellow]note[/]", escape(note)
+
+
+def _modules(result: "CheckResult", everything: bool) -> Table:
+    """The modules in which most of the error enters, or all of them in execution order."""
+    rows = sorted(result.modules, key=lambda row: row.order) if everything else result.modules
+    right = (Column(name, justify="right") for name in ("own SQNR, dB", "SQNR so far, dB"))
+    table = new_table("module", *right)
     for row in rows if everything else rows[:SHOWN]:
         table.add_row(escape(row.module), f"{row.own_db:.1f}", f"{row.sqnr_db:.1f}")
-    console.print(table)
+    return table
 
 
 def _print_agreement(console: Console, found: "Agreement") -> None:
-    console.print(f"{_verdict(found.passed)}  on {found.samples} images ({escape(found.images)})")
-    # By number: names of folders need not differ, and paths would be cut in a narrow table.
+    console.print(f"{mark(found.passed)}  on {found.samples} images ({escape(found.images)})")
+    # Artifacts have numbers: folders may share a name, and a narrow table would cut paths off.
     numbers = {path: str(i) for i, path in enumerate(found.artifacts, 1)}
-    for path, runtime in zip(found.artifacts, found.runtimes, strict=True):
-        console.print(f"  {numbers[path]}  {escape(str(path))}  run by {escape(runtime)}")
-    table = Table("", "and", "SQNR, dB", "floor", "max |err|", "top-1 agreement", "")
+    ran = zip(found.artifacts, found.runtimes, strict=True)
+    print_facts(
+        console,
+        ((numbers[path], f"{escape(str(path))}, run by {escape(name)}") for path, name in ran),
+        label_width=3,
+    )
+    console.print()
+    right = ("SQNR, dB", "floor, dB", "largest error", "same top-1")
+    table = new_table("pair", *(Column(name, justify="right") for name in right), "")
     for pair in found.pairs:
         table.add_row(
-            numbers[pair.a],
-            numbers[pair.b],
+            f"{numbers[pair.a]} and {numbers[pair.b]}",
             f"{pair.sqnr_db:.1f}",
             f"{pair.min_sqnr_db:.1f}",
             f"{pair.max_abs:.2g}",
@@ -126,8 +158,5 @@ def _print_agreement(console: Console, found: "Agreement") -> None:
         )
     console.print(table)
     if found.odd_one_out is not None:
-        console.print(f"[bold red]odd one out[/]  {escape(str(found.odd_one_out))}")
-
-
-def _verdict(passed: bool) -> str:
-    return "[bold green]passed[/]" if passed else "[bold red]failed[/]"
+        odd = escape(str(found.odd_one_out))
+        console.print(f"[bold red]odd one out[/]  {odd} disagrees with all the others")

@@ -1,8 +1,8 @@
 """slide-mobile convert."""
 
 import resource
-import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ from slide_mobile import recipes, tasks
 from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli import completion
-from slide_mobile.cli import parity as printed
-from slide_mobile.cli.inspect import GIVEN_BACK, delegation
+from slide_mobile.cli.facts import parity_facts, short_graph_facts
+from slide_mobile.cli.printing import Fact, mark, print_facts, print_next
 from slide_mobile.cli.session import Session, escape, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import source
@@ -26,14 +26,14 @@ from slide_mobile.targets.format import Format
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
 
-# A converter knows its own names, but reading them would import its toolchain.
-OF_THE_TARGET = "[default: the target's first; a wrong name lists them]"
+# A converter knows its own names, but to read them would import its toolchain.
+BY_TARGET = "a wrong NAME lists those of the target, the first of which is the default"
 EXAMPLES = """
 \b
 Examples:
   slide-mobile convert --to tflite --int8
-  slide-mobile convert slide_swin_tiny --checkpoint slide_swin_t.pth --to tflite \\
-      --int8 --calibration photos/ --labels imagenet.txt
+  slide-mobile convert slide_swin_tiny --to tflite --int8 \\
+      --checkpoint slide_swin_t.pth --labels imagenet.txt --calibration photos
   slide-mobile convert slide_swin_tiny --untrained --to tflite --fp16
   slide-mobile convert slide_pvt_v2_b1 --checkpoint pvt.pth --to coreml \\
       --task features --input-size 512x896
@@ -57,41 +57,72 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     "target",
     required=True,
     metavar="TARGET",
-    help=", ".join(registry.names()),
+    help=f"Format of the file: {', '.join(registry.names())}.",
     shell_complete=completion.target_names,
 )
 @click.option(
     "--precision",
     metavar="NAME",
     shell_complete=completion.precisions,
-    help=f"{', '.join(recipes.RECIPES)}  [default: the target's first]",
+    help=f"Number format: {', '.join(recipes.RECIPES)}; the default depends on the target.",
 )
-@click.option("--int8", is_flag=True, help="Same as --precision int8.")
-@click.option("--fp16", is_flag=True, help="Same as --precision fp16.")
+@click.option("--int8", is_flag=True, help="Short for --precision int8.")
+@click.option("--fp16", is_flag=True, help="Short for --precision fp16.")
 @click.option(
     "--task",
     type=click.Choice(tasks.TASKS),
     default=tasks.TASKS[0],
     show_default=True,
-    help="features: the maps of the four stages (strides 4, 8, 16, 32), no classifier.",
+    help="What the file computes: logits, or the feature maps of the four stages (strides 4, 8, "
+    "16 and 32).",
 )
-@click.option("--checkpoint", type=click.Path(path_type=Path), help=".pth, .pt or .safetensors")
-@click.option("--untrained", is_flag=True, help="Seeded random weights, for benchmarks only.")
 @click.option(
-    "--num-classes", type=click.IntRange(1, 100_000), help="Checked against the checkpoint."
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Weights of the model: a .pth, .pt or .safetensors file.",
 )
-@click.option("--labels", type=click.Path(path_type=Path), help="One label a line.")
-@click.option("--input-size", metavar="N|HxW", help="In pixels, multiples of 32.")
-@click.option("--calibration", type=click.Path(path_type=Path), help="Folder of images, for int8.")
+@click.option("--untrained", is_flag=True, help="Use seeded random weights, for benchmarks only.")
 @click.option(
-    "--calibration-samples", type=int, default=CalibrationImages.samples, show_default=True
+    "--num-classes",
+    type=click.IntRange(1, 100_000),
+    help="Number of classes; the checkpoint must have as many.",
 )
-@click.option("--mean", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
-@click.option("--std", metavar="R,G,B", help="Of RGB in 0..1.  [default: ImageNet's]")
-@click.option("--backend", metavar="NAME", help=f"What runs the file there.  {OF_THE_TARGET}")
-@click.option("--via", metavar="ROAD", help=f"Tools that make the file.  {OF_THE_TARGET}")
-@click.option("--out", type=click.Path(path_type=Path), default="artifacts", show_default=True)
-@click.option("--force", is_flag=True, help="Replace an existing artifact.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Text file with one label on each line, in the order of the logits.",
+)
+@click.option(
+    "--input-size", metavar="N|HxW", help="Size of the input image in pixels, multiples of 32."
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Folder of calibration images, from which int8 takes the ranges of activations.",
+)
+@click.option(
+    "--calibration-samples",
+    type=int,
+    default=CalibrationImages.samples,
+    show_default=True,
+    help="How many of the calibration images to use.",
+)
+@click.option(
+    "--mean", metavar="R,G,B", help="Mean of RGB in 0..1 that the model expects; else ImageNet's."
+)
+@click.option("--std", metavar="R,G,B", help="Standard deviation of RGB in 0..1; else ImageNet's.")
+@click.option(
+    "--backend", metavar="NAME", help=f"What executes the file on the device; {BY_TARGET}."
+)
+@click.option("--via", metavar="NAME", help=f"Exporter that makes the file; {BY_TARGET}.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="artifacts",
+    show_default=True,
+    help="Folder in which the artifact folder is made.",
+)
+@click.option("--force", is_flag=True, help="Replace an artifact that exists.")
 @verb
 def convert(
     session: Session,
@@ -115,12 +146,16 @@ def convert(
     out: Path,
     force: bool,
 ) -> None:
-    """Convert MODEL, prove it against PyTorch, and write an artifact folder.
+    """Convert MODEL and check the file against PyTorch.
 
-    MODEL defaults to slide_swin_demo, a small trained model that ships with the package. Any other
-    needs --checkpoint or --untrained. Prints the parity with PyTorch; a file that misses its floor
-    is not kept. With --task features the file is a backbone: stage1 ... stage4, each held to the
-    floor, in a folder MODEL-features-...
+    Writes an artifact folder with the model file, its manifest and golden images. A file that
+    misses the floor of its precision is not kept.
+
+    MODEL is slide_swin_demo if not given, a small trained model that comes with the package. Every
+    other model needs --checkpoint or --untrained.
+
+    With --task features, the file gives the maps stage1 to stage4 instead of logits. Each of them
+    must reach the floor, and the folder's name contains "features".
     """
     from slide_mobile.pipeline.convert import convert
 
@@ -173,29 +208,18 @@ def _peak_rss_bytes() -> int:
 
 
 def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
-    manifest, root = artifact.manifest, str(artifact.root)
-    parity, graph, accuracy = manifest.parity, manifest.graph, manifest.accuracy
+    root = str(artifact.root)
+    console.print(f"{mark(True)}  {escape(root)}  ({seconds:.0f} s)")
+    print_facts(console, _facts(artifact.manifest))
+    print_next(console, ("slide-mobile", "check", root), ("slide-mobile", "inspect", root))
+
+
+def _facts(manifest: Manifest) -> Iterator[Fact]:
     goal = recipes.lookup(manifest.precision).goal_sqnr_db
-    console.print(f"[bold green]passed[/]  {escape(root)}  ({seconds:.0f} s)")
-    console.print(f"  file      {manifest.file}, {manifest.size_bytes / 1e6:.2f} MB")
-    for line in printed.lines(parity, goal_db=goal):
-        console.print(line)
-    console.print(f"  run by    {escape(parity.runtime)}")
-    if accuracy is not None:
-        console.print(
-            f"  accuracy  top-1 {accuracy.top1:.2%}, PyTorch {accuracy.reference_top1:.2%}, "
-            f"on {accuracy.images} held-out images"
-        )
-    console.print(
-        f"  graph     {graph.total_ops} operations, delegate: {delegation(graph)}, "
-        f"rank <= {graph.max_rank}, "
-        f"int8 {graph.int8_mac_fraction:.0%} of multiply-adds"
-    )
-    if manifest.float_modules:
-        console.print(f"  float     {escape(', '.join(manifest.float_modules))} {GIVEN_BACK}")
+    yield "file", f"{manifest.file}, {manifest.size_bytes / 1e6:.2f} MB"
+    yield from parity_facts(manifest.parity, manifest.accuracy, goal_db=goal)
+    yield from short_graph_facts(manifest.graph, float_modules=manifest.float_modules)
     for note in manifest.notes:
-        console.print(f"  [yellow]note[/]      {escape(note)}")
+        yield "[yellow]note[/]", escape(note)
     if not manifest.model.trained:
-        console.print("  [yellow]note[/]      untrained weights: for benchmarks only")
-    path = escape(shlex.quote(root))
-    console.print(f"next:\n  slide-mobile check {path}\n  slide-mobile inspect {path}")
+        yield "[yellow]note[/]", "untrained weights: for benchmarks only"

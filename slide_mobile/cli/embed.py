@@ -17,7 +17,8 @@ EXAMPLES = """
 Examples:
   slide-mobile embed artifacts/slide_swin_demo-coreml-fp16 --app apps/ios_demo
   slide-mobile embed artifacts/*-tflite-* --app apps/android_demo
-  slide-mobile embed --remove slide_swin_demo-tflite-int8 --app apps/android_demo
+  slide-mobile embed --remove slide_swin_demo-tflite-int8 \\
+      --app apps/android_demo
 """
 
 
@@ -27,22 +28,30 @@ Examples:
     "--app",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder of an Xcode or Gradle project, or the very folder for the artifacts.",
+    help="Folder of an Xcode or Gradle project; any other folder receives the artifacts itself.",
 )
-@click.option("--remove", metavar="NAME", multiple=True, help="Take it out; may be given again.")
+@click.option(
+    "--remove",
+    metavar="NAME",
+    multiple=True,
+    help="Remove this artifact from the app; can be repeated.",
+)
 @verb
 def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tuple[str, ...]) -> int:
-    """Put ARTIFACTS into an app's resources, verified, and list them in the app's index.
+    """Copy ARTIFACTS into an app.
 
-    An artifact of the same name is replaced. iOS apps take Core ML and ExecuTorch, Android apps
-    TFLite and ExecuTorch with XNNPACK; exit code 2 for what the app cannot run, 1 for what is
-    damaged. Of several, the others are embedded all the same.
+    Each artifact is verified, copied into the app's resources, and listed in the app's index. It
+    replaces an artifact of the same name. An iOS app runs Core ML and ExecuTorch; an Android app
+    runs TFLite, and ExecuTorch with XNNPACK.
+
+    Exit code 2 means that the app cannot run an artifact, and 1 that an artifact is damaged. The
+    other artifacts are copied all the same.
     """
     from slide_mobile.artifact import embed
 
     session.interruption = KEPT
     if not artifacts and not remove:
-        raise UsageError("nothing to do: give artifacts, or --remove NAME")
+        raise UsageError("nothing to do: give the folders of artifacts, or --remove NAME")
     done = embed.embed(artifacts, app, remove=remove, progress=session.progress)
     for _, error in done.failures:
         session.warn(str(error))
@@ -56,4 +65,6 @@ def _print(console: Console, done: "Outcome") -> None:
         console.print(f"[bold green]{item.state:9}[/]  {escape(item.folder)}  {size}")
     for name in done.removed:
         console.print(f"[bold]removed[/]    {escape(name)}")
-    console.print(f"{len(done.index.artifacts)} in {escape(str(done.app.folder))}")
+    count = len(done.index.artifacts)
+    plural = "" if count == 1 else "s"
+    console.print(f"the app has {count} artifact{plural} in {escape(str(done.app.folder))}")

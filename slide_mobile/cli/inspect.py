@@ -1,67 +1,107 @@
 """slide-mobile inspect."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
-import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
 from rich.console import Console
 
-from slide_mobile.cli.parity import described
+from slide_mobile.artifact.documents import Count, Fraction, Name, Positive, Sha256, Text
+from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Model, Output, Parity
+from slide_mobile.cli.facts import SELF_CONSISTENT, file_facts, graph_facts, parity_facts
+from slide_mobile.cli.printing import Fact, print_facts, print_next
 from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.tasks import Task
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact.manifest import Graph, Manifest
-
-
-GIVEN_BACK = "(given back to hold the floor)"
-
+    from slide_mobile.artifact.folder import Artifact
 
 EXAMPLES = """
 \b
 Examples:
   slide-mobile inspect artifacts/slide_swin_demo-tflite-int8
-  slide-mobile inspect artifacts/slide_swin_demo-tflite-int8 --json | jq .findings
+  slide-mobile inspect artifacts/slide_swin_demo-tflite-int8 --json \\
+      | jq .findings
 """
+
+
+class InspectDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `inspect --json`.
+
+    The graph's fields are read from the model file now; the others are the manifest's. `parity`
+    and `accuracy` are those of the conversion: `check` measures them again.
+    """
+
+    artifact: Text
+    manifest_sha256: Sha256
+    integrity: Literal["self-consistent"] = "self-consistent"
+    file: Name
+    size_bytes: Positive
+    target: Name
+    precision: Name
+    backend: Name
+    via: Name
+    model: Model
+    task: Task
+    input: Input
+    outputs: tuple[Output, ...]
+    parity: Parity
+    accuracy: Accuracy | None
+    ops: dict[Name, Positive]
+    max_rank: Count
+    partitions: Count
+    delegated_ops: Count
+    total_ops: Count
+    int8_mac_fraction: Fraction
+    min_runtime: Text | None
+    findings: tuple[Text, ...]
+    float_modules: tuple[Name, ...]
+    created: Text
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("artifact", type=click.Path(path_type=Path))
 @verb
 def inspect(session: Session, artifact: Path) -> None:
-    """Re-read ARTIFACT's model file and state what it holds."""
+    """Show what ARTIFACT contains.
+
+    Reads the model file again and prints its size, input, outputs and graph, with the result of
+    the comparison with PyTorch that was recorded at conversion. Fails with exit code 1 if a file
+    in the folder is not the one that the manifest lists.
+    """
     from slide_mobile.artifact.folder import Artifact
     from slide_mobile.pipeline import inspect
 
     session.progress("read the file")
     graph = inspect.inspect(artifact)
-    manifest = Artifact.open(artifact).manifest
-    document = msgspec.to_builtins(graph) | {
-        "task": manifest.task,
-        "outputs": msgspec.to_builtins(manifest.outputs),
-        "float_modules": list(manifest.float_modules),
-    }
-    session.emit(document, lambda console: _print(console, graph, manifest))
+    opened = Artifact.open(artifact)
+    session.emit(_document(opened, graph), lambda console: _print(console, opened, graph))
 
 
-def _print(console: Console, graph: "Graph", manifest: "Manifest") -> None:
-    for output in manifest.outputs:
-        console.print(f"output      {described(output)}")
-    ops = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
-    console.print(f"operations  {graph.total_ops}: {escape(ops)}")
-    console.print(f"delegate    {delegation(graph)}")
-    console.print(f"rank        <= {graph.max_rank}")
-    console.print(f"int8        {graph.int8_mac_fraction:.1%} of multiply-adds")
-    if manifest.float_modules:
-        console.print(f"float       {escape(', '.join(manifest.float_modules))} {GIVEN_BACK}")
-    console.print(f"runtime     {graph.min_runtime or 'unknown'} or newer")
-    for line in graph.findings:
-        console.print(f"[yellow]finding[/]     {escape(line)}")
+def _document(artifact: "Artifact", graph: Graph) -> InspectDocument:
+    manifest = artifact.manifest
+    kept = {name for name in InspectDocument.__struct_fields__ if hasattr(manifest, name)}
+    return InspectDocument(
+        artifact=str(artifact.root),
+        manifest_sha256=artifact.manifest_sha256,
+        **{name: value for name, value in asdict(manifest).items() if name in kept},
+        **asdict(graph),
+    )
 
 
-def delegation(graph: "Graph") -> str:
-    """How much of the graph a delegate takes, in words."""
-    if not graph.partitions:
-        return "none"
-    outside = graph.total_ops - graph.delegated_ops
-    return f"{graph.partitions} partition(s), {outside} operations outside"
+def _print(console: Console, artifact: "Artifact", graph: Graph) -> None:
+    console.print(f"[bold]{escape(str(artifact.root))}[/]")
+    print_facts(console, _facts(artifact, graph))
+    print_next(console, ("slide-mobile", "check", str(artifact.root)))
+
+
+def _facts(artifact: "Artifact", graph: Graph) -> Iterator[Fact]:
+    manifest = artifact.manifest
+    yield from file_facts(manifest)
+    yield "integrity", SELF_CONSISTENT
+    yield "recorded", f"passed the comparison with PyTorch on {escape(manifest.created[:10])}:"
+    yield from parity_facts(manifest.parity, manifest.accuracy)
+    yield from graph_facts(graph, float_modules=manifest.float_modules)

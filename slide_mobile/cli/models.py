@@ -1,13 +1,15 @@
 """slide-mobile models."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import click
-from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.printing import new_table, print_facts
+from slide_mobile.cli.session import UNLIMITED, Session, escape, verb
+from slide_mobile.models import catalogue
+from slide_mobile.models.catalogue import Row
 
 EXAMPLES = """
 \b
@@ -16,57 +18,70 @@ Examples:
   slide-mobile models --json | jq -r '.[].name'
 """
 
+# Columns by their heading. Those with a rank are left out where the table is too wide, the
+# highest rank first.
+COLUMNS: tuple[tuple[str, int, Callable[[Row], str]], ...] = (
+    ("model", 0, lambda row: row.name),
+    ("preset", 5, lambda row: row.preset),
+    ("input", 4, lambda row: "x".join(map(str, row.input_size))),
+    ("params\nM", 0, lambda row: f"{row.params / 1e6:.2f}"),
+    ("paper\nM", 3, lambda row: _figure(row.paper.params_m)),
+    ("diff\n%", 0, lambda row: _percent(row.difference.params_percent)),
+    ("MACs\nG", 0, lambda row: f"{row.macs / 1e9:.3f}"),
+    ("paper\nG", 2, lambda row: _figure(row.paper.macs_g)),
+    ("diff\n%", 0, lambda row: _percent(row.difference.macs_percent)),
+    ("top-1\n%", 1, lambda row: _figure(row.paper.top1)),
+)
+TEXTS = ("model", "preset", "input", "notes")  # the other columns are numbers
+
 
 @click.command(epilog=EXAMPLES)
 @verb
 def models(session: Session) -> None:
-    """List the models, with the paper's figures beside what is counted here."""
-    session.progress("count parameters and multiply-adds")
-    from slide_mobile.models import catalogue
+    """List the models and their sizes.
 
+    Parameters and multiply-adds (MACs) are counted in our networks, at the input size. Beside them
+    are the figures that the papers print, and the difference in percent. Where the terminal is
+    narrow, some columns are left out; --json has everything.
+    """
     rows = catalogue.rows()
-    session.emit(rows, lambda console: _print(console, rows, catalogue.FAR_PERCENT))
+    session.emit(rows, lambda console: _print(console, rows))
 
 
-def _print(console: Console, rows: list[dict[str, Any]], far_percent: float) -> None:
-    notes = list(dict.fromkeys(note for row in rows for note in row["notes"]))
-    numbers = ("params M", "paper", "%", "MACs G", "paper", "%", "top-1")
-    table = Table(
-        Column("model", no_wrap=True),
-        "preset",
-        "input",
-        *(Column(n, justify="right", no_wrap=True) for n in numbers),
-        "notes",
-        box=box.SIMPLE,
-        padding=0,
-    )
-    for row in rows:
-        paper, difference = row["paper"], row["difference"]
-        table.add_row(
-            row["name"],
-            row["preset"],
-            "x".join(map(str, row["input_size"])),
-            f"{row['params'] / 1e6:.2f}",
-            _figure(paper["params_m"]),
-            _percent(difference["params_percent"], far_percent),
-            f"{row['macs'] / 1e9:.3f}",
-            _figure(paper["macs_g"]),
-            _percent(difference["macs_percent"], far_percent),
-            _figure(paper["top1"]),
-            " ".join(str(notes.index(note) + 1) for note in row["notes"]),
-        )
+def _print(console: Console, rows: Sequence[Row]) -> None:
+    notes = list(dict.fromkeys(note for row in rows for note in row.notes))
+    for most in range(max(rank for _, rank, _ in COLUMNS), -1, -1):
+        table = _table(rows, notes, most)
+        unlimited = console.options.update(width=UNLIMITED)
+        if console.measure(table, options=unlimited).maximum <= console.width:
+            break
     console.print(table)
-    console.print(f" ! more than {far_percent:g} % from the paper's figure")
-    for number, note in enumerate(notes, 1):
-        console.print(f"{number:2} {escape(note)}")
+    console.print()
+    far = f"differs from the paper's figure by more than {catalogue.FAR_PERCENT:g}%"
+    numbered = [(str(number), escape(note)) for number, note in enumerate(notes, 1)]
+    print_facts(console, [("!", far), *numbered], label_width=3)
+
+
+def _table(rows: Sequence[Row], notes: list[str], most: int) -> Table:
+    """The table without the columns whose rank is above `most`."""
+    shown = [(name, text) for name, rank, text in COLUMNS if rank <= most]
+    shown.append(("notes", lambda row: " ".join(str(notes.index(n) + 1) for n in row.notes)))
+    table = new_table(*(_column(name) for name, _ in shown), gap=1)
+    for row in rows:
+        table.add_row(*(text(row) for _, text in shown))
+    return table
+
+
+def _column(name: str) -> Column:
+    return Column(name, justify="left" if name in TEXTS else "right", no_wrap=True)
 
 
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
-def _percent(value: float | None, far_percent: float) -> str:
+def _percent(value: float | None) -> str:
     if value is None:
         return ""
-    mark = "!" if abs(value) > far_percent else " "
+    mark = "!" if abs(value) > catalogue.FAR_PERCENT else " "
     return f"{value:+.1f}{mark}"

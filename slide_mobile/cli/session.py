@@ -1,37 +1,38 @@
-"""What every command shares: streams, progress, errors as one line, exit codes.
-
-The toolchains print what they like on both streams, from Python and from C++. While a verb runs,
-both file descriptors point to a scratch file; our own output goes to copies made before.
-`--debug` leaves the streams alone and lets tracebacks through.
-"""
+"""What every command shares: results and progress, errors as one line, exit codes, Ctrl-C."""
 
 import contextlib
 import functools
 import io
+import json
 import os
 import signal
 import sys
-import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import IO, Any, Concatenate, ParamSpec, TextIO
+from typing import IO, Any, Concatenate, ParamSpec
 
 import click
 from rich.console import Console
-from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from slide_mobile.artifact import documents
+from slide_mobile.cli.printing import escape as escape
+from slide_mobile.cli.printing import printable
+from slide_mobile.cli.streams import streams
 from slide_mobile.errors import INTERRUPTED, SlideMobileError, UsageError
 
 P = ParamSpec("P")
+
 BROKEN_PIPE = 141  # what a shell reports for SIGPIPE
 CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours or of a toolchain
-# What Ctrl-C leaves of most commands, and of those that do one thing after the other.
+# What Ctrl-C leaves behind: most commands write nothing, those that work item by item keep items.
 NOTHING = "interrupted; nothing was written"
 KEPT = "interrupted; what was finished is kept"
-PIPE_WIDTH = 100  # a pipe has no width, and tables must not lose words there
+ERROR = "error: "
+MOST_CHARACTERS = 300  # of an error
+UNLIMITED = 10_000  # columns; a pipe has no width
 
 
 class Session:
@@ -49,11 +50,11 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """Since the command started."""
+        """Time since the command started."""
         return time.monotonic() - self.started
 
     def progress(self, stage: str, done: float | None = None) -> None:
-        """A bar on a terminal, a line a stage in a log, nothing when quiet."""
+        """A bar on a terminal, one line for each stage in a log, nothing when quiet."""
         if self.interrupted:  # the first KeyboardInterrupt was lost, see _interruptible
             raise KeyboardInterrupt
         if self.quiet:
@@ -82,22 +83,9 @@ class Session:
             self._bar.update(self._bar.task_ids[-1], total=1.0, completed=done)
 
     def emit(self, document: object, text: Callable[[Console], None]) -> None:
-        """Print the result: one JSON document, or `text` for a person."""
+        """Print the result: one JSON document, or what `text` prints for a person."""
         self.close()
-        if self.as_json:
-            content = documents.encode(document).decode()
-        else:
-            terminal = self._out.isatty()
-            page = Console(
-                file=io.StringIO(),
-                force_terminal=terminal,
-                width=None if terminal else PIPE_WIDTH,
-                highlight=False,
-                soft_wrap=True,
-            )
-            with page.capture() as captured:
-                text(page)
-            content = captured.get()
+        content = _json(document, self._out) if self.as_json else _page(text, self._out)
         try:
             self._out.write(content)
             self._out.flush()
@@ -107,19 +95,23 @@ class Session:
             raise UsageError(f"cannot write the result to standard output: {error}") from error
 
     def fail(self, message: str, code: int) -> None:
-        """Print the one line; with --json also an object on stdout."""
-        self.close()
-        line = " ".join(message.split())
-        with contextlib.suppress(OSError, ValueError, UsageError):
-            self.err.print(f"error: {line}", markup=False, style="red")
-            if self.as_json:
-                self.emit({"error": line, "exit_code": code}, lambda _: None)
+        """Print the error that ends the command; with --json, also an object on stdout."""
+        self.warn(message)
+        if self.as_json:
+            with contextlib.suppress(OSError, ValueError, UsageError):
+                self.emit({"error": _one_line(message), "exit_code": code}, lambda _: None)
 
     def warn(self, message: str) -> None:
-        """Print an error that one of several things has, while the command goes on."""
+        """Print an error in one line: of one item among several, where the command goes on.
+
+        On a terminal it breaks between words, as a terminal itself would not.
+        """
         self.close()
+        line = ERROR + _one_line(message)
+        if self.err.is_terminal:
+            line = _wrapped(line, self.err.width, indent=len(ERROR))
         with contextlib.suppress(OSError, ValueError):
-            self.err.print(f"error: {' '.join(message.split())}", markup=False, style="red")
+            self.err.print(line, markup=False, style="red")
 
     def close(self) -> None:
         """Take the progress bar down."""
@@ -132,9 +124,11 @@ class Session:
 def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., None]:
     """Add --json, --quiet and --debug, and run the command inside a session."""
 
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-    @click.option("--quiet", "-q", is_flag=True, help="No progress.")
-    @click.option("--debug", is_flag=True, help="Tracebacks, and the toolchains' own output.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+    @click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
+    @click.option(
+        "--debug", is_flag=True, help="Show tracebacks, and what the toolchains themselves print."
+    )
     @functools.wraps(function)
     def wrapped(*args: Any, as_json: bool, quiet: bool, debug: bool, **kwargs: Any) -> None:
         with streams(keep=debug) as (out, err):
@@ -147,22 +141,23 @@ def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..
 
 
 def _guarded(session: Session, debug: bool, call: Callable[[], int | None]) -> int:
+    """Run the command; its exit code, whatever happens."""
     try:
         return call() or 0
     except BrokenPipeError:
         return BROKEN_PIPE
     except (Exception, KeyboardInterrupt) as error:
-        # The outermost frame of the program: whatever went wrong is said in one line.
+        # This is the outermost frame of the program: every error becomes one line here.
         if debug and not isinstance(error, KeyboardInterrupt):
             raise
-        message, code = _verdict(error, session)
+        message, code = _explained(error, session)
         session.fail(message, code)
         return code
     finally:
         session.close()
 
 
-def _verdict(error: BaseException, session: Session) -> tuple[str, int]:
+def _explained(error: BaseException, session: Session) -> tuple[str, int]:
     """The line and the exit code for an error."""
     if session.interrupted or isinstance(error, KeyboardInterrupt):
         # A toolchain may have turned the interruption into an error of its own.
@@ -170,7 +165,7 @@ def _verdict(error: BaseException, session: Session) -> tuple[str, int]:
     if isinstance(error, SlideMobileError):
         return str(error), error.exit_code
     if isinstance(error, MemoryError):
-        return "out of memory; a conversion wants 6 GB free", 3
+        return "out of memory: a conversion needs 6 GB of free memory", 3
     kind = type(error).__name__  # a bug of ours, or of a toolchain
     return f"internal error ({kind}: {error}); --debug shows where", CRASHED
 
@@ -183,7 +178,7 @@ def _interruptible(session: Session) -> Iterator[None]:
         session.interrupted = True
         raise KeyboardInterrupt
 
-    # Another thread may not touch signals, and a job in the background ignores this one.
+    # Only the main thread may set signal handlers, and a background job ignores Ctrl-C.
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
@@ -195,50 +190,46 @@ def _interruptible(session: Session) -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@contextlib.contextmanager
-def streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
-    """Copies of stdout and stderr; the originals lead to a scratch file unless kept."""
-    if keep or not _are_descriptors():
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - no Path there
-            yield sys.stdout or nowhere, sys.stderr or nowhere
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with _scratch() as scratch, _copy(sys.stdout) as out, _copy(sys.stderr) as err:
-        os.dup2(scratch.fileno(), 1)
-        os.dup2(scratch.fileno(), 2)
-        try:
-            yield out, err
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(out.fileno(), 1)
-            os.dup2(err.fileno(), 2)
-
-
-def _scratch() -> IO[bytes]:
+def _json(document: object, stream: IO[str]) -> str:
+    """The document as text; characters that the stream cannot encode become JSON's escapes."""
+    text = documents.encode(document).decode()
     try:
-        return tempfile.TemporaryFile()
-    except OSError:  # no folder for temporary files; the command will say so if it needs one
-        return open(os.devnull, "wb")  # noqa: PTH123 - no Path there
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(text), indent=2) + "\n"
+    return text
 
 
-@contextlib.contextmanager
-def _copy(stream: TextIO) -> Iterator[IO[str]]:
-    # Paths need not be printable in the stream's encoding.
-    copy = os.fdopen(
-        os.dup(stream.fileno()), "w", encoding=stream.encoding, errors="backslashreplace"
+def _page(text: Callable[[Console], None], stream: IO[str]) -> str:
+    """What `text` prints: as wide as the terminal or $COLUMNS, else as wide as it needs."""
+    terminal = stream.isatty()
+    page = Console(
+        file=io.StringIO(),
+        force_terminal=terminal,
+        width=None if terminal or os.environ.get("COLUMNS", "").isdecimal() else UNLIMITED,
+        highlight=False,
     )
-    try:
-        yield copy
-    finally:
-        with contextlib.suppress(OSError):  # a full disk or a closed pipe, already reported
-            copy.close()
+    with page.capture() as captured:
+        text(page)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def _are_descriptors() -> bool:
-    # click's test runner puts buffers in their place; a closed stream is None.
-    try:
-        return sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
-    except (OSError, ValueError, AttributeError):
-        return False
+def _one_line(message: str) -> str:
+    """The message without control characters; where it is too long, its middle is left out."""
+    line = printable(" ".join(message.split()))
+    if len(line) <= MOST_CHARACTERS:
+        return line
+    # The beginning says what was wrong, and the end what to do.
+    half = (MOST_CHARACTERS - len(" ... ")) // 2
+    return f"{line[:half]} ... {line[-half:]}"
+
+
+def _wrapped(line: str, width: int, *, indent: int) -> str:
+    """The line broken between words; a longer word, such as a path, stays whole."""
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

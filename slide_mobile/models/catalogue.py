@@ -1,43 +1,62 @@
-"""The registry as a table: what is counted here beside what the papers print."""
+"""The models as data: what is counted in each network, beside what the papers print.
 
-import dataclasses
-from typing import Any
+`census.json` holds the rows, so that a list of models takes no torch and builds no network.
+`python -m tools.count_models` writes it from the registry, and tests hold the two equal.
+"""
 
-from slide_mobile import models
-from slide_mobile.models import census
-from slide_mobile.models.meta import ShapesOnly
+import functools
+from pathlib import Path
+from typing import Literal
 
-FAR_PERCENT = 2.0  # a difference from the paper beyond this is marked
+from msgspec import Struct
 
+from slide_mobile.artifact import documents
+from slide_mobile.artifact.documents import Finite, Name, NonNegative, Positive, Side, Text
 
-def rows() -> list[dict[str, Any]]:
-    """One row a model, in the order of registration."""
-    return [_row(models.spec(name)) for name in models.names()]
+FAR_PERCENT = 2.0  # a larger difference from the paper is marked
+CENSUS = Path(__file__).with_name("census.json")
 
-
-def _row(spec: models.Spec) -> dict[str, Any]:
-    with ShapesOnly():
-        model = spec.build(input_size=spec.input_size, num_classes=spec.num_classes)
-    size = census.measure(model, spec.input_size)
-    params = _difference(size.params / 1e6, spec.paper.params_m)
-    macs = _difference(size.macs / 1e9, spec.paper.macs_g)
-    return {
-        "name": spec.name,
-        "family": spec.family,
-        "params": size.params,
-        "macs": size.macs,
-        "input_size": list(spec.input_size),
-        "preset": spec.preset,
-        "paper": dataclasses.asdict(spec.paper),
-        "difference": {
-            "params_percent": params,
-            "macs_percent": macs,
-            "far": any(abs(d or 0) > FAR_PERCENT for d in (params, macs)),
-        },
-        "notes": list(spec.notes),
-    }
+Preset = Literal["paper", "release", "baseline", "demo", "test"]
 
 
-def _difference(counted: float, printed: float | None) -> float | None:
-    """In percent of what is printed; None where nothing is."""
-    return None if printed is None else 100 * (counted - printed) / printed
+class Paper(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A row of a paper's tables; None where it prints nothing."""
+
+    params_m: NonNegative | None = None
+    macs_g: NonNegative | None = None
+    top1: NonNegative | None = None
+
+
+class Difference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Counted minus printed, in percent of what is printed; None where nothing is."""
+
+    params_percent: Finite | None
+    macs_percent: Finite | None
+    far: bool  # whether one of the two is beyond FAR_PERCENT
+
+
+class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model: its configuration's origin, its size at `input_size`, and the paper's figures."""
+
+    name: Name
+    family: Name
+    params: Positive
+    macs: Positive
+    input_size: tuple[Side, Side]  # (height, width)
+    preset: Preset
+    paper: Paper
+    difference: Difference
+    notes: tuple[Text, ...]
+
+
+class Census(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file: one row for each model, in the order of the registry."""
+
+    written_by: Name
+    models: tuple[Row, ...]
+
+
+@functools.cache
+def rows() -> tuple[Row, ...]:
+    """One row for each public model, in the order of the registry."""
+    return documents.decode(CENSUS.read_bytes(), Census).models

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from slide_mobile.models.catalogue import FAR_PERCENT, Difference, Row
 from slide_mobile.models.layers.backbone import Attention
 from slide_mobile.models.layers.slide_attention import SlideAttention
+from slide_mobile.models.meta import MetaInit
+from slide_mobile.models.registry import Spec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """Counts, not millions."""
+    """Parameters, and multiply-adds for one image; plain counts, not millions."""
 
     params: int
     macs: int
@@ -21,8 +24,8 @@ class Size:
 def measure(model: nn.Module, input_size: tuple[int, int]) -> Size:
     """Count linears, convolutions and attention products at one (height, width).
 
-    The depthwise paths count once, as they run after merging; norms and softmax are left out: the
-    convention that reproduces the figures of the paper and of its baselines.
+    The two depthwise paths count once, since they run as one after merging. Norms and softmax do
+    not count. This convention reproduces the figures of the paper and of its baselines.
     """
     shadow = copy.deepcopy(model).to("meta")
     for path, module in list(shadow.named_modules()):
@@ -56,3 +59,32 @@ def measure(model: nn.Module, input_size: tuple[int, int]) -> Size:
     with torch.no_grad():
         shadow(torch.zeros(1, 3, *input_size, device="meta"))
     return Size(params=sum(p.numel() for p in model.parameters()), macs=total)
+
+
+def row(spec: Spec) -> Row:
+    """A model's row of the catalogue, counted on a network without weights."""
+    with MetaInit():
+        model = spec.build(input_size=spec.input_size, num_classes=spec.num_classes)
+    size = measure(model, spec.input_size)
+    params = _percent(size.params / 1e6, spec.paper.params_m)
+    macs = _percent(size.macs / 1e9, spec.paper.macs_g)
+    return Row(
+        name=spec.name,
+        family=spec.family,
+        params=size.params,
+        macs=size.macs,
+        input_size=spec.input_size,
+        preset=spec.preset,
+        paper=spec.paper,
+        difference=Difference(
+            params_percent=params,
+            macs_percent=macs,
+            far=any(abs(percent or 0) > FAR_PERCENT for percent in (params, macs)),
+        ),
+        notes=spec.notes,
+    )
+
+
+def _percent(counted: float, printed: float | None) -> float | None:
+    """The difference in percent of what is printed; None where nothing is."""
+    return None if printed is None else 100 * (counted - printed) / printed

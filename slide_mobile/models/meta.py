@@ -1,4 +1,4 @@
-"""Building models for the shapes of their parameters alone."""
+"""Meta init: building a model for the shapes of its parameters alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,22 +7,22 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["ShapesOnly"]
+__all__ = ["MetaInit"]
 
 DRAWS = (Tensor.uniform_, Tensor.normal_, Tensor.erfinv_)
 
 
-class ShapesOnly(TorchFunctionMode):
-    """Inside, the layers' weights have no memory and no values; tables are made as ever.
+class MetaInit(TorchFunctionMode):
+    """Models built inside have weights without memory and values; buffers are computed as usual.
 
-    `torch.device("meta")` would do, but draws and makes tables in Python, which takes longer than
-    all the rest, and imports PyTorch's compiler for it (1.5 s on one core, torch 2.13).
+    `torch.device("meta")` is slower: it also runs every random draw and every buffer on the meta
+    device, in Python, and imports PyTorch's compiler for that (1.5 s on one core, torch 2.13).
     """
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Make what is not filled without memory, leave out what fills it."""
+        """Put `torch.empty` on the meta device, and skip the functions that fill weights."""
         kwargs = kwargs or {}
         if func is torch.empty:
             return func(*args, **kwargs | {"device": "meta"})

@@ -1,24 +1,19 @@
 """Models by name, with what the paper says about each."""
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
+import torch
 from torch import nn
 
 from slide_mobile.errors import UnknownName
+from slide_mobile.models.catalogue import Paper, Preset
 
-Preset = Literal["paper", "release", "baseline", "demo", "test"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Paper:
-    """A row of the paper's tables; None where it prints nothing."""
-
-    params_m: float | None = None
-    macs_g: float | None = None
-    top1: float | None = None
+# The files that register models, in the order in which models are listed.
+FAMILIES = ("slide_cswin", "slide_nat", "slide_pvt", "slide_pvt_v2", "slide_swin")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +32,53 @@ class Spec:
     network: Callable[..., nn.Module]
     build: Callable[..., nn.Module]
     preset: Preset
-    input_size: tuple[int, int] = (224, 224)
-    num_classes: int = 1000
-    paper: Paper = Paper()
-    notes: tuple[str, ...] = ()
+    input_size: tuple[int, int]
+    num_classes: int
+    paper: Paper
+    notes: tuple[str, ...]
 
 
 _SPECS: dict[str, Spec] = {}
 
 
+def create(
+    name: str,
+    *,
+    input_size: tuple[int, int] | None = None,
+    num_classes: int | None = None,
+    seed: int = 0,
+    **options: object,
+) -> nn.Module:
+    """Build a model in eval mode, with seeded random weights (norms and biases included).
+
+    `input_size` is (height, width) in pixels; it and `num_classes` default to the registry's.
+    The global random state is left as it was. Raises UnknownName, UsageError.
+    """
+    entry = spec(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = entry.build(
+            input_size=input_size or entry.input_size,
+            num_classes=entry.num_classes if num_classes is None else num_classes,
+            **options,
+        )
+    return model.eval()
+
+
+def names(*, tests: bool = False) -> list[str]:
+    """Names of the models, family by family; the tests' own only on request."""
+    return [name for name, spec in _registered().items() if tests or spec.preset != "test"]
+
+
+def spec(name: str) -> Spec:
+    """Look up a model; raises UnknownName."""
+    if name not in _registered():
+        raise UnknownName("model", name, names())
+    return _SPECS[name]
+
+
 def register(spec: Spec) -> None:
-    """Make a model available by name."""
+    """Make a model available by name; raises ValueError for a name that is taken."""
     if spec.name in _SPECS:
         raise ValueError(f"model {spec.name!r} is registered twice")
     _SPECS[spec.name] = spec
@@ -82,13 +113,9 @@ def declare(
     )
 
 
-def names(*, tests: bool = False) -> list[str]:
-    """Registered names, in the order of registration; the tests' own only on request."""
-    return [name for name, spec in _SPECS.items() if tests or spec.preset != "test"]
-
-
-def spec(name: str) -> Spec:
-    """Look up a model; raises UnknownName."""
-    if name not in _SPECS:
-        raise UnknownName("model", name, names())
-    return _SPECS[name]
+def _registered() -> dict[str, Spec]:
+    """All entries, in the order of FAMILIES, whichever file was imported first."""
+    for family in FAMILIES:
+        importlib.import_module(f"slide_mobile.models.{family}")
+    place = {f"slide_mobile.models.{family}": i for i, family in enumerate(FAMILIES)}
+    return dict(sorted(_SPECS.items(), key=lambda item: place[item[1].network.__module__]))

@@ -122,8 +122,13 @@ _TEST = {
     "mlp_ratio": 2.0,
 }
 
-_LEPE = "LePE in slide blocks is not published: kept; lepe=False takes 0.007 to 0.011 G away"
-_DEPTHS = "the plot's 4.14 G fits no depths ever published: those of CSWin-T"
+_LEPE = (
+    "whether slide blocks keep CSWin's positional encoding is not published: here they do; "
+    "lepe=False removes it and saves 0.007 to 0.011 G"
+)
+_DEPTHS = (
+    "the paper's plot shows 4.14 G, which no published depths give: here it has CSWin-T's depths"
+)
 
 _slide = partial(declare, family="slide_cswin", network=CSWinTransformer, notes=(_LEPE,))
 

@@ -116,8 +116,11 @@ _TEST = {
     "neighbourhood": 3,
 }
 
-_STAGES = "the stages are not published: 1 and 2; slide_stages=1 takes 0.03 to 0.06 G away"
-_UNPUBLISHED = "not in the paper: NAT-B, changed as the others"
+_STAGES = (
+    "which stages have slide attention is not published: here stages 1 and 2; slide_stages=1 "
+    "saves 0.03 to 0.06 G"
+)
+_UNPUBLISHED = "not in the paper: NAT-B, changed in the same way as the other sizes"
 
 _slide = partial(declare, family="slide_nat", network=NeighbourhoodTransformer, notes=(_STAGES,))
 _nat = partial(

@@ -165,7 +165,10 @@ _TEST = {
     "mlp_ratios": (4, 4, 2, 2),
 }
 
-_MEAN = "class token or mean is not published: the mean; class_token=True adds 0.007 to 0.010 G"
+_MEAN = (
+    "whether it classifies by a class token or by the mean is not published: here by the mean; "
+    "class_token=True adds 0.007 to 0.010 G"
+)
 
 _slide = partial(declare, family="slide_pvt", network=PyramidVisionTransformer, notes=(_MEAN,))
 _pvt = partial(

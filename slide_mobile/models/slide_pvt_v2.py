@@ -123,7 +123,7 @@ _TEST = {
     "mlp_ratios": (4, 4, 2, 2),
 }
 
-_UNPUBLISHED = "not in the paper: PVTv2-B5, changed as the others"
+_UNPUBLISHED = "not in the paper: PVTv2-B5, changed in the same way as the other sizes"
 
 _slide = partial(declare, family="slide_pvt_v2", network=PyramidVisionTransformerV2)
 _pvt = partial(
@@ -141,7 +141,7 @@ _slide(
     config=_B2,
     preset="paper",
     paper=(22.8, 4.2, 82.7),
-    notes=("22.8 M is printed; the paper's detection figures need the 23.6 M counted here",),
+    notes=("the paper prints 22.8 M, but its detection figures confirm the 23.6 M counted here",),
 )
 _slide("slide_pvt_v2_b3", config=_B3, preset="paper", paper=(None, 7.1, 83.8))
 _slide("slide_pvt_v2_b4", config=_B4, preset="paper", paper=(None, 10.3, 84.1))
@@ -151,7 +151,7 @@ _pvt(
     "pvt_v2_b1",
     config=_B1,
     paper=(13.1, 2.1, 78.7),
-    notes=("13.1 M is printed; its authors' README (whai362/PVT @57e2dfa) has 14.0 M",),
+    notes=("the paper prints 13.1 M, the authors' README (whai362/PVT @57e2dfa) 14.0 M",),
 )
 _pvt("pvt_v2_b2", config=_B2, paper=(25.4, 4.0, 82.0))
 _slide("slide_pvt_v2_test", config=_TEST, preset="test", input_size=(64, 96), num_classes=5)

@@ -136,9 +136,12 @@ _DEMO = {
 _TEST = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (2, 2, 4, 4), "windows": 2}
 
 
-_WINDOWS = "windows are 7x7, as the paper's figures need; as in the published yaml: _release"
+_WINDOWS = (
+    "windows are 7x7, which the paper's figures need; the published configuration, with larger "
+    "windows, is the model whose name ends in _release"
+)
 _PRINTED = "the paper prints 1.2 to 1.4 M parameters more than its published code builds"
-_ROUNDED = "28.3 M, printed as 29 M by Swin's paper too"
+_ROUNDED = "the paper prints 29 M, and so does Swin's own paper, whose code builds 28.3 M"
 
 _slide = partial(declare, family="slide_swin", network=SwinTransformer)
 _paper = partial(_slide, preset="paper", notes=(_WINDOWS, _PRINTED))

@@ -167,9 +167,9 @@ def _versions(target: str) -> dict[str, str | None]:
 def _estimated_bytes(model: str) -> float:
     """Memory that the conversion of a model may take; raises UnknownName."""
     from slide_mobile import models
-    from slide_mobile.models.meta import ShapesOnly
+    from slide_mobile.models.meta import MetaInit
 
-    with ShapesOnly():
+    with MetaInit():
         count = sum(p.numel() for p in models.create(model).parameters())
     return BASE_BYTES + BYTES_PER_PARAMETER * count
 

@@ -108,7 +108,7 @@ def test_models_marks_what_is_far_from_the_paper_and_says_why(listed) -> None:
     }
     assert all(rows[name]["notes"] for name in far)
     (mean,) = rows["slide_pvt_tiny"]["notes"]
-    (number,) = (line.split()[0] for line in lines if line.endswith(mean))
+    (number,) = (line.split()[0] for line in lines if line.endswith(f" {mean}"))
     for name, row in rows.items():
         (line,) = (line for line in lines if line.split()[:1] == [name])
         assert (line.split()[-1] == number) == (row["notes"] == [mean])
@@ -139,7 +139,7 @@ def test_stdout_is_one_json_object_and_a_corrupt_image_is_named(
     )  # fmt: skip
     document = json.loads(done.stdout)
     assert done.returncode == 0 and done.stderr == ""
-    assert set(document) == {"artifact", "seconds", "peak_rss_bytes", "manifest"}
+    assert set(document) == {"artifact", "seconds", "peak_rss_bytes", "manifest_sha256", "manifest"}
     manifest = document["manifest"]
     assert manifest["calibration"]["images"] == 3
     assert any("bad.png" in note for note in manifest["notes"])

@@ -1,9 +1,13 @@
-"""The registry's networks: every size, as counted from the published configurations."""
+"""The catalogue: what census.json says is what the registry builds, and as large as published."""
+
+import subprocess
+import sys
 
 import pytest
 
 from slide_mobile import models
-from slide_mobile.models import catalogue
+from slide_mobile.models import catalogue, census
+from slide_mobile.models.catalogue import Row
 
 # Parameters (M, two depthwise paths) and multiply-adds (G) at 224x224. Counted; where a paper
 # prints figures, each model's own file says how they compare.
@@ -38,30 +42,69 @@ PRINTED = ["pvt_tiny", "pvt_small", "pvt_medium", "pvt_v2_b1", "pvt_v2_b2", "csw
 PRINTED += ["nat_mini", "nat_tiny"]
 
 
-@pytest.fixture(scope="module")
-def table() -> dict[str, dict]:
-    return {row["name"]: row for row in catalogue.rows()}
+TABLE = {row.name: row for row in catalogue.rows()}
+CHEAP = ["slide_swin_demo", "slide_pvt_tiny", "pvt_v2_b1"]  # the others are counted when slow
+
+
+def outdated(name: str) -> str:
+    return f"the row of {name} is outdated: run python -m tools.count_models"
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_parameters_and_multiply_adds(name: str, table: dict[str, dict]) -> None:
+def test_parameters_and_multiply_adds(name: str) -> None:
     params_m, macs_g = SIZES[name]
-    assert table[name]["params"] / 1e6 == pytest.approx(params_m, abs=0.006)
-    assert table[name]["macs"] / 1e9 == pytest.approx(macs_g, abs=0.006)
+    assert TABLE[name].params / 1e6 == pytest.approx(params_m, abs=0.006)
+    assert TABLE[name].macs / 1e9 == pytest.approx(macs_g, abs=0.006)
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_parents_are_as_large_as_their_papers_print(name: str, table: dict[str, dict]) -> None:
-    paper = table[name]["paper"]
+def test_parents_are_as_large_as_their_papers_print(name: str) -> None:
+    paper = TABLE[name].paper
     # PVTv2's paper prints 13.1 M for B1; the README beside the official code 14.0 M.
-    params_m = 14.0 if name == "pvt_v2_b1" else paper["params_m"]
-    assert table[name]["params"] / 1e6 == pytest.approx(params_m, rel=0.02)
-    assert table[name]["macs"] / 1e9 == pytest.approx(paper["macs_g"], rel=0.05)
+    params_m = 14.0 if name == "pvt_v2_b1" else paper.params_m
+    assert TABLE[name].params / 1e6 == pytest.approx(params_m, rel=0.02)
+    assert TABLE[name].macs / 1e9 == pytest.approx(paper.macs_g, rel=0.05)
 
 
-def test_the_catalogue_has_every_public_model_and_no_test_model(table: dict[str, dict]) -> None:
-    assert list(table) == models.names()
-    assert not any(name.endswith("_test") for name in table)
+def test_the_catalogue_has_every_public_model_and_no_test_model() -> None:
+    assert list(TABLE) == models.names()
+    assert not any(name.endswith("_test") for name in TABLE)
     # Every size of a family with slide attention is held to its figures above.
-    slide = {name for name in table if name.startswith("slide_")} - {"slide_swin_demo"}
+    slide = {name for name in TABLE if name.startswith("slide_")} - {"slide_swin_demo"}
     assert slide <= SIZES.keys()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_catalogue_says_what_the_registry_says(name: str) -> None:
+    spec, row = models.spec(name), TABLE[name]
+    told = (spec.name, spec.family, spec.preset, spec.input_size, spec.paper, spec.notes)
+    found = (row.name, row.family, row.preset, row.input_size, row.paper, row.notes)
+    assert found == told, outdated(name)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in CHEAP else pytest.mark.slow) for n in TABLE]
+)
+def test_the_catalogue_is_what_is_counted(name: str) -> None:
+    assert census.row(models.spec(name)) == TABLE[name], outdated(name)
+
+
+def test_a_count_needs_no_weights_and_agrees_with_a_model_that_has_them() -> None:
+    model = models.create("slide_swin_demo")
+    size = census.measure(model, (128, 128))
+    row: Row = TABLE["slide_swin_demo"]
+    assert (size.params, size.macs) == (row.params, row.macs)
+
+
+def test_models_are_listed_family_by_family_whichever_was_imported_first() -> None:
+    code = (
+        "from slide_mobile.models import slide_swin, slide_pvt; from slide_mobile import models; "
+        "print(*models.names())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(TABLE)
+
+
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'creat'"):
+        models.creat  # noqa: B018

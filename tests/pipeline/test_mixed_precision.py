@@ -200,7 +200,7 @@ def test_outliers_go_back_to_float_and_nothing_else_does(
     found = in_int8(target, art.model_path)
     assert {path for path in thick(target) if not found[path]} == PLANTED
     given_back = ", ".join(art.manifest.float_modules)
-    line = f"float     {given_back} (given back to hold the floor)"
+    line = f"float      {given_back} (kept in float to reach the floor)"
     assert line in result.stdout.replace("\n", " ")
     assert f"the floor is 97.0%): give back {given_back}" in result.stderr
     shown = run("inspect", art.root)

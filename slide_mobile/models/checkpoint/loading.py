@@ -247,7 +247,7 @@ def _explain(
         known = not its_plan.mismatches
         return (
             f"{checkpoint.path} holds {other if known else 'the parent of ' + name}: "
-            f"{found.fitting()} fit {name}; {found.missing()} is missing: train it "
+            f"{name} also needs {found.missing()}; train it "
             f"(slide_mobile.models.checkpoint.inherit){', or convert ' + other if known else ''}"
         )
     if "head.weight" not in checkpoint.tensors and its_plan.likeness > 0.5:

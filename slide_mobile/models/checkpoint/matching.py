@@ -18,7 +18,7 @@ from slide_mobile.models.checkpoint.variants import Shapes, read_off
 from slide_mobile.models.layers.backbone import STRIDE_PX, Backbone
 from slide_mobile.models.layers.slide_attention import SlideAttention
 from slide_mobile.models.layers.window_attention import WindowAttention
-from slide_mobile.models.meta import ShapesOnly
+from slide_mobile.models.meta import MetaInit
 
 __all__ = ["Plan", "as_registered", "closest", "plan", "shapes"]
 
@@ -61,7 +61,7 @@ def plan(
     found = shapes(tensors)
     classes = _rows(found, "head.weight") or models.spec(name).num_classes
     build = functools.partial(models.create, name, num_classes=classes)
-    with ShapesOnly():
+    with MetaInit():
         model = build(input_size=input_size, **given)
         read, notes = read_off(model, found)
         options = {**given, **read}
@@ -134,7 +134,7 @@ def shapes(tensors: Mapping[str, Tensor]) -> Shapes:
 @functools.cache
 def as_registered(name: str) -> Shapes:
     """The parameters of a model as registered."""
-    with ShapesOnly():
+    with MetaInit():
         return shapes(dict(models.create(name).named_parameters()))
 
 

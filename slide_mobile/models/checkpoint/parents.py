@@ -16,7 +16,7 @@ from slide_mobile.models.checkpoint import matching
 from slide_mobile.models.checkpoint.variants import listed
 from slide_mobile.models.layers.backbone import Backbone
 from slide_mobile.models.layers.slide_attention import SlideAttention
-from slide_mobile.models.meta import ShapesOnly
+from slide_mobile.models.meta import MetaInit
 
 __all__ = ["Inheritance", "inheritance"]
 
@@ -60,12 +60,6 @@ class Inheritance:
         counts = ", ".join(f"{part.tensors} tensors in {part.where}" for part in self.replaced)
         return f"the slide attention of {self.stages} ({counts})"
 
-    def fitting(self) -> str:
-        """What need not, in a few words."""
-        rest = [i for i in range(1, 5) if i not in [part.stage for part in self.replaced]]
-        whole = f"stage{'s' * (len(rest) > 1)} {listed(rest)}, " if rest else ""
-        return f"{whole}the embeddings, the head, norms and MLPs of {self.stages}"
-
     def notes(self) -> tuple[str, ...]:
         """Every parameter that keeps its seeded start, a line a stage."""
         return tuple(
@@ -83,7 +77,7 @@ def inheritance(
     if plan.mismatches:
         return None
     own = {key: value for key, value in plan.options.items() if key != "slide_stages"}
-    with ShapesOnly():
+    with MetaInit():
         model = models.create(name, input_size=plan.min_size, num_classes=plan.num_classes, **own)
     replaced = _replaced(model)
     if not replaced:

@@ -1,0 +1,102 @@
+"""What commands print about an artifact, as labelled lines: numbers, graph, integrity."""
+
+from collections.abc import Iterator
+
+from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Manifest, Model, Output, Parity
+from slide_mobile.cli.printing import Fact, escape
+
+SELF_CONSISTENT = "self-consistent: every file is the one that the manifest lists"
+
+
+def parity_facts(
+    parity: Parity, accuracy: Accuracy | None, *, goal_db: float | None = None
+) -> Iterator[Fact]:
+    """The comparison with PyTorch: numbers, each output where there are several, and what ran."""
+    worst = " in the worst output" if len(parity.outputs) > 1 else ""
+    goal = "" if goal_db is None else f", goal {goal_db:g}"
+    yield (
+        "parity",
+        f"SQNR {parity.sqnr_db:.1f} dB{worst} (floor {parity.min_sqnr_db:g}{goal}), "
+        f"largest error {parity.max_abs:.2g}",
+    )
+    if len(parity.outputs) > 1:
+        for output in parity.outputs:
+            yield output.name, f"{output.sqnr_db:.1f} dB, largest error {output.max_abs:.2g}"
+    if parity.top1_agreement is not None:
+        floor = parity.min_top1_agreement
+        limit = "" if floor is None else f" (floor {100 * floor:g}%)"
+        yield "agreement", f"same top-1 class in {parity.top1_agreement:.2%} of images{limit}"
+    if accuracy is not None:
+        yield "accuracy", f"top-1 {accuracy.top1:.2%}, {_reference(accuracy)}"
+    yield "images", f"{parity.samples} ({escape(parity.images)})"
+    yield "run by", escape(parity.runtime)
+
+
+def file_facts(manifest: Manifest) -> Iterator[Fact]:
+    """What the file is, which model is in it, and what goes in and out."""
+    made = f"{manifest.target} {manifest.precision}, {manifest.backend} backend"
+    yield "file", f"{manifest.file}, {manifest.size_bytes / 1e6:.2f} MB"
+    yield "format", escape(f"{made}, {manifest.via} exporter")
+    yield "model", _model(manifest.model)
+    yield "task", manifest.task
+    yield "input", _input(manifest.input)
+    for output in manifest.outputs:
+        yield "output", _output(output)
+
+
+def graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fact]:
+    """What the graph in the file consists of, and which modules were kept in float."""
+    operations = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
+    yield "graph", f"{graph.total_ops} operations: {escape(operations)}"
+    yield from short_graph_facts(graph, float_modules=float_modules)
+    yield (
+        "runtime",
+        "unknown" if graph.min_runtime is None else f"{escape(graph.min_runtime)} or newer",
+    )
+    for finding in graph.findings:
+        yield "[yellow]finding[/]", escape(finding)
+
+
+def short_graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fact]:
+    """The same in a few lines, without the list of operations."""
+    yield "delegate", _delegation(graph)
+    yield "rank", f"{graph.max_rank} at most"
+    yield "int8", f"{graph.int8_mac_fraction:.1%} of multiply-adds"
+    if float_modules:
+        yield "float", f"{escape(', '.join(float_modules))} (kept in float to reach the floor)"
+
+
+def _model(model: Model) -> str:
+    weights = "trained" if model.trained else "untrained (random weights)"
+    size = f"{model.params / 1e6:.2f} M parameters, {model.macs / 1e9:.3f} G multiply-adds"
+    return f"{escape(model.name)}, {weights}, {model.num_classes} classes, {size}"
+
+
+def _input(taken: Input) -> str:
+    low, high = taken.range
+    shape = f"{_shape(taken.shape)} {taken.layout} {taken.dtype}"
+    return f"{taken.name} {shape}, {taken.color} in {low}..{high}"
+
+
+def _output(output: Output) -> str:
+    layout = "" if output.layout is None else f" {output.layout}"
+    return f"{output.name} {_shape(output.shape)}{layout} {output.dtype}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _delegation(graph: Graph) -> str:
+    """How much of the graph a delegate takes."""
+    if not graph.partitions:
+        return "none"
+    plural = "" if graph.partitions == 1 else "s"
+    outside = graph.total_ops - graph.delegated_ops
+    return f"{graph.partitions} partition{plural}, {outside} operations outside"
+
+
+def _reference(accuracy: Accuracy) -> str:
+    if accuracy.reference_top1 is None:
+        return "PyTorch was not run"
+    return f"PyTorch {accuracy.reference_top1:.2%}"
