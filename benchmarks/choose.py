@@ -26,7 +26,7 @@ from benchmarks.lib.stages import Stage, staged, stages
 from slide_mobile.bench.host import renounce_tiles
 from slide_mobile.bench.statistics import MAX_SPREAD
 from slide_mobile.deploy.forms import TABLE, Attention, Form, Shape
-from slide_mobile.parity.reference import DEMO
+from slide_mobile.parity.source import DEMO
 from slide_mobile.targets import registry
 
 MODELS = (DEMO, "slide_swin_tiny", "slide_pvt_tiny", "slide_nat_mini")

@@ -20,7 +20,7 @@ from benchmarks.lib.measuring import PRECISIONS, build_all, candidates, measure
 from benchmarks.lib.results import families
 from benchmarks.lib.results.document import Environment, environment, read, save
 from benchmarks.lib.results.families import Families, FamilyRatios
-from benchmarks.lib.results.files import Refused, Timed
+from benchmarks.lib.results.files import GraphForm, Refused, Timed
 from slide_mobile.bench.host import renounce_tiles
 
 PAIRS = (
@@ -32,7 +32,7 @@ PAIRS = (
 )
 TARGET = "tflite"
 
-R = TypeVar("R", Timed, Refused, FamilyRatios)
+R = TypeVar("R", bound=Timed | Refused | FamilyRatios)
 
 
 def main() -> None:
@@ -82,8 +82,8 @@ def merged(old: Families, new: Families) -> Families:
 
 
 def _placed(old: Sequence[R], new: Sequence[R]) -> tuple[R, ...]:
-    pairs = {row.pair for row in new}
-    rows = [*(row for row in old if row.pair not in pairs), *new]
+    replaced = {row.pair for row in new}
+    rows: list[R] = [*(row for row in old if row.pair not in replaced), *new]
     places = {pair: place for place, pair in enumerate(PAIRS)}
     return tuple(sorted(rows, key=lambda row: places.get(str(row.pair), len(PAIRS))))
 
@@ -92,7 +92,7 @@ def ratios(rows: Sequence[Timed], ours: str, parent: str) -> tuple[FamilyRatios,
     """Our latency over the parent's, in each precision."""
     found = {(r.model, r.form, r.precision): r.p50_ms for r in rows if r.valid}
 
-    def ratio(form: str, other: str, precision: str) -> float | None:
+    def ratio(form: GraphForm, other: GraphForm, precision: str) -> float | None:
         own, base = found.get((ours, form, precision)), found.get((parent, other, precision))
         return None if own is None or base is None else round(own / base, 3)
 

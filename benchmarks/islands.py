@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_quantizer import qtyping
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
+from ai_edge_quantizer.qtyping import TFLOperationName as Kind
 from ai_edge_quantizer.quantizer import Quantizer
 from numpy.typing import NDArray
 
@@ -40,7 +40,6 @@ from slide_mobile.targets import registry
 from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite.quantization import DenseOp, calibrate, dense_ops
 
-Kind = qtyping.TFLOperationName
 Values = NDArray[np.float32]
 
 TARGET = "tflite"

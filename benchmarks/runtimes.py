@@ -24,7 +24,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 import slide_mobile
 from benchmarks.lib import provenance
@@ -32,12 +31,14 @@ from benchmarks.lib.arguments import parser
 from benchmarks.lib.results import runtimes
 from benchmarks.lib.results.document import save
 from benchmarks.lib.results.runtimes import RuntimeRow
+from slide_mobile.artifact import golden
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.parity.metrics import sqnr_db
-from slide_mobile.parity.reference import DEMO
+from slide_mobile.parity.source import DEMO, ModelSource
 from slide_mobile.recipes import RECIPES
 from slide_mobile.targets import environments, registry
+from slide_mobile.targets.format import Format
 from slide_mobile_converters.tflite import operations, versions
 
 RUNTIMES = ("tflite-runtime-2.14", "tensorflow-2.17", "tensorflow-2.18", "tensorflow-2.19")
@@ -104,9 +105,8 @@ def converted(model: str, via: str, precision: str, out: Path) -> Artifact:
         artifact = Artifact.open(root)
         artifact.verify()
         return artifact
-    return slide_mobile.convert(
-        model, untrained=model != DEMO, target="tflite", precision=precision, via=via, out=out
-    )
+    source = ModelSource(model, untrained=model != DEMO)
+    return slide_mobile.convert(source, to=Format("tflite", precision, via=via), out=out)
 
 
 def run(artifact: Artifact, runtime: str, via: str) -> RuntimeRow:
@@ -119,11 +119,10 @@ def run(artifact: Artifact, runtime: str, via: str) -> RuntimeRow:
         via=via,
         runtime=runtime,
     )
-    expected = np.array([golden.logits for golden in manifest.golden], np.float32)
-    images = np.stack([np.asarray(Image.open(artifact.root / g.file)) for g in manifest.golden])
+    expected = np.array([item.logits for item in manifest.golden], np.float32)
     with tempfile.TemporaryDirectory() as name:
         given, made = Path(name, "images.npy"), Path(name, "logits.npy")
-        np.save(given, images)
+        np.save(given, golden.images(artifact))
         python = str(environments.python_of(runtime))
         done = subprocess.run(
             [python, "-I", str(WORKER), str(artifact.model_path), str(given), str(made)],

@@ -24,13 +24,14 @@ from slide_mobile.models import census
 from slide_mobile.parity import datasets, reference
 from slide_mobile.parity.layerwise import activations, dense
 from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.source import DEMO, ModelSource
 from slide_mobile.pipeline import mixed_precision, sensitivity
-from slide_mobile.preprocess import IMAGENET, Pixels
+from slide_mobile.preprocess import Pixels
 from slide_mobile.progress import silent
 from slide_mobile.targets import registry
 
 TARGET = "tflite"
-MODELS = (reference.DEMO, "slide_swin_tiny")
+MODELS = (DEMO, "slide_swin_tiny")
 
 
 def main() -> None:
@@ -55,8 +56,7 @@ def main() -> None:
 
 def measure(name: str) -> Iterator[ModuleSensitivity]:
     """Every dense module of a model, the most sensitive first."""
-    untrained = name != reference.DEMO
-    ref = reference.load(name, normalization=IMAGENET, untrained=untrained)
+    ref = reference.load(ModelSource(name, untrained=name != DEMO))
     deployed = ref.deployed(registry.load(TARGET).LAYOUT, chosen(TARGET, "xnnpack", "int8"))
     compared = drawn(ref, GOLDEN_SEED, mixed_precision.SAMPLES)
     ranking = sensitivity.measure(

@@ -34,7 +34,7 @@ from slide_mobile import models
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench.host import cpu, renounce_tiles, tiles
 from slide_mobile.demo.render import GOLDEN_SEED
-from slide_mobile.parity.reference import DEMO
+from slide_mobile.parity.source import DEMO
 from slide_mobile.targets import registry
 
 MODELS = (DEMO, "slide_swin_tiny")

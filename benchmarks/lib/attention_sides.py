@@ -19,9 +19,8 @@ class Side(Laid):
 
     def __init__(self, taps: nn.ModuleList, heads: int) -> None:
         super().__init__()
-        kernels = [tap.get_parameter("weight")[:, 0] for tap in taps]
-        biases = [tap.get_parameter("bias") for tap in taps]
-        self.kernel, self.shift = torch.stack(kernels, 1), torch.stack(biases, 1)
+        self.kernel = torch.stack([tap.get_parameter("weight")[:, 0] for tap in taps], 1)
+        self.shift = torch.cat([tap.get_parameter("bias")[:, None] for tap in taps], 1)
         self.channels, self.taps, self.side, _ = self.kernel.shape
         self.heads = heads
         # (C, heads): which head a channel belongs to.

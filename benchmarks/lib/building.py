@@ -24,6 +24,7 @@ from slide_mobile.parity import images
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Request
+from slide_mobile.targets.format import Format
 from slide_mobile.tasks import Layout
 
 CALIBRATION_IMAGES = 8
@@ -47,9 +48,7 @@ def write(
     images or maps, (H, W, C), and is ignored where the precision needs none.
     """
     converter = registry.load(target)
-    backend, recipe, via = registry.choose(
-        target, converter, backend=None, precision=precision, via=None
-    )
+    backend, recipe, via = registry.choose(converter, Format(target, precision))
     request = Request(
         recipe=recipe,
         backend=backend,

@@ -33,7 +33,7 @@ PRECISIONS = ("fp32", "int8")
 COMPARED_IMAGES = 4
 
 
-class Note(Row, kw_only=True):
+class Note(Row, frozen=True, kw_only=True):
     """What was found in a file, or why there is none; kept beside it."""
 
     file: ModelFile | None = None

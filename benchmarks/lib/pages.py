@@ -4,10 +4,10 @@ A table stands between `<!-- measured: NAME -->` and `<!-- end -->`; TABLES has 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from benchmarks.lib import provenance
 from benchmarks.lib.results import (
@@ -69,7 +69,7 @@ def _results(name: str) -> str:
     return f"benchmarks/results/{name}.json"
 
 
-TABLES = {
+TABLES: Mapping[str, Table[Any]] = {
     "targets": Table(_results("targets"), targets.Targets, targets.tables),
     "runtimes": Table(_results("runtimes"), runtimes.Runtimes, runtimes.table),
     "whole": Table(_results("whole"), whole.Whole, whole.table),

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from benchmarks.lib.map_modules import Map
 from slide_mobile import models
 from slide_mobile.deploy.forms import Attention, Form, Forms, Shape
+from slide_mobile.deploy.matrix_stages import MatrixStage
 from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.models.layers import backbone
 from slide_mobile.models.layers.backbone import Backbone, NestedBackbone
 from slide_mobile.models.layers.slide_attention import SlideAttention
 from slide_mobile.models.layers.window_attention import WindowAttention
@@ -79,8 +81,10 @@ class Blocks(nn.Module):
     def __init__(self, network: Backbone, number: int) -> None:
         super().__init__()
         if isinstance(network, NestedBackbone):  # some forms take the place of a whole stage
-            self.stage = network.get_submodule(f"{network.LEVELS}.{number}")
-            self.stage.downsample = None
+            whole = network.get_submodule(f"{network.LEVELS}.{number}")
+            assert isinstance(whole, backbone.Stage | MatrixStage)
+            whole.downsample = None
+            self.stage: nn.Module = whole
         else:
             self.stage = network.get_submodule(network.stages()[number].blocks)
 

@@ -5,7 +5,7 @@ from benchmarks.lib.results.markdown import grid
 from slide_mobile.artifact.documents import Count, Decibels, Milliseconds, NonNegative, Text
 
 
-class AttentionRow(Row, kw_only=True):
+class AttentionRow(Row, frozen=True, kw_only=True):
     """One form on one map; the floor has no SQNR."""
 
     map: Text
@@ -30,7 +30,7 @@ class AttentionRow(Row, kw_only=True):
         return "" if self.valid else " (noisy)"
 
 
-class Attentions(Measured, kw_only=True):
+class Attentions(Measured, frozen=True, kw_only=True):
     """The whole file."""
 
     rows: tuple[AttentionRow, ...]

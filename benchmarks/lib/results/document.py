@@ -18,13 +18,14 @@ from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import Count, Positive, Sha256, Text
 from slide_mobile.bench import host
 from slide_mobile.targets import registry
+from slide_mobile.targets.format import Format
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every document and every row."""
 
 
-class Environment(Row, kw_only=True):
+class Environment(Row, frozen=True, kw_only=True):
     """What a measurement was made on and with, and the settings of the script.
 
     `tiles` says whether XNNPACK had AMX, the matrix instructions that no phone has.
@@ -50,7 +51,7 @@ class Environment(Row, kw_only=True):
         return "with AMX" if self.tiles else "without AMX"
 
 
-class Result(Row, kw_only=True):
+class Result(Row, frozen=True, kw_only=True):
     """Base of every result file."""
 
     @property
@@ -59,7 +60,7 @@ class Result(Row, kw_only=True):
         return ()
 
 
-class Measured(Result, kw_only=True):
+class Measured(Result, frozen=True, kw_only=True):
     """Base of the result files that were measured in one environment."""
 
     environment: Environment
@@ -79,7 +80,7 @@ def environment(targets: Iterable[str], **settings: str | int) -> Environment:
     versions: dict[str, str] = {}
     for target in targets:
         converter = registry.load(target)
-        _, _, via = registry.choose(target, converter, backend=None, precision=None, via=None)
+        _, _, via = registry.choose(converter, Format(target))
         versions |= registry.toolchain(converter, via)
     plain = {
         "machine": platform.machine(),

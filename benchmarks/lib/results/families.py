@@ -8,7 +8,7 @@ from benchmarks.lib.results.markdown import grid, milliseconds
 from slide_mobile.artifact.documents import NonNegative, Text
 
 
-class FamilyRatios(Row, kw_only=True):
+class FamilyRatios(Row, frozen=True, kw_only=True):
     """Latency of a Slide model over its parent's; None if either is invalid or missing."""
 
     pair: Text
@@ -20,7 +20,7 @@ class FamilyRatios(Row, kw_only=True):
     published: NonNegative | None = msgspec.field(name="published / published")
 
 
-class Families(Measured, kw_only=True):
+class Families(Measured, frozen=True, kw_only=True):
     """The whole file."""
 
     ratios: tuple[FamilyRatios, ...]

@@ -12,7 +12,7 @@ from slide_mobile.targets import registry
 GraphForm = Literal["published", "deploy", "floor"]
 
 
-class Candidate(Row, kw_only=True):
+class Candidate(Row, frozen=True, kw_only=True):
     """A model file to build; `size` is (height, width) of its input in pixels."""
 
     model: Text
@@ -32,14 +32,14 @@ class Candidate(Row, kw_only=True):
         return folder / f"{self.name}{registry.load(self.target).SUFFIX}"
 
 
-class Refused(Candidate, kw_only=True):
+class Refused(Candidate, frozen=True, kw_only=True):
     """A candidate that could not be built or measured; only families.json has a `pair`."""
 
     error: Text
     pair: Text | UnsetType = UNSET
 
 
-class ModelFile(Candidate, kw_only=True):
+class ModelFile(Candidate, frozen=True, kw_only=True):
     """A built file and its SQNR against PyTorch; the floor has none, it computes something else."""
 
     sqnr_db: Decibels | None
@@ -54,7 +54,7 @@ class ModelFile(Candidate, kw_only=True):
         return self.total_ops - self.delegated_ops
 
 
-class Timed(ModelFile, kw_only=True):
+class Timed(ModelFile, frozen=True, kw_only=True):
     """A file timed on a number of threads; only families.json has a `pair`, OURS:PARENT."""
 
     threads: Positive

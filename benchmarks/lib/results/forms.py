@@ -6,7 +6,7 @@ from slide_mobile.artifact.documents import Count, Milliseconds, Text
 from slide_mobile.deploy.forms import Attention, Form, Shape
 
 
-class MeasuredForm(Row, kw_only=True):
+class MeasuredForm(Row, frozen=True, kw_only=True):
     """Latency and delegation of a stage in one form."""
 
     form: Form
@@ -16,7 +16,7 @@ class MeasuredForm(Row, kw_only=True):
     outside: Count
 
 
-class FormRow(Row, kw_only=True):
+class FormRow(Row, frozen=True, kw_only=True):
     """The form chosen for a stage on one target and precision, and what decided it.
 
     The first of `measured` is the plain form.
@@ -31,7 +31,7 @@ class FormRow(Row, kw_only=True):
     measured: tuple[MeasuredForm, ...]
 
 
-class FormTable(Measured, kw_only=True):
+class FormTable(Measured, frozen=True, kw_only=True):
     """The whole file."""
 
     rows: tuple[FormRow, ...]

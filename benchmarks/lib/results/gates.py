@@ -8,7 +8,7 @@ from slide_mobile.artifact.documents import NonNegative, Text
 Verdict = Literal["goal", "gate", "missed", "invalid"]
 
 
-class GateResult(Row, kw_only=True):
+class GateResult(Row, frozen=True, kw_only=True):
     """One gate with what was measured; `measured` may be at most `gate` and should be `goal`."""
 
     target: Text

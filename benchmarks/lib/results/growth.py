@@ -8,7 +8,7 @@ from benchmarks.lib.results.markdown import grid, milliseconds
 from slide_mobile.artifact.documents import NonNegative, Text
 
 
-class Grown(Timed, kw_only=True):
+class Grown(Timed, frozen=True, kw_only=True):
     """A file at one image size.
 
     `a_pixel_to_first` is its time per pixel over the same at the smallest size; `ratios` are its
@@ -19,7 +19,7 @@ class Grown(Timed, kw_only=True):
     ratios: dict[Text, NonNegative]
 
 
-class Growth(Measured, kw_only=True):
+class Growth(Measured, frozen=True, kw_only=True):
     """The whole file."""
 
     rows: tuple[Grown, ...]

@@ -8,7 +8,7 @@ from benchmarks.lib.results.markdown import grid
 from slide_mobile.artifact.documents import Fraction, Milliseconds, NonNegative, Text
 
 
-class Comparison(Row, kw_only=True):
+class Comparison(Row, frozen=True, kw_only=True):
     """An artifact measured beside its copy, once; a ratio that is too uncertain is None."""
 
     p50_ms: tuple[Milliseconds, Milliseconds]
@@ -18,7 +18,7 @@ class Comparison(Row, kw_only=True):
     passed: bool
 
 
-class Trial(Row, kw_only=True):
+class Trial(Row, frozen=True, kw_only=True):
     """Repeated comparisons; each ratio must be within `allowed` of 1."""
 
     artifact: Text
@@ -28,7 +28,7 @@ class Trial(Row, kw_only=True):
     rows: tuple[Comparison, ...]
 
 
-class Identical(Result, kw_only=True):
+class Identical(Result, frozen=True, kw_only=True):
     """The whole file."""
 
     alone: Trial | UnsetType = UNSET

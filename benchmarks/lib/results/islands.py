@@ -12,7 +12,7 @@ from slide_mobile.artifact.documents import (
 )
 
 
-class Island(Row, kw_only=True):
+class Island(Row, frozen=True, kw_only=True):
     """The model with these kinds of operation in int8."""
 
     int8: Text
@@ -25,7 +25,7 @@ class Island(Row, kw_only=True):
     int8_mac_fraction: Fraction
 
 
-class Islands(Measured, kw_only=True):
+class Islands(Measured, frozen=True, kw_only=True):
     """The whole file."""
 
     rows: tuple[Island, ...]

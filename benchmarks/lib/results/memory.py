@@ -9,7 +9,7 @@ from benchmarks.lib.results.markdown import grid
 from slide_mobile.artifact.documents import Count, NonNegative
 
 
-class MemoryRow(Candidate, kw_only=True):
+class MemoryRow(Candidate, frozen=True, kw_only=True):
     """Working memory of a file. Only LiteRT has an arena, only our deploy form a verdict."""
 
     touched_bytes: Count
@@ -19,7 +19,7 @@ class MemoryRow(Candidate, kw_only=True):
     verdict: Verdict | UnsetType = UNSET
 
 
-class Memory(Measured, kw_only=True):
+class Memory(Measured, frozen=True, kw_only=True):
     """The whole file."""
 
     rows: tuple[MemoryRow, ...]

@@ -5,7 +5,7 @@ from benchmarks.lib.results.markdown import grid
 from slide_mobile.artifact.documents import Decibels, Sha256, Text
 
 
-class RuntimeRow(Row, kw_only=True):
+class RuntimeRow(Row, frozen=True, kw_only=True):
     """One file on one runtime; `error` is the last line of the run where it failed.
 
     `works` says whether the SQNR reaches the floor of the precision.
@@ -28,7 +28,7 @@ class RuntimeRow(Row, kw_only=True):
         return f"{self.sqnr_db:.1f} dB" + ("" if self.works else ", wrong")
 
 
-class Runtimes(Result, kw_only=True):
+class Runtimes(Result, frozen=True, kw_only=True):
     """The whole file."""
 
     forms_sha256: Sha256

@@ -7,7 +7,7 @@ from slide_mobile.artifact.documents import Decibels, Fraction, Text
 MOST_SENSITIVE = 8  # modules of each model that the table shows
 
 
-class ModuleSensitivity(Row, kw_only=True):
+class ModuleSensitivity(Row, frozen=True, kw_only=True):
     """A model of which only this module is in int8.
 
     `macs_share` is the module's share of the model's multiply-adds. `in_int8` says whether an int8
@@ -21,7 +21,7 @@ class ModuleSensitivity(Row, kw_only=True):
     in_int8: bool
 
 
-class Sensitivities(Measured, kw_only=True):
+class Sensitivities(Measured, frozen=True, kw_only=True):
     """The whole file; `together_db` is the SQNR that an int8 file should reach, by model."""
 
     together_db: dict[Text, Decibels]

@@ -20,7 +20,7 @@ from slide_mobile.artifact.documents import (
 _DEFAULT_BACKENDS = {"xnnpack", "mlprogram", "cpu"}  # which the table does not name
 
 
-class Cell(Row, kw_only=True):
+class Cell(Row, frozen=True, kw_only=True):
     """What is converted to what."""
 
     model: Text
@@ -40,13 +40,13 @@ class Cell(Row, kw_only=True):
         return [f"{self.target}{other}", f"`{self.precision}`"]
 
 
-class RefusedCell(Cell, kw_only=True):
+class RefusedCell(Cell, frozen=True, kw_only=True):
     """A conversion that failed."""
 
     error: Text
 
 
-class Conversion(Cell, kw_only=True):
+class Conversion(Cell, frozen=True, kw_only=True):
     """The numbers of an artifact's manifest, and what its conversion took.
 
     `to_stock_fp32` is its latency over that of the published graph in fp32. `cpu` is the processor
@@ -79,7 +79,7 @@ class Conversion(Cell, kw_only=True):
     latency_cpu: Text | UnsetType = UNSET
 
 
-class Targets(Result, kw_only=True):
+class Targets(Result, frozen=True, kw_only=True):
     """The whole file."""
 
     rows: tuple[Conversion, ...]

@@ -10,7 +10,7 @@ from benchmarks.lib.results.markdown import grid, milliseconds
 Key = tuple[str, str, str, str, int]  # target, model, form, precision, threads
 
 
-class Whole(Measured, kw_only=True):
+class Whole(Measured, frozen=True, kw_only=True):
     """The whole file."""
 
     gates: tuple[GateResult, ...]
