@@ -8,7 +8,6 @@ in turn in one process, as `benchmarks.whole` does it. Other pairs in the output
 they were measured in the same environment.
 """
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from benchmarks.lib.arguments import add_files, parser
-from benchmarks.lib.measuring import PRECISIONS, build_all, candidates, measure
+from benchmarks.lib.measuring import PRECISIONS, built_and_timed, candidates
 from benchmarks.lib.results import families
 from benchmarks.lib.results.document import Environment, environment, read, save
 from benchmarks.lib.results.families import Families, FamilyRatios
@@ -43,19 +42,18 @@ def main() -> None:
     options = arguments.parse_args()
     renounce_tiles()
     result = earlier(options.out, environment([TARGET], runs=options.runs))
-    with tempfile.TemporaryDirectory() as scratch:
-        for pair in options.pairs:
-            new = measured(pair, result.environment, options.files or Path(scratch), options.runs)
-            result = merged(result, new)
-            save(options.out, result)
-            print(families.table(new))
+    for pair in options.pairs:
+        new = measured(pair, result.environment, options.files, options.runs)
+        result = merged(result, new)
+        save(options.out, result)
+        print(families.table(new))
 
 
-def measured(pair: str, where: Environment, folder: Path, runs: int) -> Families:
+def measured(pair: str, where: Environment, folder: Path | None, runs: int) -> Families:
     """The rows and ratios of one pair."""
     ours, parent = pair.split(":")
     wanted = [c for c in candidates((ours, parent), [TARGET]) if c.form != "floor"]
-    rows, refused = measure(build_all(wanted, folder), folder, threads=[1], runs=runs)
+    rows, refused = built_and_timed(wanted, folder, threads=[1], runs=runs)
     return Families(
         environment=where,
         ratios=ratios(rows, ours, parent),

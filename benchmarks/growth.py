@@ -9,15 +9,13 @@ invalid. Where the windows of the later stages do not divide the map, both model
 deploy form only the products of tokens see the padding.
 """
 
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import msgspec
 
 from benchmarks.lib.arguments import add_files, parser
 from benchmarks.lib.gates import OURS, SWIN
-from benchmarks.lib.measuring import build_all, candidates, measure
+from benchmarks.lib.measuring import built_and_timed, candidates
 from benchmarks.lib.results import growth
 from benchmarks.lib.results.document import environment, save
 from benchmarks.lib.results.files import GraphForm, Timed
@@ -48,9 +46,7 @@ def main() -> None:
         for candidate in candidates(options.models, [TARGET], (side, side))
         if (candidate.model, candidate.form) in sides and candidate.precision in options.precisions
     ]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.files or Path(scratch)
-        rows, refused = measure(build_all(wanted, folder), folder, threads=[1], runs=options.runs)
+    rows, refused = built_and_timed(wanted, options.files, threads=[1], runs=options.runs)
     result = growth.Growth(
         environment=environment([TARGET], threads=1, runs=options.runs),
         rows=grown(rows, baselines=baselines),

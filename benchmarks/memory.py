@@ -30,9 +30,9 @@ from rich.console import Console
 
 from benchmarks.lib.arguments import parser
 from benchmarks.lib.building import drawings
-from benchmarks.lib.gates import OURS, SWIN, verdict
+from benchmarks.lib.gates import OURS, verdict
 from benchmarks.lib.isolation import alone
-from benchmarks.lib.measuring import candidates, refusal_of
+from benchmarks.lib.measuring import MODELS, TARGETS, candidates, refusal_of
 from benchmarks.lib.results import memory
 from benchmarks.lib.results.document import environment, save
 from benchmarks.lib.results.files import Candidate, Refused
@@ -42,8 +42,6 @@ from slide_mobile.targets import registry
 from slide_mobile_converters.tflite import graph
 from slide_mobile_converters.tflite.operations import parse
 
-MODELS = (OURS, SWIN, "im2col_swin_tiny")
-TARGETS = ("tflite", "executorch")
 GATE, GOAL = 0.6, 0.35  # of ours over the published graph's
 _RESET_PEAK = "5"  # proc(5), clear_refs
 

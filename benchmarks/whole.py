@@ -10,18 +10,12 @@ spread (p90 over median) above 10 % is marked invalid. Only the ratios carry ove
 machine, and not all of them. XNNPACK gets no AMX, which phones have not, unless --tiles is given.
 """
 
-import tempfile
-from pathlib import Path
-
 from benchmarks.lib.arguments import add_files, parser
-from benchmarks.lib.gates import OURS, SWIN, judged
-from benchmarks.lib.measuring import build_all, candidates, measure
+from benchmarks.lib.gates import judged
+from benchmarks.lib.measuring import MODELS, TARGETS, built_and_timed, candidates
 from benchmarks.lib.results import whole
 from benchmarks.lib.results.document import environment, save
 from slide_mobile.bench.host import renounce_tiles
-
-MODELS = (OURS, SWIN, "im2col_swin_tiny")
-TARGETS = ("tflite", "executorch")
 
 
 def main() -> None:
@@ -35,10 +29,10 @@ def main() -> None:
     options = arguments.parse_args()
     if not options.tiles:
         renounce_tiles()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.files or Path(scratch)
-        files = build_all(candidates(options.models, options.targets), folder)
-        rows, refused = measure(files, folder, threads=options.threads, runs=options.runs)
+    wanted = candidates(options.models, options.targets)
+    rows, refused = built_and_timed(
+        wanted, options.files, threads=options.threads, runs=options.runs
+    )
     result = whole.Whole(
         environment=environment(options.targets, runs=options.runs),
         gates=judged(rows, ours=options.models[0]),

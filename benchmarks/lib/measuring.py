@@ -4,6 +4,7 @@ A file is built and run once in a process of its own, so that one that fails cos
 files of a target are then timed in turn in one process.
 """
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -15,6 +16,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.lib.building import build, drawings, reference
+from benchmarks.lib.gates import OURS, SWIN
 from benchmarks.lib.isolation import alone, one_line
 from benchmarks.lib.latency import Latency, interleaved
 from benchmarks.lib.results.document import Row, read, save
@@ -29,6 +31,8 @@ from slide_mobile.preprocess import IMAGENET, normalize, planar
 from slide_mobile.targets import registry
 from slide_mobile.tasks import LOGITS
 
+MODELS = (OURS, SWIN, "im2col_swin_tiny")
+TARGETS = ("tflite", "executorch")
 PRECISIONS = ("fp32", "int8")
 COMPARED_IMAGES = 4
 
@@ -69,6 +73,18 @@ def forms(model: str) -> tuple[GraphForm, ...]:
     if Im2ColAttention in parts:
         return ("published",)
     return ("published", "deploy", "floor") if SlideAttention in parts else ("published", "deploy")
+
+
+def built_and_timed(
+    wanted: Sequence[Candidate], folder: Path | None, *, threads: Iterable[int], runs: int
+) -> tuple[tuple[Timed, ...], tuple[Refused, ...]]:
+    """A row for each candidate and number of threads, and the candidates that failed.
+
+    Files are kept in the folder and reused; without one they are thrown away.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        files = build_all(wanted, folder or Path(scratch))
+        return measure(files, folder or Path(scratch), threads=threads, runs=runs)
 
 
 def build_all(wanted: Sequence[Candidate], folder: Path) -> list[ModelFile | Refused]:
