@@ -28,7 +28,7 @@ def test_a_file_computes_what_the_module_does(
     published = randomised(SlideAttention(32, 1))
     assert isinstance(published, SlideAttention)
     maps = np.random.default_rng(0).standard_normal((4, 6, 10, 32), np.float32)
-    module = formed(published, Form(v="shifts"), registry.load(target).LAYOUT)
+    module = formed(published, Form(k="shifts"), registry.load(target).LAYOUT)
     found = built(module, list(maps), tmp_path / "model", target=target, precision=precision)
     with torch.no_grad():
         expected = published(torch.from_numpy(maps[:1])).numpy()
