@@ -80,6 +80,7 @@ def merged(old: Families, new: Families) -> Families:
 
 
 def _placed(old: Sequence[R], new: Sequence[R]) -> tuple[R, ...]:
+    """Old and new rows in the order of PAIRS; new ones replace old ones of the same pair."""
     replaced = {row.pair for row in new}
     rows: list[R] = [*(row for row in old if row.pair not in replaced), *new]
     places = {pair: place for place, pair in enumerate(PAIRS)}
@@ -91,6 +92,7 @@ def ratios(rows: Sequence[Timed], ours: str, parent: str) -> tuple[FamilyRatios,
     found = {(r.model, r.form, r.precision): r.p50_ms for r in rows if r.valid}
 
     def ratio(form: GraphForm, other: GraphForm, precision: str) -> float | None:
+        """Our latency in one form over the parent's in another; None if either is missing."""
         own, base = found.get((ours, form, precision)), found.get((parent, other, precision))
         return None if own is None or base is None else round(own / base, 3)
 

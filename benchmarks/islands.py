@@ -97,6 +97,7 @@ def measure(name: str, folder: Path, *, runs: int) -> Iterator[Island]:
 
 
 def _over(latency: Latency, other: Latency) -> float:
+    """One median over another."""
     return round(latency.p50_ms / other.p50_ms, 3)
 
 

@@ -68,6 +68,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
+    """The options of the command line."""
     arguments = parser(__doc__, out="memory.json")
     arguments.add_argument("--files", type=Path, required=True, help="what whole.py has built")
     arguments.add_argument("--models", nargs="+", default=MODELS, help="the first is ours")
@@ -145,6 +146,7 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def _write(work: Callable[[], object], to: Connection) -> None:
+    """Do the work in a fork, and send how many bytes it wrote to."""
     Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
     before = _kilobytes("smaps_rollup", "Private_Dirty")
     work()
@@ -154,6 +156,7 @@ def _write(work: Callable[[], object], to: Connection) -> None:
 
 
 def _kilobytes(file: str, name: str) -> int:
+    """A number from a file in /proc/self."""
     lines = Path("/proc/self", file).read_text().splitlines()
     (line,) = (line for line in lines if line.startswith(f"{name}:"))
     return int(line.split()[1])
@@ -168,6 +171,7 @@ def to_published(rows: Sequence[MemoryRow], *, ours: str = OURS) -> tuple[Memory
 
 
 def _judged(row: MemoryRow, base: MemoryRow | None, ours: str) -> MemoryRow:
+    """A row with its ratios to the published graph, and a verdict if it is ours."""
     if base is None:
         return row
     arena_ratio = _ratio(row.arena_bytes, base.arena_bytes)
@@ -183,6 +187,7 @@ def _judged(row: MemoryRow, base: MemoryRow | None, ours: str) -> MemoryRow:
 
 
 def _ratio(own: int | UnsetType, base: int | UnsetType) -> float | UnsetType:
+    """One size over another, if both were measured."""
     return round(own / base, 3) if own and base else UNSET
 
 

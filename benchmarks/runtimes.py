@@ -75,6 +75,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
+    """The options of the command line."""
     arguments = parser(__doc__, out="runtimes.json")
     arguments.add_argument("--models", nargs="+", default=MODELS)
     arguments.add_argument("--runtimes", nargs="+", default=RUNTIMES)

@@ -12,7 +12,6 @@ marked invalid. Only ratios carry over to another machine, and not all of them.
 """
 
 import itertools
-import json
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from benchmarks.lib.results.document import read, save
 from benchmarks.lib.results.files import Candidate
 from benchmarks.lib.results.targets import Cell, Conversion, RefusedCell, Targets
 from slide_mobile import models
+from slide_mobile.artifact import documents
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench.host import cpu, renounce_tiles, tiles
 from slide_mobile.demo.render import GOLDEN_SEED
@@ -100,7 +100,7 @@ def convert(cell: Cell, folder: Path) -> Conversion | RefusedCell:
     command += ["--out", str(root(cell, folder).parent), "--json", "--quiet", "--force"]
     command += [] if cell.model == DEMO else ["--untrained"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    printed = json.loads(done.stdout)
+    printed = documents.load(done.stdout.encode())
     if done.returncode:
         return RefusedCell(**msgspec.structs.asdict(cell), error=printed["error"])
     artifact = Artifact.open(root(cell, folder))

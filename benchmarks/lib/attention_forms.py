@@ -134,6 +134,7 @@ class TriedAttention(TapAttention):
     # one map.
 
     def _logits(self, q: Tensor, k: Tensor) -> list[Tensor] | Tensor:
+        """Logits of each tap, position bias included."""
         if self.k_side is not None:
             joint: Tensor = self.k_side(q, k)
             return joint
@@ -141,6 +142,7 @@ class TriedAttention(TapAttention):
         return [self.head_sum(q * self.tap(maps, conv, self.edge)) for conv in self.taps_k]
 
     def _softmax(self, logits: list[Tensor] | Tensor) -> list[Tensor] | Tensor:
+        """Softmax over the taps."""
         if self.tried.softmax == "last axis":
             joint = self._joined(logits)
             return last_axis_softmax(joint, self.count, channels_first=self.channels_first)
@@ -158,9 +160,11 @@ class TriedAttention(TapAttention):
         return [weight * share for weight in weights]
 
     def _joined(self, maps: list[Tensor] | Tensor) -> Tensor:
+        """The maps side by side in one map."""
         return torch.cat(maps, 1 if self.channels_first else 3) if isinstance(maps, list) else maps
 
     def _split(self, maps: list[Tensor] | Tensor) -> list[Tensor]:
+        """A map for each tap."""
         if isinstance(maps, list):
             return maps
         axis, heads = 1 if self.channels_first else 3, self.num_heads

@@ -36,6 +36,7 @@ class Gate:
 
 
 def _sides(precision: str) -> dict[str, Side]:
+    """The files that gates compare in one precision, by name."""
     return {
         "ours": Side(OURS, "deploy", precision),
         "stock Slide": Side(OURS, "published", precision),
@@ -55,6 +56,7 @@ def _ratio(target: str, precision: str, over: str, gate: float, goal: float) -> 
 
 
 def _latency(target: str, name: str, sides: tuple[Side, Side], gate: float, goal: float) -> Gate:
+    """A limit on the latency of one file over another's."""
     of, over = sides
     return Gate(target=target, name=name, of=of, over=over, gate=gate, goal=goal)
 
@@ -112,6 +114,7 @@ def verdict(measured: float, gate: float, goal: float) -> Literal["goal", "gate"
 
 
 def _result(gate: Gate, ours: str, sides: list[Timed]) -> GateResult:
+    """A gate with the rows of its sides."""
     values: list[float] = [getattr(side, gate.quantity) for side in sides]
     measured = values[0] if gate.over is None else round(values[0] / values[1], 3)
     valid = gate.quantity != "p50_ms" or all(side.valid for side in sides)

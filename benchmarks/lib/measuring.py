@@ -111,6 +111,7 @@ def _kept(candidate: Candidate, folder: Path) -> ModelFile | Refused | None:
 
 
 def _built(candidate: Candidate, folder: Path) -> ModelFile | Refused:
+    """Build and examine a file in a process of its own, and keep what was found."""
     path = candidate.path(folder)
     done = alone(_made, candidate, path)
     error = done.exception()
@@ -124,6 +125,7 @@ def _built(candidate: Candidate, folder: Path) -> ModelFile | Refused:
 
 
 def _note(path: Path) -> Path:
+    """Where the note about a file is kept."""
     return path.with_name(f"{path.name}.json")
 
 
@@ -134,6 +136,7 @@ def refusal_of(candidate: Candidate, error: BaseException) -> Refused:
 
 
 def _made(candidate: Candidate, path: Path) -> ModelFile:
+    """What is in a candidate's file, which is built if it is not there."""
     if not path.exists():
         build(candidate, path)
     return examine(candidate, path)
@@ -195,6 +198,7 @@ def latencies(files: Sequence[Candidate], folder: Path, threads: int, runs: int)
 
 
 def _timed(file: ModelFile, latency: Latency, threads: int) -> Timed:
+    """A file with its latency."""
     return Timed(
         **msgspec.structs.asdict(file),
         threads=threads,

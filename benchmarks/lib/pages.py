@@ -62,10 +62,12 @@ class Table(Generic[R]):
         return f"{self.file}: measured with {known[age]} table of graph forms"
 
     def _age(self, result: R) -> provenance.Age:
+        """How old the table of graph forms behind a result is."""
         return provenance.age(result.digests)
 
 
 def _results(name: str) -> str:
+    """The path of a result file in the repository."""
     return f"benchmarks/results/{name}.json"
 
 

@@ -35,6 +35,7 @@ def measure(model: nn.Module, images: NDArray[np.uint8]) -> list[Spread]:
         """A hook that keeps the moments of a module's output, or of its input."""
 
         def hook(module: nn.Module, inputs: tuple[Tensor], result: Tensor) -> None:
+            """Keep the moments of one call."""
             x = (result if output else inputs[0]).double()
             moments = [
                 x.abs().amax(),
@@ -65,6 +66,7 @@ def measure(model: nn.Module, images: NDArray[np.uint8]) -> list[Spread]:
 
 
 def _spread(name: str, batches: NDArray[np.float64]) -> Spread:
+    """The spread of a tensor from its moments in each batch."""
     peak = batches[:, 0].max()
     square, mean, cube, fourth = batches[:, 1:].mean(0)
     variance = square - mean**2

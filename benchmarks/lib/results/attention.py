@@ -42,6 +42,7 @@ def tables(result: Attentions) -> str:
 
 
 def _table(result: Attentions, size: str) -> str:
+    """The table of one map."""
     where, rows = result.environment, [r for r in result.rows if r.map == size]
     kinds = list(dict.fromkeys(r.kind for r in result.rows))
     lines = []

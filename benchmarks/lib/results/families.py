@@ -42,6 +42,7 @@ def table(result: Families) -> str:
 
 
 def _cells(result: Families, r: FamilyRatios) -> list[str]:
+    """The line of a pair in one precision."""
     rows = {
         (row.model, row.form): row
         for row in result.rows
@@ -49,6 +50,7 @@ def _cells(result: Families, r: FamilyRatios) -> list[str]:
     }
 
     def cell(ratio: float | None, form: str, other: str) -> str:
+        """A ratio, or why there is none."""
         if (r.ours, form) not in rows or (r.parent, other) not in rows:
             return "refused"
         return "invalid" if ratio is None else f"{ratio:.2f}"

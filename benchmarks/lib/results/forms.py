@@ -54,6 +54,7 @@ def table(result: FormTable) -> str:
 
 
 def _cells(r: FormRow) -> list[str]:
+    """The line of a stage."""
     times = {_name(m.form): f"{m.p50_ms:.2f}" for m in r.measured}
     times[_name(r.form)] = f"**{times[_name(r.form)]}**"
     shape = f"{r.attention} {r.shape.height}x{r.shape.width}x{r.shape.dim}"
@@ -62,6 +63,7 @@ def _cells(r: FormRow) -> list[str]:
 
 
 def _name(form: Form) -> str:
+    """A form as the head of the table names it."""
     if form.tokens == "matrix":
         return "matrix"
     names = ["sum"] * (form.head_sum == "sum")

@@ -47,4 +47,5 @@ def table(result: Growth) -> str:
 
 
 def _name(r: Timed | Refused) -> list[str]:
+    """The first cells of a line."""
     return [r.model, r.form, f"`{r.precision}`", "x".join(map(str, r.size))]

@@ -10,6 +10,7 @@ def grid(title: str, head: Sequence[str], texts: int, rows: Iterable[Sequence[st
 
 
 def _line(cells: Sequence[str]) -> str:
+    """One line of a table."""
     return f"| {' | '.join(cells)} |"
 
 

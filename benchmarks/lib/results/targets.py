@@ -118,11 +118,13 @@ def table(result: Targets, model: str) -> str:
 
 
 def _processors(rows: Sequence[Conversion], key: Literal["cpu", "latency_cpu"]) -> str:
+    """The names of the processors in these rows."""
     names = dict.fromkeys(getattr(r, key) for r in rows)
     return " and ".join(name for name in names if name is not UNSET) or "none"
 
 
 def _cells(r: Conversion) -> list[str]:
+    """The line of a conversion."""
     agreement = [] if r.top1 is None else [f"{r.top1_agreement:.2%}", f"{r.top1:.2%}"]
     return [
         *r.title,
@@ -139,6 +141,7 @@ def _cells(r: Conversion) -> list[str]:
 
 
 def _ratio(r: Conversion) -> str:
+    """Latency over the stock graph's, or nothing if it was not timed."""
     if r.valid is False:
         return "invalid"
     return "" if r.to_stock_fp32 is UNSET else f"{r.to_stock_fp32:.2f}"

@@ -54,10 +54,13 @@ def gates(result: Whole) -> str:
 
 
 def _name(r: Candidate) -> list[str]:
+    """The first cells of a line."""
     return [r.target, r.model, r.form, f"`{r.precision}`"]
 
 
 def _cells(r: Timed, measured: Mapping[Key, Timed]) -> list[str]:
+    """The line of a file."""
+
     def ratio(model: str, form: str, precision: str, threads: int = 1) -> str:
         """Latency over that of another file, or nothing if either was not measured."""
         own = measured.get((r.target, r.model, r.form, r.precision, threads))
