@@ -86,7 +86,7 @@ forms: $(READY)
 	$(BIN)/python -m benchmarks.choose
 
 lab-runtimes: $(READY)
-	$(BIN)/python -m slide_mobile.targets.environments tflite-runtime-2.14 tensorflow-2.17 tensorflow-2.18 tensorflow-2.19
+	$(BIN)/slide-mobile doctor --install tflite-runtime-2.14 tensorflow-2.17 tensorflow-2.18 tensorflow-2.19
 	$(BIN)/python -m benchmarks.runtimes
 
 format: $(READY)

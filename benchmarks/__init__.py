@@ -1,1 +1,1 @@
-"""Side-by-side measurements; each prints a table and writes JSON."""
+"""Scripts that measure what the documentation claims: `python -m benchmarks.NAME`."""

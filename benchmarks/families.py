@@ -3,21 +3,24 @@
     python -m benchmarks.families [--pairs slide_pvt_tiny:pvt_tiny ...] [--runs 30]
         [--files DIR] [--out benchmarks/results/families.json]
 
-Both sides as published and in our deploy form, in fp32 and int8; a pair's files run in turn in one
-process (benchmarks/whole.py, whose rows and rules these are). Other pairs in the output file stay
-where they were measured in the same environment.
+Both models as published and in their deploy form, in fp32 and int8; the files of a pair are timed
+in turn in one process, as `benchmarks.whole` does it. Other pairs in the output file are kept if
+they were measured in the same environment.
 """
 
-import argparse
-import json
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from rich.console import Console
+import msgspec
 
-from benchmarks.gates import Row
-from benchmarks.whole import build_all, candidates, environment, measure, save
-from slide_mobile.bench.host import renounce_tiles
+from benchmarks.lib.arguments import add_files, parser
+from benchmarks.lib.measuring import PRECISIONS, built_and_timed, candidates
+from benchmarks.lib.results import families
+from benchmarks.lib.results.document import Environment, environment, read, save
+from benchmarks.lib.results.families import Families, FamilyRatios
+from benchmarks.lib.results.files import GraphForm, Refused, Timed
+from slide_mobile.bench.host import renounce_amx
 
 PAIRS = (
     "slide_pvt_tiny:pvt_tiny",
@@ -28,68 +31,83 @@ PAIRS = (
 )
 TARGET = "tflite"
 
+R = TypeVar("R", bound=Timed | Refused | FamilyRatios)
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--pairs", nargs="+", default=PAIRS, help="OURS:PARENT")
-    parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--files", type=Path, help="keep the files here, and use those there are")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/families.json"))
-    options = parser.parse_args()
-    renounce_tiles()
-    where = environment([TARGET], runs=options.runs)
-    rows, lines = earlier(options.out, where)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.files or Path(scratch)
-        for pair in options.pairs:
-            ours, parent = pair.split(":")
-            wanted = [c for c in candidates((ours, parent), [TARGET]) if c.form != "floor"]
-            files = build_all(wanted, folder)
-            taken = measure(files, folder, threads=[1], runs=options.runs)
-            measured = [{"pair": pair, **row} for row in taken]
-            new = ratios(measured, ours, parent)
-            rows = _placed([*(r for r in rows if r["pair"] != pair), *measured])
-            lines = _placed([*(r for r in lines if r["pair"] != pair), *new])
-            save(options.out, environment=where, ratios=lines, rows=rows)
-            Console(width=120).print(*new, sep="\n")
+    """Measure pair by pair; each is saved as soon as it is measured."""
+    arguments = parser(__doc__, out="families.json", runs=30)
+    arguments.add_argument("--pairs", nargs="+", default=PAIRS, help="OURS:PARENT")
+    add_files(arguments)
+    options = arguments.parse_args()
+    renounce_amx()
+    result = earlier(options.out, environment([TARGET], runs=options.runs))
+    for pair in options.pairs:
+        new = measured(pair, result.environment, options.files, options.runs)
+        result = merged(result, new)
+        save(options.out, result)
+        print(families.table(new))
 
 
-def earlier(path: Path, where: Row) -> tuple[list[Row], list[Row]]:
-    """Rows and ratios in a file, if they were measured in this environment."""
-    if not path.exists():
-        return [], []
-    document = json.loads(path.read_text(encoding="utf-8"))
-    return (document["rows"], document["ratios"]) if document["environment"] == where else ([], [])
+def measured(pair: str, where: Environment, folder: Path | None, runs: int) -> Families:
+    """The rows and ratios of one pair."""
+    ours, parent = pair.split(":")
+    wanted = [c for c in candidates((ours, parent), [TARGET]) if c.form != "floor"]
+    rows, refused = built_and_timed(wanted, folder, threads=[1], runs=runs)
+    return Families(
+        environment=where,
+        ratios=ratios(rows, ours, parent),
+        rows=tuple(msgspec.structs.replace(r, pair=pair) for r in rows),
+        refused=tuple(msgspec.structs.replace(r, pair=pair) for r in refused),
+    )
 
 
-def _placed(rows: list[Row]) -> list[Row]:
-    """In the order of PAIRS, others behind them."""
-    return sorted(rows, key=lambda r: PAIRS.index(r["pair"]) if r["pair"] in PAIRS else len(PAIRS))
+def earlier(path: Path, where: Environment) -> Families:
+    """What a file holds if it was measured in this environment, else nothing."""
+    if path.exists() and (found := read(path, Families)).environment == where:
+        return found
+    return Families(environment=where, ratios=(), rows=())
 
 
-def ratios(rows: list[Row], ours: str, parent: str) -> list[Row]:
-    """Ours over the parent, in each precision: both deployed, ours deployed, both published."""
-    found = {
-        (r["model"], r["form"], r["precision"]): r for r in rows if "error" not in r and r["valid"]
-    }
-    lines = []
-    for precision in ("fp32", "int8"):
-        pair = f"{ours}:{parent}"
-        line: Row = {"pair": pair, "ours": ours, "parent": parent, "precision": precision}
-        for name, of, over in (
-            ("deploy / deploy", "deploy", "deploy"),
-            ("deploy / published", "deploy", "published"),
-            ("published / published", "published", "published"),
-        ):
-            sides = found.get((ours, of, precision)), found.get((parent, over, precision))
-            top, bottom = sides
-            line[name] = (
-                None
-                if top is None or bottom is None
-                else round(top["p50_ms"] / bottom["p50_ms"], 3)
-            )
-        lines.append(line)
-    return lines
+def merged(old: Families, new: Families) -> Families:
+    """Both results in the order of PAIRS; a pair that both have is taken from the new one."""
+    return Families(
+        environment=new.environment,
+        ratios=_placed(old.ratios, new.ratios),
+        rows=_placed(old.rows, new.rows),
+        refused=_placed(old.refused, new.refused),
+    )
+
+
+def _placed(old: Sequence[R], new: Sequence[R]) -> tuple[R, ...]:
+    """Old and new rows in the order of PAIRS; new ones replace old ones of the same pair."""
+    replaced = {row.pair for row in new}
+    rows: list[R] = [*(row for row in old if row.pair not in replaced), *new]
+    places = {pair: place for place, pair in enumerate(PAIRS)}
+    return tuple(sorted(rows, key=lambda row: places.get(str(row.pair), len(PAIRS))))
+
+
+def ratios(rows: Sequence[Timed], ours: str, parent: str) -> tuple[FamilyRatios, ...]:
+    """Our latency over the parent's, in each precision."""
+    found = {(r.model, r.form, r.precision): r.p50_ms for r in rows if r.valid}
+
+    def ratio(form: GraphForm, other: GraphForm, precision: str) -> float | None:
+        """Our latency in one form over the parent's in another; None if either is missing."""
+        own, base = found.get((ours, form, precision)), found.get((parent, other, precision))
+        return None if own is None or base is None else round(own / base, 3)
+
+    return tuple(
+        FamilyRatios(
+            pair=f"{ours}:{parent}",
+            ours=ours,
+            parent=parent,
+            precision=precision,
+            deploy=ratio("deploy", "deploy", precision),
+            deploy_to_published=ratio("deploy", "published", precision),
+            published=ratio("published", "published", precision),
+        )
+        for precision in PRECISIONS
+    )
 
 
 if __name__ == "__main__":

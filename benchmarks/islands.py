@@ -5,41 +5,44 @@
 The deploy form on LiteRT with XNNPACK, static int8. "dense" is what `convert --int8` ships; each
 other row adds kinds of operation to it, up to all that ai-edge-quantizer knows (its own default
 recipe). Neighbours that are both in int8 hand it on without a conversion. Random weights; SQNR is
-against fp32 PyTorch; all files in turn, one thread, medians.
+against fp32 PyTorch. All files are timed in turn, one thread, medians.
 """
 
-import argparse
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
-from ai_edge_quantizer import qtyping
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
+from ai_edge_quantizer.qtyping import TFLOperationName as Kind
 from ai_edge_quantizer.quantizer import Quantizer
 from numpy.typing import NDArray
-from rich.console import Console
 
-from benchmarks.latency import interleaved
-from benchmarks.whole import environment, save
+from benchmarks.lib.arguments import parser
+from benchmarks.lib.building import CALIBRATION_IMAGES, drawings, write
+from benchmarks.lib.latency import Latency, interleaved
+from benchmarks.lib.results import islands
+from benchmarks.lib.results.document import environment, save
+from benchmarks.lib.results.islands import Island
 from slide_mobile import models
-from slide_mobile.bench.host import renounce_tiles
-from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED, render_many
+from slide_mobile.bench.host import renounce_amx
+from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
 from slide_mobile.deploy.export import export
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.parity.running import run
 from slide_mobile.preprocess import IMAGENET, normalize
-from slide_mobile_converters.tflite import graph, lower
+from slide_mobile.targets import registry
+from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite.quantization import DenseOp, calibrate, dense_ops
 
-Kind = qtyping.TFLOperationName
+Values = NDArray[np.float32]
 
+TARGET = "tflite"
 # Kinds quantised beside the dense operations.
 ISLANDS: Mapping[str, tuple[Kind, ...]] = {
     "dense": (),
@@ -50,65 +53,76 @@ ISLANDS: Mapping[str, tuple[Kind, ...]] = {
     "dense, depthwise, mul, add": (Kind.DEPTHWISE_CONV_2D, Kind.MUL, Kind.ADD),
     "everything": (Kind.ALL_SUPPORTED,),
 }
-CALIBRATION_IMAGES, COMPARED_IMAGES = 8, 4
-FLOAT = "nothing"
-
-Input = NDArray[np.float32]
+COMPARED_IMAGES = 4
+FLOAT, SHIPPED = "nothing", "dense"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", default="slide_swin_tiny")
-    parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/islands.json"))
-    options = parser.parse_args()
-    renounce_tiles()
-    rows = list(measure(options.model, runs=options.runs))
-    for row in rows:
-        Console(width=130).print(*row.values())
-    where = environment(["tflite"], threads=1, runs=options.runs, model=options.model)
-    save(options.out, environment=where, rows=rows)
-
-
-def measure(name: str, *, runs: int) -> Iterator[dict[str, Any]]:
-    """A row for each set of operations in int8, and for none."""
-    spec = models.spec(name)
-    reference = models.create(name).requires_grad_(False)
-    calibration, _ = render_many(CALIBRATION_SEED, CALIBRATION_IMAGES, spec.input_size[0])
-    compared, _ = render_many(GOLDEN_SEED, COMPARED_IMAGES, spec.input_size[0])
-    with torch.no_grad():
-        expected = reference(torch.from_numpy(normalize(compared, IMAGENET))).numpy()
-    form = deploy(reference, forms=chosen("tflite", "xnnpack", "int8"))
-    lowered = lower(export(form, spec.input_size, "NHWC"))
-    inputs = [image[None].astype(np.float32) for image in calibration]
-    files = {FLOAT: lowered}
-    files |= {island: quantized(lowered, kinds, inputs) for island, kinds in ISLANDS.items()}
-    interpreters, facts = {}, {}
+    """Quantise every set of kinds, time all, and save."""
+    arguments = parser(__doc__, out="islands.json", runs=30)
+    arguments.add_argument("--model", default="slide_swin_tiny")
+    options = arguments.parse_args()
+    renounce_amx()
     with tempfile.TemporaryDirectory() as folder:
-        for number, (island, content) in enumerate(files.items()):
-            path = Path(folder, f"{number}.tflite")
-            path.write_bytes(content)
-            facts[island] = graph.inspect(path)
-            interpreters[island] = graph.load(path, threads=1)
-        outputs = {
-            island: np.stack([_run(interpreter, image) for image in compared])
-            for island, interpreter in interpreters.items()
-        }
-        times = interleaved({name: i.invoke for name, i in interpreters.items()}, runs=runs)
-    for island, latency in times.items():
-        yield {
-            "int8": island,
-            "p50_ms": latency.p50_ms,
-            "p90_ms": latency.p90_ms,
-            "valid": latency.valid,
-            "to_dense": round(latency.p50_ms / times["dense"].p50_ms, 3),
-            "sqnr_db": round(sqnr_db(expected, outputs[island]), 1),
-            "partitions": facts[island].partitions,
-            "int8_mac_fraction": round(facts[island].int8_mac_fraction, 3),
-        }
+        rows = tuple(measure(options.model, Path(folder), runs=options.runs))
+    where = environment([TARGET], threads=1, runs=options.runs, model=options.model)
+    result = islands.Islands(environment=where, rows=rows)
+    save(options.out, result)
+    print(islands.table(result))
 
 
-def quantized(model: bytes, kinds: tuple[Kind, ...], inputs: list[Input]) -> bytes:
+def measure(name: str, folder: Path, *, runs: int) -> Iterator[Island]:
+    """A row for each set of operations in int8, and for none."""
+    converter, size = registry.load(TARGET), models.spec(name).input_size
+    compared = drawings(GOLDEN_SEED, COMPARED_IMAGES, size)
+    with torch.no_grad():
+        expected = models.create(name)(torch.from_numpy(normalize(compared, IMAGENET))).numpy()
+    paths = files(name, folder)
+    runners = {island: converter.runner(path, threads=1) for island, path in paths.items()}
+    found = {island: run(r, compared, "classify")[LOGITS] for island, r in runners.items()}
+    calls = {island: r.bind(compared[0]) for island, r in runners.items() if r.bind is not None}
+    times = interleaved(calls, runs=runs)
+    for island, path in paths.items():
+        graph, latency = converter.inspect(path), times[island]
+        yield Island(
+            int8=island,
+            p50_ms=latency.p50_ms,
+            p90_ms=latency.p90_ms,
+            valid=latency.valid,
+            to_dense=_over(latency, times[SHIPPED]),
+            sqnr_db=round(sqnr_db(expected, found[island]), 1),
+            partitions=graph.partitions,
+            int8_mac_fraction=round(graph.int8_mac_fraction, 3),
+        )
+
+
+def _over(latency: Latency, other: Latency) -> float:
+    """One median over another."""
+    return round(latency.p50_ms / other.p50_ms, 3)
+
+
+def files(name: str, folder: Path) -> dict[str, Path]:
+    """The deploy form in float, and with each set of kinds in int8, as files."""
+    spec = models.spec(name)
+    deployed = deploy(models.create(name), forms=chosen(TARGET, "xnnpack", "int8"))
+    paths = {island: folder / f"{i}.tflite" for i, island in enumerate((FLOAT, *ISLANDS))}
+    write(
+        export(deployed, spec.input_size, registry.load(TARGET).LAYOUT),
+        paths[FLOAT],
+        target=TARGET,
+        precision="fp32",
+        title=name,
+        channels=spec.num_classes,
+        calibration=(),
+    )
+    images = drawings(CALIBRATION_SEED, CALIBRATION_IMAGES, spec.input_size)
+    inputs = [image[None].astype(np.float32) for image in images]
+    for island, kinds in ISLANDS.items():
+        paths[island].write_bytes(quantized(paths[FLOAT].read_bytes(), kinds, inputs))
+    return paths
+
+
+def quantized(model: bytes, kinds: tuple[Kind, ...], inputs: Sequence[Values]) -> bytes:
     """The file with its dense operations, and all of these kinds, in static int8."""
     quantizer = Quantizer(model)
     dense = list(dense_ops(model))
@@ -146,14 +160,6 @@ def of_kinds(model: bytes, kinds: tuple[Kind, ...]) -> Iterator[DenseOp]:
                     output=output.name.decode(),
                     module=None,
                 )
-
-
-def _run(interpreter: Interpreter, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.set_tensor(taken["index"], image[None].astype(np.float32))
-    interpreter.invoke()
-    logits: NDArray[np.float32] = interpreter.get_tensor(given["index"])[0].copy()
-    return logits
 
 
 if __name__ == "__main__":

@@ -3,89 +3,61 @@
     python -m benchmarks.sensitivity [--models slide_swin_demo slide_swin_tiny]
         [--out benchmarks/results/sensitivity.json]
 
-In PyTorch, on the deploy form for TFLite; the bundled demo is trained, any other model has random
-weights. A module that is cheap to compute and dear in dB is the first that `convert --int8` gives
-back to float. "Together" adds the errors' powers up: what a file of all of them should reach, if
-they are independent.
+In PyTorch, on the deploy form for TFLite. The bundled demo is trained; any other model has random
+weights. A module that is cheap to compute and costs many dB is the first that `convert --int8`
+keeps in float. "All in int8" adds the powers of the errors up: the SQNR that a file of all of them
+should reach if they are independent.
 """
 
-import argparse
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 
-from benchmarks.whole import environment, save
+from benchmarks.lib.arguments import parser
+from benchmarks.lib.results import sensitivity as results
+from benchmarks.lib.results.document import environment, save
+from benchmarks.lib.results.sensitivity import ModuleSensitivity
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
 from slide_mobile.deploy.forms import chosen
-from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.models import census
 from slide_mobile.parity import datasets, reference
 from slide_mobile.parity.layerwise import activations, dense
 from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.source import DEMO, ModelSource
 from slide_mobile.pipeline import mixed_precision, sensitivity
-from slide_mobile.preprocess import IMAGENET, Pixels
+from slide_mobile.preprocess import Pixels
 from slide_mobile.progress import silent
 from slide_mobile.targets import registry
 
 TARGET = "tflite"
-MODELS = (reference.DEMO, "slide_swin_tiny")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One module; `macs_share`, in 0..1, of all multiply-adds of the model.
-
-    `in_int8` says whether an int8 file has it so: the thin ones stay float.
-    """
-
-    model: str
-    module: str
-    sqnr_db: float
-    macs_share: float
-    in_int8: bool
+MODELS = (DEMO, "slide_swin_tiny")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--models", nargs="+", default=MODELS)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sensitivity.json"))
-    options = parser.parse_args()
-    console = Console(width=100)
-    rows: list[Row] = []
-    for name in options.models:
-        found = list(measure(name))
-        console.print(_table(name, found))
-        rows += found
-    where = environment(
-        [TARGET],
-        target=TARGET,
-        calibration_images=mixed_precision.CALIBRATION_SAMPLES,
-        compared_images=mixed_precision.SAMPLES,
-    )
-    save(
-        options.out,
-        environment=where,
+    """Measure every module of every model, and save."""
+    arguments = parser(__doc__, out="sensitivity.json")
+    arguments.add_argument("--models", nargs="+", default=MODELS)
+    options = arguments.parse_args()
+    rows = [row for name in options.models for row in measure(name)]
+    result = results.Sensitivities(
+        environment=environment(
+            [TARGET],
+            target=TARGET,
+            calibration_images=mixed_precision.CALIBRATION_SAMPLES,
+            compared_images=mixed_precision.SAMPLES,
+        ),
         together_db={name: together_db(rows, name) for name in options.models},
-        rows=[asdict(row) for row in rows],
+        rows=tuple(rows),
     )
+    save(options.out, result)
+    print(results.table(result))
 
 
-def measure(name: str) -> Iterator[Row]:
+def measure(name: str) -> Iterator[ModuleSensitivity]:
     """Every dense module of a model, the most sensitive first."""
-    untrained = name != reference.DEMO
-    ref = reference.load(name, normalization=IMAGENET, untrained=untrained)
-    converter = registry.load(TARGET)
-    deployed = deploy(
-        ref.model,
-        normalization=IMAGENET,
-        layout=converter.LAYOUT,
-        forms=chosen(TARGET, "xnnpack", "int8"),
-    )
+    ref = reference.load(ModelSource(name, untrained=name != DEMO))
+    deployed = ref.deployed(registry.load(TARGET).LAYOUT, chosen(TARGET, "xnnpack", "int8"))
     compared = drawn(ref, GOLDEN_SEED, mixed_precision.SAMPLES)
     ranking = sensitivity.measure(
         deployed,
@@ -95,15 +67,14 @@ def measure(name: str) -> Iterator[Row]:
         progress=silent,
     )
     total = census.measure(ref.model, ref.input_size).macs
-    macs, taken = multiply_adds(deployed, compared[0]), set(mixed_precision.candidates(deployed))
+    macs, quantised = multiply_adds(deployed, compared[0]), mixed_precision.candidates(deployed)
     for row in ranking:
-        share = macs[row.module] / total
-        yield Row(
+        yield ModuleSensitivity(
             model=name,
             module=row.module,
             sqnr_db=row.sqnr_db,
-            macs_share=round(share, 5),
-            in_int8=row.module in taken,
+            macs_share=round(macs[row.module] / total, 5),
+            in_int8=row.module in quantised,
         )
 
 
@@ -113,7 +84,7 @@ def drawn(ref: Reference, seed: int, count: int) -> tuple[Pixels, ...]:
 
 
 def multiply_adds(deployed: nn.Module, image: Pixels) -> dict[str, int]:
-    """Of each dense module, for one image."""
+    """How many each dense module takes for one image, by path."""
     outputs, modules = activations(deployed, image), dense(deployed)
     return {
         path: output.size * modules[path].get_parameter("weight")[0].numel()
@@ -121,26 +92,10 @@ def multiply_adds(deployed: nn.Module, image: Pixels) -> dict[str, int]:
     }
 
 
-def together_db(rows: Sequence[Row], model: str) -> float:
+def together_db(rows: Sequence[ModuleSensitivity], model: str) -> float:
     """SQNR of the logits of an int8 file, if the errors of its modules are independent."""
     noises = (sensitivity.noise(row.sqnr_db) for row in rows if row.model == model and row.in_int8)
     return round(-10 * math.log10(sum(noises)), 2)
-
-
-def _table(name: str, rows: Sequence[Row]) -> Table:
-    table = Table("module", title_justify="left")
-    table.title = f"{name}: together {together_db(rows, name):.1f} dB"
-    table.add_column("alone in int8, dB", justify="right")
-    table.add_column("in an int8 file")
-    table.add_column("multiply-adds", justify="right")
-    for row in rows:
-        table.add_row(
-            row.module,
-            f"{row.sqnr_db:.1f}",
-            "int8" if row.in_int8 else "float",
-            f"{row.macs_share:.2%}",
-        )
-    return table
 
 
 if __name__ == "__main__":

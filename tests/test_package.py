@@ -12,7 +12,6 @@ import pytest
 from packaging.requirements import Requirement
 
 import slide_mobile
-from benchmarks import tables
 from slide_mobile.targets import registry
 
 ROOT = Path(__file__).parent.parent
@@ -125,19 +124,6 @@ def test_every_target_has_an_extra_and_all_is_their_sum() -> None:
     assert extras.keys() == {*registry.names(), "all", "dev"}
     (everything,) = map(Requirement, extras["all"])
     assert everything.name == project["name"] and everything.extras == set(registry.names())
-
-
-@pytest.mark.parametrize("page", tables.PAGES)
-def test_measured_tables_of_the_pages_are_those_of_the_benchmarks(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    assert tables.filled(text) == text
-    assert text.count("<!-- measured: ") == text.count("<!-- end -->") >= 2
-    assert "-->\n<!-- end" not in text  # a table that was not measured, or not found
-
-
-def test_every_measured_table_is_on_a_page() -> None:
-    pages = "".join((ROOT / page).read_text(encoding="utf-8") for page in tables.PAGES)
-    assert all(f"<!-- measured: {name} -->" in pages for name in tables.TABLES)
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""Tools of the repository that no wheel ships."""
+"""Tools of this repository that are not part of the wheel."""

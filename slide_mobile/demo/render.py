@@ -1,8 +1,8 @@
-"""The demo's data set: photographs, as a phone might take them, of shapes drawn on a ground.
+"""The demo's data set: photographs, as a phone might take them, of hand-drawn shapes.
 
-An image is a function of (seed, index) alone: whichever process renders it, alone or among
-others, its bytes are the same on one machine. Another machine's numpy may round a sine
-differently, so bytes that must not move (golden images) are stored, not rendered again.
+An image depends on (seed, index) alone: its bytes are the same on one machine, whichever process
+renders it. The numpy of another machine may round a sine differently, so images whose bytes must
+not change (golden images) are stored and not rendered again.
 """
 
 import multiprocessing
@@ -22,19 +22,19 @@ from slide_mobile.demo.textures import smooth_noise, texture
 from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import Pixels
 
-# One seed a split: its images are those of no other.
+# Each split has a seed of its own, so no two splits share an image.
 TRAIN_SEED, CALIBRATION_SEED, HELD_OUT_SEED, GOLDEN_SEED = 101, 202, 303, 404
 CALIBRATION_COUNT, HELD_OUT_COUNT, GOLDEN_COUNT = 240, 2400, 12
 
 INPUT_PX = 128
-# An image of the hard share is faint, blurred, small or partly covered.
+# This share of the images is faint, blurred, small or partly covered.
 HARD_SHARE = 0.06
-# What one process renders before it reports; enough to make the transfer cheap.
+# How many images a process renders before it reports; enough to make the transfer cheap.
 CHUNK = 60
 
 
 def render(seed: int, index: int, size_px: int = INPUT_PX) -> tuple[Pixels, int]:
-    """Image `index` of a split, (size_px, size_px, 3), and the position of its label in LABELS."""
+    """Image `index` of a split, (size_px, size_px, 3), and the number of its label in LABELS."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
     label = index % len(LABELS)
     hard = rng.random() < HARD_SHARE
@@ -81,8 +81,8 @@ def render_many(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """(N, size_px, size_px, 3) images and (N,) labels, in the order of `indices` (or 0..N-1).
 
-    Renders in `workers` processes (one a core), or in this one where there is a single chunk.
-    `progress(done, total)` is called in this process, after every chunk. Raises UsageError.
+    Renders in `workers` processes (default: one per core), or in this one if there is only one
+    chunk. Calls `progress(done, total)` in this process after every chunk. Raises UsageError.
     """
     wanted = list(range(indices)) if isinstance(indices, int) else list(indices)
     if size_px < 1 or min(wanted, default=0) < 0:
@@ -95,6 +95,7 @@ def render_many(
     job = partial(_render_chunk, seed, size_px)
 
     def collect(results: Iterable[NDArray[np.uint8]]) -> None:
+        """Put the chunks into their places."""
         done = 0
         for chunk in results:
             images[done : done + len(chunk)] = chunk
@@ -113,11 +114,13 @@ def render_many(
 
 
 def _render_chunk(seed: int, size_px: int, indices: Sequence[int]) -> NDArray[np.uint8]:
+    """The images of one chunk, (N, size_px, size_px, 3)."""
     return np.stack([render(seed, index, size_px)[0] for index in indices])
 
 
 def _start_method() -> str:
-    # A fresh interpreter imports the caller's main module, torch with it, which takes longer than
-    # the rendering. A fork is safe here: the children use numpy's loops and Pillow, no threads.
+    """How the worker processes are started."""
+    # A fresh interpreter imports the caller's main module, and torch with it, which takes longer
+    # than the rendering. A fork is safe: the children use numpy's loops and Pillow, no threads.
     # macOS breaks forks of processes that have used its frameworks (bugs.python.org/issue33725).
     return "fork" if sys.platform == "linux" else "spawn"

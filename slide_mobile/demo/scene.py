@@ -1,8 +1,8 @@
 """What happens to a drawing on its way to the sensor: viewpoint, pen, surroundings, light, camera.
 
-Lengths are shares of the image's side, so that every size shows the same picture. A scene is kept
-as planes until the camera makes pixels of it: numpy multiplies (3, H, W) by a map several times
-as fast as (H, W, 3).
+Lengths are fractions of the image's side, so that every size shows the same picture. A scene is
+kept as planes until the camera turns it into pixels: numpy multiplies (3, H, W) by a map several
+times as fast as (H, W, 3).
 """
 
 import io
@@ -21,16 +21,16 @@ from slide_mobile.preprocess import Pixels
 Scene = NDArray[np.float32]  # (3, H, W), light in 0..1
 Colour = NDArray[np.float32]  # (3, 1, 1)
 
-# Masks are drawn at this many times the size, then averaged: Pillow's pen has hard edges.
+# Masks are drawn this many times larger and then averaged: Pillow's pen has hard edges.
 OVERSAMPLING = 2
-# Sizes in pixels below (blur) are meant at this side and scale with the image's.
+# Sizes in pixels (of the blur) are for images of this side, and scale with the image.
 NOMINAL_PX = 128
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, ITU-R BT.601
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Where the plane of the drawing lies: `matrix` takes (x, y, 1) to image coordinates, 0..1."""
+    """Where the plane of the drawing lies: `matrix` maps (x, y, 1) to image coordinates, 0..1."""
 
     matrix: Points
 
@@ -41,7 +41,7 @@ class View:
         return flat
 
     def plane(self, size_px: int) -> tuple[Map, Map]:
-        """Plane coordinates (u, v) of every pixel."""
+        """The plane coordinates (u, v) of every pixel."""
         m = np.linalg.inv(self.matrix).astype(np.float32)
         axis = (np.arange(size_px, dtype=np.float32) + np.float32(0.5)) / np.float32(size_px)
         x, y = axis[None, :], axis[:, None]
@@ -51,7 +51,7 @@ class View:
 
 
 def look_at(rng: Generator, drawing: Drawing, extent: tuple[float, float]) -> View:
-    """A tilted, turned view in which the drawing is `extent` (a range) of the image's side."""
+    """A tilted, turned view; the drawing fills a fraction of the image's side from `extent`."""
     tilt, towards, turn = rng.uniform(0, 0.7), rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi)
     mirror = np.diag([rng.choice([-1.0, 1.0]), 1, 1])
     distance = rng.uniform(2.5, 6)
@@ -65,7 +65,7 @@ def look_at(rng: Generator, drawing: Drawing, extent: tuple[float, float]) -> Vi
     low, high = points.min(0), points.max(0)
     scale = rng.uniform(*extent) / (high - low).max()
     room = 1 - scale * (high - low)
-    # Mostly near the middle: that is where a phone is pointed.
+    # Mostly near the middle, where a phone is pointed.
     corner = room * np.clip(rng.normal(0.5, 0.22, 2), -0.02, 1.02)
     fit = np.array([[scale, 0, 0], [0, scale, 0], [0, 0, 1]])
     fit[:2, 2] = corner - scale * low
@@ -78,7 +78,7 @@ def _rotation(angle: float) -> Points:
 
 
 def waver(rng: Generator, path: Points, amount: float, *, closed: bool) -> Points:
-    """A path as an unsteady hand draws it: denser points, each a little off; ends that miss."""
+    """A path as an unsteady hand draws it: more points, each a little off, and ends that miss."""
     if closed:
         path = np.concatenate([path, path[:1]])
     steps = np.hypot(*np.diff(path, axis=0).T)
@@ -98,7 +98,7 @@ def waver(rng: Generator, path: Points, amount: float, *, closed: bool) -> Point
 def ink(
     rng: Generator, paths: Sequence[Points], size_px: int, *, filled: bool, width: float
 ) -> Map:
-    """How much ink lies on each pixel, 0..1, of paths in image coordinates."""
+    """The ink of paths (in image coordinates) on each pixel, 0..1."""
     side = size_px * OVERSAMPLING
     mask = Image.new("L", (side, side))
     pen = ImageDraw.Draw(mask)
@@ -113,6 +113,7 @@ def ink(
 
 
 def _stroke(pen: ImageDraw.ImageDraw, dots: Points, width: float) -> None:
+    """Draw a line with round joints."""
     pen.line(dots.ravel().tolist(), fill=255, width=max(round(width), 1))
     # Round joints: the line alone leaves a notch at every corner.
     r = width / 2
@@ -122,7 +123,7 @@ def _stroke(pen: ImageDraw.ImageDraw, dots: Points, width: float) -> None:
 
 
 def _hatch(rng: Generator, mask: Image.Image, paths: Sequence[Points], width: float) -> Image.Image:
-    # The filling becomes parallel strokes; the outline stays.
+    """The mask with parallel strokes for its filling; the outline stays."""
     side = mask.width
     lines = Image.new("L", mask.size)
     pen = ImageDraw.Draw(lines)
@@ -141,7 +142,7 @@ def _hatch(rng: Generator, mask: Image.Image, paths: Sequence[Points], width: fl
 
 
 def colours(rng: Generator, least: float) -> tuple[Colour, Colour, Colour]:
-    """Two of the ground and one of the pen, which differs by `least` in luminance from both."""
+    """Two colours of the ground and one of the pen, at least `least` in luminance from both."""
     first = _colour(rng)
     second = first + (_colour(rng) - first) * np.float32(rng.uniform(0.1, 0.6))
     for _ in range(50):
@@ -149,16 +150,18 @@ def colours(rng: Generator, least: float) -> tuple[Colour, Colour, Colour]:
         gaps = [_brightness(pen) - _brightness(ground) for ground in (first, second)]
         if min(gaps) > least or max(gaps) < -least:
             return first, second, pen
-    # A ground from black to white leaves no pen: give up its second colour.
+    # A ground from black to white leaves no colour for the pen: give up its second colour.
     shade = 0.95 if _brightness(first) < 0.5 else 0.05
     return first, first, np.full((3, 1, 1), shade, np.float32)
 
 
 def _brightness(colour: Colour) -> float:
+    """Luminance, 0..1."""
     return float(LUMINANCE @ colour.ravel())
 
 
 def _colour(rng: Generator) -> Colour:
+    """A random colour: paper, pencil or board, or any."""
     kind = rng.random()
     if kind < 0.3:  # paper
         return np.float32(rng.uniform(0.72, 1)) * rng.uniform(0.9, 1, (3, 1, 1)).astype(np.float32)
@@ -170,7 +173,7 @@ def _colour(rng: Generator) -> Colour:
 
 
 def clutter(rng: Generator, scene: Scene) -> Scene:
-    """The scene with the edge of the paper and a few stray marks, where chance wants them."""
+    """The scene with, by chance, the edge of the paper and a few stray marks."""
     size_px = scene.shape[-1]
     side = size_px * OVERSAMPLING
     if rng.random() < 0.25:
@@ -195,12 +198,13 @@ def clutter(rng: Generator, scene: Scene) -> Scene:
 
 
 def _paint(scene: Scene, mask: Image.Image, colour: Colour) -> Scene:
+    """The scene with a colour where the mask is."""
     cover = np.asarray(mask.reduce(OVERSAMPLING), np.float32) / np.float32(255)
     return scene + (colour - scene) * cover
 
 
 def drop_shadow(rng: Generator, scene: Scene, cover: Map) -> Scene:
-    """The scene under a soft shadow of what lies on it."""
+    """The scene with a soft shadow of what lies on it."""
     size_px = scene.shape[-1]
     mask = Image.fromarray((cover * 255).astype(np.uint8))
     mask = mask.filter(ImageFilter.BoxBlur(rng.uniform(0.005, 0.03) * size_px))
@@ -224,7 +228,7 @@ def occlude(rng: Generator, scene: Scene, paths: Sequence[Points]) -> Scene:
 
 
 def light(rng: Generator, size_px: int) -> Scene:
-    """Factors by which lamps brighten: a gradient, a vignette, at times the edge of a shadow."""
+    """Factors of brightness: a gradient, a vignette, and at times the edge of a shadow."""
     axis = (np.arange(size_px, dtype=np.float32) / np.float32(size_px)) - np.float32(0.5)
     x, y = axis[None, :], axis[:, None]
     turn, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.7)
@@ -241,13 +245,13 @@ def light(rng: Generator, size_px: int) -> Scene:
 
 
 def photograph(rng: Generator, scene: Scene, blur_px: tuple[float, float]) -> Pixels:
-    """The (H, W, 3) that a camera makes of a scene: blur, noise, rounding, and often JPEG.
+    """A camera's picture of a scene, (H, W, 3): with blur, noise, rounding, and often JPEG.
 
-    `blur_px` is the range of the blur's radius at an image of 128 pixels.
+    `blur_px` is the range of the blur's radius in an image of 128 pixels a side.
     """
     sharp = (np.clip(scene, 0, 1) * 255).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(sharp.transpose(1, 2, 0)))
-    # Each axis on its own: a shaken phone blurs more along one.
+    # Each axis has its own radius: a shaken phone blurs more along one.
     radii = rng.uniform(*blur_px, 2) * (scene.shape[-1] / NOMINAL_PX)
     image = image.filter(ImageFilter.BoxBlur((float(radii[0]), float(radii[1]))))
     # The difference of two uniform bytes: bell-shaped enough, and ten times as fast as Gaussian.

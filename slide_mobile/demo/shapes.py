@@ -1,7 +1,7 @@
 """Outlines of the drawn shapes: pen paths in a plane, about one unit in radius.
 
-Every label survives any rotation and any mirror image, so both are free to the renderer and to
-training. A path is an (n, 2) array of points; `closed` paths can be filled.
+Every shape keeps its label when it is rotated or mirrored, so the renderer and training may do
+both. A path is an (n, 2) array of points; `closed` paths can be filled.
 """
 
 from collections.abc import Callable
@@ -16,49 +16,56 @@ Points = NDArray[np.float64]  # (n, 2), x and y
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Pen paths of one shape; where `closed`, each encloses an area that may be filled."""
+    """The pen paths of one shape; if `closed`, each encloses an area that may be filled."""
 
     paths: tuple[Points, ...]
     closed: bool = True
 
 
 def draw(label: str, rng: Generator, *, by_pen: bool) -> Drawing:
-    """One drawing of a shape; `by_pen` allows the forms that people draw without lifting it."""
+    """One drawing of a shape; `by_pen` allows the forms that people draw in one line."""
     return _SHAPES[label](rng, by_pen)
 
 
 def _polar(angles: NDArray[np.float64], radii: NDArray[np.float64] | float) -> Points:
+    """Points at these angles and distances from the centre."""
     points: Points = np.stack([radii * np.cos(angles), radii * np.sin(angles)], -1)
     return points
 
 
 def _turn(count: int) -> NDArray[np.float64]:
+    """Evenly spaced angles of a full turn."""
     return np.arange(count, dtype=np.float64) * (2 * np.pi / count)
 
 
 def _polygon(rng: Generator, corners: int, wobble: float) -> Drawing:
+    """A regular polygon whose corners are a little off."""
     angles = _turn(corners) + rng.uniform(-wobble, wobble, corners)
     return Drawing(paths=(_polar(angles, 1 - rng.uniform(0, 1.5 * wobble, corners)),))
 
 
 def _circle(rng: Generator, by_pen: bool) -> Drawing:
+    """A circle, or an ellipse that is nearly one."""
     return Drawing(paths=(_polar(_turn(40), 1.0) * (1, rng.uniform(0.88, 1)),))
 
 
 def _triangle(rng: Generator, by_pen: bool) -> Drawing:
+    """A triangle with uneven sides."""
     return _polygon(rng, 3, 0.14)
 
 
 def _square(rng: Generator, by_pen: bool) -> Drawing:
+    """A square, or a rectangle that is nearly one."""
     return Drawing(paths=(_polygon(rng, 4, 0.04).paths[0] @ _stretch(rng, 0.82),))
 
 
 def _pentagon(rng: Generator, by_pen: bool) -> Drawing:
+    """A regular pentagon."""
     return _polygon(rng, 5, 0.05)
 
 
 def _stretch(rng: Generator, least: float) -> Points:
-    # Along the diagonals of a polygon's corners, that is along a square's sides.
+    """A stretch along the diagonals of a polygon's corners, which are a square's sides."""
     c = np.sqrt(0.5)
     turn = np.array([[c, c], [-c, c]])
     stretch: Points = turn @ np.diag([1, rng.uniform(least, 1)]) @ turn.T
@@ -66,6 +73,7 @@ def _stretch(rng: Generator, least: float) -> Points:
 
 
 def _star(rng: Generator, by_pen: bool) -> Drawing:
+    """A five-pointed star, as an outline or drawn in one line."""
     tips = _turn(5) + rng.uniform(-0.06, 0.06, 5)
     if by_pen and rng.random() < 0.4:
         return Drawing(paths=(_polar(tips[[0, 2, 4, 1, 3]], 1.0),))
@@ -74,6 +82,7 @@ def _star(rng: Generator, by_pen: bool) -> Drawing:
 
 
 def _heart(rng: Generator, by_pen: bool) -> Drawing:
+    """A heart."""
     # https://mathworld.wolfram.com/HeartCurve.html, the one of 16 sin^3 t.
     t = _turn(44)
     x = 16 * np.sin(t) ** 3
@@ -82,6 +91,7 @@ def _heart(rng: Generator, by_pen: bool) -> Drawing:
 
 
 def _crescent(rng: Generator, by_pen: bool) -> Drawing:
+    """A crescent moon."""
     # Two arcs between the same horns; `bulge` is the height of the inner one.
     horn, bulge = rng.uniform(0.85, 1.25), rng.uniform(0.25, 0.55)
     outer = _polar(np.linspace(-np.pi / 2 - horn / 2, np.pi / 2 + horn / 2, 28), 1.0)
@@ -92,6 +102,7 @@ def _crescent(rng: Generator, by_pen: bool) -> Drawing:
 
 
 def _cross(rng: Generator, by_pen: bool) -> Drawing:
+    """A cross, as an outline or as two bars."""
     if by_pen and rng.random() < 0.5:
         bars = _polar(_turn(4) + rng.uniform(-0.08, 0.08, 4), 1.0)
         return Drawing(paths=(bars[[0, 2]], bars[[1, 3]]), closed=False)
@@ -103,6 +114,7 @@ def _cross(rng: Generator, by_pen: bool) -> Drawing:
 
 
 def _arrow(rng: Generator, by_pen: bool) -> Drawing:
+    """An arrow, as an outline or as two lines."""
     neck, wing = rng.uniform(0, 0.4), rng.uniform(0.5, 0.75)
     if by_pen and rng.random() < 0.5:
         head = np.array([[neck - 0.1, -wing], [1, 0], [neck - 0.1, wing]])
@@ -113,6 +125,7 @@ def _arrow(rng: Generator, by_pen: bool) -> Drawing:
 
 
 def _drop(rng: Generator, by_pen: bool) -> Drawing:
+    """A drop."""
     # https://mathworld.wolfram.com/TeardropCurve.html
     t = _turn(40)
     x = rng.uniform(0.7, 0.85) * np.sin(t) * np.sin(t / 2) ** rng.uniform(1.3, 2.2)
@@ -120,12 +133,14 @@ def _drop(rng: Generator, by_pen: bool) -> Drawing:
 
 
 def _spiral(rng: Generator, by_pen: bool) -> Drawing:
+    """A spiral of two to three turns."""
     turns = rng.uniform(2.1, 3.1)
     t = np.sqrt(np.linspace(0.01, 1, 80))
     return Drawing(paths=(_polar(2 * np.pi * turns * t, t),), closed=False)
 
 
 def _lightning(rng: Generator, by_pen: bool) -> Drawing:
+    """A lightning bolt, as an outline or as one line."""
     if by_pen and rng.random() < 0.35:
         bolt = np.array([[0.3, -1], [-0.35, 0.15], [0.35, -0.1], [-0.3, 1]])
         return Drawing(paths=(bolt + rng.uniform(-0.07, 0.07, bolt.shape),), closed=False)

@@ -1,4 +1,4 @@
-"""Grounds to draw on: maps in 0..1 that say how far a point is from the first of two colours."""
+"""Grounds to draw on: maps in 0..1 that mix two colours."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from PIL import Image
 Map = NDArray[np.float32]  # (H, W)
 
 
-# Specks of paper along the side, at any size: a small image must not use fewer random numbers,
-# or all that is drawn after it would change.
+# Specks of paper along the side, at any size: if a small image used fewer random numbers, all that
+# is drawn later would change.
 GRAIN = 128
 
 
@@ -24,7 +24,7 @@ def texture(rng: Generator, u: Map, v: Map) -> Map:
 
 
 def smooth_noise(rng: Generator, shape: tuple[int, int], cells: int) -> Map:
-    """Values in 0..1 that vary over 1 / `cells` of an image of `shape` (height, width)."""
+    """Noise in 0..1 for an image of `shape` (height, width); `cells` is how fine it is."""
     coarse = Image.fromarray(rng.random((cells + 1, cells + 1), dtype=np.float32))
     height, width = shape
     fine = coarse.resize((width, height), Image.Resampling.BICUBIC)
@@ -32,35 +32,42 @@ def smooth_noise(rng: Generator, shape: tuple[int, int], cells: int) -> Map:
 
 
 def _unit(x: Map) -> Map:
+    """The map, clipped to 0..1."""
     clipped: Map = np.clip(x, 0, 1)
     return clipped
 
 
 def _plain(rng: Generator, u: Map, v: Map) -> Map:
+    """One colour."""
     return np.zeros_like(u)
 
 
 def _gradient(rng: Generator, u: Map, v: Map) -> Map:
+    """From one colour to the other."""
     return _unit(0.5 + np.float32(0.5) * u)
 
 
 def _paper(rng: Generator, u: Map, v: Map) -> Map:
+    """Grain and faint clouds."""
     grain = smooth_noise(rng, u.shape, GRAIN - 1)
     return _unit(np.float32(0.25) * grain + np.float32(0.25) * smooth_noise(rng, u.shape, 9))
 
 
 def _stripes(rng: Generator, u: Map, v: Map) -> Map:
+    """Soft or sharp stripes."""
     sharpness = np.float32(rng.choice([0.5, 3.0]))
     waves = np.sin(np.float32(rng.uniform(6, 28)) * u)
     return _unit(0.5 + sharpness * waves)
 
 
 def _checker(rng: Generator, u: Map, v: Map) -> Map:
+    """A checkerboard."""
     f = np.float32(rng.uniform(5, 16))
     return _unit(0.5 + 6 * np.sin(f * u) * np.sin(f * v))
 
 
 def _ruled(rng: Generator, u: Map, v: Map) -> Map:
+    """Ruled or squared paper."""
     f, width = np.float32(rng.uniform(9, 26)), np.float32(rng.uniform(0.9, 0.97))
     lines = np.abs(np.sin(f * v))
     if rng.random() < 0.5:
@@ -69,6 +76,7 @@ def _ruled(rng: Generator, u: Map, v: Map) -> Map:
 
 
 def _wood(rng: Generator, u: Map, v: Map) -> Map:
+    """Rings and fibres of wood."""
     bend = smooth_noise(rng, u.shape, 3) * np.float32(rng.uniform(2, 6))
     rings = np.sin(
         np.float32(rng.uniform(8, 22)) * u + bend + np.float32(0.4) * np.sin(np.float32(2) * v)
@@ -78,6 +86,7 @@ def _wood(rng: Generator, u: Map, v: Map) -> Map:
 
 
 def _blotches(rng: Generator, u: Map, v: Map) -> Map:
+    """Clouds of the second colour."""
     clouds = smooth_noise(rng, u.shape, int(rng.integers(3, 14)))
     return _unit(0.5 + np.float32(rng.uniform(1, 4)) * (clouds - np.float32(0.5)))
 

@@ -1,20 +1,12 @@
-"""The bundled weights: whole, small, those of the card, and as accurate as it says."""
+"""The bundled weights are whole, small, those of the card, and as accurate as it says."""
 
 import hashlib
-import json
-from pathlib import Path
 
 import torch
 
 from slide_mobile import demo, models
 from slide_mobile.demo.render import HELD_OUT_SEED, render_many
-from tools.demo_training.card import predict
-
-
-def _card() -> dict[str, object]:
-    path = Path(__file__).parents[2] / "tools/demo_training/card.json"
-    card: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    return card
+from tools.demo_training import card
 
 
 def test_the_file_is_under_three_megabytes() -> None:
@@ -23,7 +15,7 @@ def test_the_file_is_under_three_megabytes() -> None:
 
 def test_the_file_is_the_one_the_card_describes() -> None:
     digest = hashlib.sha256(demo.weights_path().read_bytes()).hexdigest()
-    assert _card()["weights_sha256"] == digest
+    assert card.read().weights_sha256 == digest
 
 
 def test_every_parameter_is_bundled_in_fp32_and_nothing_else() -> None:
@@ -38,10 +30,8 @@ def test_the_labels_are_as_many_as_the_classes() -> None:
 
 
 def test_the_card_meets_the_promise_on_every_held_out_image() -> None:
-    card = _card()
-    assert card["held_out_images"] == 2400
-    assert isinstance(card["held_out_top1"], float)
-    assert card["held_out_top1"] >= 0.97
+    assert card.read().held_out_images == 2400
+    assert card.read().held_out_top1 >= 0.97
 
 
 def test_the_bundled_model_recognises_held_out_drawings() -> None:
@@ -50,4 +40,4 @@ def test_the_bundled_model_recognises_held_out_drawings() -> None:
     assert not rest.unexpected_keys
     images, labels = render_many(HELD_OUT_SEED, 240)
     # A tenth of the held-out split; the whole of it is the card's number.
-    assert (predict(model, images) == labels).mean() >= 0.95
+    assert (card.predict(model, images) == labels).mean() >= 0.95

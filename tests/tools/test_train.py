@@ -1,4 +1,4 @@
-"""Parts of the training script that a wrong turn would spoil silently."""
+"""Parts of the training script whose mistakes nobody would notice."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, normalize
 from tools.demo_training.card import BATCH, predict, save
 from tools.demo_training.outliers import measure
-from tools.demo_training.train import Phase, _augment, _inherit, _render
+from tools.demo_training.train import Phase, augment, inherit, render
 
 
 def test_the_rate_warms_up_and_falls_to_the_last() -> None:
@@ -27,7 +27,7 @@ def test_full_size_inherits_all_but_the_last_table() -> None:
     half = models.create("slide_swin_demo", input_size=(64, 64), seed=1)
     full = models.create("slide_swin_demo", seed=2)
     before = {name: p.clone() for name, p in full.named_parameters()}
-    _inherit(full, half)
+    inherit(full, half)
     trained = dict(half.named_parameters())
     kept = {n for n, p in full.named_parameters() if torch.equal(p, before[n])}
     fixed = {n for n in before if torch.equal(trained[n], before[n])}  # norms, shifts: not random
@@ -49,14 +49,14 @@ def test_saved_weights_restore_the_model_exactly(tmp_path: Path) -> None:
 def test_a_cache_of_another_length_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.zeros((3, 4, 4, 3), np.uint8))
     with pytest.raises(UsageError, match="holds 3 images, not 5"):
-        _render(5, tmp_path / "images.npy")
+        render(5, tmp_path / "images.npy")
 
 
 def test_augmentation_moves_pixels_but_keeps_each_image_its_own() -> None:
     # Image i is grey of level i: no mirror, turn or permutation of channels changes that.
     levels = np.arange(40, 240, 10, dtype=np.uint8)
     images = np.broadcast_to(levels[:, None, None, None], (20, 8, 8, 3))
-    out = _augment(images, 4, np.random.default_rng(0))
+    out = augment(images, 4, np.random.default_rng(0))
     assert out.shape == (20, 3, 4, 4)
     assert (out.std((2, 3)) < 1e-5).all()
     plain = torch.from_numpy(normalize(images, IMAGENET)).mean((1, 2, 3))

@@ -6,7 +6,7 @@
 
 and likewise for V: sum_j a_j V_j = sum_i shift_i(v) * (sum_j a_j W_ji) + sum_j a_j b_j. Both are
 the same sums in another order (W: the two depthwise kernels added, b: their biases, r: the
-relative position bias), so the forms agree to rounding; tests/demo compares them.
+relative position bias), so the forms agree to rounding; tests/tools compares them.
 
 Maps are kept as planes (d, heads, b, y, x) with a border of zeros, so that a shift is an offset
 into contiguous memory and the kernel one matrix.
@@ -23,7 +23,7 @@ from slide_mobile.models.layers.slide_attention import SlideAttention
 
 
 class _Attend(torch.autograd.Function):
-    """Softmax attention over shifted planes; forward and backward each fill one large buffer.
+    """Softmax attention over shifted planes; forward and backward fill one large buffer each.
 
     q is (d, N), k and v are (d, N + 2 * margin), `kernel` (k*k * d, k*k) takes shift and channel
     to neighbour, `bias` is (d, k*k), `fixed` (k*k, N) the part of the logits without k. Column
@@ -41,7 +41,7 @@ class _Attend(torch.autograd.Function):
         fixed: Tensor,
         offsets: list[int],
     ) -> Tensor:
-        """(d, N)."""
+        """The output, (d, N)."""
         buffer = q.new_empty(len(offsets), *q.shape)
         pairs = buffer.flatten(0, 1)  # (k*k * d, N), a view
         _times_shifts(q, k, offsets, buffer)
@@ -56,7 +56,7 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of q, k, v, kernel, bias and fixed."""
+        """The gradients of q, k, v, kernel, bias and fixed."""
         q, k, v, kernel, bias, attn = ctx.saved_tensors
         offsets, n, grad = ctx.offsets, q.shape[1], grads[0].contiguous()
         buffer = q.new_empty(len(offsets), *q.shape)
@@ -83,6 +83,7 @@ class _Attend(torch.autograd.Function):
 
 
 def _times_shifts(x: Tensor, shifted: Tensor, offsets: list[int], out: Tensor) -> None:
+    """Fill `out` with the products of x and each shifted plane."""
     for plane, offset in zip(out, offsets, strict=True):
         torch.mul(x, shifted[:, offset : offset + x.shape[1]], out=plane)
 
@@ -115,6 +116,7 @@ class FastSlideAttention(SlideAttention):
         return cast(Tensor, self.proj(out))
 
     def _merged(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Kernel (k*k * d, k*k) and bias (d, k*k) of both paths together."""
         # Output channel c * taps + j of the convolutions is channel c's neighbour j.
         d, taps = self.head_dim, self.k**2
         assert self.dep_conv.bias is not None and self.dep_conv1.bias is not None
@@ -124,10 +126,12 @@ class FastSlideAttention(SlideAttention):
 
 
 def accelerate(model: nn.Module) -> nn.Module:
-    """The same model, every SlideAttention of it now in its fast form; the state dict stays."""
+    """The same model with every SlideAttention in its fast form; the state dict stays."""
     for module in model.modules():
         if type(module) is SlideAttention:
             if module.dep_conv2 is not None:
-                raise NotImplementedError("the fast form knows one learned path, not DAT's two")
+                raise NotImplementedError(
+                    "the fast form has one learned path; this attention has two, as DAT's has"
+                )
             module.__class__ = FastSlideAttention
     return model

@@ -1,10 +1,10 @@
-"""How far activations stick out: what decides whether a network survives eight bits.
+"""Outliers of activations: they decide whether a network survives quantisation to eight bits.
 
-A symmetric range to max|x| leaves a signal of root mean square s about 127 s / max|x| steps.
+A symmetric range to max|x| gives a signal with root mean square s about 127 s / max|x| steps.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,23 +17,25 @@ from slide_mobile.preprocess import IMAGENET, normalize
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """One tensor over a set of images; a Gaussian has kurtosis 3, and a peak near 5."""
+    """The distribution of one tensor over a set of images.
+
+    A Gaussian has a kurtosis of 3 and a maximum of about 5 times its root mean square.
+    """
 
     tensor: str
     max_over_rms: float
     kurtosis: float
 
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return asdict(self)
-
 
 def measure(model: nn.Module, images: NDArray[np.uint8]) -> list[Spread]:
-    """Input of every linear layer and every state of the residual stream, widest first."""
+    """The input of every linear layer and every state of the residual stream, widest first."""
     found: dict[str, list[NDArray[np.float64]]] = {}
 
     def watch(name: str, *, output: bool) -> Callable[[nn.Module, tuple[Tensor], Tensor], None]:
+        """A hook that keeps the moments of a module's output, or of its input."""
+
         def hook(module: nn.Module, inputs: tuple[Tensor], result: Tensor) -> None:
+            """Keep the moments of one call."""
             x = (result if output else inputs[0]).double()
             moments = [
                 x.abs().amax(),
@@ -64,6 +66,7 @@ def measure(model: nn.Module, images: NDArray[np.uint8]) -> list[Spread]:
 
 
 def _spread(name: str, batches: NDArray[np.float64]) -> Spread:
+    """The spread of a tensor from its moments in each batch."""
     peak = batches[:, 0].max()
     square, mean, cube, fourth = batches[:, 1:].mean(0)
     variance = square - mean**2

@@ -1,12 +1,15 @@
-"""Train the demo: `python -m tools.demo_training.train --out slide_swin_demo.safetensors`.
+"""Train the demo model on rendered shapes.
 
-Two phases, because a CPU trains this: first at half the side, four times as cheap, then at full
-size from those weights. Each has its own warm-up and cosine. Writes the weights (parameters
-only, fp32) and `card.json` beside them, which says how they came about and what they reach.
+    python -m tools.demo_training.train [--out slide_mobile/demo/slide_swin_demo.safetensors]
+        [--card tools/demo_training/card.json] [--cache IMAGES.npy] [--images 48000]
+        [--half-steps 2800] [--steps 2600] [--seed 0]
+
+Trains on a CPU, hence in two phases: first at half the side, four times as cheap, then at full
+size from those weights. Each has its own warm-up and cosine. Writes the weights (parameters only,
+fp32), and a card that says how they were made and what they reach.
 """
 
 import argparse
-import json
 import math
 import multiprocessing
 import sys
@@ -26,20 +29,22 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from slide_mobile import models
+from slide_mobile import demo, models
 from slide_mobile.demo.render import INPUT_PX, LABELS, TRAIN_SEED, render_many
 from slide_mobile.errors import UsageError
 from slide_mobile.models.slide_swin import SwinTransformer
 from slide_mobile.preprocess import IMAGENET, normalize
-from tools.demo_training.card import Images, Labels, predict, save, write_card
+from tools.demo_training import card
+from tools.demo_training.card import Images, Labels, predict, save
 from tools.demo_training.fast_attention import accelerate
 
 MODEL = "slide_swin_demo"
 LABEL_SMOOTHING = 0.05
-# Low, and none for biases, norms and tables: a strongly decayed network would round too well.
+# Low, and none for biases, norms and tables: strong decay would make a network that quantises
+# better than real ones do.
 WEIGHT_DECAY = 0.02
 CLIP_NORM = 2.0
-# Of the training split, beyond the images trained on: a measure of progress.
+# Images of the training split that are not trained on: they measure progress.
 PROGRESS_COUNT = 480
 REPORT_EVERY = 200
 BATCH = 64
@@ -49,7 +54,7 @@ PROCESSES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One cycle of warm-up and cosine at one image size."""
+    """One cycle of warm-up and cosine at one image size; rates are learning rates."""
 
     size_px: int
     steps: int
@@ -58,7 +63,7 @@ class Phase:
     warmup: int = 100
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step, from 0."""
+        """The learning rate of a step, counted from 0."""
         if step < self.warmup:
             return self.peak_rate * (step + 1) / self.warmup
         done = (step - self.warmup) / max(self.steps - self.warmup, 1)
@@ -69,7 +74,7 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What the training processes share; they meet at the address `meeting`."""
+    """What the training processes share; `meeting` is the address where they find each other."""
 
     meeting: str
     cache: Path
@@ -80,9 +85,10 @@ class Run:
 
 
 def main() -> None:
-    """Render, train, measure, save."""
-    parser = argparse.ArgumentParser(description="Train the demo model on rendered shapes.")
-    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
+    """Render, train, measure and save."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=demo.weights_path(), help="weights to write")
+    parser.add_argument("--card", type=Path, default=card.CARD, help="card to write")
     parser.add_argument("--images", type=int, default=48_000, help="rendered once, then augmented")
     parser.add_argument("--cache", type=Path, help="a .npy file that keeps them between runs")
     parser.add_argument("--half-steps", type=int, default=2800, help="at half the side")
@@ -94,7 +100,7 @@ def main() -> None:
     full = Phase(size_px=INPUT_PX, steps=options.steps, last_rate=1e-6)
     with tempfile.TemporaryDirectory() as folder:
         cache = options.cache or Path(folder) / "images.npy"
-        _render(options.images + PROGRESS_COUNT, cache)
+        render(options.images + PROGRESS_COUNT, cache)
         run = Run(
             meeting=(Path(folder) / "meeting").as_uri(),
             cache=cache,
@@ -109,18 +115,21 @@ def main() -> None:
     model = models.create(MODEL)
     model.load_state_dict(load_file(options.out), strict=False)
     numbers = {name: n for name, n in vars(options).items() if isinstance(n, int)}
-    card = write_card(model, options.out, options=numbers, wall_s=time.time() - started)
-    print(json.dumps(card, indent=2))
+    found = card.describe(model, options.out, options=numbers, wall_s=time.time() - started)
+    card.write(found, options.card)
+    print(options.card.read_text())
 
 
-def _render(count: int, cache: Path) -> None:
+def render(count: int, cache: Path) -> None:
+    """Render the training images, unless the cache holds them; raises UsageError."""
     if not cache.exists():
         np.save(cache, render_many(TRAIN_SEED, count, progress=_report_rendering)[0])
     elif (held := len(np.load(cache, mmap_mode="r"))) != count:
-        raise UsageError(f"{cache} holds {held} images, not {count}: remove it")
+        raise UsageError(f"{cache} holds {held} images, not {count}: remove the file")
 
 
 def _work(run: Run, rank: int) -> None:
+    """Train in one of the processes; the first one reports and saves."""
     torch.set_num_threads(1)
     torch.manual_seed(run.seed)
     dist.init_process_group("gloo", init_method=run.meeting, rank=rank, world_size=PROCESSES)
@@ -132,7 +141,7 @@ def _work(run: Run, rank: int) -> None:
         assert isinstance(begun, SwinTransformer)
         _prepare(begun)
         if model is not None:
-            _inherit(begun, model)
+            inherit(begun, model)
         model = accelerate(begun).train()
         for step, loss in enumerate(_train(model, phase, images, labels, run.seed, rank), 1):
             if rank == 0 and (step % REPORT_EVERY == 0 or step == phase.steps):
@@ -142,6 +151,7 @@ def _work(run: Run, rank: int) -> None:
 
 
 def _prepare(model: SwinTransformer) -> None:
+    """Give a new model the weights that it starts from."""
     # The published deviation of 0.02 is meant for hundreds of channels: with 24 it silences every
     # block. Here every linear layer keeps the variance.
     for module in model.modules():
@@ -157,8 +167,9 @@ def _prepare(model: SwinTransformer) -> None:
         nn.init.normal_(patches.bias, std=0.5)
 
 
-def _inherit(model: nn.Module, trained: nn.Module) -> None:
-    # The last stage's table depends on its map's size: it starts anew.
+def inherit(model: nn.Module, trained: nn.Module) -> None:
+    """Copy every parameter that has the same shape in both models."""
+    # The last stage's table depends on the size of its map: it starts anew.
     fresh = model.state_dict()
     kept = {
         n: p for n, p in trained.state_dict().items() if n in fresh and p.shape == fresh[n].shape
@@ -170,7 +181,7 @@ def _inherit(model: nn.Module, trained: nn.Module) -> None:
 def _train(
     model: nn.Module, phase: Phase, images: Images, labels: Labels, seed: int, rank: int
 ) -> Iterator[float]:
-    # Yields the smoothed loss after every step.
+    """Train for one phase; yields the smoothed loss after every step."""
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     weights = [p for _, p in named]
     groups = [
@@ -183,7 +194,7 @@ def _train(
     smoothed = float(np.log(len(LABELS)))
     for step in range(phase.steps):
         mine = np.sort(next(batches).reshape(PROCESSES, -1)[rank])
-        x = _augment(images[mine], phase.size_px, rng)
+        x = augment(images[mine], phase.size_px, rng)
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(x).float()
         loss = F.cross_entropy(
@@ -204,17 +215,20 @@ def _train(
 
 
 def _decays(name: str, parameter: Tensor) -> bool:
+    """Whether weight decay applies: to matrices and kernels."""
     return parameter.ndim > 1 and "table" not in name
 
 
 def _batches(rng: np.random.Generator, count: int) -> Iterator[NDArray[np.int64]]:
+    """Batches of image numbers without end, in a new order each epoch."""
     while True:
         order = rng.permutation(count)
         yield from order[: count - count % BATCH].reshape(-1, BATCH)
 
 
-def _augment(images: Images, size_px: int, rng: np.random.Generator) -> Tensor:
-    # Every label survives mirrors and quarter turns, and colour carries none.
+def augment(images: Images, size_px: int, rng: np.random.Generator) -> Tensor:
+    """(N, H, W, 3) bytes -> (N, 3, size_px, size_px), each mirrored, turned and recoloured."""
+    # Every label survives mirrors and quarter turns, and colour says nothing about it.
     x = torch.from_numpy(normalize(images, IMAGENET))
     if size_px != x.shape[-1]:
         x = F.avg_pool2d(x, x.shape[-1] // size_px)
@@ -238,6 +252,7 @@ def _report(
     labels: Labels,
     started: float,
 ) -> None:
+    """Print the progress of a phase."""
     tail = images[-PROGRESS_COUNT:]
     if phase.size_px != INPUT_PX:
         n, by = len(tail), INPUT_PX // phase.size_px
@@ -252,6 +267,7 @@ def _report(
 
 
 def _report_rendering(done: int, total: int) -> None:
+    """Print how many images are rendered, in one line on a terminal."""
     if sys.stderr.isatty() or done == total:
         print(f"\rrendered {done}/{total}", end="\n" if done == total else "", file=sys.stderr)
 

@@ -3,9 +3,9 @@
     before   q, k, v = linears(x);  proj(taps(q, k, v))       after    proj(q + k + v)
     before   x * s  for each norm,  conv(x) * s + b           after    x,  conv(x) + b
 
-What is left are the dense products that slide attention cannot do without, with GELU, shortcuts
-and the window attention of the later stages. It computes something else, and takes the time that
-no form of the same model can be faster than.
+What is left is the dense products that slide attention cannot do without, with GELU, shortcuts
+and the window attention of the later stages. It computes something else. Its latency is a lower
+bound for every form of the same model.
 """
 
 import torch
@@ -26,7 +26,7 @@ class Projections(nn.Module):
         self.q, self.k, self.v, self.proj = q, k, v, proj
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """Map -> map of the same shape."""
         return self.proj(self.q(x) + self.k(x) + self.v(x))
 
 
@@ -36,7 +36,7 @@ class UnscaledMerge(Laid):
     def __init__(self, merge: MergePatches) -> None:
         super().__init__()
         self.channels_first, self.conv = merge.channels_first, merge.conv
-        # Channels first, the affine is a convolution, and what it adds is that one's bias.
+        # Channels first, the affine is a convolution, and its beta is that convolution's bias.
         affine: nn.Module = merge.affine
         self.conv.bias = nn.Parameter(
             affine.get_parameter("beta" if isinstance(affine, Affine) else "bias")
@@ -50,10 +50,11 @@ class UnscaledMerge(Laid):
 @torch.no_grad()
 def floor(deployed: nn.Module) -> nn.Module:
     """Strip a deploy form, in place."""
-    return apply(_without, deployed).requires_grad_(False)
+    return apply(_stripped, deployed).requires_grad_(False)
 
 
-def _without(module: nn.Module) -> nn.Module | None:
+def _stripped(module: nn.Module) -> nn.Module | None:
+    """What takes a module's place, or None where it stays."""
     match module:
         case TapAttention():
             return Projections(module.q, module.k, module.v, module.proj)

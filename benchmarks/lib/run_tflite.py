@@ -1,9 +1,9 @@
-"""Run a .tflite file on whatever TFLite the calling Python has; no package of ours is needed.
+"""Run a .tflite file on the TFLite of the Python that runs this script.
 
-python run_tflite.py MODEL IMAGES.npy LOGITS.npy
+    python run_tflite.py MODEL IMAGES.npy LOGITS.npy
 
-IMAGES are (N, H, W, 3) bytes. Prints the runtime's version. Uses the default interpreter, XNNPACK
-included, as apps do.
+Needs numpy and a TFLite runtime, and nothing of this repository. IMAGES are (N, H, W, 3) bytes.
+Prints the version of the runtime. Uses the default interpreter with XNNPACK, as apps do.
 """
 
 import sys
@@ -20,6 +20,7 @@ except ModuleNotFoundError:
 
 
 def main(model: str, images: str, logits: str) -> None:
+    """Write the logits of each image, (N, num_classes)."""
     print(runtime.__version__, flush=True)
     interpreter = Interpreter(model)
     interpreter.allocate_tensors()

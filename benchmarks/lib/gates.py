@@ -1,29 +1,29 @@
-"""Limits on latency and delegation that slide_swin_tiny keeps to, and their verdicts."""
+"""Limits on latency and delegation that slide_swin_tiny keeps to, and the verdicts on them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from benchmarks.lib.results.files import GraphForm, Timed
+from benchmarks.lib.results.gates import GateResult
 
 OURS, SWIN = "slide_swin_tiny", "swin_tiny"
-BELOW_ONE = 0.999  # a ratio that is to be smaller than 1; ratios have three decimals
-
-Form = Literal["published", "deploy", "floor"]
-Row = dict[str, Any]
+BELOW_ONE = 0.999  # for a ratio that should be smaller than 1; ratios have three decimals
 
 
 class Side(NamedTuple):
-    """What a gate looks at; OURS stands for the model under test."""
+    """A file that a gate looks at; OURS stands for the model under test."""
 
     model: str
-    form: Form
+    form: GraphForm
     precision: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """A limit on what was measured on one thread, and the goal beyond it.
+    """A limit on what is measured on one thread, and the goal beyond it.
 
-    `of` is divided by `over` where that is given: latency, else the quantity itself.
+    What is limited is the quantity of `of`, divided by that of `over` if there is one.
     """
 
     target: str
@@ -36,6 +36,7 @@ class Gate:
 
 
 def _sides(precision: str) -> dict[str, Side]:
+    """The files that gates compare in one precision, by name."""
     return {
         "ours": Side(OURS, "deploy", precision),
         "stock Slide": Side(OURS, "published", precision),
@@ -48,19 +49,20 @@ _FP32, _INT8 = _sides("fp32"), _sides("int8")
 
 
 def _ratio(target: str, precision: str, over: str, gate: float, goal: float) -> Gate:
-    """A limit on our latency over another's in the same precision."""
+    """A limit on our latency over that of another file in the same precision."""
     sides = _FP32 if precision == "fp32" else _INT8
     name = f"{precision}: ours / {over}"
     return _latency(target, name, (sides["ours"], sides[over]), gate, goal)
 
 
 def _latency(target: str, name: str, sides: tuple[Side, Side], gate: float, goal: float) -> Gate:
+    """A limit on the latency of one file over another's."""
     of, over = sides
     return Gate(target=target, name=name, of=of, over=over, gate=gate, goal=goal)
 
 
-def _counts(target: str, partitions: int) -> Iterable[Gate]:
-    """Limits on partitions (the goal is one) and, where one is the limit, operations outside."""
+def _counts(target: str, partitions: int) -> Iterator[Gate]:
+    """Limits on partitions (the goal is 1) and, where 1 is the limit, on operations outside."""
     for precision, sides in (("fp32", _FP32), ("int8", _INT8)):
         of, name = sides["ours"], f"{precision}: partitions"
         yield Gate(target=target, name=name, of=of, quantity="partitions", gate=partitions, goal=1)
@@ -92,39 +94,16 @@ GATES = (
 )
 
 
-def judged(rows: Iterable[Row], *, ours: str = OURS) -> list[Row]:
-    """The gates whose sides were measured, each with its verdict."""
-    measured = {
-        (r["target"], r["model"], r["form"], r["precision"]): r
-        for r in rows
-        if r.get("threads") == 1 and "error" not in r
-    }
+def judged(rows: Iterable[Timed], *, ours: str = OURS) -> tuple[GateResult, ...]:
+    """The result of each gate whose sides were measured; `ours` is the model under test."""
+    measured = {(r.target, r.model, r.form, r.precision): r for r in rows if r.threads == 1}
     found = []
     for gate in GATES:
         sides = [side for side in (gate.of, gate.over) if side is not None]
         keys = [(gate.target, ours if s.model == OURS else s.model, *s[1:]) for s in sides]
-        if not all(key in measured for key in keys):
-            continue
-        values, valid = [], True
-        for row in (measured[key] for key in keys):
-            if gate.quantity == "outside":
-                values.append(row["total_ops"] - row["delegated_ops"])
-            else:
-                values.append(row[gate.quantity])
-            valid = valid and (gate.quantity != "p50_ms" or row["valid"])
-        value = values[0] if gate.over is None else round(values[0] / values[1], 3)
-        found.append(
-            {
-                "target": gate.target,
-                "name": gate.name,
-                "model": ours,
-                "gate": gate.gate,
-                "goal": gate.goal,
-                "measured": value,
-                "verdict": verdict(value, gate.gate, gate.goal) if valid else "invalid",
-            }
-        )
-    return found
+        if all(key in measured for key in keys):
+            found.append(_result(gate, ours, [measured[key] for key in keys]))
+    return tuple(found)
 
 
 def verdict(measured: float, gate: float, goal: float) -> Literal["goal", "gate", "missed"]:
@@ -132,3 +111,19 @@ def verdict(measured: float, gate: float, goal: float) -> Literal["goal", "gate"
     if measured <= goal:
         return "goal"
     return "gate" if measured <= gate else "missed"
+
+
+def _result(gate: Gate, ours: str, sides: list[Timed]) -> GateResult:
+    """A gate with the rows of its sides."""
+    values: list[float] = [getattr(side, gate.quantity) for side in sides]
+    measured = values[0] if gate.over is None else round(values[0] / values[1], 3)
+    valid = gate.quantity != "p50_ms" or all(side.valid for side in sides)
+    return GateResult(
+        target=gate.target,
+        name=gate.name,
+        model=ours,
+        gate=gate.gate,
+        goal=gate.goal,
+        measured=measured,
+        verdict=verdict(measured, gate.gate, gate.goal) if valid else "invalid",
+    )

@@ -1,4 +1,8 @@
-"""Latency side by side: everything in one process, one thread, in turn, medians."""
+"""Latency of calls side by side: one process, in turn, medians.
+
+`slide_mobile.bench` measures artifacts. This is for what has no artifact: single modules, and the
+published graphs, which have no deploy form.
+"""
 
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -6,7 +10,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from slide_mobile.bench import statistics
-from slide_mobile.bench.statistics import MAX_SPREAD as MAX_SPREAD
 
 WARM_UP = 3
 
@@ -15,7 +18,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Of one candidate, in milliseconds."""
+    """Percentiles of one call, in milliseconds."""
 
     p50_ms: float
     p90_ms: float
@@ -23,11 +26,11 @@ class Latency:
     @property
     def valid(self) -> bool:
         """Whether the spread is small enough to believe the median."""
-        return self.p90_ms <= MAX_SPREAD * self.p50_ms
+        return self.p90_ms <= statistics.MAX_SPREAD * self.p50_ms
 
 
 def interleaved(calls: Mapping[K, Callable[[], object]], *, runs: int) -> dict[K, Latency]:
-    """Time the calls in turn, so that a drift of the machine touches all alike."""
+    """The latency of each call; they take turns, so that a drift of the machine affects all."""
     taken: dict[K, list[float]] = {name: [] for name in calls}
     for turn in range(WARM_UP + runs):
         for name, call in calls.items():
