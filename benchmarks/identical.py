@@ -62,6 +62,7 @@ def compared(artifact: Path, min_seconds: float, allowed: float) -> Comparison:
         document = bench([artifact, twin], config=BenchConfig(min_seconds=min_seconds))
     ratio, intervals = document.ratios[0][1], document.ratio_intervals
     one, other = document.results
+    assert one.p50_ms is not None and other.p50_ms is not None, "a host measures what it runs"
     return Comparison(
         p50_ms=(one.p50_ms, other.p50_ms),
         ratio=ratio,
