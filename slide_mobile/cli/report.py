@@ -20,7 +20,7 @@ Examples:
   slide-mobile bench artifacts/* --json > bench.json
   slide-mobile report artifacts/* --bench bench.json --bench phone.json \\
       --out report.html
-  slide-mobile report artifacts/* --out summary.md || code=$? 
+  slide-mobile report artifacts/* --out summary.md || code=$?
   cat summary.md >> "$GITHUB_STEP_SUMMARY"; exit ${code:-0}
 """
 
