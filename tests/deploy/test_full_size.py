@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import slide_mobile
-from slide_mobile import models
+from slide_mobile import Format, ModelSource, models
 from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize
@@ -61,15 +61,14 @@ def one_by_one(form: nn.Module, images: Tensor) -> Tensor:
 @pytest.mark.parametrize("target", registry.names())
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_slide_swin_tiny_converts(target: str, precision: str, tmp_path: Path) -> None:
-    art = slide_mobile.convert(
-        "slide_swin_tiny", target=target, precision=precision, untrained=True, out=tmp_path
-    )
+    source = ModelSource("slide_swin_tiny", untrained=True)
+    art = slide_mobile.convert(source, to=Format(target, precision), out=tmp_path)
     graph = art.manifest.graph
     assert graph.max_rank == 4
     if target in {"tflite", "executorch"}:
         assert graph.partitions == 1 and graph.delegated_ops == graph.total_ops
     # fp32: the goal. int8: the floor; measured 31 to 32 dB with random weights.
-    assert art.manifest.parity["sqnr_db"] > {"fp32": 110, "int8": 20}[precision]
+    assert art.manifest.parity.sqnr_db > {"fp32": 110, "int8": 20}[precision]
 
 
 @pytest.mark.parametrize("target", ["tflite", "executorch", "coreml"])
@@ -77,9 +76,10 @@ def test_slide_swin_tiny_converts(target: str, precision: str, tmp_path: Path) -
     "name", ["slide_pvt_tiny", "slide_pvt_v2_b1", "slide_cswin_tiny", "slide_nat_mini", "pvt_tiny"]
 )
 def test_a_size_of_every_family_converts(name: str, target: str, tmp_path: Path) -> None:
-    art = slide_mobile.convert(name, target=target, precision="fp32", untrained=True, out=tmp_path)
+    source = ModelSource(name, untrained=True)
+    art = slide_mobile.convert(source, to=Format(target, "fp32"), out=tmp_path)
     graph = art.manifest.graph
     assert graph.max_rank <= 4
     if target in {"tflite", "executorch"}:
         assert graph.partitions == 1 and graph.delegated_ops == graph.total_ops
-    assert art.manifest.parity["sqnr_db"] > 110  # the goal
+    assert art.manifest.parity.sqnr_db > 110  # the goal
