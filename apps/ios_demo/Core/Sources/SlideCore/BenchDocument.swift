@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the app shares: slide_mobile/bench.schema.json, the same as `slide-mobile bench --json`.
+/// What the app shares: slide_mobile/bench/documents.py, the same as `slide-mobile bench --json`.
 public struct BenchDocument: Codable, Sendable {
     public var schemaVersion = 1
     public var source = "ios"
@@ -106,7 +106,7 @@ public struct BenchResult: Codable, Sendable {
         model = manifest.model.name
         target = manifest.target
         precision = manifest.precision
-        manifestSha256 = manifest.sha256
+        manifestSha256 = candidate.artifact.manifestSHA256
         runtime = "\(candidate.backend.name) \(candidate.backend.version)"
         acceleratorRequested = candidate.options.accelerator.id
         threads = candidate.options.threads

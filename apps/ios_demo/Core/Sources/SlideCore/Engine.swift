@@ -65,15 +65,10 @@ public struct Candidate: Sendable {
 
     static func == (a: Candidate, b: Candidate) -> Bool {
         a.artifact.root == b.artifact.root
-            && a.artifact.manifest.sha256 == b.artifact.manifest.sha256
+            && a.artifact.manifestSHA256 == b.artifact.manifestSHA256
             && a.options == b.options
     }
 
     /// A real image and not zeros: some kernels are faster on zeros.
-    func goldenImage(_ index: Int = 0) throws -> Raster {
-        let golden = artifact.manifest.golden[index]
-        let png = try Data(contentsOf: artifact.root.appendingPathComponent(golden.file))
-        let input = artifact.manifest.input
-        return Preprocessing.fit(try Raster(png: png), width: input.width, height: input.height)
-    }
+    func goldenImage(_ index: Int = 0) throws -> Raster { try artifact.golden(index) }
 }

@@ -14,7 +14,7 @@ struct Subject: Hashable, Sendable {
 
     init(_ candidate: Candidate) {
         artifact = candidate.artifact.folder
-        manifestSha256 = candidate.artifact.manifest.sha256
+        manifestSha256 = candidate.artifact.manifestSHA256
         acceleratorRequested = candidate.options.accelerator.id
         threads = candidate.options.threads
     }

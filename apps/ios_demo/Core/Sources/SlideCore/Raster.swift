@@ -1,3 +1,5 @@
+import Foundation
+
 /// A decoded image: RGB, 8 bits a channel, rows from the top, no padding.
 public struct Raster: Equatable, Sendable {
     public let width: Int
@@ -9,6 +11,16 @@ public struct Raster: Equatable, Sendable {
         self.width = width
         self.height = height
         self.rgb = rgb
+    }
+
+    /// A golden image, read: a binary PPM of exactly this size, as slide_mobile/artifact/golden.py
+    /// writes it. Throws `NotUsable` for any other bytes.
+    init(ppm data: Data, height: Int, width: Int) throws {
+        let header = Data("P6\n\(width) \(height)\n255\n".utf8)
+        guard data.starts(with: header), data.count == header.count + height * width * 3 else {
+            throw NotUsable("a golden image is not a PPM of \(width) x \(height) pixels")
+        }
+        self.init(width: width, height: height, rgb: [UInt8](data.dropFirst(header.count)))
     }
 
     /// Of four bytes a pixel whose last is ignored, as CoreGraphics draws them; `rowBytes` may be
