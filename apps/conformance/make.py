@@ -20,6 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parent))  # a test loads this file by its path
+import artifact_vectors
+
 from slide_mobile import preprocess
 from slide_mobile.bench import statistics
 from slide_mobile.parity import metrics
@@ -35,6 +38,10 @@ def make(folder: Path) -> None:
     save(folder / "verify.json", verify_vectors())
     save(folder / "words.json", words())
     save(folder / "headless.json", headless())
+    save(folder / "manifests.json", artifact_vectors.manifests())
+    save(folder / "indexes.json", artifact_vectors.indexes())
+    save(folder / "paths.json", artifact_vectors.paths())
+    save(folder / "ppm.json", artifact_vectors.golden_images())
     resize_vectors(folder / "resize")
     for kind, documents in (("valid", valid_documents()), ("invalid", invalid_documents())):
         for name, document in documents:
@@ -156,7 +163,7 @@ def verify_vectors() -> Json:
 
 def _verify_case(name: str, reference: Any, output: Any, floor: float) -> Json:
     db = metrics.sqnr_db(reference, output)
-    # The cap of parity.py stands for no noise at all, and for what has no dB.
+    # The cap of parity/metrics.py stands for no noise at all, and for what has no dB.
     return {
         "name": name,
         "reference": [float(x) for x in reference],

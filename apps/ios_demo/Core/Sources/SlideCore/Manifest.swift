@@ -126,7 +126,7 @@ public struct Manifest: Decodable, Sendable {
     private static let sides = 1...1 << 14
     private static let decibels = -200.0...200.0
     private static let mostElements = 1 << 26
-    private static let mostGolden = 1 << 10
+    private static let mostGolden = 64
 
     private var problemOfTensors: String? {
         guard input.shape.count == 4, input.shape.allSatisfy(Self.sides.contains),
