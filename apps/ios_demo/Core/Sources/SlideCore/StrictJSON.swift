@@ -28,25 +28,27 @@ private func place(_ path: [any CodingKey]) -> String {
     path.map(\.stringValue).joined(separator: "/")
 }
 
-/// Thrown for bytes that cannot be JSON; what it lets through may still be none.
+/// Bytes that cannot be JSON.
 struct NoJSON: Error {}
 
 /// Whether an object of this JSON text names a field twice. Foundation silently keeps one of the two,
 /// and a reader that keeps the other reads a different document. Names are compared as Foundation
-/// compares them: escapes are decoded, and names are equal where Unicode says so.
+/// compares them: escapes are decoded, and names are equal where Unicode says so. Throws `NoJSON` for
+/// what Foundation reads although it is none; Foundation refuses the rest.
 func namesAFieldTwice(_ json: Data) throws -> Bool {
     let bytes = [UInt8](json)
     // Foundation also decodes UTF-16 and UTF-32, in which a quotation mark is not one byte.
     guard !bytes.contains(0) else { throw NoJSON() }
     var open: [Set<String>] = []  // the names in each object or array around this byte
     var at = 0
+    var last: UInt8 = 0  // before this byte, blanks left out
     while at < bytes.count {
         switch bytes[at] {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             open.append([])
             guard open.count <= 64 else { throw NoJSON() }  // a manifest is five deep
         case UInt8(ascii: "}"), UInt8(ascii: "]"):
-            guard open.popLast() != nil else { throw NoJSON() }
+            guard open.popLast() != nil, last != UInt8(ascii: ",") else { throw NoJSON() }
         case quotationMark:
             let start = at
             at += 1
@@ -61,6 +63,7 @@ func namesAFieldTwice(_ json: Data) throws -> Bool {
             }
         default: break
         }
+        if !blanks.contains(bytes[at]) { last = bytes[at] }
         at += 1
     }
     return false

@@ -29,7 +29,7 @@ struct StrictJSONTests {
 
     @Test(arguments: [
         "", "{", "[1,]", "{\"a\" 1}", "[NaN]", "[Infinity]", "nul", "[1] 2", "\"open", "{1: 2}",
-        "[\"\\x\"]", "]", "{\"\\", "[1e999]", "{\"\\ud800\": 1}",
+        "[\"\\x\"]", "]", "{\"a\": 1, }", "{\"\\", "[1e999]", "{\"\\ud800\": 1}",
         String(repeating: "[", count: 100_000), String(repeating: "{\"a\":", count: 100_000),
     ])
     func whatIsNoJSONIsRefused(text: String) {
