@@ -41,7 +41,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def core(jvm: Jvm, classes: Path) -> Path:
-    """The core, as it is: plain Kotlin, against nothing but the standard library."""
+    """The core, as it is: plain Kotlin, and Jackson's tokens of JSON."""
     return jvm.compile(kotlin_files(CORE), classes / "core")
 
 

@@ -1,4 +1,4 @@
-"""A Kotlin compiler, JUnit and JNA for the machine's JDK, kept in the cache.
+"""A Kotlin compiler, Jackson, JUnit and JNA for the machine's JDK, kept in the cache.
 
 The compiler comes from PyPI: kotlin-jupyter-kernel carries one in its jars.
 """
@@ -34,6 +34,7 @@ JUNIT_JARS = (
     "opentest4j-reporting-events", "opentest4j-reporting-schema", "picocli", "univocity-parsers",
 )  # fmt: skip
 JNA = ("libjna-java", "libjna-jni")
+JACKSON = ("libjackson2-core-java",)
 TIMEOUT_SECONDS = 900
 
 
@@ -46,7 +47,7 @@ class Jvm:
     """The tools, and how to run them."""
 
     compiler: tuple[Path, ...]
-    stdlib: Path
+    libraries: tuple[Path, ...]  # that the core needs: Kotlin's own, and Jackson
     junit: tuple[Path, ...]
     jna: Path
     jna_library: Path  # the folder of its native half
@@ -68,7 +69,7 @@ class Jvm:
         command = [
             "java", "-Xmx1500m", "-cp", _joined(self.compiler), COMPILER, *FLAGS,
             *([f"-Xfriend-paths={friend}"] if friend else []),
-            "-cp", _joined([self.stdlib, *classpath]), "-d", str(out), *map(str, sources),
+            "-cp", _joined([*self.libraries, *classpath]), "-d", str(out), *map(str, sources),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         said = [line for line in done.stderr.splitlines() if re.search(r"\.kts?:\d+:\d+: ", line)]
@@ -101,7 +102,7 @@ class Jvm:
         settings = {"jna.nosys": "false", "java.library.path": self.jna_library}
         settings |= dict(properties or {})
         command = ["java", "-Xmx2g", *(f"-D{name}={value}" for name, value in settings.items())]
-        command += ["-cp", _joined([self.stdlib, *classpath]), main, *map(str, arguments)]
+        command += ["-cp", _joined([*self.libraries, *classpath]), main, *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
 
 
@@ -113,9 +114,13 @@ def require(cache: Path) -> Jvm:
     jars = _kotlin(cache)
     junit = unpack(cache, "bookworm", JUNIT)
     jna = unpack(cache, "bookworm", JNA)
+    jackson = unpack(cache, "bookworm", JACKSON)
     return Jvm(
         compiler=tuple(sorted(jars.glob("*.jar"))),
-        stdlib=_one(jars, "kotlin-stdlib-*.jar"),
+        libraries=(
+            _one(jars, "kotlin-stdlib-*.jar"),
+            _one(jackson / "usr/share/java", "jackson-core-2*.jar"),
+        ),
         junit=tuple(_one(junit / "usr/share/java", f"{name}.jar") for name in JUNIT_JARS),
         jna=_one(jna / "usr/share/java", "jna.jar"),
         jna_library=_one(jna / "usr/lib", "*/jni"),

@@ -138,7 +138,7 @@ def test_the_apk_is_built_signed_and_says_what_the_gradle_file_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     (out := classes / "apk").mkdir()
-    dex = sdk.dex([core, generated, ui], [jvm.stdlib], out)
+    dex = sdk.dex([core, generated, ui], jvm.libraries, out)
     apk = sdk.package(base, dex, out)
     assert "Verified using v2 scheme (APK Signature Scheme v2): true" in sdk.verify(apk)
     assert sdk.is_aligned(apk)

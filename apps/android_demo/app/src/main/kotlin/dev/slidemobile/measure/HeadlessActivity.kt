@@ -69,8 +69,8 @@ class HeadlessActivity : Activity() {
         }
         val asked = request.groups(entries)
         val batch = Batch(
-            asked.groups, request.plan, measure.phone, Images, request.isSustained,
-            request.isVerified, asked.failed,
+            asked.groups, request.plan, measure.phone, request.isSustained, request.isVerified,
+            asked.failed,
         )
         measure.headless = batch
         if (isLeft) batch.cancel()

@@ -6,22 +6,16 @@ import android.graphics.BitmapFactory
 import android.graphics.Color
 import android.media.ExifInterface
 import android.net.Uri
-import dev.slidemobile.core.ImageDecoder
 import dev.slidemobile.core.Picture
 
 /** A decoded photo as it is stored, and the EXIF orientation that it asks for. */
 class Photo(val picture: Picture, val orientation: Int)
 
 /** Android's decoders, giving the pixels as they are stored: nothing scaled, nothing turned. */
-object Images : ImageDecoder {
+object Images {
     // A photo of more pixels is halved by the decoder first: stored and turned, at three bytes a
     // pixel each, it is to fit in half of the heap.
     private val maxPixels = Runtime.getRuntime().maxMemory() / 12
-
-    override fun decode(file: ByteArray): Picture {
-        val options = BitmapFactory.Options().apply { inScaled = false }
-        return picture(decoded(file, options))
-    }
 
     fun photo(resolver: ContentResolver, uri: Uri): Photo {
         val stream = requireNotNull(resolver.openInputStream(uri)) { "the photo is gone" }
@@ -39,7 +33,10 @@ object Images : ImageDecoder {
         }
         val orientation = ExifInterface(file.inputStream())
             .getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
-        return Photo(picture(decoded(file, options)), orientation)
+        val bitmap = requireNotNull(BitmapFactory.decodeByteArray(file, 0, file.size, options)) {
+            "not an image that Android can decode"
+        }
+        return Photo(picture(bitmap), orientation)
     }
 
     /** For the screen. */
@@ -51,11 +48,6 @@ object Images : ImageDecoder {
         }
         return Bitmap.createBitmap(pixels, picture.width, picture.height, Bitmap.Config.ARGB_8888)
     }
-
-    private fun decoded(file: ByteArray, options: BitmapFactory.Options): Bitmap =
-        requireNotNull(BitmapFactory.decodeByteArray(file, 0, file.size, options)) {
-            "not an image that Android can decode"
-        }
 
     /** Row by row: a photo's pixels as ints would need as much memory again. */
     private fun picture(bitmap: Bitmap): Picture {

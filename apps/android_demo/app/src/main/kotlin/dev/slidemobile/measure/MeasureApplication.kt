@@ -10,13 +10,13 @@ import dev.slidemobile.core.BenchReport
 import dev.slidemobile.core.Candidate
 import dev.slidemobile.core.Entry
 import dev.slidemobile.core.Failure
+import dev.slidemobile.core.Json
 import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.Measurements
 import dev.slidemobile.core.Result
 import dev.slidemobile.core.VerifiedImage
 import dev.slidemobile.core.Verification
 import dev.slidemobile.core.line
-import dev.slidemobile.core.print
 import dev.slidemobile.measure.backend.ExecuTorchBackend
 import dev.slidemobile.measure.backend.LiteRtBackend
 
@@ -116,7 +116,7 @@ class MeasureApplication : Application() {
             changed()
         }
         work.submit(
-            { candidate.open().use { Verification.run(candidate.artifact, it, Images) } },
+            { candidate.open().use { Verification.run(candidate.artifact, it) } },
             failed = { end(Outcome.Failed(it.line())) },
             done = { images ->
                 measurements.add(candidate, images)
@@ -128,7 +128,7 @@ class MeasureApplication : Application() {
     /** The shared document of these results. */
     fun document(results: List<Result>, failures: List<Failure> = emptyList()): String {
         val runtimes = backends.associate { it.runtime to it.runtimeVersion }
-        return BenchReport.json(phone.environment(runtimes), results, failures).print() + "\n"
+        return Json.write(BenchReport.json(phone.environment(runtimes), results, failures)) + "\n"
     }
 
     private fun publish(models: Models) {

@@ -8,7 +8,6 @@ class Batch(
     private val groups: List<List<Candidate>>,
     private val plan: Plan,
     private val device: Device,
-    private val decoder: ImageDecoder,
     private val isSustained: Boolean = false,
     private val isVerified: Boolean = false,
     failed: List<Failure> = emptyList(),
@@ -37,7 +36,7 @@ class Batch(
     }
 
     private fun measure(group: List<Candidate>) {
-        val measurement = Measurement(group, plan, device, decoder, isSustained)
+        val measurement = Measurement(group, plan, device, isSustained)
         underway = measurement
         // A runtime may throw anything, and its errors are what this is to tell.
         val outcome = runCatching {
@@ -53,9 +52,7 @@ class Batch(
     private fun verified(result: Result): Result {
         val candidate = result.candidate
         if (Verification.refusal(candidate.artifact.manifest) != null) return result
-        return candidate.open().use {
-            result.with(Verification.run(candidate.artifact, it, decoder))
-        }
+        return candidate.open().use { result.with(Verification.run(candidate.artifact, it)) }
     }
 }
 

@@ -28,7 +28,6 @@ class Measurement(
     val candidates: List<Candidate>,
     private val plan: Plan,
     private val device: Device,
-    private val decoder: ImageDecoder,
     private val isSustained: Boolean = false,
     private val clock: Clock = Clock.MONOTONIC,
 ) {
@@ -77,10 +76,8 @@ class Measurement(
     /** A real image: the first of the parity capsule. */
     private fun input(artifact: Artifact): ByteBuffer {
         val input = artifact.manifest.input
-        val picture = decoder.decode(artifact.golden(artifact.manifest.golden.first()))
-        return Preprocessing.allocate(input).also {
-            Preprocessing.fill(it, Preprocessing.fit(picture, input.height, input.width), input)
-        }
+        val picture = artifact.picture(artifact.manifest.golden.first())
+        return Preprocessing.allocate(input).also { Preprocessing.fill(it, picture, input) }
     }
 
     private fun result(

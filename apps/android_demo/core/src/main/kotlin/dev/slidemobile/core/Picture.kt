@@ -38,21 +38,16 @@ class Picture(val height: Int, val width: Int, val rgb: ByteArray) {
     companion object {
         const val CHANNELS = 3
 
-        /** Of pixels packed as 0xAARRGGBB, as Android's and Java's bitmaps give them. */
-        fun ofArgb(height: Int, width: Int, argb: IntArray): Picture {
-            val rgb = ByteArray(height * width * CHANNELS)
-            for (index in 0 until height * width) {
-                val pixel = argb[index]
-                rgb[index * CHANNELS] = (pixel shr 16).toByte()
-                rgb[index * CHANNELS + 1] = (pixel shr 8).toByte()
-                rgb[index * CHANNELS + 2] = pixel.toByte()
-            }
-            return Picture(height, width, rgb)
+        /**
+         * A golden image, read: a binary PPM of exactly this size, as slide_mobile/artifact/golden.py
+         * writes it. Throws [NotUsable] for any other bytes.
+         */
+        fun ofPpm(height: Int, width: Int, file: ByteArray): Picture {
+            val header = "P6\n$width $height\n255\n".toByteArray()
+            val isWhole = file.size == header.size + height * width * CHANNELS &&
+                file.copyOf(header.size).contentEquals(header)
+            if (!isWhole) throw NotUsable("a golden image is not a PPM of $width x $height pixels")
+            return Picture(height, width, file.copyOfRange(header.size, file.size))
         }
     }
-}
-
-/** Decodes a PNG or JPEG file's bytes, as stored (no EXIF); throws if it cannot. */
-fun interface ImageDecoder {
-    fun decode(file: ByteArray): Picture
 }

@@ -10,26 +10,24 @@ data class VerifiedImage(val file: String, val sqnrDb: Double?, val passed: Bool
 
 /**
  * Does the model still compute, on this device and accelerator, what PyTorch computed? Under the
- * same floor that the artifact was certified with (slide_mobile/parity.py).
+ * same floor that the artifact was certified with (slide_mobile/parity/metrics.py).
  */
 object Verification {
-    /** As Python reports outputs that are equal to the last bit (slide_mobile/parity.py). */
+    /** As Python reports outputs that are equal to the last bit (slide_mobile/parity/metrics.py). */
     private const val EXACT_DB = 200.0
 
     /** Why there is nothing to compare with, or null. */
     fun refusal(manifest: Manifest): String? =
         if (manifest.isClassifier) null else "no logits: a ${manifest.task} model gives maps"
 
-    /** Every golden image, decoded, preprocessed and run here. Never on the UI's thread. */
-    fun run(artifact: Artifact, session: Session, decoder: ImageDecoder): List<VerifiedImage> {
+    /** Every golden image, run here and compared. Never on the UI's thread. */
+    fun run(artifact: Artifact, session: Session): List<VerifiedImage> {
         val manifest = artifact.manifest
         refusal(manifest)?.let { throw NotUsable(it) }
         val input = manifest.input
         val tensor = Preprocessing.allocate(input)
         return manifest.golden.map { golden ->
-            val picture = decoder.decode(artifact.golden(golden))
-            val fitted = Preprocessing.fit(picture, input.height, input.width)
-            Preprocessing.fill(tensor, fitted, input)
+            Preprocessing.fill(tensor, artifact.picture(golden), input)
             session.write(tensor)
             session.run()
             val output = session.read(0)

@@ -14,7 +14,6 @@ import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.Plan
 import dev.slidemobile.core.Result
 import dev.slidemobile.measure.ChartView
-import dev.slidemobile.measure.Images
 import dev.slidemobile.measure.Outcome
 import dev.slidemobile.measure.R
 import dev.slidemobile.measure.Series
@@ -66,7 +65,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
         report.text = ""
         measure.begin(
             Measurement(
-                listOfNotNull(one, other), plan(), measure.phone, Images, isSustained.isChecked,
+                listOfNotNull(one, other), plan(), measure.phone, isSustained.isChecked,
             ),
         )
         update()
