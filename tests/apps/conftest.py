@@ -7,14 +7,17 @@ proved something.
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from converted_once import ConvertedOnce
 from proof import facts, show, unproved
 from proof import missing as missing
+
+import slide_mobile
+from slide_mobile.targets.format import Format
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE_VARIABLE = "SLIDE_MOBILE_APPS_CACHE"
@@ -60,13 +63,13 @@ def demo_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, s
     def artifact(target: str, precision: str) -> Path:
         folder = out / f"slide_swin_demo-{target}-{precision}"
         if not folder.is_dir():
-            command = ["convert", "--to", target, "--precision", precision, "--out", str(out)]
-            done = subprocess.run(
-                [sys.executable, "-m", "slide_mobile", *command, "--quiet"],
-                cwd=REPOSITORY, capture_output=True, text=True, timeout=900,
-                env=os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'converters'}"},
-            )  # fmt: skip
-            assert done.returncode == 0, done.stderr[-2000:]
+            slide_mobile.convert("slide_swin_demo", to=Format(target, precision), out=out)
         return folder
 
     return artifact
+
+
+@pytest.fixture(scope="session")
+def small_artifacts(converted: ConvertedOnce) -> Callable[[str, str], Path]:
+    """`small_artifacts(target, precision)`: a small model without training; read-only, too."""
+    return lambda target, precision: converted(target, precision).root

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debian_packages import unpack
+from patience import limit
 
 TOOLS = (
     "aapt", "android-libaapt", "android-libandroidfw", "android-libbacktrace", "android-libbase",
@@ -21,7 +22,6 @@ TOOLS = (
 )  # fmt: skip
 MIN_SDK, TARGET_SDK = 26, 35
 PASSWORD = "android"
-TIMEOUT_SECONDS = 900
 
 
 class BuildFailed(Exception):
@@ -154,7 +154,7 @@ def _only_classes(jar: Path, out: Path) -> Path:
 
 def _checked(command: list[str], environment: Mapping[str, str]) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
+        command, capture_output=True, text=True, timeout=limit(60),
         env=os.environ | dict(environment),
     )  # fmt: skip
     if done.returncode != 0:

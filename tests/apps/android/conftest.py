@@ -10,8 +10,10 @@ from pathlib import Path
 import debian_packages
 import jvm as jvm_tools
 import pytest
+from embedded import embed
 from jvm import Jvm
-from kotlin_app import BACKENDS, CORE, HERE, Harness, embed, kotlin_files, package
+from kotlin_app import BACKENDS, CORE, HERE, Harness, kotlin_files, package
+from patience import limit
 from proof import missing
 
 
@@ -103,22 +105,27 @@ def executorch_library(classes: Path) -> Path:
         f"-L{libpython}", "-Wl,--no-as-needed", f"-lpython{sysconfig.get_python_version()}",
         "-Wl,--allow-shlib-undefined", *(f"-Wl,-rpath,{path}" for path in paths),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit(30))
     assert done.returncode == 0, done.stderr[-3000:]
     return library
 
 
 @pytest.fixture(scope="session")
 def embedded(
-    demo_artifacts: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
+    demo_artifacts: Callable[[str, str], Path],
+    small_artifacts: Callable[[str, str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A folder as the app has it: demo artifacts of both runtimes, and the index. Read-only."""
+    """A folder as the app has it: artifacts of both runtimes, and the index. Read-only.
+
+    In int8 it is the demo, which is trained; in floating point a small model does.
+    """
     root = tmp_path_factory.mktemp("embedded")
     embed(
         root,
         demo_artifacts("tflite", "int8"),
-        demo_artifacts("tflite", "fp32"),
         demo_artifacts("executorch", "int8"),
-        demo_artifacts("executorch", "fp16"),
+        small_artifacts("tflite", "fp32"),
+        small_artifacts("executorch", "fp16"),
     )
     return root

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debian_packages import NotToBeHad, unpack
+from patience import limit
 
 KERNEL = "kotlin-jupyter-kernel==0.19.0.944"
 COMPILER = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
@@ -23,6 +24,8 @@ FLAGS = (
     "-no-stdlib", "-no-reflect", "-language-version", LANGUAGE, "-api-version", LANGUAGE,
     "-jvm-target", "1.8", "-Xlambdas=class", "-Xsam-conversions=class", "-Xstring-concat=inline",
 )  # fmt: skip
+# The JVM's own compiler for programs that end soon: half of the time of the usual one.
+SHORT_LIVED = ("-Xmx1500m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 JUNIT = (
     "junit5", "libapiguardian-java", "libopentest4j-java", "libopentest4j-reporting-java",
     "libpicocli-java", "libunivocity-parsers-java",
@@ -35,7 +38,6 @@ JUNIT_JARS = (
 )  # fmt: skip
 JNA = ("libjna-java", "libjna-jni")
 JACKSON = ("libjackson2-core-java",)
-TIMEOUT_SECONDS = 900
 
 
 class CompilationFailed(Exception):
@@ -67,11 +69,11 @@ class Jvm:
         where the classes compiled against are older than the app's.
         """
         command = [
-            "java", "-Xmx1500m", "-cp", _joined(self.compiler), COMPILER, *FLAGS,
+            "java", *SHORT_LIVED, "-cp", _joined(self.compiler), COMPILER, *FLAGS,
             *([f"-Xfriend-paths={friend}"] if friend else []),
             "-cp", _joined([*self.libraries, *classpath]), "-d", str(out), *map(str, sources),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit(60))
         said = [line for line in done.stderr.splitlines() if re.search(r"\.kts?:\d+:\d+: ", line)]
         if done.returncode != 0 or (said and not warnings):
             raise CompilationFailed("\n".join(said) or done.stderr[-3000:])
@@ -85,7 +87,7 @@ class Jvm:
             "javac", "-Xlint:-options", "-source", "8", "-target", "8", "-cp", _joined(classpath),
             "-d", str(out), *map(str, sources),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit(60))
         if done.returncode != 0:
             raise CompilationFailed(done.stderr[-3000:])
         return out
@@ -103,7 +105,7 @@ class Jvm:
         settings |= dict(properties or {})
         command = ["java", "-Xmx2g", *(f"-D{name}={value}" for name, value in settings.items())]
         command += ["-cp", _joined([*self.libraries, *classpath]), main, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        return subprocess.run(command, capture_output=True, text=True, timeout=limit(60))
 
 
 def require(cache: Path) -> Jvm:
@@ -138,34 +140,12 @@ def wheel(cache: Path, requirement: str) -> Path:
                 sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
                 "--only-binary=:all:", "--dest", str(aside), requirement,
             ],
-            capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
+            capture_output=True, text=True, timeout=limit(60),
         )  # fmt: skip
         if done.returncode != 0:
             raise NotToBeHad(f"{requirement} from PyPI: {done.stderr.strip().splitlines()[-1:]}")
         aside.rename(folder)
     return _one(folder, "*.whl")
-
-
-def npm(cache: Path, package: str) -> Path:
-    """An npm package's files, unpacked in the cache."""
-    folder = cache / re.sub(r"[^\w.]+", "-", package).strip("-")
-    if not folder.is_dir():
-        if shutil.which("npm") is None:
-            raise NotToBeHad(f"{package} needs npm")
-        aside = folder.with_name(f"{folder.name}.partial")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        for command in (
-            ["npm", "pack", "--silent", "--ignore-scripts", package],
-            ["sh", "-c", "tar xzf *.tgz && rm *.tgz"],
-        ):
-            done = subprocess.run(
-                command, cwd=aside, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
-            )
-            if done.returncode != 0:
-                raise NotToBeHad(f"{package} from npm: {done.stderr.strip().splitlines()[-1:]}")
-        aside.rename(folder)
-    return folder / "package"
 
 
 def _kotlin(cache: Path) -> Path:

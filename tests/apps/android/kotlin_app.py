@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,15 +47,6 @@ class Harness:
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(written.read_text())
-
-
-def embed(root: Path, *artifacts: Path) -> None:
-    """`slide-mobile embed`."""
-    command = [sys.executable, "-m", "slide_mobile", "embed", *map(str, artifacts)]
-    done = subprocess.run(
-        [*command, "--app", str(root), "--quiet"], cwd=REPOSITORY, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def package(name: str) -> Path:

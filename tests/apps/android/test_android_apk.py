@@ -13,13 +13,13 @@ from pathlib import Path
 import android_api
 import android_build
 import class_file
-import jvm as jvm_tools
 import pytest
 from android_api import Api
 from android_build import MIN_SDK, TARGET_SDK, BuildFailed, Sdk
 from debian_packages import NotToBeHad
 from jvm import Jvm
-from kotlin_app import APP, HERE, UI, kotlin_files
+from kotlin_app import APP, BACKENDS, HERE, UI, kotlin_files
+from npm_package import npm
 from proof import missing
 
 MODULE = APP / "app"
@@ -46,9 +46,7 @@ def sdk(cache: Path) -> Sdk:
 @pytest.fixture(scope="module")
 def api(cache: Path) -> Api:
     try:
-        return android_api.read(
-            jvm_tools.npm(cache, android_api.PACKAGE) / android_api.DECLARATIONS
-        )
+        return android_api.read(npm(cache, android_api.PACKAGE) / android_api.DECLARATIONS)
     except NotToBeHad as error:
         missing(f"the names of Android's API: {error}")
 
@@ -81,12 +79,14 @@ def generated(jvm: Jvm, base: Path, android_jar: Path, classes: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def ui(
-    jvm: Jvm, core: Path, shims: Path, overlays: Path, generated: Path, android_jar: Path,
-    classes: Path,
+    jvm: Jvm, core: Path, shims: Path, backends: Path, overlays: Path, generated: Path,
+    android_jar: Path, classes: Path,
 ) -> Path:  # fmt: skip
-    """Every Kotlin file of the app module."""
-    path = [overlays, generated, core, shims, android_jar]
-    return jvm.compile(kotlin_files(UI), classes / "ui", classpath=path, warnings=True)
+    """Every Kotlin file of the app module; its backends are compiled already."""
+    path = [overlays, generated, core, shims, backends, android_jar]
+    sources = [file for file in kotlin_files(UI) if BACKENDS not in file.parents]
+    out = jvm.compile(sources, classes / "ui", classpath=path, warnings=True)
+    return Path(shutil.copytree(backends, out, dirs_exist_ok=True))
 
 
 def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import swift_root
+from debian_packages import NotToBeHad
+from embedded import write_index
 from proof import missing
-from swift_build import APP, BRIDGE, CHECKOUT, CORE, HERE, LIBRARY, SWIFT, index, succeeded
-from swift_root import REPOSITORY, SITE_PACKAGES, WORK, NotToBeHad, SwiftRoot
+from swift_build import APP, BRIDGE, CHECKOUT, CORE, HERE, LIBRARY, SWIFT, succeeded
+from swift_root import REPOSITORY, SITE_PACKAGES, WORK, SwiftRoot
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +125,7 @@ def artifacts_folder(tmp_path: Path) -> Callable[..., Path]:
     def folder(*artifacts: Path) -> Path:
         for artifact in artifacts:
             shutil.copytree(artifact, tmp_path / artifact.name)
-        index(tmp_path)
+        write_index(tmp_path)
         return tmp_path
 
     return folder

@@ -1,12 +1,12 @@
 """The stubs' names are the SDK's, as declarations derived from it have them, and old enough."""
 
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from debian_packages import NotToBeHad
+from npm_package import npm
 from proof import missing
 from swift_build import CHECKOUT
 
@@ -31,19 +31,10 @@ class Names:
 
 @pytest.fixture(scope="module")
 def names(cache: Path) -> Names:
-    folder = cache / "types-ios"
-    if not folder.is_dir():
-        if shutil.which("npm") is None:
-            missing("SDK-derived declarations need npm")
-        aside = cache / "types-ios.partial"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        command = ["npm", "pack", TYPES, "--cache", str(cache / "npm"), "--silent"]
-        done = subprocess.run(command, cwd=aside, capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            missing(f"npm has no {TYPES}: {done.stderr[-200:]}")
-        shutil.unpack_archive(next(aside.glob("*.tgz")), aside, filter="data")
-        aside.rename(folder)
+    try:
+        folder = npm(cache, TYPES)
+    except NotToBeHad as error:
+        missing(f"the names of Apple's frameworks: {error}")
     since: dict[str, float] = {}
     for framework in FRAMEWORKS:
         for path in folder.rglob(f"objc!{framework}.d.ts"):

@@ -11,8 +11,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from patience import limit
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-TIMEOUT_SECONDS = 900
 
 
 class NotToBeHad(Exception):
@@ -50,7 +51,7 @@ def _configure(apt: Path, suite: str) -> dict[str, str]:
     for folder in ("lists/partial", "archives/partial"):
         (apt / folder).mkdir(parents=True)
     (apt / "status").touch()
-    source = f"deb [signed-by={KEYRING}] {_mirror()} {suite} main\n"
+    source = f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n"
     (apt / "sources.list").write_text(source)
     settings = {
         "Dir::Etc::sourcelist": apt / "sources.list",
@@ -70,7 +71,7 @@ def _configure(apt: Path, suite: str) -> dict[str, str]:
     return {"APT_CONFIG": str(apt / "apt.conf")}
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """The address that this machine's apt takes its own Debian from."""
     targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], {}, Path("/"))
     for address in targets.split():
@@ -81,7 +82,7 @@ def _mirror() -> str:
 
 def _run(command: list[str], environment: dict[str, str], folder: Path) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, timeout=TIMEOUT_SECONDS,
+        command, capture_output=True, text=True, cwd=folder, timeout=limit(90),
         env=os.environ | environment,
     )  # fmt: skip
     if done.returncode != 0:
