@@ -12,7 +12,7 @@ import swift_root
 from debian_packages import NotToBeHad
 from embedded import write_index
 from proof import missing
-from swift_build import APP, BRIDGE, CHECKOUT, CORE, HERE, LIBRARY, SWIFT, succeeded
+from swift_build import APP, BRIDGE, CHECKOUT, CORE, HERE, LIBRARY, SCRATCH, SWIFT, succeeded
 from swift_root import REPOSITORY, SITE_PACKAGES, WORK, SwiftRoot
 
 
@@ -34,12 +34,16 @@ def swift(cache: Path, work: Path) -> SwiftRoot:
 
 @pytest.fixture(scope="session")
 def core_module(swift: SwiftRoot) -> SwiftRoot:
-    """SlideCore as one optimised library, lib/ in its folder to write to."""
-    (swift.writable[WORK] / "lib").mkdir()
-    sources = sorted((CHECKOUT / "apps/ios_demo/Core/Sources/SlideCore").glob("*.swift"))
-    inside = [f"{CORE}/Sources/SlideCore/{path.name}" for path in sources]
-    command = [*LIBRARY, "-emit-library", "-O", "-module-name", "SlideCore", *inside]
-    succeeded(swift.run([*command, "-o", "lib/libSlideCore.so"]))
+    """SlideCore and its tests, built by its package: lib/ has it as a library, with its module."""
+    work = swift.writable[WORK]
+    succeeded(swift.run(["swift", "build", "--build-tests", *SCRATCH], cwd=CORE))
+    built = Path("core/debug")
+    objects = sorted((work / built / "SlideCore.build").glob("*.o"))
+    (work / "lib").mkdir()
+    for path in (work / built / "Modules").glob("SlideCore.*"):
+        shutil.copy(path, work / "lib")
+    inside = [f"{built}/SlideCore.build/{path.name}" for path in objects]
+    succeeded(swift.run(["swiftc", "-emit-library", *inside, "-o", "lib/libSlideCore.so"]))
     return swift
 
 

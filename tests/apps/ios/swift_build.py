@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from swift_root import REPOSITORY
+from swift_root import REPOSITORY, WORK
 
 CHECKOUT = Path(__file__).parents[3]
 HERE = f"{REPOSITORY}/tests/apps/ios"
@@ -11,6 +11,7 @@ APP = f"{REPOSITORY}/apps/ios_demo/SlideMeasure"
 CORE = f"{REPOSITORY}/apps/ios_demo/Core"
 # In order: each may import those before it.
 STUBS = ("CoreGraphics", "CoreVideo", "UIKit", "CoreML", "SwiftUI", "Charts", "PhotosUI")
+SCRATCH = ["--scratch-path", f"{WORK}/core"]
 SWIFT = ["swiftc", "-swift-version", "6"]
 LIBRARY = [*SWIFT, "-parse-as-library", "-emit-module"]
 BRIDGE = ["-import-objc-header", f"{APP}/SlideMeasure-Bridging-Header.h"]

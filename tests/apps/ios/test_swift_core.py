@@ -3,12 +3,12 @@
 import re
 
 from proof import show
-from swift_build import CORE, HERE, succeeded
-from swift_root import REPOSITORY, WORK, SwiftRoot
+from swift_build import CORE, HERE, SCRATCH, succeeded
+from swift_root import REPOSITORY, SwiftRoot
 
 
-def test_the_core_and_its_tests(swift: SwiftRoot) -> None:
-    output = succeeded(swift.run(["swift", "test", "--scratch-path", f"{WORK}/core"], cwd=CORE))
+def test_the_core_and_its_tests(core_module: SwiftRoot) -> None:
+    output = succeeded(core_module.run(["swift", "test", "--skip-build", *SCRATCH], cwd=CORE))
     found = re.search(r"Test run with (\d+) tests passed", output)
     assert found is not None, output[-3000:]
     overhead = re.search(r"loop overhead: ([\d.]+) microseconds a run", output)

@@ -13,8 +13,8 @@ public struct Raster: Equatable, Sendable {
         self.rgb = rgb
     }
 
-    /// A golden image, read: a binary PPM of exactly this size, as slide_mobile/artifact/golden.py
-    /// writes it. Throws `NotUsable` for any other bytes.
+    /// Reads a golden image: a binary PPM of exactly this size, as written by
+    /// slide_mobile/artifact/golden.py. Throws `NotUsable` for any other bytes.
     init(ppm data: Data, height: Int, width: Int) throws {
         let header = Data("P6\n\(width) \(height)\n255\n".utf8)
         guard data.starts(with: header), data.count == header.count + height * width * 3 else {

@@ -31,10 +31,10 @@ private func place(_ path: [any CodingKey]) -> String {
 /// Bytes that cannot be JSON.
 struct NoJSON: Error {}
 
-/// Whether an object of this JSON text names a field twice. Foundation silently keeps one of the two,
-/// and a reader that keeps the other reads a different document. Names are compared as Foundation
-/// compares them: escapes are decoded, and names are equal where Unicode says so. Throws `NoJSON` for
-/// what Foundation reads although it is none; Foundation refuses the rest.
+/// Whether an object in this JSON text names a field twice. Foundation silently keeps one of the
+/// two, and a reader that keeps the other reads a different document. Names are compared as
+/// Foundation compares them: escapes are decoded, and names are equal where Unicode says so. Throws
+/// `NoJSON` for text that is not JSON although Foundation reads it; Foundation refuses the rest.
 func namesAFieldTwice(_ json: Data) throws -> Bool {
     let bytes = [UInt8](json)
     // Foundation also decodes UTF-16 and UTF-32, in which a quotation mark is not one byte.

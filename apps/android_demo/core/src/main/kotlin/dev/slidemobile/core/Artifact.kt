@@ -27,8 +27,8 @@ class Artifact(
         private const val MANIFEST = "manifest.json"
 
         /**
-         * Reads a folder and verifies every file of it; throws [NotUsable]. [manifestSha256] is what
-         * the index says of manifest.json: nothing in it is believed before its bytes agree.
+         * Reads a folder and verifies every file in it; throws [NotUsable]. [manifestSha256] is the
+         * index's digest of manifest.json: nothing in the manifest is believed before they agree.
          */
         fun open(folder: File, manifestSha256: String): Artifact = try {
             if (!folder.isDirectory) throw NotUsable("the folder is missing")

@@ -25,7 +25,7 @@ object ArtifactIndex {
     fun list(root: File, backends: List<Backend>): List<Entry> {
         val file = File(root, FILE)
         if (!file.isFile) return emptyList()
-        return lines(file.readBytes()).map { (folder, sha256) -> entry(root, folder, sha256, backends) }
+        return lines(file.readBytes()).map { (folder, sha) -> entry(root, folder, sha, backends) }
     }
 
     /** Folder and sha256 of its manifest, from the bytes of index.json; throws [NotUsable]. */

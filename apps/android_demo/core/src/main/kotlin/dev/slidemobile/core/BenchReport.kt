@@ -44,7 +44,7 @@ class Result(
 /** What could not be measured at all, in the shared document. */
 data class Failure(val artifact: String, val error: String)
 
-/** The document that the app shares: slide_mobile/bench/documents.py, the same as `bench --json`. */
+/** The document that the app shares, as `bench --json` has it: slide_mobile/bench/documents.py. */
 object BenchReport {
     const val SCHEMA_VERSION = 1
 

@@ -10,15 +10,15 @@ import java.io.StringWriter
 import java.nio.charset.CharacterCodingException
 
 /**
- * JSON as plain values: `Map<String, Any?>`, `List<Any?>`, `String`, `Boolean`, `Long`, `Double` and
- * null. Jackson's tokens are RFC 8259's and nothing else: neither NaN, nor `TRUE`, nor a line break
- * within a text.
+ * JSON as plain values: `Map<String, Any?>`, `List<Any?>`, `String`, `Boolean`, `Long`, `Double`
+ * and null. Jackson splits the text into tokens, and takes nothing that RFC 8259 does not allow:
+ * neither NaN, nor `TRUE`, nor a line break inside a text.
  */
 object Json {
     private const val MAX_DEPTH = 64  // a manifest is five deep
     private val factory = JsonFactory()
 
-    /** Reads one document of UTF-8; throws [JsonError] for one that names a field twice, too. */
+    /** Reads a document in UTF-8; throws [JsonError], also for a field that is named twice. */
     fun read(bytes: ByteArray): Any? = try {
         factory.createParser(bytes.decodeToString(throwOnInvalidSequence = true)).use { parser ->
             parser.nextToken()
@@ -33,7 +33,7 @@ object Json {
         throw JsonError("is not JSON: line ${error.location.lineNr}: $why")
     }
 
-    /** Indented; a number that JSON has no digits for (NaN, Inf) becomes null. */
+    /** Writes a document, indented; NaN and Inf, which JSON cannot write, become null. */
     fun write(document: Any?): String {
         val text = StringWriter()
         factory.createGenerator(text).setPrettyPrinter(DefaultPrettyPrinter()).use {
@@ -94,7 +94,8 @@ object Json {
             is Boolean -> generator.writeBoolean(value)
             is Int -> generator.writeNumber(value)
             is Long -> generator.writeNumber(value)
-            is Double -> if (value.isFinite()) generator.writeNumber(value) else generator.writeNull()
+            is Double ->
+                if (value.isFinite()) generator.writeNumber(value) else generator.writeNull()
             null -> generator.writeNull()
             else -> throw IllegalArgumentException("${value.javaClass} is not a JSON value")
         }

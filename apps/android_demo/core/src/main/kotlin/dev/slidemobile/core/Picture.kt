@@ -39,8 +39,8 @@ class Picture(val height: Int, val width: Int, val rgb: ByteArray) {
         const val CHANNELS = 3
 
         /**
-         * A golden image, read: a binary PPM of exactly this size, as slide_mobile/artifact/golden.py
-         * writes it. Throws [NotUsable] for any other bytes.
+         * Reads a golden image: a binary PPM of exactly this size, as written by
+         * slide_mobile/artifact/golden.py. Throws [NotUsable] for any other bytes.
          */
         fun ofPpm(height: Int, width: Int, file: ByteArray): Picture {
             val header = "P6\n$width $height\n255\n".toByteArray()

@@ -13,7 +13,7 @@ data class VerifiedImage(val file: String, val sqnrDb: Double?, val passed: Bool
  * same floor that the artifact was certified with (slide_mobile/parity/metrics.py).
  */
 object Verification {
-    /** As Python reports outputs that are equal to the last bit (slide_mobile/parity/metrics.py). */
+    /** What Python reports for outputs that are equal to the last bit (parity/metrics.py). */
     private const val EXACT_DB = 200.0
 
     /** Why there is nothing to compare with, or null. */

@@ -42,7 +42,9 @@ class ArtifactIndexTest {
         damaged("no image", "golden/00.ppm is missing") { File(it, "golden/00.ppm").delete() }
         damaged("no manifest", "manifest.json is missing") { File(it, "manifest.json").delete() }
         damaged("no folder", "the folder is missing") { it.deleteRecursively() }
-        damaged("a golden logit", NOT_EMBEDDED) { edit(it) { text -> text.replace("110.0", "111.0") } }
+        damaged("a golden logit", NOT_EMBEDDED) {
+            edit(it) { text -> text.replace("110.0", "111.0") }
+        }
         damaged("a line end", NOT_EMBEDDED) { File(it, "manifest.json").appendText("\n") }
         damaged("not JSON", NOT_EMBEDDED) { File(it, "manifest.json").writeText("{") }
         damaged("a folder for the model", "model.means is missing") {
