@@ -398,8 +398,8 @@ def _document(source: str) -> Json:
         "why_invalid": [],
         "sustained": None,
         "verify": [
-            {"file": "golden/00.png", "sqnr_db": 34.5, "passed": True},
-            {"file": "golden/01.png", "sqnr_db": None, "passed": True},
+            {"file": "golden/00.ppm", "sqnr_db": 34.5, "passed": True},
+            {"file": "golden/01.ppm", "sqnr_db": None, "passed": True},
         ],
     }
     return copy.deepcopy(

@@ -34,7 +34,7 @@ def demo(demo_artifacts: Callable[[str, str], Path]) -> Path:
 def document(
     measure: Measure, demo: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """Of the demo model against itself, interleaved and verified."""
+    """Measure the demo model against itself, interleaved and verified."""
     folder = tmp_path_factory.mktemp("embedded")
     shutil.copytree(demo, folder / demo.name)
     write_index(folder)

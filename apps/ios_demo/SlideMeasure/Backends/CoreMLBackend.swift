@@ -31,7 +31,7 @@
             do {
                 try FileManager.default.moveItem(at: temporary, to: compiled)
             } catch CocoaError.fileWriteFileExists {
-                // Another screen was faster, with the same package.
+                // Another screen has compiled the same package in the meantime.
                 try? FileManager.default.removeItem(at: temporary)
             }
         }

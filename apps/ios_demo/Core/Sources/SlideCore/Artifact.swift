@@ -93,7 +93,7 @@ public struct EmbeddedArtifact: Identifiable, Sendable {
 /// The app's artifacts folder, as `slide-mobile embed` lays it out: index.json and folders.
 public struct ArtifactLibrary: Sendable {
     public let artifacts: [EmbeddedArtifact]
-    /// Why there is no list at all.
+    /// Why there is no list at all; nil if there is one.
     public let problem: String?
 
     /// As slide_mobile/artifact/embed.py writes it.
@@ -122,8 +122,8 @@ public struct ArtifactLibrary: Sendable {
         }
     }
 
-    /// Reads the folder. Nothing is thrown: what is damaged says so in its own line. `refusal` says
-    /// why this app cannot run an artifact, nil if it can.
+    /// Reads the folder and never throws: a damaged artifact is a line that says why. `refusal`
+    /// gives the reason why this app cannot run an artifact, nil if it can.
     public init(root: URL, refusal: (Manifest) -> String?) {
         let path = root.appendingPathComponent("index.json")
         guard let json = try? Data(contentsOf: path) else {

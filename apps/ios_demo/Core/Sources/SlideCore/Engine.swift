@@ -26,7 +26,7 @@ public final class Engine: Sendable {
     }
 }
 
-/// A flag that may be raised from any thread.
+/// A flag that any thread may raise.
 final class Cancellation: @unchecked Sendable {
     private let lock = NSLock()
     private var raised = false
@@ -35,8 +35,8 @@ final class Cancellation: @unchecked Sendable {
     func cancel() { lock.withLock { raised = true } }
 }
 
-/// The model that photos are tried on, kept between photos. Unchecked, because only the engine's
-/// serial queue touches it.
+/// The model for photos, kept loaded between them. Its sendability is unchecked, because only the
+/// engine's serial queue touches it.
 final class Resident: @unchecked Sendable {
     private var held: (candidate: Candidate, model: any LoadedModel)?
 
@@ -69,6 +69,6 @@ public struct Candidate: Sendable {
             && a.options == b.options
     }
 
-    /// A real image and not zeros: some kernels are faster on zeros.
+    /// A golden image to run: zeros would make some kernels faster.
     func goldenImage(_ index: Int = 0) throws -> Raster { try artifact.golden(index) }
 }

@@ -1,4 +1,4 @@
-/// What makes two measurements of the same: a verdict of one is a verdict of the other.
+/// What two measurements must share for the verdict of one to hold for the other.
 struct Subject: Hashable, Sendable {
     let artifact: String
     let manifestSha256: String
@@ -20,12 +20,12 @@ struct Subject: Hashable, Sendable {
     }
 }
 
-/// What was measured and verified; a verdict goes with what was measured in the same way.
+/// Everything measured and verified; a verdict is attached to the results of the same subject.
 public struct Measurements: Sendable {
     public private(set) var results: [BenchResult] = []
-    /// Another number after each change.
+    /// Changes with every change of the results.
     public private(set) var revision = 0
-    // Kept also where nothing was measured yet: whoever verifies first measures then.
+    // Kept even if nothing is measured yet: a person may verify first and measure afterwards.
     private var verdicts: [Subject: [ImageVerdict]] = [:]
 
     public init() {}

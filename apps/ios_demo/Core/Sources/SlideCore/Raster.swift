@@ -23,8 +23,8 @@ public struct Raster: Equatable, Sendable {
         self.init(width: width, height: height, rgb: [UInt8](data.dropFirst(header.count)))
     }
 
-    /// Of four bytes a pixel whose last is ignored, as CoreGraphics draws them; `rowBytes` may be
-    /// padded.
+    /// Copies pixels of four bytes, as CoreGraphics draws them, without the last byte of each. Rows
+    /// may be padded to `rowBytes`.
     public init(width: Int, height: Int, rgbx: UnsafeRawBufferPointer, rowBytes: Int) {
         precondition(rowBytes >= width * 4 && rgbx.count >= (height - 1) * rowBytes + width * 4)
         let rgb = [UInt8](unsafeUninitializedCapacity: width * height * 3) { target, count in
@@ -42,7 +42,7 @@ public struct Raster: Equatable, Sendable {
         self.init(width: width, height: height, rgb: rgb)
     }
 
-    /// Turned as its EXIF orientation (1 to 8) says; anything else is taken as upright, as Pillow does.
+    /// Turns the image by its EXIF orientation, 1 to 8; other values mean upright, as in Pillow.
     public func upright(exifOrientation orientation: Int) -> Raster {
         guard (2...8).contains(orientation) else { return self }
         let turned = orientation >= 5  // rows become columns

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SlideCore
 
-/// What Python, Swift and Kotlin must accept and refuse: apps/conformance/make.py writes it.
+/// What Python, Swift and Kotlin must accept and refuse: apps/conformance/artifact_vectors.py.
 struct ConformanceTests {
     private struct Documents: Decodable {
         let accepted: [Document]

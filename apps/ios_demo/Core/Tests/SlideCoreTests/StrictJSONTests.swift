@@ -48,8 +48,8 @@ struct StrictJSONTests {
         }
     }
 
-    /// Documents drawn at random, of which it is known whether a name stands twice; and what is left
-    /// of them when bytes are changed or cut off, which may be refused and may not crash.
+    /// Random documents are judged right, and damaged ones, with a byte changed or the end cut off,
+    /// do not crash the search.
     @Test func drawnDocumentsAreToldApart() throws {
         var draw = Draw(state: 7)
         var counts = [false: 0, true: 0]
@@ -94,7 +94,7 @@ private struct Anything: Decodable {
     }
 }
 
-/// Random documents from a generator of its own, so that a failure can be repeated.
+/// Random documents from our own generator, so that a failure can be repeated.
 private struct Draw {
     var state: UInt64
 

@@ -11,10 +11,10 @@ import dev.slidemobile.core.Picture
 /** A decoded photo as it is stored, and the EXIF orientation that it asks for. */
 class Photo(val picture: Picture, val orientation: Int)
 
-/** Android's decoders, giving the pixels as they are stored: nothing scaled, nothing turned. */
+/** Photos, decoded by Android as they are stored: not turned, and scaled only if too large. */
 object Images {
-    // A photo of more pixels is halved by the decoder first: stored and turned, at three bytes a
-    // pixel each, it is to fit in half of the heap.
+    // The decoder halves larger photos. The stored and the turned copy have three bytes a pixel
+    // each, and both must fit in half of the heap.
     private val maxPixels = Runtime.getRuntime().maxMemory() / 12
 
     fun photo(resolver: ContentResolver, uri: Uri): Photo {
@@ -39,7 +39,7 @@ object Images {
         return Photo(picture(bitmap), orientation)
     }
 
-    /** For the screen. */
+    /** The picture as a bitmap, for the screen. */
     fun bitmap(picture: Picture): Bitmap {
         val pixels = IntArray(picture.height * picture.width) { index ->
             val at = index * Picture.CHANNELS
@@ -49,7 +49,7 @@ object Images {
         return Bitmap.createBitmap(pixels, picture.width, picture.height, Bitmap.Config.ARGB_8888)
     }
 
-    /** Row by row: a photo's pixels as ints would need as much memory again. */
+    /** Copies row by row: all pixels as ints would need more memory than the photo. */
     private fun picture(bitmap: Bitmap): Picture {
         val rgb = ByteArray(bitmap.height * bitmap.width * Picture.CHANNELS)
         val row = IntArray(bitmap.width)

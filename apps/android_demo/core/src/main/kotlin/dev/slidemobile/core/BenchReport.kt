@@ -14,7 +14,7 @@ data class Environment(
     val runtimes: Map<String, String>,
 )
 
-/** One model's measurement, with what [Verification] found if it was asked. */
+/** One model's measurement, with the verdicts of [Verification] if it was run. */
 class Result(
     val candidate: Candidate,
     val acceleratorUsed: String?,
@@ -32,7 +32,7 @@ class Result(
 ) {
     val isValid: Boolean get() = whyInvalid.isEmpty()
 
-    /** Null if it was cancelled before the first run. */
+    /** Null if the measurement was cancelled before the first run. */
     val summary: Summary? = if (samplesMs.isEmpty()) null else Statistics.summary(samplesMs)
 
     fun with(verify: List<VerifiedImage>?) = Result(
@@ -58,7 +58,7 @@ object BenchReport {
             "environment" to json(environment),
             "results" to results.map(::json),
             "ratios" to Statistics.ratios(medians),
-            "ratio_intervals" to null,  // the bootstrap is the host's
+            "ratio_intervals" to null,  // only the host computes them
         )
         if (failures.isEmpty()) return document
         return document + ("failed" to failures.map(::json))
@@ -90,7 +90,7 @@ object BenchReport {
             "runtime" to "${backend.name} ${backend.runtimeVersion}",
             "accelerator_requested" to candidate.accelerator.label,
             "accelerator_used" to result.acceleratorUsed,
-            // Of the CPU's; nobody sees to it on another accelerator.
+            // Only the CPU takes a number of threads.
             "threads" to candidate.threads.takeIf { candidate.accelerator.hasThreads },
             "warmup_runs" to result.warmupRuns,
             "runs" to result.samplesMs.size,

@@ -8,7 +8,7 @@ class Picture(val height: Int, val width: Int, val rgb: ByteArray) {
         }
     }
 
-    /** Turned as its EXIF orientation, 1 to 8, asks; any other value is taken for 1. */
+    /** Turns the image by its EXIF orientation, 1 to 8; any other value means upright. */
     fun upright(orientation: Int): Picture {
         if (orientation !in 2..8) return this
         val swapped = orientation >= 5

@@ -3,8 +3,8 @@ package dev.slidemobile.core
 import kotlin.math.log10
 
 /**
- * One image of the parity capsule. [sqnrDb] is null where there is none: equal to the last bit if
- * [passed], not finite or without a signal otherwise.
+ * The verdict on one golden image. [sqnrDb] is null where there is no such number: the logits are
+ * equal to the last bit if it [passed], and not finite or without a signal if not.
  */
 data class VerifiedImage(val file: String, val sqnrDb: Double?, val passed: Boolean)
 
@@ -20,7 +20,7 @@ object Verification {
     fun refusal(manifest: Manifest): String? =
         if (manifest.isClassifier) null else "no logits: a ${manifest.task} model gives maps"
 
-    /** Every golden image, run here and compared. Never on the UI's thread. */
+    /** Runs and compares every golden image; never call it on the UI's thread. */
     fun run(artifact: Artifact, session: Session): List<VerifiedImage> {
         val manifest = artifact.manifest
         refusal(manifest)?.let { throw NotUsable(it) }
@@ -36,7 +36,7 @@ object Verification {
         }
     }
 
-    /** The file's verdict on one image's logits. */
+    /** Compares one image's logits with the manifest's. */
     fun compare(
         file: String, reference: DoubleArray, output: DoubleArray, minSqnrDb: Double,
     ): VerifiedImage {

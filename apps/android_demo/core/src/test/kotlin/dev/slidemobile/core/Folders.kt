@@ -3,7 +3,7 @@ package dev.slidemobile.core
 import java.io.File
 import java.nio.ByteBuffer
 
-/** A backend whose model says the mean of each channel: enough to verify against. */
+/** A backend whose model gives the mean of each channel: enough to verify against. */
 internal class MeansBackend : Backend {
     override val target = "means"
     override val name = "Means"
@@ -44,7 +44,7 @@ internal class MeansBackend : Backend {
     }
 }
 
-/** A phone that never gets warm and does not tell its memory. */
+/** A phone that never gets warm and does not report its memory. */
 internal val coolDevice = object : Device {
     override fun thermal() = Thermal.NOMINAL
     override fun peakRssBytes(): Long? = null
@@ -63,7 +63,7 @@ internal fun writeArtifact(root: File, name: String, edit: (String) -> String = 
     return folder
 }
 
-/** The artifact, whatever its manifest is. */
+/** Opens an artifact with the digest that its manifest has. */
 internal fun open(folder: File): Artifact =
     Artifact.open(folder, sha256(File(folder, "manifest.json").readBytes()))
 

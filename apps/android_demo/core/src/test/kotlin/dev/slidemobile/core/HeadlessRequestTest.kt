@@ -15,7 +15,7 @@ class HeadlessRequestTest {
     private fun refusal(vararg extras: Pair<String, Any?>): String =
         assertThrows(NotUsable::class.java) { of(*extras) }.line()
 
-    /** As `--es` says them; what comes twice is one text with commas. */
+    /** The extras as `--es` gives them; an extra that comes twice is one text with commas. */
     private fun asked(case: Map<String, Any?>): Map<String, Any?> =
         case.items("asked")
             .map { pair -> pair.items().map { it as String } }
@@ -160,7 +160,7 @@ class HeadlessRequestTest {
 
     private fun artifact(name: String) = open(writeArtifact(root, name))
 
-    /** Of a phone with a GPU. */
+    /** A backend of a phone with a GPU. */
     private fun entries(vararg names: String): List<Entry> = names.map { name ->
         val backend = object : Backend by MeansBackend() {
             override fun accelerators(manifest: Manifest) =

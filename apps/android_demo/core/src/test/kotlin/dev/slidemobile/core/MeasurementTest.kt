@@ -41,7 +41,7 @@ class MeasurementTest {
 
     @Test
     fun `between two runs there is less than 20 microseconds`() {
-        // Measured: 0.1 microseconds on a JVM once it is warm; the floor is the issue's.
+        // Measured: 0.1 microseconds on a JVM once it is warm; the app must stay below 20.
         val nothing = listOf(Inference {})
         val plan = Plan(runs = 20_000, seconds = 0.0)
         val overheads = List(5) {
