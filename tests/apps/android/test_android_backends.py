@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from debian_packages import NotToBeHad
@@ -23,6 +24,7 @@ from proof import missing
 from slide_mobile.artifact import golden as golden_files
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Golden
+from slide_mobile.bench import documents
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Runner
@@ -136,7 +138,9 @@ def test_what_it_shares_is_what_bench_imports(
     harness: Harness, embedded: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = harness.run("measure", embedded)
-    (cache / "shared-by-android.json").write_text(json.dumps(document, indent=1) + "\n")
+    path = cache / "shared-by-android.json"
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    assert json.loads(msgspec.json.encode(documents.read(path))) == document
     schema = json.loads((REPOSITORY / "slide_mobile/bench/bench.schema.json").read_text())
     Draft202012Validator(schema).validate(document)
     assert document["source"] == "android"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from embedded import edit, relist, write_index
@@ -61,7 +62,7 @@ def test_bench_imports_it(document: dict[str, Any], cache: Path) -> None:
     """`slide-mobile bench --import` reads what the app shares, and finds nothing contradictory."""
     path = cache / "shared-by-ios.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
-    assert documents.read(path) == document
+    assert json.loads(msgspec.json.encode(documents.read(path))) == document
     result = document["results"][0]
     worst = min(verdict["sqnr_db"] for verdict in result["verify"])
     show(
