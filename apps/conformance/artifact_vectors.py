@@ -88,6 +88,7 @@ def _edits() -> Iterator[tuple[str, str, str]]:
     yield "a layout that does not exist", '"NHWC"', '"HWCN"'
     yield "a task that does not exist", '"classify"', '"detect"'
     yield "a model outside the folder", '"file":"model.tflite"', '"file":"../model.tflite"'
+    yield "a model with a line end", '"file":"model.tflite"', '"file":"model.tflite\\n"'
     yield "a model without a digest", '"model.tflite":', '"other.tflite":'
     yield "a file outside the folder", label, f'{label},"../labels.txt":"{DIGEST}"'
     yield "a digest of 63 digits", label, f'"labels.txt":"{DIGEST[1:]}"'
