@@ -27,7 +27,7 @@ class Refusal:
 
 
 def manifests() -> Json:
-    """`accepted` and `refused`: texts of a manifest.json."""
+    """Give `accepted` and `refused`: texts of a manifest.json."""
     good = _text(_manifest())
     package = _with(
         _manifest(),
@@ -101,7 +101,7 @@ def _edits() -> Iterator[tuple[str, str, str]]:
 
 
 def indexes() -> Json:
-    """`accepted` and `refused`: texts of an app's index.json."""
+    """Give `accepted` and `refused`: texts of an app's index.json."""
     entries = (Entry(folder="a-tflite-int8", manifest_sha256=DIGEST),)
     good = documents.encode(Index(artifacts=entries)).decode()
     entry = f'"manifest_sha256": "{DIGEST}"'
@@ -131,7 +131,7 @@ def indexes() -> Json:
 
 
 def paths() -> Json:
-    """`accepted` and `refused`: what a manifest may and may not list as a file."""
+    """Give `accepted` and `refused`: what a manifest may and may not list as a file."""
     return {
         "accepted": [
             "model.pte", "golden/00.ppm", "a/b/c", "A-b_c.d", "_hidden", "0", "a..b", "a.",
@@ -146,7 +146,7 @@ def paths() -> Json:
 
 
 def golden_images() -> Json:
-    """`accepted` and `refused`: files of a height and width, in base64."""
+    """Give `accepted` and `refused`: files of a height and width, in base64."""
     header, pixels = b"P6\n3 2\n255\n", bytes(range(250, 256)) + bytes(range(12))
     good = header + pixels
     refused = (
