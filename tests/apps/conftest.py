@@ -21,7 +21,7 @@ from slide_mobile.targets.format import Format
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE_VARIABLE = "SLIDE_MOBILE_APPS_CACHE"
-# A folder of ready artifacts, `<model>-<target>-<precision>`, for who runs this ten times a day.
+# A folder of ready artifacts, `<model>-<target>-<precision>`, to convert none in repeated runs.
 ARTIFACTS_VARIABLE = "SLIDE_MOBILE_APPS_ARTIFACTS"
 
 
@@ -41,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def cache() -> Iterator[Path]:
-    """Where toolchains are kept between runs; says at the end how large it is."""
+    """The folder that keeps toolchains between runs; its size is reported at the end."""
     root = Path(os.environ.get(CACHE_VARIABLE, REPOSITORY / "build" / "apps")).resolve()
     root.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
@@ -53,9 +53,9 @@ def cache() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def demo_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """`demo_artifacts(target, precision)`: the demo model, converted once a run; its folder.
+    """`demo_artifacts(target, precision)`: the folder of the demo model, converted once a run.
 
-    Treat it as read-only; tests that damage an artifact copy it first.
+    It is read-only; a test that damages an artifact copies it first.
     """
     ready = os.environ.get(ARTIFACTS_VARIABLE)
     out = Path(ready) if ready else tmp_path_factory.mktemp("artifacts")
@@ -71,5 +71,5 @@ def demo_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, s
 
 @pytest.fixture(scope="session")
 def small_artifacts(converted: ConvertedOnce) -> Callable[[str, str], Path]:
-    """`small_artifacts(target, precision)`: a small model without training; read-only, too."""
+    """`small_artifacts(target, precision)`: the folder of a small untrained model; read-only."""
     return lambda target, precision: converted(target, precision).root

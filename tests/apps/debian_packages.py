@@ -21,7 +21,7 @@ class NotToBeHad(Exception):
 
 
 def unpack(cache: Path, suite: str, packages: Sequence[str]) -> Path:
-    """A folder with the files of these packages, without what they depend on; raises NotToBeHad."""
+    """Unpack packages, without their dependencies, into a folder; raises NotToBeHad."""
     listed = hashlib.sha256(" ".join(sorted(packages)).encode()).hexdigest()[:8]
     root = cache / f"debian-{suite}-{listed}"
     if root.is_dir():
@@ -47,7 +47,7 @@ def unpack(cache: Path, suite: str, packages: Sequence[str]) -> Path:
 
 
 def _configure(apt: Path, suite: str) -> dict[str, str]:
-    """The environment in which apt knows nothing but this suite."""
+    """Configure apt to know only this suite, and return the environment that says so."""
     for folder in ("lists/partial", "archives/partial"):
         (apt / folder).mkdir(parents=True)
     (apt / "status").touch()
@@ -63,7 +63,7 @@ def _configure(apt: Path, suite: str) -> dict[str, str]:
         "APT::Sandbox::User": "root",
         "APT::Architecture": "amd64",
         "Acquire::Languages": "none",
-        # A mirror may be a snapshot, whose dates are past.
+        # A mirror may be a snapshot, whose lists have expired.
         "Acquire::Check-Valid-Until": "false",
     }
     lines = [f'{name} "{value}";\n' for name, value in settings.items()]
@@ -72,7 +72,7 @@ def _configure(apt: Path, suite: str) -> dict[str, str]:
 
 
 def mirror() -> str:
-    """The address that this machine's apt takes its own Debian from."""
+    """Return the address of the mirror that this machine's apt uses."""
     targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], {}, Path("/"))
     for address in targets.split():
         if address.rstrip("/").endswith("/debian"):

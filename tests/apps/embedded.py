@@ -1,4 +1,4 @@
-"""Artifacts as an app has them, and as whoever damages them leaves them."""
+"""Artifacts as an app has them: embedded, listed in an index, and edited by tests."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def embed(root: Path, *artifacts: Path) -> None:
 
 
 def write_index(root: Path) -> None:
-    """List the artifact folders that are there with the digests that their manifests have now."""
+    """Write an index of all artifact folders, with the digests of their manifests as they are."""
     found = (
         embedding.Entry(
             folder=path.parent.name, manifest_sha256=hashlib.sha256(path.read_bytes()).hexdigest()
@@ -30,7 +30,7 @@ def write_index(root: Path) -> None:
 
 
 def edit(artifact: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change an artifact's manifest; an index that lists it does not know."""
+    """Change an artifact's manifest, but not the index that lists it."""
     path = artifact / MANIFEST
     plain = json.loads(path.read_text())
     change(plain)
@@ -38,5 +38,5 @@ def edit(artifact: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def relist(artifact: Path, file: str) -> None:
-    """Let the manifest list a file with the bytes that it has now."""
+    """Write the current digest of a file to the manifest, but not to the index."""
     edit(artifact, lambda plain: plain["files"].update({file: digest(artifact / file)}))

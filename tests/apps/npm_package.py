@@ -1,4 +1,4 @@
-"""Packages from npm, unpacked into the cache; their scripts do not run."""
+"""Packages from npm, unpacked into the cache without running their scripts."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from patience import limit
 
 
 def npm(cache: Path, package: str) -> Path:
-    """The folder of a package's files; raises NotToBeHad."""
+    """Return the folder of a package's files; raises NotToBeHad."""
     folder = cache / re.sub(r"[^\w.]+", "-", package).strip("-")
     if not folder.is_dir():
         if shutil.which("npm") is None:

@@ -1,10 +1,10 @@
-"""How long a subprocess may take: limits that scale with the machine and with who else uses it."""
+"""Time limits for subprocesses, which scale with the speed and the load of the machine."""
 
 import hashlib
 import os
 import time
 
-# What every limit is multiplied by, for a machine that gets slower while a test runs.
+# Multiplies every limit, for a machine that becomes much slower while a test runs.
 VARIABLE = "SLIDE_MOBILE_APPS_PATIENCE"
 
 ROUNDS = 400_000
@@ -12,10 +12,10 @@ ROUNDS_SECONDS = 0.1  # of one core of 2.9 GHz that nobody else uses
 
 
 def limit(usual_seconds: float) -> float:
-    """Seconds after which a command counts as hung, where an idle machine needs `usual_seconds`.
+    """Return the seconds after which a command counts as hung.
 
-    Ten times as long as it should take at the speed that this machine has now, and five minutes at
-    least.
+    `usual_seconds` is the time that it takes on an idle machine. The limit is ten times the time
+    that it should take at the present speed of this machine, and at least five minutes.
     """
     slowness = max(1.0, _seconds_of_fixed_work() / ROUNDS_SECONDS)
     return max(300.0, 10 * usual_seconds * slowness) * float(os.environ.get(VARIABLE, "1"))

@@ -1,4 +1,4 @@
-"""What the tests of the Android app share: the tools, and the app's classes compiled once a run."""
+"""What the Android tests share: the tools, and the app's classes, compiled once a run."""
 
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ def jvm(cache: Path) -> Jvm:
 
 @pytest.fixture(scope="session")
 def android_jar(cache: Path) -> Path:
-    """Android's API, level 23: the newest that Debian ever packaged."""
+    """Android's API at level 23, the newest that Debian has packaged."""
     try:
         root = debian_packages.unpack(cache, "bullseye", ["libandroid-23-java"])
     except debian_packages.NotToBeHad as error:
@@ -37,19 +37,19 @@ def android_jar(cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where what is compiled lies."""
+    """The folder for compiled classes."""
     return tmp_path_factory.mktemp("classes")
 
 
 @pytest.fixture(scope="session")
 def core(jvm: Jvm, classes: Path) -> Path:
-    """The core, as it is: plain Kotlin, and Jackson's tokens of JSON."""
+    """The core, unmodified: plain Kotlin and Jackson."""
     return jvm.compile(kotlin_files(CORE), classes / "core")
 
 
 @pytest.fixture(scope="session")
 def shims(jvm: Jvm, android_jar: Path, classes: Path) -> Path:
-    """Stand-ins for LiteRT's and ExecuTorch's Android libraries, over the wheels' native ones."""
+    """Stand-ins for LiteRT's and ExecuTorch's Android libraries, on the wheels' native ones."""
     sources = kotlin_files(HERE / "shims")
     return jvm.compile(sources, classes / "shims", classpath=[jvm.jna, android_jar])
 
@@ -116,9 +116,9 @@ def embedded(
     small_artifacts: Callable[[str, str], Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A folder as the app has it: artifacts of both runtimes, and the index. Read-only.
+    """A folder as the app has it, with the index: artifacts for both runtimes. It is read-only.
 
-    In int8 it is the demo, which is trained; in floating point a small model does.
+    The int8 artifacts are the trained demo, the others a small model.
     """
     root = tmp_path_factory.mktemp("embedded")
     embed(

@@ -17,14 +17,14 @@ from patience import limit
 
 KERNEL = "kotlin-jupyter-kernel==0.19.0.944"
 COMPILER = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
-# What the app's Gradle files ask for (libs.versions.toml), whatever the compiler can do beyond it.
+# The version that the app's Gradle files ask for (libs.versions.toml); the compiler is newer.
 LANGUAGE = "2.1"
-# dx of 2020 reads class files of Java 8 without lambdas made at run time.
+# dx is of 2020: it reads class files of Java 8, without lambdas that are made at run time.
 FLAGS = (
     "-no-stdlib", "-no-reflect", "-language-version", LANGUAGE, "-api-version", LANGUAGE,
     "-jvm-target", "1.8", "-Xlambdas=class", "-Xsam-conversions=class", "-Xstring-concat=inline",
 )  # fmt: skip
-# The JVM's own compiler for programs that end soon: half of the time of the usual one.
+# Without the JVM's optimising compiler, the Kotlin compiler takes half the time.
 SHORT_LIVED = ("-Xmx1500m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 JUNIT = (
     "junit5", "libapiguardian-java", "libopentest4j-java", "libopentest4j-reporting-java",
@@ -41,7 +41,7 @@ JACKSON = ("libjackson2-core-java",)
 
 
 class CompilationFailed(Exception):
-    """What the compiler said."""
+    """The sources do not compile; the text is the compiler's output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Jvm:
         friend: Path | None = None,
         warnings: bool = False,
     ) -> Path:
-        """Kotlin sources -> a folder of classes; raises CompilationFailed, for warnings too.
+        """Compile Kotlin sources to a folder; raises CompilationFailed, for warnings too.
 
         `friend` is what the sources see the internals of, as tests do. `warnings` are allowed
         where the classes compiled against are older than the app's.
@@ -82,7 +82,7 @@ class Jvm:
     def compile_java(
         self, sources: Sequence[Path], out: Path, *, classpath: Sequence[Path] = ()
     ) -> Path:
-        """Java sources -> a folder of classes."""
+        """Compile Java sources to a folder; raises CompilationFailed."""
         command = [
             "javac", "-Xlint:-options", "-source", "8", "-target", "8", "-cp", _joined(classpath),
             "-d", str(out), *map(str, sources),
@@ -109,7 +109,7 @@ class Jvm:
 
 
 def require(cache: Path) -> Jvm:
-    """The tools, fetched if they are not there yet; raises NotToBeHad."""
+    """Return the tools, fetched if they are missing; raises NotToBeHad."""
     for tool in ("java", "javac", "keytool"):
         if shutil.which(tool) is None:
             raise NotToBeHad(f"no {tool}: apt-get install openjdk-17-jdk-headless")
@@ -130,7 +130,7 @@ def require(cache: Path) -> Jvm:
 
 
 def wheel(cache: Path, requirement: str) -> Path:
-    """A wheel from PyPI in the cache."""
+    """Return a wheel from PyPI, fetched into the cache; raises NotToBeHad."""
     folder = cache / re.sub(r"[^\w.]+", "-", requirement)
     if not folder.is_dir():
         aside = folder.with_name(f"{folder.name}.partial")

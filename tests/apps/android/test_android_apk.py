@@ -27,7 +27,7 @@ PACKAGE = "dev.slidemobile.measure"
 ANDROID = "{http://schemas.android.com/apk/res/android}"
 
 OF_EVERY_OBJECT = {"equals", "getClass", "hashCode", "toString"}
-# Newer than the oldest phone, each behind a look at SDK_INT in the file that is named.
+# Newer than the oldest phone: the named file checks SDK_INT before it uses the member.
 GUARDED = {
     ("android.os.PowerManager", "getCurrentThermalStatus"): "Phone.kt",
     ("android.os.Build", "SOC_MANUFACTURER"): "Phone.kt",
@@ -68,7 +68,7 @@ def overlays(jvm: Jvm, android_jar: Path, classes: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(jvm: Jvm, base: Path, android_jar: Path, classes: Path) -> Path:
-    """R, and the BuildConfig that Gradle would write."""
+    """Compile R, and the BuildConfig that Gradle would write."""
     config = base.parent / "BuildConfig.java"
     fields = ("VERSION_NAME", "LITERT_VERSION", "EXECUTORCH_VERSION")
     lines = "".join(f'public static final String {name} = "1.0";\n' for name in fields)
@@ -82,7 +82,7 @@ def ui(
     jvm: Jvm, core: Path, shims: Path, backends: Path, overlays: Path, generated: Path,
     android_jar: Path, classes: Path,
 ) -> Path:  # fmt: skip
-    """Every Kotlin file of the app module; its backends are compiled already."""
+    """Compile every Kotlin file of the app module; its backends are compiled already."""
     path = [overlays, generated, core, shims, backends, android_jar]
     sources = [file for file in kotlin_files(UI) if BACKENDS not in file.parents]
     out = jvm.compile(sources, classes / "ui", classpath=path, warnings=True)
@@ -90,7 +90,7 @@ def ui(
 
 
 def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> None:
-    """As Android's lint does with NewApi, by name: overloads of a name are not told apart."""
+    """As in Android's lint (NewApi), but by name: overloads are not told apart."""
     files = list(class_file.read_all(ui))
     supertypes = {one.name: one.supertype for one in files}
     used = set()
@@ -100,7 +100,7 @@ def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> 
             continue
         found = android_api.lookup(api, android, member)
         if found is None:
-            # A member of its own, which the compiler found; or what every object has.
+            # A member of the app's own class, or of every object.
             assert owner in supertypes or member in OF_EVERY_OBJECT, f"{owner}.{member}"
             continue
         used.add((android, member))
@@ -205,7 +205,7 @@ def test_text_is_scaled_and_pictures_are_described() -> None:
             if kind in {"ImageView", "ChartView"}:
                 assert element.get(f"{ANDROID}contentDescription"), f"{path.name}: {element.tag}"
             if kind in {"Spinner", "EditText"}:
-                # A description would be read instead of what is chosen or written.
+                # A screen reader would read the description instead of the value.
                 assert element.get(f"{ANDROID}contentDescription") is None, path.name
                 assert element.get(f"{ANDROID}id") in labelled, f"{path.name}: {element.tag}"
             for name in ("text", "contentDescription"):
@@ -245,7 +245,7 @@ def test_the_apk_holds_the_artifacts_byte_for_byte(base: Path, embedded: Path) -
 
 
 def _android(owner: str, supertypes: dict[str, str]) -> str:
-    """A class of the app stands for what it extends of Android's."""
+    """Return the class of Android that a class of the app extends."""
     while owner in supertypes:
         owner = supertypes[owner]
     return owner

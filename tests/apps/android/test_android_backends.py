@@ -1,4 +1,4 @@
-"""The app's LiteRT and ExecuTorch backends, unmodified, at work on the demo model on the JVM.
+"""The app's LiteRT and ExecuTorch backends, unmodified, run real artifacts on the JVM.
 
 What stands between them and the runtimes are stand-ins of the same names (shims/); the kernels are
 those of the wheels, on this machine's processor.
@@ -38,7 +38,7 @@ SAME_KERNELS_DB = 100.0
 
 @pytest.fixture(scope="module")
 def verified(harness: Harness, embedded: Path) -> dict[str, Any]:
-    """What Verify said of each artifact, by folder."""
+    """Verify each artifact; the results by folder."""
     return {entry["folder"]: entry for entry in harness.run("verify", embedded)}
 
 
@@ -85,7 +85,7 @@ def test_the_decibels_are_python_s(verified: dict[str, Any], embedded: Path) -> 
 def test_one_changed_golden_logit_fails_verify(
     harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path, target: str
 ) -> None:
-    """With a manifest that is embedded as it is, so that nothing but the comparison finds it."""
+    """The edited manifest is embedded, so that only the comparison can find the logit."""
     folder = _copy(demo_artifacts(target, "int8"), tmp_path)
     edit(folder, _negate_a_logit)
     embed(root := _folder(tmp_path, "app"), folder)
@@ -110,7 +110,7 @@ def test_one_changed_weight_byte_is_not_usable(
     tmp_path: Path,
     target: str,
 ) -> None:
-    """And what is beside it stays usable."""
+    """The artifact beside it stays usable."""
     good = small_artifacts("tflite", "fp32")
     embed(root := _folder(tmp_path, "app"), good, demo_artifacts(target, "int8"))
     (bad,) = (path for path in root.glob("*-int8/model.*"))
@@ -125,7 +125,7 @@ def test_one_changed_weight_byte_is_not_usable(
 def test_no_run_allocates_what_is_as_large_as_the_input(
     harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the heap of the JVM; measured: 1.7 KB at most, and the input has 98,304 bytes or more."""
+    """Counted on the JVM's heap; measured: 1.7 KB at most."""
     counted = harness.run("allocations", embedded)
     assert len(counted) == 4
     with capsys.disabled():
@@ -162,7 +162,7 @@ def test_what_it_shares_is_what_bench_imports(
 def test_the_executorch_backend_fits_the_official_classes(
     jvm: Jvm, core: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """The ones that executorch-android ships, as an npm package carries them."""
+    """The classes of executorch-android, which an npm package contains."""
     try:
         classes = npm(cache, EXECUTORCH_CLASSES) / "android/libs/classes.jar"
     except NotToBeHad as error:
@@ -190,6 +190,6 @@ def _folder(parent: Path, name: str) -> Path:
 
 
 def _negate_a_logit(plain: dict[str, Any]) -> None:
-    """Turn the largest logit of the third golden image around."""
+    """Change the sign of the largest logit of the third golden image."""
     logits = plain["golden"][2]["logits"]
     logits[logits.index(max(logits))] *= -1

@@ -34,7 +34,7 @@ def test_junit(jvm: Jvm, core: Path, classes: Path, capsys: pytest.CaptureFixtur
 
 
 def test_between_two_runs_there_is_less_than_20_microseconds(harness: Harness) -> None:
-    """Measured: 0.04 microseconds, and under 100 bytes: the lists of latencies, as they grow."""
+    """Measured: 0.04 microseconds, and less than 100 bytes, for the growing lists of latencies."""
     measured = harness.run("overhead")
     assert measured["runs"] == 20_000
     assert 0 < measured["whole_us"] < 20, measured
@@ -50,7 +50,7 @@ def test_files_are_short() -> None:
 
 
 def test_no_model_is_in_the_code() -> None:
-    """Neither input sizes nor ImageNet's mean and standard deviation, nor a class."""
+    """Neither input sizes nor ImageNet's mean and standard deviation."""
     for path in kotlin_files(CORE) + kotlin_files(UI):
         found = re.findall(r"\b(?:224|128|0\.485|0\.229|123\.675)\b", path.read_text())
         assert not found, f"{path.name}: {found}"

@@ -1,4 +1,4 @@
-"""Swift on Linux, and what is built with it once a run."""
+"""Swift on Linux, and the modules that it builds once a run."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from swift_root import REPOSITORY, SITE_PACKAGES, WORK, SwiftRoot
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Swift root sees WORK."""
+    """The folder that the Swift root sees as WORK."""
     return tmp_path_factory.mktemp("swift")
 
 
@@ -34,7 +34,7 @@ def swift(cache: Path, work: Path) -> SwiftRoot:
 
 @pytest.fixture(scope="session")
 def core_module(swift: SwiftRoot) -> SwiftRoot:
-    """SlideCore and its tests, built by its package: lib/ has it as a library, with its module."""
+    """Build SlideCore and its tests as a package; lib/ gets its library and its module."""
     work = swift.writable[WORK]
     succeeded(swift.run(["swift", "build", "--build-tests", *SCRATCH], cwd=CORE))
     built = Path("core/debug")
@@ -91,7 +91,7 @@ def executorch_module(core_module: SwiftRoot) -> SwiftRoot:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What the app's engine said on Linux."""
+    """The output of the app's engine on Linux."""
 
     code: int
     document: dict[str, Any]  # empty where there is none
@@ -124,7 +124,7 @@ def measure(executorch_module: SwiftRoot) -> Callable[..., Measured]:
 
 @pytest.fixture
 def artifacts_folder(tmp_path: Path) -> Callable[..., Path]:
-    """`artifacts_folder(artifact, ...)`: copies with an index, as `slide-mobile embed` does."""
+    """`artifacts_folder(artifact, ...)`: copies with an index, as `slide-mobile embed` makes."""
 
     def folder(*artifacts: Path) -> Path:
         for artifact in artifacts:

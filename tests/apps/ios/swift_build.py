@@ -1,4 +1,4 @@
-"""What is compiled from where, inside the Swift root."""
+"""Paths and compiler flags inside the Swift root."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ CHECKOUT = Path(__file__).parents[3]
 HERE = f"{REPOSITORY}/tests/apps/ios"
 APP = f"{REPOSITORY}/apps/ios_demo/SlideMeasure"
 CORE = f"{REPOSITORY}/apps/ios_demo/Core"
-# In order: each may import those before it.
+# In this order, because each may import those before it.
 STUBS = ("CoreGraphics", "CoreVideo", "UIKit", "CoreML", "SwiftUI", "Charts", "PhotosUI")
 SCRATCH = ["--scratch-path", f"{WORK}/core"]
 SWIFT = ["swiftc", "-swift-version", "6"]
@@ -18,6 +18,6 @@ BRIDGE = ["-import-objc-header", f"{APP}/SlideMeasure-Bridging-Header.h"]
 
 
 def succeeded(done: subprocess.CompletedProcess[str]) -> str:
-    """What it printed; fails the test with it otherwise."""
+    """Return what a command printed; fail the test with it if the command failed."""
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return done.stdout + done.stderr

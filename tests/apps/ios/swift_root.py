@@ -26,21 +26,21 @@ PACKAGES = (
 )  # fmt: skip
 CLANG = "/usr/libexec/swift/bin/clang++"
 
-# Where things lie inside.
+# Paths inside the root.
 REPOSITORY, WORK, ARTIFACTS = "/repository", "/work", "/artifacts"
 SITE_PACKAGES, LIBPYTHON = "/python/site-packages", "/python/lib"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SwiftRoot:
-    """A root with Swift in it, and the folders of this machine that are seen inside."""
+    """A root with Swift, and the folders of this machine that are mounted in it."""
 
     root: Path
     writable: Mapping[str, Path]
     readable: Mapping[str, Path]
 
     def seeing(self, **folders: Path) -> "SwiftRoot":
-        """The same, with more folders to read: `seeing(artifacts=path)` is /artifacts inside."""
+        """Add folders to read: `seeing(artifacts=path)` mounts /artifacts."""
         more = {f"/{name}": path for name, path in folders.items()}
         return SwiftRoot(root=self.root, writable=self.writable, readable={**self.readable, **more})
 
@@ -52,7 +52,7 @@ class SwiftRoot:
         usual_seconds: float = 60,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run inside; output is text. The caller looks at the exit code."""
+        """Run a command in the root; the caller looks at the exit code."""
         lines = ["set -e", f"mount -t proc proc {_quoted(self.root / 'proc')}"]
         for inside, outside in {**self.readable, **self.writable}.items():
             point = self.root / inside.lstrip("/")
@@ -72,7 +72,7 @@ class SwiftRoot:
 
 
 def require(cache: Path) -> Path:
-    """The root, made if it is not there yet; raises NotToBeHad."""
+    """Return the root, made if it is missing; raises NotToBeHad."""
     root = cache / f"swift-{SUITE}"
     if not root.is_dir():
         _require_machine()
@@ -134,7 +134,7 @@ def _quoted(path: Path) -> str:
 
 
 def python_folders() -> dict[str, Path]:
-    """This Python's packages and its library, which the ExecuTorch wheel's library asks for."""
+    """Return the folders of this Python's packages and of libpython: ExecuTorch needs both."""
     library = sysconfig.get_config_var("LIBDIR")
     if not sysconfig.get_config_var("Py_ENABLE_SHARED") or library is None:
         raise NotToBeHad("the ExecuTorch wheel asks for libpython, and this Python has none")

@@ -1,4 +1,4 @@
-"""The stubs' names are the SDK's, as declarations derived from it have them, and old enough."""
+"""The stubs' names exist in declarations derived from Apple's SDK, and are old enough."""
 
 import re
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ DECLARATION = re.compile(r"^\s*(@MainActor )?(public|open|case|func|nonisolated)
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """Objective-C names, each with the iOS version that brought it (0: not said)."""
+    """Objective-C names, each with the iOS version that introduced it (0: unknown)."""
 
     since: dict[str, float]
 
     def members(self, of: str) -> list[str]:
-        """The member names of a class or enumeration."""
+        """List the members of a class or enumeration."""
         return [name.partition(".")[2] for name in self.since if name.startswith(f"{of}.")]
 
 
@@ -43,7 +43,7 @@ def names(cache: Path) -> Names:
 
 
 def declared(text: str) -> dict[str, float]:
-    """`Name` and `Class.member` of one file of TypeScript declarations."""
+    """Read `Name` and `Class.member` from one file of TypeScript declarations."""
     found: dict[str, float] = {}
     inside, version = "", 0.0
     for line in text.splitlines():
@@ -62,7 +62,7 @@ def declared(text: str) -> dict[str, float]:
 
 
 def annotated(name: str) -> list[tuple[str, str, float]]:
-    """(Objective-C name, declaration, iOS version that the stub says) of one stub."""
+    """Read (Objective-C name, declaration, iOS version) from one stub."""
     rows: list[tuple[str, str, float]] = []
     comment, version, outer = "", 0.0, 0.0
     for line in (STUBS / f"{name}.swift").read_text().splitlines():

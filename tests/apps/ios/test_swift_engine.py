@@ -59,7 +59,7 @@ def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
 
 
 def test_bench_imports_it(document: dict[str, Any], cache: Path) -> None:
-    """`slide-mobile bench --import` reads what the app shares, and finds nothing contradictory."""
+    """The reader of `slide-mobile bench --import` takes what the app shares, unchanged."""
     path = cache / "shared-by-ios.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     assert json.loads(msgspec.json.encode(documents.read(path))) == document
@@ -98,7 +98,7 @@ def test_no_large_buffer_is_allocated_by_a_run(
     demo: Path,
     artifacts_folder: Callable[..., Path],
 ) -> None:
-    """As many allocations of the input's size in 300 runs as in 30: none belongs to a run."""
+    """300 runs make as many allocations of the input's size as 30: none belongs to a run."""
     succeeded(executorch_module.run([
         CLANG.removesuffix("++"), "-O1", "-fPIC", "-shared", f"{HERE}/engine/large.c",
         "-o", "lib/liblarge.so",

@@ -13,9 +13,9 @@ from swift_build import APP, BRIDGE, CHECKOUT, HERE, LIBRARY, STUBS, SWIFT, succ
 from swift_root import REPOSITORY, WORK, SwiftRoot
 
 SOURCES = CHECKOUT / "apps/ios_demo/SlideMeasure"
-# One compiler for all files: it goes on after a file with an error.
+# One compiler for all files, which continues after a file with an error.
 WHOLE = "-whole-module-optimization"
-# A file of the app, what it says, and a mistake in its place.
+# A file of the app, a text in it, and a mistake to replace the text.
 MISTAKES = (
     ("Backends/CoreMLModel.swift", "outputBackings", "outputBackingss"),
     ("Backends/CoreMLBackend.swift", ".cpuAndNeuralEngine", ".neuralEngineOnly"),
@@ -96,7 +96,7 @@ def test_the_unit_tests_type_check(
 
 
 def testing_flags(swift: SwiftRoot) -> list[str]:
-    """Where the macros of swift-testing lie in the toolchain."""
+    """Return the flags that load the macros of swift-testing."""
     listed = succeeded(swift.run(["find", "/usr/libexec/swift", "-name", "libTestingMacros.so"]))
     plugin = Path(listed.strip())
     return ["-plugin-path", str(plugin.parent)]
