@@ -39,9 +39,10 @@ LABELS = "labels.txt"
 
 MOST_GOLDEN = 64
 MOST_CLASSES = 100_000
-# A path inside the folder: no segment is hidden, and none leaves the folder.
+# A path inside the folder: no segment is hidden, and none leaves the folder. Without the last
+# part, Python's $ would also match before a line end.
 _SEGMENT = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
-FilePath = Annotated[str, Meta(pattern=f"^{_SEGMENT}(/{_SEGMENT})*$", max_length=512)]
+FilePath = Annotated[str, Meta(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$(?!\n)", max_length=512)]
 Rgb = tuple[Finite, Finite, Finite]
 Shape = Annotated[tuple[Side, ...], Meta(min_length=1, max_length=4)]
 
@@ -170,7 +171,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precision: Name
     backend: Name
     via: Name
-    file: Annotated[str, Meta(pattern=r"^model\.[a-z]+$")]
+    file: Annotated[str, Meta(pattern=r"^model\.[a-z]+$(?!\n)")]
     size_bytes: Positive
     files: Annotated[dict[FilePath, Sha256], Meta(min_length=1, max_length=10_000)]
     input: Input

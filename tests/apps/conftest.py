@@ -7,18 +7,21 @@ proved something.
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from converted_once import ConvertedOnce
 from proof import facts, show, unproved
 from proof import missing as missing
 
+import slide_mobile
+from slide_mobile.targets.format import Format
+
 REPOSITORY = Path(__file__).parents[2]
 CACHE_VARIABLE = "SLIDE_MOBILE_APPS_CACHE"
-# A folder of ready artifacts, `<model>-<target>-<precision>`, for who runs this ten times a day.
+# A folder of ready artifacts, `<model>-<target>-<precision>`, to convert none in repeated runs.
 ARTIFACTS_VARIABLE = "SLIDE_MOBILE_APPS_ARTIFACTS"
 
 
@@ -38,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def cache() -> Iterator[Path]:
-    """Where toolchains are kept between runs; says at the end how large it is."""
+    """The folder that keeps toolchains between runs; its size is reported at the end."""
     root = Path(os.environ.get(CACHE_VARIABLE, REPOSITORY / "build" / "apps")).resolve()
     root.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
@@ -50,9 +53,9 @@ def cache() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def demo_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """`demo_artifacts(target, precision)`: the demo model, converted once a run; its folder.
+    """`demo_artifacts(target, precision)`: the folder of the demo model, converted once a run.
 
-    Treat it as read-only; tests that damage an artifact copy it first.
+    It is read-only; a test that damages an artifact copies it first.
     """
     ready = os.environ.get(ARTIFACTS_VARIABLE)
     out = Path(ready) if ready else tmp_path_factory.mktemp("artifacts")
@@ -60,13 +63,13 @@ def demo_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, s
     def artifact(target: str, precision: str) -> Path:
         folder = out / f"slide_swin_demo-{target}-{precision}"
         if not folder.is_dir():
-            command = ["convert", "--to", target, "--precision", precision, "--out", str(out)]
-            done = subprocess.run(
-                [sys.executable, "-m", "slide_mobile", *command, "--quiet"],
-                cwd=REPOSITORY, capture_output=True, text=True, timeout=900,
-                env=os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'converters'}"},
-            )  # fmt: skip
-            assert done.returncode == 0, done.stderr[-2000:]
+            slide_mobile.convert("slide_swin_demo", to=Format(target, precision), out=out)
         return folder
 
     return artifact
+
+
+@pytest.fixture(scope="session")
+def small_artifacts(converted: ConvertedOnce) -> Callable[[str, str], Path]:
+    """`small_artifacts(target, precision)`: the folder of a small untrained model; read-only."""
+    return lambda target, precision: converted(target, precision).root

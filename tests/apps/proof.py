@@ -1,4 +1,4 @@
-"""What was measured on this machine, and what could not be proved, said at the end of a run."""
+"""Measurements, and what could not be proved here: reported at the end of a run."""
 
 import os
 from typing import NoReturn
@@ -15,7 +15,7 @@ def show(fact: str) -> None:
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip this test and say so at the end of the run; fail it where CI is set."""
+    """Skip this test and report it at the end of the run; if CI is set, fail it."""
     if os.environ.get("CI"):
         pytest.fail(f"not proved: {reason}", pytrace=False)
     unproved.append(reason)

@@ -7,6 +7,7 @@ kotlin {
 }
 
 dependencies {
+    implementation(libs.jackson.core)
     testImplementation(libs.junit.jupiter)
     testRuntimeOnly(libs.junit.launcher)
 }

@@ -43,7 +43,7 @@ final class AppModel {
 
     func forget() { measurements.clear() }
 
-    /// Reads the files once, however many wait for it.
+    /// Reads the files once, however many callers wait.
     func openLibrary() async {
         let backends = backends
         let root = Bundle.main.bundleURL.appendingPathComponent("Artifacts")
@@ -53,29 +53,29 @@ final class AppModel {
         library = await task.value
     }
 
-    /// One measurement at a time: another ends the one before it.
+    /// Runs one measurement at a time; starting another ends it.
     func begin(_ work: @escaping @MainActor () async -> Void) {
         stop()
         underway = Task { await work() }
     }
 
-    /// What was taken so far says that it was stopped. Also where the app leaves the screen: it is
-    /// suspended there, or computes with lowered clocks.
+    /// Ends the measurement; its result says that it was stopped. Also called when the app leaves
+    /// the screen, because the system then suspends it or lowers the clocks.
     func stop() { underway?.cancel() }
 
     func backend(for artifact: Artifact) -> (any Backend)? {
         try? backends.backend(for: artifact.manifest).get()
     }
 
-    /// What `slidemeasure://measure?...` asks for. The document, or why there is none, goes into the
-    /// app's Documents folder and one line to standard output, for the device farm to find.
+    /// Does what `slidemeasure://measure?...` asks for. The document, or the reason why there is
+    /// none, goes to the app's Documents folder; one line goes to standard output, for device farms.
     func runHeadless(_ url: URL) async {
         headless = "Measuring for \(url.absoluteString)"
         UIApplication.shared.isIdleTimerDisabled = true
         defer { UIApplication.shared.isIdleTimerDisabled = false }
         let (outcome, code): (String, Int32)
         let errors = Self.documents.appendingPathComponent("slidemeasure-error.txt")
-        // First, so that nobody takes what an earlier start left for this one's.
+        // First, so that nobody mistakes an earlier start's files for this one's.
         try? FileManager.default.removeItem(at: errors)
         if let output = HeadlessRequest.output(url) {
             try? FileManager.default.removeItem(
@@ -91,7 +91,7 @@ final class AppModel {
             (outcome, code) = ("slidemeasure: failed: \(error.localizedDescription)", 1)
             try? Data(outcome.utf8).write(to: errors, options: .atomic)
         }
-        // Not print, which keeps a line back where nobody types.
+        // Not print: it buffers its output where there is no terminal.
         try? FileHandle.standardOutput.write(contentsOf: Data("\(outcome)\n".utf8))
         headless = outcome
         if HeadlessRequest.exits(url) { exit(code) }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debian_packages import unpack
+from patience import limit
 
 TOOLS = (
     "aapt", "android-libaapt", "android-libandroidfw", "android-libbacktrace", "android-libbase",
@@ -21,11 +22,10 @@ TOOLS = (
 )  # fmt: skip
 MIN_SDK, TARGET_SDK = 26, 35
 PASSWORD = "android"
-TIMEOUT_SECONDS = 900
 
 
 class BuildFailed(Exception):
-    """What the tool said."""
+    """A tool failed; the text is its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Sdk:
     def link(
         self, app: Path, package: str, out: Path, *, assets: Path, values: Mapping[str, str]
     ) -> Path:
-        """Manifest and resources of a module, and assets -> an APK without code, R.java in out/gen.
+        """Link manifest, resources and assets to an APK without code; R.java goes to out/gen.
 
         `values` are what Gradle puts for ${...} in the manifest.
         """
@@ -58,7 +58,7 @@ class Sdk:
         return base
 
     def dex(self, folders: Sequence[Path], jars: Sequence[Path], out: Path) -> Path:
-        """Classes of Java 8 -> classes.dex."""
+        """Convert classes of Java 8 to classes.dex."""
         classes = [str(folder) for folder in folders]
         for jar in jars:
             classes.append(str(_only_classes(jar, out / jar.name)))
@@ -71,7 +71,7 @@ class Sdk:
         return dex
 
     def package(self, base: Path, dex: Path, out: Path) -> Path:
-        """With code, aligned and signed with a key of its own."""
+        """Add code to an APK, align it, and sign it with a new key."""
         whole = out / "whole.apk"
         with zipfile.ZipFile(base) as source, zipfile.ZipFile(whole, "w") as target:
             for entry in source.infolist():
@@ -96,15 +96,15 @@ class Sdk:
         return signed
 
     def verify(self, apk: Path) -> str:
-        """What apksigner says of a good APK; raises BuildFailed for any other."""
+        """Return what apksigner says about a good APK; raises BuildFailed for any other."""
         return self._apksigner("verify", "--verbose", "--min-sdk-version", str(MIN_SDK), str(apk))
 
     def badging(self, apk: Path) -> str:
-        """What the APK says of itself."""
+        """Return what the APK declares: package, versions, activities."""
         return self._run("aapt", "dump", "badging", str(apk))
 
     def is_aligned(self, apk: Path) -> bool:
-        """Whether zipalign finds nothing to do."""
+        """Whether the APK is aligned; raises BuildFailed if not."""
         self._run("zipalign", "-c", "4", str(apk))
         return True
 
@@ -124,7 +124,7 @@ class Sdk:
 
 
 def require(cache: Path) -> Sdk:
-    """The tools, fetched if they are not there yet; raises NotToBeHad."""
+    """Return the tools, fetched if they are missing; raises NotToBeHad."""
     return Sdk(
         tools=unpack(cache, "bookworm", TOOLS),
         dx=unpack(cache, "bullseye", ["dalvik-exchange"]) / "usr/share/java/com.android.dx.jar",
@@ -134,7 +134,7 @@ def require(cache: Path) -> Sdk:
 
 
 def _merged(path: Path, package: str, values: Mapping[str, str]) -> str:
-    """The manifest as Gradle would hand it on: with the package, and its values filled in."""
+    """Return the manifest as Gradle passes it on: with the package and its values filled in."""
     text = path.read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace(f"${{{name}}}", value)
@@ -144,7 +144,7 @@ def _merged(path: Path, package: str, values: Mapping[str, str]) -> str:
 
 
 def _only_classes(jar: Path, out: Path) -> Path:
-    """Without META-INF: dx knows no module-info and no classes of newer Java versions."""
+    """Copy a jar without META-INF: dx reads neither module-info nor classes of newer Javas."""
     with zipfile.ZipFile(jar) as source, zipfile.ZipFile(out, "w") as target:
         for entry in source.infolist():
             if entry.filename.endswith(".class") and not entry.filename.startswith("META-INF"):
@@ -154,7 +154,7 @@ def _only_classes(jar: Path, out: Path) -> Path:
 
 def _checked(command: list[str], environment: Mapping[str, str]) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
+        command, capture_output=True, text=True, timeout=limit(60),
         env=os.environ | dict(environment),
     )  # fmt: skip
     if done.returncode != 0:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 UTF8, CLASS, NAME_AND_TYPE = 1, 7, 12
 REFERENCES = (9, 10, 11)  # fields, methods, methods of interfaces
-# Bytes after the tag, of the constants without a length of their own.
+# Bytes after the tag, for constants that do not state their length.
 SIZES = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 18: 4}
 WIDE = (5, 6)  # they take two places
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassFile:
-    """Names have dots, those of nested classes too."""
+    """A reference to a member; names have dots, those of nested classes too."""
 
     name: str
     supertype: str
@@ -22,7 +22,7 @@ class ClassFile:
 
 
 def read(path: Path) -> ClassFile:
-    """Its own name, what it extends, and every member of any class that it uses."""
+    """A class: its name, its supertype, and every member of any class that it uses."""
     data = path.read_bytes()
     constants, at = _constants(data)
     _, this, parent = struct.unpack_from(">HHH", data, at)
@@ -43,13 +43,13 @@ def read(path: Path) -> ClassFile:
 
 
 def read_all(folder: Path) -> Iterator[ClassFile]:
-    """Every class below a folder."""
+    """Read every class below a folder."""
     for path in sorted(folder.rglob("*.class")):
         yield read(path)
 
 
 def _constants(data: bytes) -> tuple[dict[int, tuple], int]:
-    """The constant pool by index, as (tag, ...), and where it ends."""
+    """Return the constant pool by index, as (tag, ...), and the position of its end."""
     (count,) = struct.unpack_from(">H", data, 8)
     constants: dict[int, tuple] = {}
     index, at = 1, 10

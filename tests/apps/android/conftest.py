@@ -1,4 +1,4 @@
-"""What the tests of the Android app share: the tools, and the app's classes compiled once a run."""
+"""What the Android tests share: the tools, and the app's classes, compiled once a run."""
 
 import shutil
 import subprocess
@@ -10,8 +10,10 @@ from pathlib import Path
 import debian_packages
 import jvm as jvm_tools
 import pytest
+from embedded import embed
 from jvm import Jvm
-from kotlin_app import BACKENDS, CORE, HERE, Harness, embed, kotlin_files, package
+from kotlin_app import BACKENDS, CORE, HERE, Harness, kotlin_files, package
+from patience import limit
 from proof import missing
 
 
@@ -25,7 +27,7 @@ def jvm(cache: Path) -> Jvm:
 
 @pytest.fixture(scope="session")
 def android_jar(cache: Path) -> Path:
-    """Android's API, level 23: the newest that Debian ever packaged."""
+    """Android's API at level 23, the newest that Debian has packaged."""
     try:
         root = debian_packages.unpack(cache, "bullseye", ["libandroid-23-java"])
     except debian_packages.NotToBeHad as error:
@@ -35,19 +37,19 @@ def android_jar(cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where what is compiled lies."""
+    """The folder for compiled classes."""
     return tmp_path_factory.mktemp("classes")
 
 
 @pytest.fixture(scope="session")
 def core(jvm: Jvm, classes: Path) -> Path:
-    """The core, as it is: plain Kotlin, against nothing but the standard library."""
+    """The core, unmodified: plain Kotlin and Jackson."""
     return jvm.compile(kotlin_files(CORE), classes / "core")
 
 
 @pytest.fixture(scope="session")
 def shims(jvm: Jvm, android_jar: Path, classes: Path) -> Path:
-    """Stand-ins for LiteRT's and ExecuTorch's Android libraries, over the wheels' native ones."""
+    """Stand-ins for LiteRT's and ExecuTorch's Android libraries, on the wheels' native ones."""
     sources = kotlin_files(HERE / "shims")
     return jvm.compile(sources, classes / "shims", classpath=[jvm.jna, android_jar])
 
@@ -103,22 +105,27 @@ def executorch_library(classes: Path) -> Path:
         f"-L{libpython}", "-Wl,--no-as-needed", f"-lpython{sysconfig.get_python_version()}",
         "-Wl,--allow-shlib-undefined", *(f"-Wl,-rpath,{path}" for path in paths),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit(30))
     assert done.returncode == 0, done.stderr[-3000:]
     return library
 
 
 @pytest.fixture(scope="session")
 def embedded(
-    demo_artifacts: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
+    demo_artifacts: Callable[[str, str], Path],
+    small_artifacts: Callable[[str, str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A folder as the app has it: demo artifacts of both runtimes, and the index. Read-only."""
+    """A folder as the app has it, with the index: artifacts for both runtimes. It is read-only.
+
+    The int8 artifacts are the trained demo, the others a small model.
+    """
     root = tmp_path_factory.mktemp("embedded")
     embed(
         root,
         demo_artifacts("tflite", "int8"),
-        demo_artifacts("tflite", "fp32"),
         demo_artifacts("executorch", "int8"),
-        demo_artifacts("executorch", "fp16"),
+        small_artifacts("tflite", "fp32"),
+        small_artifacts("executorch", "fp16"),
     )
     return root

@@ -1,4 +1,4 @@
-"""A Kotlin compiler, JUnit and JNA for the machine's JDK, kept in the cache.
+"""A Kotlin compiler, Jackson, JUnit and JNA for the machine's JDK, kept in the cache.
 
 The compiler comes from PyPI: kotlin-jupyter-kernel carries one in its jars.
 """
@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debian_packages import NotToBeHad, unpack
+from patience import limit
 
 KERNEL = "kotlin-jupyter-kernel==0.19.0.944"
 COMPILER = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
-# What the app's Gradle files ask for (libs.versions.toml), whatever the compiler can do beyond it.
+# The version that the app's Gradle files ask for (libs.versions.toml); the compiler is newer.
 LANGUAGE = "2.1"
-# dx of 2020 reads class files of Java 8 without lambdas made at run time.
+# dx is of 2020: it reads class files of Java 8, without lambdas that are made at run time.
 FLAGS = (
     "-no-stdlib", "-no-reflect", "-language-version", LANGUAGE, "-api-version", LANGUAGE,
     "-jvm-target", "1.8", "-Xlambdas=class", "-Xsam-conversions=class", "-Xstring-concat=inline",
 )  # fmt: skip
+# Without the JVM's optimising compiler, the Kotlin compiler takes half the time.
+SHORT_LIVED = ("-Xmx1500m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 JUNIT = (
     "junit5", "libapiguardian-java", "libopentest4j-java", "libopentest4j-reporting-java",
     "libpicocli-java", "libunivocity-parsers-java",
@@ -34,11 +37,11 @@ JUNIT_JARS = (
     "opentest4j-reporting-events", "opentest4j-reporting-schema", "picocli", "univocity-parsers",
 )  # fmt: skip
 JNA = ("libjna-java", "libjna-jni")
-TIMEOUT_SECONDS = 900
+JACKSON = ("libjackson2-core-java",)
 
 
 class CompilationFailed(Exception):
-    """What the compiler said."""
+    """The sources do not compile; the text is the compiler's output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,7 @@ class Jvm:
     """The tools, and how to run them."""
 
     compiler: tuple[Path, ...]
-    stdlib: Path
+    libraries: tuple[Path, ...]  # that the core needs: Kotlin's own, and Jackson
     junit: tuple[Path, ...]
     jna: Path
     jna_library: Path  # the folder of its native half
@@ -60,17 +63,17 @@ class Jvm:
         friend: Path | None = None,
         warnings: bool = False,
     ) -> Path:
-        """Kotlin sources -> a folder of classes; raises CompilationFailed, for warnings too.
+        """Compile Kotlin sources to a folder; raises CompilationFailed, for warnings too.
 
         `friend` is what the sources see the internals of, as tests do. `warnings` are allowed
         where the classes compiled against are older than the app's.
         """
         command = [
-            "java", "-Xmx1500m", "-cp", _joined(self.compiler), COMPILER, *FLAGS,
+            "java", *SHORT_LIVED, "-cp", _joined(self.compiler), COMPILER, *FLAGS,
             *([f"-Xfriend-paths={friend}"] if friend else []),
-            "-cp", _joined([self.stdlib, *classpath]), "-d", str(out), *map(str, sources),
+            "-cp", _joined([*self.libraries, *classpath]), "-d", str(out), *map(str, sources),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit(60))
         said = [line for line in done.stderr.splitlines() if re.search(r"\.kts?:\d+:\d+: ", line)]
         if done.returncode != 0 or (said and not warnings):
             raise CompilationFailed("\n".join(said) or done.stderr[-3000:])
@@ -79,12 +82,12 @@ class Jvm:
     def compile_java(
         self, sources: Sequence[Path], out: Path, *, classpath: Sequence[Path] = ()
     ) -> Path:
-        """Java sources -> a folder of classes."""
+        """Compile Java sources to a folder; raises CompilationFailed."""
         command = [
             "javac", "-Xlint:-options", "-source", "8", "-target", "8", "-cp", _joined(classpath),
             "-d", str(out), *map(str, sources),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit(60))
         if done.returncode != 0:
             raise CompilationFailed(done.stderr[-3000:])
         return out
@@ -101,21 +104,25 @@ class Jvm:
         settings = {"jna.nosys": "false", "java.library.path": self.jna_library}
         settings |= dict(properties or {})
         command = ["java", "-Xmx2g", *(f"-D{name}={value}" for name, value in settings.items())]
-        command += ["-cp", _joined([self.stdlib, *classpath]), main, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        command += ["-cp", _joined([*self.libraries, *classpath]), main, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=limit(60))
 
 
 def require(cache: Path) -> Jvm:
-    """The tools, fetched if they are not there yet; raises NotToBeHad."""
+    """Return the tools, fetched if they are missing; raises NotToBeHad."""
     for tool in ("java", "javac", "keytool"):
         if shutil.which(tool) is None:
             raise NotToBeHad(f"no {tool}: apt-get install openjdk-17-jdk-headless")
     jars = _kotlin(cache)
     junit = unpack(cache, "bookworm", JUNIT)
     jna = unpack(cache, "bookworm", JNA)
+    jackson = unpack(cache, "bookworm", JACKSON)
     return Jvm(
         compiler=tuple(sorted(jars.glob("*.jar"))),
-        stdlib=_one(jars, "kotlin-stdlib-*.jar"),
+        libraries=(
+            _one(jars, "kotlin-stdlib-*.jar"),
+            _one(jackson / "usr/share/java", "jackson-core-2*.jar"),
+        ),
         junit=tuple(_one(junit / "usr/share/java", f"{name}.jar") for name in JUNIT_JARS),
         jna=_one(jna / "usr/share/java", "jna.jar"),
         jna_library=_one(jna / "usr/lib", "*/jni"),
@@ -123,7 +130,7 @@ def require(cache: Path) -> Jvm:
 
 
 def wheel(cache: Path, requirement: str) -> Path:
-    """A wheel from PyPI in the cache."""
+    """Return a wheel from PyPI, fetched into the cache; raises NotToBeHad."""
     folder = cache / re.sub(r"[^\w.]+", "-", requirement)
     if not folder.is_dir():
         aside = folder.with_name(f"{folder.name}.partial")
@@ -133,34 +140,12 @@ def wheel(cache: Path, requirement: str) -> Path:
                 sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
                 "--only-binary=:all:", "--dest", str(aside), requirement,
             ],
-            capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
+            capture_output=True, text=True, timeout=limit(60),
         )  # fmt: skip
         if done.returncode != 0:
             raise NotToBeHad(f"{requirement} from PyPI: {done.stderr.strip().splitlines()[-1:]}")
         aside.rename(folder)
     return _one(folder, "*.whl")
-
-
-def npm(cache: Path, package: str) -> Path:
-    """An npm package's files, unpacked in the cache."""
-    folder = cache / re.sub(r"[^\w.]+", "-", package).strip("-")
-    if not folder.is_dir():
-        if shutil.which("npm") is None:
-            raise NotToBeHad(f"{package} needs npm")
-        aside = folder.with_name(f"{folder.name}.partial")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        for command in (
-            ["npm", "pack", "--silent", "--ignore-scripts", package],
-            ["sh", "-c", "tar xzf *.tgz && rm *.tgz"],
-        ):
-            done = subprocess.run(
-                command, cwd=aside, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
-            )
-            if done.returncode != 0:
-                raise NotToBeHad(f"{package} from npm: {done.stderr.strip().splitlines()[-1:]}")
-        aside.rename(folder)
-    return folder / "package"
 
 
 def _kotlin(cache: Path) -> Path:

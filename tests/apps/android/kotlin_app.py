@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ HARNESS = "dev.slidemobile.harness.HarnessKt"
 
 
 def kotlin_files(folder: Path) -> list[Path]:
-    """The sources below a folder, of which there have to be some."""
+    """List the Kotlin sources below a folder; there must be some."""
     found = sorted(folder.rglob("*.kt"))
     assert found, folder
     return found
@@ -30,7 +28,7 @@ def kotlin_files(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True, kw_only=True)
 class Harness:
-    """The core and the backends at work on the JVM."""
+    """Runs the core and the backends on the JVM."""
 
     jvm: Jvm
     classpath: tuple[Path, ...]
@@ -38,7 +36,7 @@ class Harness:
     out: Path
 
     def run(self, command: str, *arguments: Path) -> Any:
-        """What a command of Harness.kt wrote."""
+        """Run a command of Harness.kt, and return what it wrote."""
         written = self.out / f"{command}.json"
         written.unlink(missing_ok=True)
         done = self.jvm.run(
@@ -51,17 +49,8 @@ class Harness:
         return json.loads(written.read_text())
 
 
-def embed(root: Path, *artifacts: Path) -> None:
-    """`slide-mobile embed`."""
-    command = [sys.executable, "-m", "slide_mobile", "embed", *map(str, artifacts)]
-    done = subprocess.run(
-        [*command, "--app", str(root), "--quiet"], cwd=REPOSITORY, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def package(name: str) -> Path:
-    """Where an installed package lies; it is not imported."""
+    """Find the folder of an installed package without importing it."""
     found = importlib.util.find_spec(name)
     if found is None or found.submodule_search_locations is None:
         missing(f"Android's backends on the JVM: no {name} in this Python")

@@ -13,13 +13,13 @@ from pathlib import Path
 import android_api
 import android_build
 import class_file
-import jvm as jvm_tools
 import pytest
 from android_api import Api
 from android_build import MIN_SDK, TARGET_SDK, BuildFailed, Sdk
 from debian_packages import NotToBeHad
 from jvm import Jvm
-from kotlin_app import APP, HERE, UI, kotlin_files
+from kotlin_app import APP, BACKENDS, HERE, UI, kotlin_files
+from npm_package import npm
 from proof import missing
 
 MODULE = APP / "app"
@@ -27,7 +27,7 @@ PACKAGE = "dev.slidemobile.measure"
 ANDROID = "{http://schemas.android.com/apk/res/android}"
 
 OF_EVERY_OBJECT = {"equals", "getClass", "hashCode", "toString"}
-# Newer than the oldest phone, each behind a look at SDK_INT in the file that is named.
+# Newer than the oldest phone: the named file checks SDK_INT before it uses the member.
 GUARDED = {
     ("android.os.PowerManager", "getCurrentThermalStatus"): "Phone.kt",
     ("android.os.Build", "SOC_MANUFACTURER"): "Phone.kt",
@@ -46,9 +46,7 @@ def sdk(cache: Path) -> Sdk:
 @pytest.fixture(scope="module")
 def api(cache: Path) -> Api:
     try:
-        return android_api.read(
-            jvm_tools.npm(cache, android_api.PACKAGE) / android_api.DECLARATIONS
-        )
+        return android_api.read(npm(cache, android_api.PACKAGE) / android_api.DECLARATIONS)
     except NotToBeHad as error:
         missing(f"the names of Android's API: {error}")
 
@@ -70,7 +68,7 @@ def overlays(jvm: Jvm, android_jar: Path, classes: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(jvm: Jvm, base: Path, android_jar: Path, classes: Path) -> Path:
-    """R, and the BuildConfig that Gradle would write."""
+    """Compile R, and the BuildConfig that Gradle would write."""
     config = base.parent / "BuildConfig.java"
     fields = ("VERSION_NAME", "LITERT_VERSION", "EXECUTORCH_VERSION")
     lines = "".join(f'public static final String {name} = "1.0";\n' for name in fields)
@@ -81,16 +79,18 @@ def generated(jvm: Jvm, base: Path, android_jar: Path, classes: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def ui(
-    jvm: Jvm, core: Path, shims: Path, overlays: Path, generated: Path, android_jar: Path,
-    classes: Path,
+    jvm: Jvm, core: Path, shims: Path, backends: Path, overlays: Path, generated: Path,
+    android_jar: Path, classes: Path,
 ) -> Path:  # fmt: skip
-    """Every Kotlin file of the app module."""
-    path = [overlays, generated, core, shims, android_jar]
-    return jvm.compile(kotlin_files(UI), classes / "ui", classpath=path, warnings=True)
+    """Compile every Kotlin file of the app module; its backends are compiled already."""
+    path = [overlays, generated, core, shims, backends, android_jar]
+    sources = [file for file in kotlin_files(UI) if BACKENDS not in file.parents]
+    out = jvm.compile(sources, classes / "ui", classpath=path, warnings=True)
+    return Path(shutil.copytree(backends, out, dirs_exist_ok=True))
 
 
 def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> None:
-    """As Android's lint does with NewApi, by name: overloads of a name are not told apart."""
+    """As in Android's lint (NewApi), but by name: overloads are not told apart."""
     files = list(class_file.read_all(ui))
     supertypes = {one.name: one.supertype for one in files}
     used = set()
@@ -100,7 +100,7 @@ def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> 
             continue
         found = android_api.lookup(api, android, member)
         if found is None:
-            # A member of its own, which the compiler found; or what every object has.
+            # A member of the app's own class, or of every object.
             assert owner in supertypes or member in OF_EVERY_OBJECT, f"{owner}.{member}"
             continue
         used.add((android, member))
@@ -138,7 +138,7 @@ def test_the_apk_is_built_signed_and_says_what_the_gradle_file_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     (out := classes / "apk").mkdir()
-    dex = sdk.dex([core, generated, ui], [jvm.stdlib], out)
+    dex = sdk.dex([core, generated, ui], jvm.libraries, out)
     apk = sdk.package(base, dex, out)
     assert "Verified using v2 scheme (APK Signature Scheme v2): true" in sdk.verify(apk)
     assert sdk.is_aligned(apk)
@@ -205,7 +205,7 @@ def test_text_is_scaled_and_pictures_are_described() -> None:
             if kind in {"ImageView", "ChartView"}:
                 assert element.get(f"{ANDROID}contentDescription"), f"{path.name}: {element.tag}"
             if kind in {"Spinner", "EditText"}:
-                # A description would be read instead of what is chosen or written.
+                # A screen reader would read the description instead of the value.
                 assert element.get(f"{ANDROID}contentDescription") is None, path.name
                 assert element.get(f"{ANDROID}id") in labelled, f"{path.name}: {element.tag}"
             for name in ("text", "contentDescription"):
@@ -245,7 +245,7 @@ def test_the_apk_holds_the_artifacts_byte_for_byte(base: Path, embedded: Path) -
 
 
 def _android(owner: str, supertypes: dict[str, str]) -> str:
-    """A class of the app stands for what it extends of Android's."""
+    """Return the class of Android that a class of the app extends."""
     while owner in supertypes:
         owner = supertypes[owner]
     return owner

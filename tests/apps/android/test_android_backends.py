@@ -1,4 +1,4 @@
-"""The app's LiteRT and ExecuTorch backends, unmodified, at work on the demo model on the JVM.
+"""The app's LiteRT and ExecuTorch backends, unmodified, run real artifacts on the JVM.
 
 What stands between them and the runtimes are stand-ins of the same names (shims/); the kernels are
 those of the wheels, on this machine's processor.
@@ -10,17 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from debian_packages import NotToBeHad
+from embedded import edit, embed
 from jsonschema import Draft202012Validator
-from jvm import CompilationFailed, Jvm, npm
-from kotlin_app import BACKENDS, CONFORMANCE, REPOSITORY, Harness, embed
-from PIL import Image
+from jvm import CompilationFailed, Jvm
+from kotlin_app import BACKENDS, CONFORMANCE, REPOSITORY, Harness
+from npm_package import npm
 from proof import missing
 
+from slide_mobile.artifact import golden as golden_files
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.artifact.manifest import seal
+from slide_mobile.artifact.manifest import Golden
+from slide_mobile.bench import documents
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Runner
@@ -34,7 +38,7 @@ SAME_KERNELS_DB = 100.0
 
 @pytest.fixture(scope="module")
 def verified(harness: Harness, embedded: Path) -> dict[str, Any]:
-    """What Verify said of each artifact, by folder."""
+    """Verify each artifact; the results by folder."""
     return {entry["folder"]: entry for entry in harness.run("verify", embedded)}
 
 
@@ -57,7 +61,7 @@ def test_the_logits_are_python_s(
         artifact = Artifact.open(embedded / folder)
         runner = registry.load(artifact.manifest.target).runner(artifact.model_path)
         for golden, logits in zip(artifact.manifest.golden, entry["logits"], strict=True):
-            expected = _logits(runner, artifact, golden.file)
+            expected = _logits(runner, artifact, golden)
             db = sqnr_db(expected, np.array(logits))
             lowest[folder] = min(db, lowest.get(folder, db))
     with capsys.disabled():
@@ -74,44 +78,40 @@ def test_the_decibels_are_python_s(verified: dict[str, Any], embedded: Path) -> 
             expected = sqnr_db(np.array(golden.logits), np.array(logits))
             assert image["file"] == golden.file
             assert image["sqnr_db"] == pytest.approx(expected, abs=1e-9), folder
-            assert image["passed"] == (expected >= manifest.parity["min_sqnr_db"]), folder
+            assert image["passed"] == (expected >= manifest.parity.min_sqnr_db), folder
 
 
 @pytest.mark.parametrize("target", ["tflite", "executorch"])
 def test_one_changed_golden_logit_fails_verify(
     harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path, target: str
 ) -> None:
-    """With a seal that fits, so that nothing but the comparison can find it."""
+    """The edited manifest is embedded, so that only the comparison can find the logit."""
     folder = _copy(demo_artifacts(target, "int8"), tmp_path)
-    path = folder / "manifest.json"
-    plain = json.loads(path.read_text())
-    logits = plain["golden"][2]["logits"]
-    logits[logits.index(max(logits))] = -logits[logits.index(max(logits))]
-    plain["manifest_sha256"] = seal(plain)
-    path.write_text(json.dumps(plain, ensure_ascii=False))
+    edit(folder, _negate_a_logit)
     embed(root := _folder(tmp_path, "app"), folder)
     (entry,) = harness.run("verify", root)
     assert [image["passed"] for image in entry["images"]] == [n != 2 for n in range(8)]
 
 
-def test_without_a_seal_that_fits_it_is_not_usable(
-    harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path
+def test_a_manifest_edited_after_embedding_is_not_usable(
+    harness: Harness, small_artifacts: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
-    embed(root := _folder(tmp_path, "app"), demo_artifacts("tflite", "int8"))
-    path = next(root.glob("*/manifest.json"))
-    plain = json.loads(path.read_text())
-    plain["golden"][0]["logits"][0] += 1.0
-    path.write_text(json.dumps(plain, indent=2, ensure_ascii=False))
+    embed(root := _folder(tmp_path, "app"), small_artifacts("tflite", "fp32"))
+    edit(next(root.glob("*/manifest.json")).parent, _negate_a_logit)
     (entry,) = harness.run("verify", root)
-    assert entry["why"] == "the manifest was changed after it was certified"
+    assert entry["why"].startswith("its manifest is not the one that was embedded")
 
 
 @pytest.mark.parametrize("target", ["tflite", "executorch"])
 def test_one_changed_weight_byte_is_not_usable(
-    harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path, target: str
+    harness: Harness,
+    demo_artifacts: Callable[[str, str], Path],
+    small_artifacts: Callable[[str, str], Path],
+    tmp_path: Path,
+    target: str,
 ) -> None:
-    """And what is beside it stays usable."""
-    good = demo_artifacts("tflite", "fp32")
+    """The artifact beside it stays usable."""
+    good = small_artifacts("tflite", "fp32")
     embed(root := _folder(tmp_path, "app"), good, demo_artifacts(target, "int8"))
     (bad,) = (path for path in root.glob("*-int8/model.*"))
     data = bytearray(bad.read_bytes())
@@ -125,7 +125,7 @@ def test_one_changed_weight_byte_is_not_usable(
 def test_no_run_allocates_what_is_as_large_as_the_input(
     harness: Harness, embedded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the heap of the JVM; measured: 1.7 KB at most, and the input has 98,304 bytes or more."""
+    """Counted on the JVM's heap; measured: 1.7 KB at most."""
     counted = harness.run("allocations", embedded)
     assert len(counted) == 4
     with capsys.disabled():
@@ -138,7 +138,9 @@ def test_what_it_shares_is_what_bench_imports(
     harness: Harness, embedded: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = harness.run("measure", embedded)
-    (cache / "shared-by-android.json").write_text(json.dumps(document, indent=1) + "\n")
+    path = cache / "shared-by-android.json"
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    assert json.loads(msgspec.json.encode(documents.read(path))) == document
     schema = json.loads((REPOSITORY / "slide_mobile/bench/bench.schema.json").read_text())
     Draft202012Validator(schema).validate(document)
     assert document["source"] == "android"
@@ -151,8 +153,8 @@ def test_what_it_shares_is_what_bench_imports(
         assert result["runs"] == len(result["samples_ms"]) >= 30
         assert 0 < result["p50_ms"] <= result["p90_ms"] <= result["p99_ms"]
         assert all(image["passed"] for image in result["verify"])
-        manifest = Artifact.open(embedded / result["artifact"]).manifest
-        assert result["manifest_sha256"] == manifest.manifest_sha256
+        artifact = Artifact.open(embedded / result["artifact"])
+        assert result["manifest_sha256"] == artifact.manifest_sha256
     with capsys.disabled():
         print(f"\nshared JSON: {len(json.dumps(document)) / 1024:.0f} KiB, 4 results, valid schema")
 
@@ -160,7 +162,7 @@ def test_what_it_shares_is_what_bench_imports(
 def test_the_executorch_backend_fits_the_official_classes(
     jvm: Jvm, core: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """The ones that executorch-android ships, as an npm package carries them."""
+    """The classes of executorch-android, which an npm package contains."""
     try:
         classes = npm(cache, EXECUTORCH_CLASSES) / "android/libs/classes.jar"
     except NotToBeHad as error:
@@ -173,9 +175,8 @@ def test_the_executorch_backend_fits_the_official_classes(
         jvm.compile([misspelt], tmp_path / "wrong", classpath=[core, classes])
 
 
-def _logits(runner: Runner, artifact: Artifact, file: str) -> Any:
-    with Image.open(artifact.root / file) as opened:
-        image = np.asarray(opened.convert("RGB"))
+def _logits(runner: Runner, artifact: Artifact, golden: Golden) -> Any:
+    image = golden_files.image(artifact, golden)
     return np.asarray(runner.call(image)["logits"]).reshape(-1)
 
 
@@ -186,3 +187,9 @@ def _copy(folder: Path, to: Path) -> Path:
 def _folder(parent: Path, name: str) -> Path:
     (parent / name).mkdir()
     return parent / name
+
+
+def _negate_a_logit(plain: dict[str, Any]) -> None:
+    """Change the sign of the largest logit of the third golden image."""
+    logits = plain["golden"][2]["logits"]
+    logits[logits.index(max(logits))] *= -1

@@ -48,7 +48,7 @@ def test_no_script_is_left_out() -> None:
 
 
 def test_the_catalogue_is_whole(catalogue: dict[str, Any]) -> None:
-    """Every version that is referred to is there, and every entry is used."""
+    """Every version that is referred to exists, and every entry is used."""
     text = "".join((APP / name).read_text() for name in SCRIPTS)
     entries = [*catalogue["libraries"].items(), *catalogue["plugins"].items()]
     referred = {entry["version"]["ref"] for _, entry in entries}
@@ -62,11 +62,16 @@ def test_the_catalogue_is_whole(catalogue: dict[str, Any]) -> None:
 
 
 def test_the_runtimes_are_those_of_the_wheels(catalogue: dict[str, Any]) -> None:
-    """A .pte needs a runtime no older than its exporter; the kernels tested are the wheels'."""
+    """A .pte needs a runtime no older than its exporter, and the tests run the wheels' kernels."""
     from importlib.metadata import version
 
     assert catalogue["versions"]["litert"] == version("ai-edge-litert")
     assert catalogue["versions"]["executorch"] == version("executorch")
+
+
+def test_the_tests_run_the_jackson_that_ships(catalogue: dict[str, Any], jvm: Jvm) -> None:
+    names = [path.resolve().name for path in jvm.libraries]
+    assert f"jackson-core-{catalogue['versions']['jackson']}.jar" in names
 
 
 def test_the_compiler_reads_the_language_of_the_catalogue(catalogue: dict[str, Any]) -> None:
@@ -82,7 +87,7 @@ def test_every_project_that_is_included_is_there() -> None:
 
 
 def _wrapped(catalogue: dict[str, Any], out: Path) -> list[Path]:
-    """The scripts as functions of what Gradle gives them, the stub, and the accessor `libs`."""
+    """Write the scripts as functions on Gradle's objects, with the stub and the accessor `libs`."""
     sources = [HERE / "gradle_dsl" / "Dsl.kt", out / "Libs.kt"]
     sources[1].write_text(_accessors(catalogue))
     for script, receiver in SCRIPTS.items():
@@ -95,7 +100,7 @@ def _wrapped(catalogue: dict[str, Any], out: Path) -> list[Path]:
 
 
 def _accessors(catalogue: dict[str, Any]) -> str:
-    """`libs.junit.jupiter` for `junit-jupiter`, as Gradle makes them."""
+    """Write accessors as Gradle does: `libs.junit.jupiter` for `junit-jupiter`."""
     trees = {kind: _tree(catalogue[kind]) for kind in KINDS}
     lines = ["object libs {", *_objects(trees["libraries"], "Library")]
     for kind in ("versions", "plugins"):

@@ -1,4 +1,4 @@
-"""Swift on Linux, and what is built with it once a run."""
+"""Swift on Linux, and the modules that it builds once a run."""
 
 import json
 import shutil
@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 import swift_root
+from debian_packages import NotToBeHad
+from embedded import write_index
 from proof import missing
-from swift_build import APP, BRIDGE, CHECKOUT, CORE, HERE, LIBRARY, SWIFT, index, succeeded
-from swift_root import REPOSITORY, SITE_PACKAGES, WORK, NotToBeHad, SwiftRoot
+from swift_build import APP, BRIDGE, CHECKOUT, CORE, HERE, LIBRARY, SCRATCH, SWIFT, succeeded
+from swift_root import REPOSITORY, SITE_PACKAGES, WORK, SwiftRoot
 
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Swift root sees WORK."""
+    """The folder that the Swift root sees as WORK."""
     return tmp_path_factory.mktemp("swift")
 
 
@@ -32,12 +34,16 @@ def swift(cache: Path, work: Path) -> SwiftRoot:
 
 @pytest.fixture(scope="session")
 def core_module(swift: SwiftRoot) -> SwiftRoot:
-    """SlideCore as one optimised library, lib/ in its folder to write to."""
-    (swift.writable[WORK] / "lib").mkdir()
-    sources = sorted((CHECKOUT / "apps/ios_demo/Core/Sources/SlideCore").glob("*.swift"))
-    inside = [f"{CORE}/Sources/SlideCore/{path.name}" for path in sources]
-    command = [*LIBRARY, "-emit-library", "-O", "-module-name", "SlideCore", *inside]
-    succeeded(swift.run([*command, "-o", "lib/libSlideCore.so"]))
+    """Build SlideCore and its tests as a package; lib/ gets its library and its module."""
+    work = swift.writable[WORK]
+    succeeded(swift.run(["swift", "build", "--build-tests", *SCRATCH], cwd=CORE))
+    built = Path("core/debug")
+    objects = sorted((work / built / "SlideCore.build").glob("*.o"))
+    (work / "lib").mkdir()
+    for path in (work / built / "Modules").glob("SlideCore.*"):
+        shutil.copy(path, work / "lib")
+    inside = [f"{built}/SlideCore.build/{path.name}" for path in objects]
+    succeeded(swift.run(["swiftc", "-emit-library", *inside, "-o", "lib/libSlideCore.so"]))
     return swift
 
 
@@ -85,7 +91,7 @@ def executorch_module(core_module: SwiftRoot) -> SwiftRoot:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What the app's engine said on Linux."""
+    """The output of the app's engine on Linux."""
 
     code: int
     document: dict[str, Any]  # empty where there is none
@@ -118,12 +124,12 @@ def measure(executorch_module: SwiftRoot) -> Callable[..., Measured]:
 
 @pytest.fixture
 def artifacts_folder(tmp_path: Path) -> Callable[..., Path]:
-    """`artifacts_folder(artifact, ...)`: copies with an index, as `slide-mobile embed` does."""
+    """`artifacts_folder(artifact, ...)`: copies with an index, as `slide-mobile embed` makes."""
 
     def folder(*artifacts: Path) -> Path:
         for artifact in artifacts:
             shutil.copytree(artifact, tmp_path / artifact.name)
-        index(tmp_path)
+        write_index(tmp_path)
         return tmp_path
 
     return folder

@@ -1,8 +1,7 @@
 """Swift on a machine that has none: a Debian of its own in the cache, entered by chroot.
 
-Debian packages Swift from trixie on (swiftlang). debootstrap comes out of its own package, unpacked
-into the cache, and the mirror is the one that this machine's apt uses. Mounts live in a mount
-namespace that ends with the command.
+Debian packages Swift from trixie on (swiftlang). Mounts live in a mount namespace that ends with
+the command.
 """
 
 import os
@@ -16,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from debian_packages import KEYRING, NotToBeHad, mirror, unpack
+from patience import limit
 from proof import show
 
 SUITE = "trixie"
@@ -23,28 +24,23 @@ PACKAGES = (
     "swiftlang", "libc6-dev", "libstdc++-14-dev", "libgcc-14-dev", "binutils", "git",
     "ca-certificates",
 )  # fmt: skip
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 CLANG = "/usr/libexec/swift/bin/clang++"
 
-# Where things lie inside.
+# Paths inside the root.
 REPOSITORY, WORK, ARTIFACTS = "/repository", "/work", "/artifacts"
 SITE_PACKAGES, LIBPYTHON = "/python/site-packages", "/python/lib"
 
 
-class NotToBeHad(Exception):
-    """This machine cannot have a Swift root; the text says why."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SwiftRoot:
-    """A root with Swift in it, and the folders of this machine that are seen inside."""
+    """A root with Swift, and the folders of this machine that are mounted in it."""
 
     root: Path
     writable: Mapping[str, Path]
     readable: Mapping[str, Path]
 
     def seeing(self, **folders: Path) -> "SwiftRoot":
-        """The same, with more folders to read: `seeing(artifacts=path)` is /artifacts inside."""
+        """Add folders to read: `seeing(artifacts=path)` mounts /artifacts."""
         more = {f"/{name}": path for name, path in folders.items()}
         return SwiftRoot(root=self.root, writable=self.writable, readable={**self.readable, **more})
 
@@ -53,10 +49,10 @@ class SwiftRoot:
         command: Sequence[str],
         *,
         cwd: str = WORK,
-        seconds: float = 600,
+        usual_seconds: float = 60,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run inside; output is text. The caller looks at the exit code."""
+        """Run a command in the root; the caller looks at the exit code."""
         lines = ["set -e", f"mount -t proc proc {_quoted(self.root / 'proc')}"]
         for inside, outside in {**self.readable, **self.writable}.items():
             point = self.root / inside.lstrip("/")
@@ -69,14 +65,14 @@ class SwiftRoot:
         lines.append(f"exec chroot {_quoted(self.root)} /bin/bash -c {shlex.quote(inner)}")
         return subprocess.run(
             ["unshare", "--mount", "bash", "-c", "\n".join(lines)],
-            capture_output=True, text=True, timeout=seconds, errors="replace",
+            capture_output=True, text=True, timeout=limit(usual_seconds), errors="replace",
             env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8",
                  "TMPDIR": WORK},
         )  # fmt: skip
 
 
 def require(cache: Path) -> Path:
-    """The root, made if it is not there yet; raises NotToBeHad."""
+    """Return the root, made if it is missing; raises NotToBeHad."""
     root = cache / f"swift-{SUITE}"
     if not root.is_dir():
         _require_machine()
@@ -106,13 +102,11 @@ def _require_machine() -> None:
 
 
 def _install(cache: Path, root: Path) -> None:
-    tools = cache / "debootstrap"
-    if not (tools / "usr/sbin/debootstrap").is_file():
-        _unpack_debootstrap(cache, tools)
+    tools = unpack(cache, SUITE, ["debootstrap"])
     _run(
         [
             str(tools / "usr/sbin/debootstrap"), "--variant=minbase", f"--keyring={KEYRING}",
-            SUITE, str(root), _mirror(),
+            SUITE, str(root), mirror(),
         ],
         {"DEBOOTSTRAP_DIR": str(tools / "usr/share/debootstrap")},
     )  # fmt: skip
@@ -128,40 +122,11 @@ def _install(cache: Path, root: Path) -> None:
     )
 
 
-def _unpack_debootstrap(cache: Path, tools: Path) -> None:
-    """Out of its .deb, with lists and archives of apt's below the cache too."""
-    apt = cache / "apt"
-    (apt / "lists/partial").mkdir(parents=True, exist_ok=True)
-    (apt / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
-    own = ["-o", f"Dir::State::lists={apt / 'lists'}", "-o", f"Dir::Cache={apt / 'cache'}"]
-    own += ["-o", "APT::Sandbox::User=root"]
-    _run(["apt-get", "-qq", *own, "update"], {})
-    _run(["apt-get", "-qq", *own, "download", "debootstrap"], {}, cwd=apt)
-    package = next(apt.glob("debootstrap_*.deb"))
-    _run(["dpkg-deb", "-x", str(package), str(tools)], {})
-
-
-def _mirror() -> str:
-    """The address that this machine's apt takes its own Debian from."""
-    release = dict(
-        line.split("=", 1)
-        for line in Path("/etc/os-release").read_text().splitlines()
-        if "=" in line
-    )
-    codename = release.get("VERSION_CODENAME", "").strip('"')
-    targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"], {})
-    for line in targets.splitlines():
-        address, _, of = line.partition(" ")
-        if of == codename and release.get("ID") == "debian":
-            return address
-    raise NotToBeHad("a Swift root needs a Debian whose apt has a mirror")
-
-
-def _run(command: list[str], environment: Mapping[str, str], cwd: Path | None = None) -> str:
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, cwd=cwd, timeout=1800,
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=limit(180),
         env=os.environ | environment,
-    ).stdout  # fmt: skip
+    )  # fmt: skip
 
 
 def _quoted(path: Path) -> str:
@@ -169,7 +134,7 @@ def _quoted(path: Path) -> str:
 
 
 def python_folders() -> dict[str, Path]:
-    """This Python's packages and its library, which the ExecuTorch wheel's library asks for."""
+    """Return the folders of this Python's packages and of libpython: ExecuTorch needs both."""
     library = sysconfig.get_config_var("LIBDIR")
     if not sysconfig.get_config_var("Py_ENABLE_SHARED") or library is None:
         raise NotToBeHad("the ExecuTorch wheel asks for libpython, and this Python has none")

@@ -1,12 +1,12 @@
-"""The stubs' names are the SDK's, as declarations derived from it have them, and old enough."""
+"""The stubs' names exist in declarations derived from Apple's SDK, and are old enough."""
 
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from debian_packages import NotToBeHad
+from npm_package import npm
 from proof import missing
 from swift_build import CHECKOUT
 
@@ -20,30 +20,21 @@ DECLARATION = re.compile(r"^\s*(@MainActor )?(public|open|case|func|nonisolated)
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """Objective-C names, each with the iOS version that brought it (0: not said)."""
+    """Objective-C names, each with the iOS version that introduced it (0: unknown)."""
 
     since: dict[str, float]
 
     def members(self, of: str) -> list[str]:
-        """The member names of a class or enumeration."""
+        """List the members of a class or enumeration."""
         return [name.partition(".")[2] for name in self.since if name.startswith(f"{of}.")]
 
 
 @pytest.fixture(scope="module")
 def names(cache: Path) -> Names:
-    folder = cache / "types-ios"
-    if not folder.is_dir():
-        if shutil.which("npm") is None:
-            missing("SDK-derived declarations need npm")
-        aside = cache / "types-ios.partial"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        command = ["npm", "pack", TYPES, "--cache", str(cache / "npm"), "--silent"]
-        done = subprocess.run(command, cwd=aside, capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            missing(f"npm has no {TYPES}: {done.stderr[-200:]}")
-        shutil.unpack_archive(next(aside.glob("*.tgz")), aside, filter="data")
-        aside.rename(folder)
+    try:
+        folder = npm(cache, TYPES)
+    except NotToBeHad as error:
+        missing(f"the names of Apple's frameworks: {error}")
     since: dict[str, float] = {}
     for framework in FRAMEWORKS:
         for path in folder.rglob(f"objc!{framework}.d.ts"):
@@ -52,7 +43,7 @@ def names(cache: Path) -> Names:
 
 
 def declared(text: str) -> dict[str, float]:
-    """`Name` and `Class.member` of one file of TypeScript declarations."""
+    """Read `Name` and `Class.member` from one file of TypeScript declarations."""
     found: dict[str, float] = {}
     inside, version = "", 0.0
     for line in text.splitlines():
@@ -71,7 +62,7 @@ def declared(text: str) -> dict[str, float]:
 
 
 def annotated(name: str) -> list[tuple[str, str, float]]:
-    """(Objective-C name, declaration, iOS version that the stub says) of one stub."""
+    """Read (Objective-C name, declaration, iOS version) from one stub."""
     rows: list[tuple[str, str, float]] = []
     comment, version, outer = "", 0.0, 0.0
     for line in (STUBS / f"{name}.swift").read_text().splitlines():

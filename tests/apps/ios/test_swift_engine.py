@@ -8,18 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from embedded import edit, relist, write_index
 from jsonschema import Draft202012Validator
 from proof import show
-from swift_build import CHECKOUT, HERE, index, succeeded
+from swift_build import CHECKOUT, HERE, succeeded
 from swift_root import CLANG, WORK, SwiftRoot
 
-from slide_mobile.artifact.folder import Artifact, digest
-from slide_mobile.artifact.manifest import seal
+from slide_mobile.artifact import golden as golden_files
+from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench import documents, statistics
 from slide_mobile.parity.metrics import sqnr_db
-from slide_mobile.preprocess import load
 from slide_mobile.targets import registry
 
 Measure = Callable[..., Any]
@@ -34,23 +35,14 @@ def demo(demo_artifacts: Callable[[str, str], Path]) -> Path:
 def document(
     measure: Measure, demo: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """Of the demo model against itself, interleaved and verified."""
+    """Measure the demo model against itself, interleaved and verified."""
     folder = tmp_path_factory.mktemp("embedded")
     shutil.copytree(demo, folder / demo.name)
-    index(folder)
+    write_index(folder)
     asked = f"artifact={demo.name}&artifact={demo.name}&ab=1&seconds=1&threads=1&verify=1"
     done = measure(folder, asked)
     assert done.code == 0, done.said
     return done.document  # type: ignore[no-any-return]
-
-
-def reseal(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a manifest as someone would who knows how it is sealed."""
-    path = folder / "manifest.json"
-    plain = json.loads(path.read_text())
-    change(plain)
-    plain["manifest_sha256"] = seal(plain)
-    path.write_text(json.dumps(plain))
 
 
 def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
@@ -67,10 +59,10 @@ def test_the_document_is_the_schemas(document: dict[str, Any]) -> None:
 
 
 def test_bench_imports_it(document: dict[str, Any], cache: Path) -> None:
-    """`slide-mobile bench --import` reads what the app shares, and finds nothing contradictory."""
+    """The reader of `slide-mobile bench --import` takes what the app shares, unchanged."""
     path = cache / "shared-by-ios.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
-    assert documents.read(path) == document
+    assert json.loads(msgspec.json.encode(documents.read(path))) == document
     result = document["results"][0]
     worst = min(verdict["sqnr_db"] for verdict in result["verify"])
     show(
@@ -93,7 +85,7 @@ def test_verify_agrees_with_python(document: dict[str, Any], demo: Path) -> None
     for result in document["results"]:
         assert len(result["verify"]) == len(artifact.manifest.golden)
         for verdict, golden in zip(result["verify"], artifact.manifest.golden, strict=True):
-            image = load(demo / golden.file, artifact.input_size)
+            image = golden_files.image(artifact, golden)
             expected = sqnr_db(np.asarray(golden.logits), runner(image))
             assert verdict["passed"] and verdict["file"] == golden.file
             # The same library and the same bytes: 0.00 dB apart.
@@ -106,13 +98,13 @@ def test_no_large_buffer_is_allocated_by_a_run(
     demo: Path,
     artifacts_folder: Callable[..., Path],
 ) -> None:
-    """As many allocations of the input's size in 300 runs as in 30: none belongs to a run."""
+    """300 runs make as many allocations of the input's size as 30: none belongs to a run."""
     succeeded(executorch_module.run([
         CLANG.removesuffix("++"), "-O1", "-fPIC", "-shared", f"{HERE}/engine/large.c",
         "-o", "lib/liblarge.so",
     ]))  # fmt: skip
     folder = artifacts_folder(demo)
-    shape = Artifact.open(demo).manifest.input["shape"]
+    shape = Artifact.open(demo).manifest.input.shape
     watched = {"LD_PRELOAD": f"{WORK}/lib/liblarge.so", "LARGE_BYTES": str(4 * math.prod(shape))}
     counts = []
     for runs in (30, 300):
@@ -125,29 +117,22 @@ def test_no_large_buffer_is_allocated_by_a_run(
     assert counts[0] == counts[1]
 
 
-def test_one_changed_golden_logit_is_not_usable(
+def test_a_manifest_edited_after_embedding_is_not_usable(
     measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
 ) -> None:
     folder = artifacts_folder(demo)
-    path = folder / demo.name / "manifest.json"
-    plain = json.loads(path.read_text())
-    plain["golden"][0]["logits"][0] += 0.5
-    path.write_text(json.dumps(plain))
+    edit(folder / demo.name, lambda plain: change_logit(plain, 0, 0.5))
     done = measure(folder, f"artifact={demo.name}&runs=1&seconds=0&verify=1")
     assert done.code == 1
-    assert "not usable: the manifest was changed after it was certified" in done.said
+    assert "not usable: its manifest is not the one that was embedded" in done.said
 
 
-def test_one_changed_golden_logit_fails_even_when_sealed_again(
+def test_one_changed_golden_logit_fails_even_where_the_index_knows(
     measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
 ) -> None:
     folder = artifacts_folder(demo)
-
-    def change(plain: dict[str, Any]) -> None:
-        plain["golden"][2]["logits"][0] += 20
-
-    reseal(folder / demo.name, change)
-    index(folder)
+    edit(folder / demo.name, lambda plain: change_logit(plain, 2, 20))
+    write_index(folder)
     done = measure(folder, f"artifact={demo.name}&runs=30&seconds=0&verify=1")
     passed = [verdict["passed"] for verdict in done.document["results"][0]["verify"]]
     assert passed == [position != 2 for position in range(len(passed))]
@@ -166,7 +151,7 @@ def test_one_changed_weight_byte_is_not_usable(
     assert "not usable: model.pte was changed after it was certified" in done.said
 
 
-def test_changed_weights_fail_even_when_sealed_again(
+def test_changed_weights_fail_even_where_manifest_and_index_know(
     measure: Measure, demo: Path, artifacts_folder: Callable[..., Path]
 ) -> None:
     folder = artifacts_folder(demo)
@@ -175,8 +160,8 @@ def test_changed_weights_fail_even_when_sealed_again(
     middle = len(content) // 2
     content[middle : middle + 4096] ^= 0x55
     model.write_bytes(content.tobytes())
-    reseal(folder / demo.name, lambda plain: plain.update(file_sha256=digest(model)))
-    index(folder)
+    relist(folder / demo.name, model.name)
+    write_index(folder)
     done = measure(folder, f"artifact={demo.name}&runs=30&seconds=0&verify=1")
     verdicts = done.document["results"][0]["verify"] if done.code == 0 else []
     assert done.code == 1 or not all(verdict["passed"] for verdict in verdicts)
@@ -187,10 +172,10 @@ def test_a_foreign_artifact_breaks_nothing_else(
 ) -> None:
     folder = artifacts_folder(demo)
     shutil.copytree(demo, folder / "foreign")
-    reseal(folder / "foreign", lambda plain: plain.update(target="tflite"))
+    edit(folder / "foreign", lambda plain: plain.update(target="tflite"))
     shutil.copytree(demo, folder / "other-delegate")
-    reseal(folder / "other-delegate", lambda plain: plain.update(backend="vulkan"))
-    index(folder)
+    edit(folder / "other-delegate", lambda plain: plain.update(backend="vulkan"))
+    write_index(folder)
     (folder / "foreign/labels.txt").write_text("changed\n")
     done = measure(folder, "runs=30&seconds=0")
     assert done.code == 0, done.said
@@ -206,8 +191,8 @@ def test_one_that_cannot_be_loaded_is_told_beside_the_others(
     shutil.copytree(demo, folder / "broken")
     model = folder / "broken/model.pte"
     model.write_bytes(b"no program")
-    reseal(folder / "broken", lambda plain: plain.update(file_sha256=digest(model)))
-    index(folder)
+    relist(folder / "broken", model.name)
+    write_index(folder)
     done = measure(folder, "runs=30&seconds=0")
     assert done.code == 0, done.said
     assert [result["artifact"] for result in done.document["results"]] == [demo.name]
@@ -230,3 +215,7 @@ def test_what_cannot_be_done_is_said(
     done = measure(artifacts_folder(demo), query)
     assert done.code == 1
     assert says in done.said
+
+
+def change_logit(plain: dict[str, Any], image: int, by: float) -> None:
+    plain["golden"][image]["logits"][0] += by

@@ -4,6 +4,8 @@ It proves that they are consistent with the stubs, and what a compiler proves of
 sendability; it does not prove that the stubs are the frameworks (test_stub_names.py does a part).
 """
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,17 @@ from swift_build import APP, BRIDGE, CHECKOUT, HERE, LIBRARY, STUBS, SWIFT, succ
 from swift_root import REPOSITORY, WORK, SwiftRoot
 
 SOURCES = CHECKOUT / "apps/ios_demo/SlideMeasure"
+# One compiler for all files, which continues after a file with an error.
+WHOLE = "-whole-module-optimization"
+# A file of the app, a text in it, and a mistake to replace the text.
+MISTAKES = (
+    ("Backends/CoreMLModel.swift", "outputBackings", "outputBackingss"),
+    ("Backends/CoreMLBackend.swift", ".cpuAndNeuralEngine", ".neuralEngineOnly"),
+    ("Backends/ExecuTorchBackend.swift", "module.forward()", "module.forwards()"),
+    ("Screens/LatencyChart.swift", "LineMark", "LineMarks"),
+    # Swift 6 mode: the model's queue may not touch what the main thread shows.
+    ("Screens/MeasureModel.swift", "Task { @MainActor [weak self] in", "Task { [weak self] in"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,57 +34,61 @@ def stubs(executorch_module: SwiftRoot) -> SwiftRoot:
     return executorch_module
 
 
+@pytest.fixture(scope="module")
+def app_module(stubs: SwiftRoot) -> subprocess.CompletedProcess[str]:
+    """Compile the whole app to a module that its unit tests can import: lib/SlideMeasure."""
+    return compiled(
+        stubs, app_sources({}), "-emit-module", WHOLE, "-enable-testing",
+        "-warnings-as-errors", "-o", "lib/SlideMeasure.swiftmodule",
+        "-disable-bridging-pch",  # its temporary name would be written into the module
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def mistaken(stubs: SwiftRoot, work: Path) -> str:
+    """Compile the app with every mistake at once, and give what the compiler says."""
+    (work / "mistakes").mkdir()
+    replaced = {}
+    for name, good, bad in MISTAKES:
+        text = (SOURCES / name).read_text()
+        assert good in text
+        file = f"mistakes/{Path(name).name}"
+        (work / file).write_text(text.replace(good, bad))
+        replaced[name] = f"{WORK}/{file}"
+    done = compiled(stubs, app_sources(replaced), "-typecheck", WHOLE)
+    assert done.returncode != 0
+    return done.stdout + done.stderr
+
+
 def app_sources(replaced: dict[str, str]) -> list[str]:
-    """Every Swift file of the app, some replaced by others."""
+    """List every Swift file of the app, some replaced by others."""
     names = [path.relative_to(SOURCES).as_posix() for path in sorted(SOURCES.rglob("*.swift"))]
     return [replaced.get(name, f"{APP}/{name}") for name in names]
 
 
-def check(swift: SwiftRoot, sources: list[str], *more: str) -> tuple[int, str]:
+def compiled(swift: SwiftRoot, sources: list[str], *more: str) -> subprocess.CompletedProcess[str]:
     search = ["-Ilib", "-I", f"{HERE}/engine"]
-    done = swift.run([
+    return swift.run([
         *SWIFT, "-module-name", "SlideMeasure", "-parse-as-library", *BRIDGE, *search,
         *more, *sources,
     ])  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
 
 
-def test_the_app_type_checks_without_a_warning(stubs: SwiftRoot) -> None:
-    code, output = check(stubs, app_sources({}), "-typecheck", "-warnings-as-errors")
-    assert code == 0, output[-6000:]
+def test_the_app_type_checks_without_a_warning(
+    app_module: subprocess.CompletedProcess[str],
+) -> None:
+    succeeded(app_module)
 
 
-@pytest.mark.parametrize(
-    ("name", "good", "bad"),
-    [
-        ("Backends/CoreMLModel.swift", "outputBackings", "outputBackingss"),
-        ("Backends/CoreMLBackend.swift", ".cpuAndNeuralEngine", ".neuralEngineOnly"),
-        ("Backends/ExecuTorchBackend.swift", "module.forward()", "module.forwards()"),
-        ("Screens/LatencyChart.swift", "LineMark", "LineMarks"),
-        # Swift 6 mode: the model's queue may not touch what the main thread shows.
-        ("Screens/MeasureModel.swift", "Task { @MainActor [weak self] in self?", "Task { self."),
-    ],
-)
-def test_a_mistake_is_found(stubs: SwiftRoot, work: Path, name: str, good: str, bad: str) -> None:
-    text = (SOURCES / name).read_text()
-    assert good in text
-    (work / "Mistake.swift").write_text(text.replace(good, bad))
-    code, output = check(stubs, app_sources({name: f"{WORK}/Mistake.swift"}), "-typecheck")
-    assert code != 0
-    assert "Mistake.swift" in output
+@pytest.mark.parametrize("name", [name for name, _, _ in MISTAKES])
+def test_a_mistake_is_found(mistaken: str, name: str) -> None:
+    assert re.search(rf"mistakes/{Path(name).name}:\d+:\d+: error: ", mistaken), mistaken[-6000:]
 
 
-def test_the_unit_tests_type_check(stubs: SwiftRoot) -> None:
-    code, output = check(
-        stubs,
-        app_sources({}),
-        "-emit-module",
-        "-enable-testing",
-        "-disable-bridging-pch",  # its temporary name would be written into the module
-        "-o",
-        "lib/SlideMeasure.swiftmodule",
-    )
-    assert code == 0, output[-6000:]
+def test_the_unit_tests_type_check(
+    stubs: SwiftRoot, app_module: subprocess.CompletedProcess[str]
+) -> None:
+    succeeded(app_module)
     tests = f"{REPOSITORY}/apps/ios_demo/SlideMeasureTests/AppTests.swift"
     command = [*SWIFT, "-typecheck", "-parse-as-library", "-module-name", "SlideMeasureTests"]
     search = ["-Ilib", "-I", f"{HERE}/engine", *testing_flags(stubs), *BRIDGE]
@@ -79,7 +96,7 @@ def test_the_unit_tests_type_check(stubs: SwiftRoot) -> None:
 
 
 def testing_flags(swift: SwiftRoot) -> list[str]:
-    """Where the macros of swift-testing lie in the toolchain."""
+    """Return the flags that load the macros of swift-testing."""
     listed = succeeded(swift.run(["find", "/usr/libexec/swift", "-name", "libTestingMacros.so"]))
     plugin = Path(listed.strip())
     return ["-plugin-path", str(plugin.parent)]

@@ -1,4 +1,4 @@
-"""The Xcode project, which nothing here can open: every id and every file that it names exists."""
+"""The Xcode project, which nothing here can open: every id and file that it names exists."""
 
 import re
 from pathlib import Path
@@ -88,7 +88,7 @@ def test_every_id_exists_and_is_used(project: dict[str, Any]) -> None:
 
 
 def test_comments_name_what_they_stand_beside(project: dict[str, Any]) -> None:
-    """Xcode rewrites them; a wrong one misleads whoever reads a diff."""
+    """Xcode rewrites the comments; a wrong one misleads the reader of a diff."""
     for identifier, comment in re.findall(r"([0-9A-F]{24}) /\* (.*?) \*/", PROJECT.read_text()):
         thing = project["objects"][identifier]
         name = thing.get("name") or thing.get("path") or thing.get("productName")
@@ -154,7 +154,7 @@ def test_the_scheme_builds_measures_and_tests(project: dict[str, Any]) -> None:
         assert reference.attrib["BlueprintName"] == target["name"]
     launch = scheme.find("LaunchAction")
     assert launch is not None
-    # An unoptimised loop under a debugger measures neither.
+    # An unoptimised loop under a debugger would be measured, too.
     assert launch.attrib["buildConfiguration"] == "Release"
     assert launch.attrib["selectedDebuggerIdentifier"] == ""
     tested = scheme.find("TestAction/Testables/TestableReference/BuildableReference")

@@ -23,7 +23,7 @@
 
         func threadChoices(for manifest: Manifest, cores: Int) -> [Int] { [] }
 
-        /// Compiles for this device, once: the compiled model is kept under the package's sha256.
+        /// Compiles for this device, once: the compiled model is kept under the manifest's sha256.
         func prepare(_ artifact: Artifact) async throws {
             let compiled = try Self.compiledURL(artifact)
             if FileManager.default.fileExists(atPath: compiled.path) { return }
@@ -31,7 +31,7 @@
             do {
                 try FileManager.default.moveItem(at: temporary, to: compiled)
             } catch CocoaError.fileWriteFileExists {
-                // Another screen was faster, with the same package.
+                // Another screen has compiled the same package in the meantime.
                 try? FileManager.default.removeItem(at: temporary)
             }
         }
@@ -71,7 +71,7 @@
         private static func compiledURL(_ artifact: Artifact) throws -> URL {
             let caches = try FileManager.default.url(
                 for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            return caches.appendingPathComponent("\(artifact.manifest.fileSHA256).mlmodelc")
+            return caches.appendingPathComponent("\(artifact.manifestSHA256).mlmodelc")
         }
     }
 

@@ -6,7 +6,7 @@
     /// Runs .pte files, with the delegate that they were lowered for: XNNPACK or Core ML.
     struct ExecuTorchBackend: Backend {
         let name = "ExecuTorch"
-        /// The framework does not say; it is the version that the Xcode project asks for.
+        /// The framework does not report its version; the Xcode project asks for this one.
         let version = "1.4.1"
         let key = "executorch"
 
@@ -14,7 +14,7 @@
             guard manifest.target == "executorch" else {
                 return "ExecuTorch runs .pte files, this is for \(manifest.target)"
             }
-            // .pte files of other delegates load on a phone and fail there, one by one.
+            // A .pte for another delegate would load on a phone and fail at its first run.
             guard delegates.contains(manifest.backend) else {
                 return "this app has no \(manifest.backend) delegate, only "
                     + delegates.joined(separator: " and ")
@@ -91,7 +91,7 @@
             input.write(image, into: memory)
         }
 
-        /// With a pool of its own: otherwise a minute of runs is a minute of objects.
+        /// Runs in its own autorelease pool: otherwise objects pile up during a measurement.
         func run() throws {
             outputs = try autoreleasepool {
                 try module.setInput(tensor)
@@ -117,7 +117,7 @@
     }
 
     extension DataType {
-        /// Of the two types that an artifact's outputs have (manifest.schema.json).
+        /// The values of an output, in one of two types (slide_mobile/artifact/manifest.py).
         fileprivate var size: Int { self == .half ? 2 : 4 }
     }
 
@@ -136,10 +136,10 @@
         static let shared = ThreadPoolUse()
         private let lock = NSLock()
         private var models = 0
-        /// What ExecuTorch chose for this device, before anyone else did.
+        /// The number of threads that ExecuTorch chose, read before anyone changes it.
         private let usual = slide_thread_count()
 
-        /// Counts a model in; `release` counts it out.
+        /// Counts a loaded model; `release` counts it off.
         func require(_ threads: Int?) throws {
             let wanted = threads.map(UInt32.init) ?? usual
             try lock.withLock {

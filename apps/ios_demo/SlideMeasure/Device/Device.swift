@@ -2,7 +2,7 @@ import Foundation
 import SlideCore
 import UIKit
 
-/// What this phone says of itself.
+/// What this phone reports about itself.
 enum Device {
     static let probe = DeviceProbe(
         thermalState: { ThermalState(ProcessInfo.processInfo.thermalState) },

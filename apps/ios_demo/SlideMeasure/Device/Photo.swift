@@ -7,7 +7,7 @@ struct Photo: Sendable {
     let raster: Raster
     let exifOrientation: Int
 
-    /// Throws `NotUsable` for what is no image. Colours are drawn as sRGB: a wide-gamut photo is
+    /// Draws an image as sRGB; throws `NotUsable` if it cannot be decoded. A photo of a wide gamut is
     /// converted here, which Pillow does not do on the host.
     init(_ image: UIImage) throws {
         guard let pixels = image.cgImage, let space = CGColorSpace(name: CGColorSpace.sRGB),
@@ -26,7 +26,7 @@ struct Photo: Sendable {
 }
 
 extension UIImage.Orientation {
-    /// UIKit numbers them otherwise than EXIF does.
+    /// UIKit numbers orientations differently from EXIF.
     var exif: Int {
         switch self {
         case .up: 1

@@ -3,7 +3,7 @@ import Observation
 import SlideCore
 import UIKit
 
-/// One measurement at a time, and what it shows while it runs.
+/// Runs one measurement at a time, and holds what the screen shows of it.
 @MainActor
 @Observable
 final class MeasureModel {
@@ -36,7 +36,7 @@ final class MeasureModel {
     private(set) var points: [Point] = []
     private var seen = 0
 
-    /// As many as a phone's width can show.
+    /// About as many points as a phone is wide.
     private static let shown = 300
 
     var isRunning: Bool {

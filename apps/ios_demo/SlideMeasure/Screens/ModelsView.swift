@@ -1,7 +1,7 @@
 import SlideCore
 import SwiftUI
 
-/// What is embedded, as it was certified; what is damaged says why.
+/// The embedded artifacts, with what their manifests say; a damaged one says why it is unusable.
 struct ModelsView: View {
     @Environment(AppModel.self) private var app
 
@@ -77,7 +77,7 @@ private struct ArtifactView: View {
             }
             if !artifact.labels.isEmpty {
                 Section("Labels") {
-                    // By place: two classes may have one label.
+                    // Identified by position: two classes may have the same label.
                     ForEach(Array(artifact.labels.enumerated()), id: \.offset) { _, label in
                         Text(label)
                     }
@@ -100,7 +100,7 @@ extension Artifact {
         return "\(manifest.precision), \(manifest.target), \(size)"
     }
 
-    /// What a picker shows: folders differ where models do not.
+    /// What a picker shows. It is the folder, because two folders may hold the same model.
     var title: String { folder }
 }
 

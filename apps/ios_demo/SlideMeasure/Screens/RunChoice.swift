@@ -7,7 +7,7 @@ struct RunChoice {
     var accelerator = ""
     var threads = 0  // 0: the runtime decides
 
-    /// For pickers: what is shown is what would run, also before anything was chosen.
+    /// For pickers: they show what would run, even before anyone has chosen.
     subscript(folderShown shown: String) -> String {
         get { shown }
         set { folder = newValue }
@@ -38,7 +38,7 @@ struct RunChoice {
     }
 }
 
-/// Pickers for a choice. Those that the runtime has no word for are not there.
+/// The pickers of a choice; a setting that the runtime does not have is left out.
 struct RunChoiceSection: View {
     @Environment(AppModel.self) private var app
     let title: String

@@ -67,7 +67,7 @@ struct TryView: View {
         share.formatted(.percent.precision(.fractionLength(1)))
     }
 
-    /// A photo ends the work on the one before it, whose answer would come under this one.
+    /// Classifies a photo, and ends the work on the one before: its answer would come too late.
     private func begin(_ work: @escaping @MainActor () async -> Void) {
         task?.cancel()
         task = Task { await work() }

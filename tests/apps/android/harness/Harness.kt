@@ -8,36 +8,25 @@ import dev.slidemobile.core.Candidate
 import dev.slidemobile.core.Device
 import dev.slidemobile.core.Entry
 import dev.slidemobile.core.Environment
-import dev.slidemobile.core.ImageDecoder
 import dev.slidemobile.core.Inference
 import dev.slidemobile.core.Json
 import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.MeasuringLoop
-import dev.slidemobile.core.Picture
 import dev.slidemobile.core.Plan
 import dev.slidemobile.core.Preprocessing
 import dev.slidemobile.core.Samples
 import dev.slidemobile.core.Thermal
 import dev.slidemobile.core.Verification
-import dev.slidemobile.core.print
 import dev.slidemobile.measure.backend.ExecuTorchBackend
 import dev.slidemobile.measure.backend.LiteRtBackend
-import java.io.ByteArrayInputStream
 import java.io.File
 import java.lang.management.ManagementFactory
 import java.time.Instant
-import javax.imageio.ImageIO
 
 /*
  * The app's core and backends, unmodified, on the JVM: what tests/apps/android runs.
  * `verify ROOT OUT`, `measure ROOT OUT`, `allocations ROOT OUT`, `overhead OUT`; OUT gets the JSON.
  */
-
-private val decoder = ImageDecoder { file ->
-    val image = ImageIO.read(ByteArrayInputStream(file))
-    val argb = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
-    Picture.ofArgb(image.height, image.width, argb)
-}
 
 private val backends by lazy {
     listOf(
@@ -62,55 +51,52 @@ fun main(arguments: Array<String>) {
         "overhead" -> overhead()
         else -> error("unknown: ${arguments[0]}")
     }
-    File(arguments.last()).writeText(document.print() + "\n")
+    File(arguments.last()).writeText(Json.write(document) + "\n")
 }
 
 /** Every entry of the index: why it cannot be used, or verdicts and logits of its golden images. */
-private fun verify(root: File): Json = Json.list(ArtifactIndex.list(root, backends)) { entry ->
+private fun verify(root: File): List<Any?> = ArtifactIndex.list(root, backends).map { entry ->
     when (entry) {
         is Entry.Usable -> verify(entry)
         is Entry.NotUsable ->
-            Json.fields("folder" to Json.of(entry.folder), "why" to Json.of(entry.why))
+            mapOf("folder" to entry.folder, "why" to entry.why)
     }
 }
 
-private fun verify(entry: Entry.Usable): Json {
+private fun verify(entry: Entry.Usable): Map<String, Any?> {
     val manifest = entry.artifact.manifest
     entry.backend.open(entry.artifact, Accelerator.CPU, threads = 1).use { session ->
-        val images = Verification.run(entry.artifact, session, decoder)
+        val images = Verification.run(entry.artifact, session)
         val tensor = Preprocessing.allocate(manifest.input)
         val logits = manifest.golden.map { golden ->
-            val picture = decoder.decode(entry.artifact.golden(golden))
-            Preprocessing.fill(tensor, picture, manifest.input)
+            Preprocessing.fill(tensor, entry.artifact.picture(golden), manifest.input)
             session.write(tensor)
             session.run()
             session.read(0)
         }
-        return Json.fields(
-            "folder" to Json.of(entry.folder),
-            "accelerator_used" to Json.of(session.acceleratorUsed),
-            "images" to Json.list(images) { image ->
-                Json.fields(
-                    "file" to Json.of(image.file),
-                    "sqnr_db" to Json.of(image.sqnrDb),
-                    "passed" to Json.of(image.passed),
+        return mapOf(
+            "folder" to entry.folder,
+            "accelerator_used" to session.acceleratorUsed,
+            "images" to images.map { image ->
+                mapOf(
+                    "file" to image.file,
+                    "sqnr_db" to image.sqnrDb,
+                    "passed" to image.passed,
                 )
             },
-            "logits" to Json.list(logits) { row ->
-                Json.list(row.asIterable()) { Json.of(it.toDouble()) }
-            },
+            "logits" to logits.map { row -> row.map { it.toDouble() } },
         )
     }
 }
 
 /** One document of an A/B of all usable artifacts: what the app would share. */
-private fun measure(root: File): Json {
+private fun measure(root: File): Map<String, Any?> {
     val usable = ArtifactIndex.list(root, backends).filterIsInstance<Entry.Usable>()
     val candidates = usable.map { Candidate(it.artifact, it.backend, Accelerator.CPU, threads = 1) }
-    val results = Measurement(candidates, Plan(runs = 30, seconds = 0.2), Machine, decoder).run()
+    val results = Measurement(candidates, Plan(runs = 30, seconds = 0.2), Machine).run()
     val verified = results.map { result ->
         val candidate = result.candidate
-        val images = candidate.open().use { Verification.run(candidate.artifact, it, decoder) }
+        val images = candidate.open().use { Verification.run(candidate.artifact, it) }
         result.with(images)
     }
     val system = System.getProperties()
@@ -129,18 +115,18 @@ private fun measure(root: File): Json {
 }
 
 /** Bytes that a run takes from the heap, beside those of the input, by artifact. */
-private fun allocations(root: File): Json {
+private fun allocations(root: File): List<Any?> {
     val usable = ArtifactIndex.list(root, backends).filterIsInstance<Entry.Usable>()
-    return Json.list(usable) { entry ->
+    return usable.map { entry ->
         val candidate = Candidate(entry.artifact, entry.backend, Accelerator.CPU, threads = 1)
         candidate.open().use { session ->
             session.write(Preprocessing.allocate(entry.artifact.manifest.input))
             repeat(5) { session.run() }
             val bytes = allocated { repeat(COUNTED_RUNS) { session.run() } }
-            Json.fields(
-                "folder" to Json.of(entry.folder),
-                "bytes_per_run" to Json.of(bytes.toDouble() / COUNTED_RUNS),
-                "input_bytes" to Json.of(entry.artifact.manifest.input.bytes),
+            mapOf(
+                "folder" to entry.folder,
+                "bytes_per_run" to bytes.toDouble() / COUNTED_RUNS,
+                "input_bytes" to entry.artifact.manifest.input.bytes,
             )
         }
     }
@@ -157,7 +143,7 @@ private inline fun allocated(work: () -> Unit): Long {
 private const val COUNTED_RUNS = 20
 
 /** Time between runs of a model that does nothing, and bytes allocated per run. */
-private fun overhead(): Json {
+private fun overhead(): Map<String, Any?> {
     val runs = 20_000
     val nothing = Inference {}
     repeat(3) { MeasuringLoop().run(listOf(nothing), Plan(0, runs, 0.0), listOf(Samples())) }
@@ -169,10 +155,10 @@ private fun overhead(): Json {
         elapsed = System.nanoTime() - start
     }
     val inside = samples.milliseconds().sum() * 1e6
-    return Json.fields(
-        "runs" to Json.of(samples.size),
-        "overhead_us" to Json.of((elapsed - inside) / runs / 1e3),
-        "whole_us" to Json.of(elapsed / 1e3 / runs),
-        "allocated_bytes_per_run" to Json.of(bytes.toDouble() / runs),
+    return mapOf(
+        "runs" to samples.size,
+        "overhead_us" to (elapsed - inside) / runs / 1e3,
+        "whole_us" to elapsed / 1e3 / runs,
+        "allocated_bytes_per_run" to bytes.toDouble() / runs,
     )
 }

@@ -2,7 +2,7 @@
 // structures in Swift; their Objective-C twins are looked up.
 @_exported import CoreVideo
 
-// Of the Objective-C runtime, which Foundation brings along on Apple's systems.
+// A part of the Objective-C runtime, which Foundation brings along on Apple's systems.
 //: Swift
 public func autoreleasepool<R>(invoking body: () throws -> R) rethrows -> R { try body() }
 

@@ -1,55 +1,78 @@
 import Foundation
 
-/// An artifact folder whose files are the ones that were certified.
+/// An artifact folder whose files have the digests that its manifest lists.
 public struct Artifact: Sendable {
     public let root: URL
     public let manifest: Manifest
+    public let manifestSHA256: String  // of the bytes of manifest.json
     public let labels: [String]  // in the order of the logits; none without classes
 
     public var folder: String { root.lastPathComponent }
     public var modelURL: URL { root.appendingPathComponent(manifest.file) }
     /// Whether there are logits to compare with; feature maps are compared on the host only.
-    public var hasLogits: Bool {
-        !manifest.golden.isEmpty && manifest.golden.allSatisfy { $0.logits != nil }
-    }
+    public var hasLogits: Bool { manifest.golden.allSatisfy { $0.logits != nil } }
 
-    /// Opens and verifies a folder; throws `NotUsable` for one that is damaged.
-    public init(root: URL) throws {
+    /// Opens and verifies a folder; throws `NotUsable` for one that is damaged. `manifestSHA256` is
+    /// what the index says of manifest.json: nothing in it is believed before its bytes agree.
+    public init(root: URL, manifestSHA256: String) throws {
         self.root = root
+        self.manifestSHA256 = manifestSHA256
         guard let json = try? Data(contentsOf: root.appendingPathComponent("manifest.json")) else {
-            throw NotUsable("it has no manifest.json")
+            throw NotUsable("manifest.json is missing")
+        }
+        guard sha256(json) == manifestSHA256 else {
+            throw NotUsable(
+                "its manifest is not the one that was embedded: run slide-mobile embed again")
         }
         manifest = try Manifest(json: json)
-        try Self.verify(manifest.file, manifest.fileSHA256, in: root)
-        for golden in manifest.golden { try Self.verify(golden.file, golden.sha256, in: root) }
-        guard let expected = manifest.labelsSHA256 else {
-            labels = []
-            return
+        for (path, digest) in manifest.files.sorted(by: { $0.key < $1.key }) {
+            try Self.verify(path, digest, in: root)
         }
-        try Self.verify("labels.txt", expected, in: root)
-        let text = try String(
-            contentsOf: root.appendingPathComponent("labels.txt"), encoding: .utf8)
-        labels = Self.lines(text)
+        try Self.requireNothingElse(of: manifest, in: root)
+        labels = manifest.isClassifier ? try Self.labels(in: root) : []
         if manifest.isClassifier && labels.count != manifest.model.numClasses {
             throw NotUsable(
                 "labels.txt has \(labels.count) lines for \(manifest.model.numClasses) classes")
         }
     }
 
+    /// The pixels of a golden image, which has the size of the input.
+    func golden(_ index: Int) throws -> Raster {
+        let file = root.appendingPathComponent(manifest.golden[index].file)
+        return try Raster(
+            ppm: Data(contentsOf: file), height: manifest.input.height, width: manifest.input.width)
+    }
+
     /// An empty line is a label, too: the others keep their places.
-    private static func lines(_ text: String) -> [String] {
+    private static func labels(in root: URL) throws -> [String] {
+        let text = try String(
+            contentsOf: root.appendingPathComponent("labels.txt"), encoding: .utf8)
         let ends: Set<Character> = ["\n", "\r\n", "\r"]
         var lines = text.split(omittingEmptySubsequences: false) { ends.contains($0) }
         if lines.last == "" { lines.removeLast() }
         return lines.map(String.init)
     }
 
-    private static func verify(_ name: String, _ expected: String, in root: URL) throws {
-        guard let found = try? sha256(ofItemAt: root.appendingPathComponent(name)) else {
-            throw NotUsable("\(name) is missing")
+    private static func verify(_ path: String, _ digest: String, in root: URL) throws {
+        let url = root.appendingPathComponent(path)
+        guard let data = try? Data(contentsOf: url, options: .mappedIfSafe) else {
+            throw NotUsable("\(path) is missing")
         }
-        guard found == expected else {
-            throw NotUsable("\(name) was changed after it was certified")
+        guard sha256(data) == digest else {
+            throw NotUsable("\(path) was changed after it was certified")
+        }
+    }
+
+    /// Core ML reads what lies in a package, listed or not. A link counts as a file.
+    private static func requireNothingElse(of manifest: Manifest, in root: URL) throws {
+        let model = root.appendingPathComponent(manifest.file).path
+        for name in FileManager.default.enumerator(atPath: model)?.allObjects ?? [] {
+            let path = "\(manifest.file)/\(name)"
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(model)/\(name)")
+            let isFolder = attributes[.type] as? FileAttributeType == .typeDirectory
+            if !isFolder && manifest.files[path] == nil {
+                throw NotUsable("\(path) is not in the manifest")
+            }
         }
     }
 }
@@ -70,36 +93,52 @@ public struct EmbeddedArtifact: Identifiable, Sendable {
 /// The app's artifacts folder, as `slide-mobile embed` lays it out: index.json and folders.
 public struct ArtifactLibrary: Sendable {
     public let artifacts: [EmbeddedArtifact]
-    /// Why there is no list at all.
+    /// Why there is no list at all; nil if there is one.
     public let problem: String?
 
-    private struct Index: Decodable {
+    /// As slide_mobile/artifact/embed.py writes it.
+    struct Index: Decodable {
+        static let supportedVersion = 2
+
         struct Entry: Decodable {
             let folder: String
             let manifestSha256: String
         }
-        let schemaVersion: Int
+        struct Version: Decodable { let schemaVersion: Int }
+
         let artifacts: [Entry]
+
+        /// Reads the bytes of index.json; throws `NotUsable`.
+        static func entries(_ json: Data) throws -> [Entry] {
+            let name = "index.json"
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            let version = try decoded(Version.self, from: json, name: name, by: decoder)
+                .schemaVersion
+            guard version == supportedVersion else {
+                throw NotUsable("\(name) has schema \(version), this app reads \(supportedVersion)")
+            }
+            return try decoded(Index.self, from: json, name: name, by: decoder).artifacts
+        }
     }
 
-    /// Reads the folder. Nothing is thrown: what is damaged says so in its own line. `refusal` says
-    /// why this app cannot run an artifact, nil if it can.
+    /// Reads the folder and never throws: a damaged artifact is a line that says why. `refusal`
+    /// gives the reason why this app cannot run an artifact, nil if it can.
     public init(root: URL, refusal: (Manifest) -> String?) {
         let path = root.appendingPathComponent("index.json")
         guard let json = try? Data(contentsOf: path) else {
             (artifacts, problem) = ([], "no artifacts are embedded; run slide-mobile embed")
             return
         }
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        guard let index = try? decoder.decode(Index.self, from: json), index.schemaVersion == 1
-        else {
-            artifacts = []
-            problem = "index.json is damaged or of another version; run slide-mobile embed"
+        let entries: [Index.Entry]
+        do {
+            entries = try Index.entries(json)
+        } catch {
+            (artifacts, problem) = ([], "\(error); run slide-mobile embed")
             return
         }
         problem = nil
-        artifacts = index.artifacts.map { entry in
+        artifacts = entries.map { entry in
             EmbeddedArtifact(
                 folder: entry.folder,
                 outcome: Result { try Self.open(entry, in: root, refusal) }.mapError {
@@ -115,10 +154,8 @@ public struct ArtifactLibrary: Sendable {
         else {
             throw NotUsable("its name leaves the artifacts folder")
         }
-        let artifact = try Artifact(root: root.appendingPathComponent(entry.folder))
-        guard artifact.manifest.sha256 == entry.manifestSha256 else {
-            throw NotUsable("it is not the one that was embedded; run slide-mobile embed again")
-        }
+        let artifact = try Artifact(
+            root: root.appendingPathComponent(entry.folder), manifestSHA256: entry.manifestSha256)
         if let why = refusal(artifact.manifest) { throw NotUsable(why) }
         return artifact
     }

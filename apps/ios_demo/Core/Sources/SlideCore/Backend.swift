@@ -1,4 +1,4 @@
-/// Where to compute; what a person chooses from.
+/// A place to compute, for a person to choose.
 public struct Accelerator: Hashable, Identifiable, Sendable {
     public let id: String  // as the shared JSON names it
     public let name: String
@@ -28,15 +28,15 @@ public protocol Backend: Sendable {
 
     /// Why this runtime cannot run an artifact, nil if it can.
     func refusal(of manifest: Manifest) -> String?
-    /// First the one to begin with.
+    /// The accelerators it offers, the default first.
     func accelerators(for manifest: Manifest) -> [Accelerator]
-    /// Empty where the runtime has no say for this artifact.
+    /// The numbers of threads to choose from; empty if the runtime takes none for this artifact.
     func threadChoices(for manifest: Manifest, cores: Int) -> [Int]
-    /// What is done once an artifact and not timed, such as compiling for this device.
+    /// Does, untimed, what an artifact needs once, such as compiling for this device.
     func prepare(_ artifact: Artifact) async throws
-    /// Timed as the load; called on the model's queue.
+    /// Loads the model, on its queue; this is the load time.
     func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel
-    /// Where the runtime says that it computes; nil where it does not say.
+    /// Where the runtime reports that it computes; nil if it does not report it.
     func placement(of artifact: Artifact, _ options: RunOptions) async -> String?
 }
 
@@ -46,12 +46,12 @@ public protocol LoadedModel: AnyObject {
     /// Puts an image of the manifest's size into the input buffer.
     func setInput(_ image: Raster) throws
     func run() throws
-    /// Output number 0 of the last run.
+    /// The first output of the last run.
     func logits() throws -> [Float]
 }
 
 extension [any Backend] {
-    /// The runtime for an artifact, or why there is none.
+    /// The first runtime for an artifact, or the reason why there is none.
     public func backend(for manifest: Manifest) -> Result<any Backend, NotUsable> {
         var reasons: [String] = []
         for backend in self {

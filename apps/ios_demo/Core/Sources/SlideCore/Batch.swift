@@ -12,9 +12,9 @@ public struct Failure: Codable, Equatable, Sendable {
 }
 
 extension Engine {
-    /// What an address asks for, one group after another: a group that fails does not discard the
-    /// others. Throws `NotUsable` if nothing at all was measured. Cancelled, the group under way
-    /// ends early and says so; the rest are failures.
+    /// Measures what an address asks for, group by group; a group that fails does not discard the
+    /// others. Throws `NotUsable` if nothing was measured at all. On cancellation the current group
+    /// ends early and says so, and the remaining ones are failures.
     public func measure(
         _ request: HeadlessRequest, in library: ArtifactLibrary, backends: [any Backend],
         probe: DeviceProbe

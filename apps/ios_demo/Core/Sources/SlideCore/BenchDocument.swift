@@ -1,13 +1,13 @@
 import Foundation
 
-/// What the app shares: slide_mobile/bench.schema.json, the same as `slide-mobile bench --json`.
+/// The document that the app shares, as `bench --json` has it: slide_mobile/bench/documents.py.
 public struct BenchDocument: Codable, Sendable {
     public var schemaVersion = 1
     public var source = "ios"
     public var environment: BenchEnvironment
     public var results: [BenchResult]
     public var ratios: [[Double?]]
-    /// The host's alone: it needs a bootstrap.
+    /// Always null here: only the host computes intervals, by bootstrap.
     @OrNull public var ratioIntervals: [[[Double]?]]?
     /// Left out where everything was measured.
     public var failed: [Failure]?
@@ -21,7 +21,7 @@ public struct BenchDocument: Codable, Sendable {
         ratios = SlideCore.ratios(results.map { $0.valid ? $0.p50Ms : nil })
     }
 
-    /// UTF-8 text; keys are sorted, so that two documents can be compared line by line.
+    /// The document as UTF-8 text; keys are sorted, so that two can be compared line by line.
     public func json() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -29,7 +29,7 @@ public struct BenchDocument: Codable, Sendable {
         return try encoder.encode(self)
     }
 
-    /// Not on the caller's actor: a minute of runs is a megabyte of text.
+    /// Writes the document off the caller's actor: a minute of runs is a megabyte of text.
     public func write(to file: URL) async throws {
         try await Task.detached { try json().write(to: file, options: .atomic) }.value
     }
@@ -95,7 +95,7 @@ public struct BenchResult: Codable, Sendable {
     @OrNull public var sustained: [SecondOfRun]?
     @OrNull public var verify: [ImageVerdict]?
 
-    /// The verdict follows from the recording; a run that was stopped early is none.
+    /// Computes the verdict from the recording; a run that was stopped early is not valid.
     public init(
         _ candidate: Candidate, recording: Recording, plan: MeasuringPlan,
         before: ThermalState = .unknown, after: ThermalState = .unknown, stopped: Bool = false
@@ -106,7 +106,7 @@ public struct BenchResult: Codable, Sendable {
         model = manifest.model.name
         target = manifest.target
         precision = manifest.precision
-        manifestSha256 = manifest.sha256
+        manifestSha256 = candidate.artifact.manifestSHA256
         runtime = "\(candidate.backend.name) \(candidate.backend.version)"
         acceleratorRequested = candidate.options.accelerator.id
         threads = candidate.options.threads
@@ -135,7 +135,7 @@ public struct BenchResult: Codable, Sendable {
     }
 }
 
-/// Written as null where there is nothing: the schema wants every name to be there.
+/// A value that is written as null where there is none: the schema requires every name.
 @propertyWrapper
 public struct OrNull<Value: Codable & Sendable>: Codable, Sendable {
     public var wrappedValue: Value?

@@ -8,7 +8,7 @@ public struct Score: Equatable, Identifiable, Sendable {
     public var id: Int { index }
 }
 
-/// What a photo is, and where the milliseconds went.
+/// The likeliest classes of a photo, and the time of each stage.
 public struct Classification: Equatable, Sendable {
     public let scores: [Score]  // best first
     public let preprocess: Double
@@ -17,7 +17,7 @@ public struct Classification: Equatable, Sendable {
 }
 
 extension Engine {
-    /// The best `count` classes of a decoded photo. The model stays loaded for the next one.
+    /// Finds the `count` likeliest classes of a decoded photo. The model stays loaded for the next.
     public func classify(
         _ photo: Raster, exifOrientation: Int, with candidate: Candidate, count: Int = 3
     ) async throws -> Classification {
@@ -45,7 +45,7 @@ extension Engine {
     }
 }
 
-/// Softmax of the logits, best first; ties in the order of the labels.
+/// The softmax of the logits, best first; ties stay in the order of the labels.
 func best(_ count: Int, of logits: [Float], labels: [String]) -> [Score] {
     let highest = logits.max() ?? 0
     let powers = logits.map { exp(Double($0 - highest)) }

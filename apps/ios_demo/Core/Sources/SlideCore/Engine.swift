@@ -26,7 +26,7 @@ public final class Engine: Sendable {
     }
 }
 
-/// A flag that may be raised from any thread.
+/// A flag that any thread may raise.
 final class Cancellation: @unchecked Sendable {
     private let lock = NSLock()
     private var raised = false
@@ -35,8 +35,8 @@ final class Cancellation: @unchecked Sendable {
     func cancel() { lock.withLock { raised = true } }
 }
 
-/// The model that photos are tried on, kept between photos. Unchecked, because only the engine's
-/// serial queue touches it.
+/// The model for photos, kept loaded between them. Its sendability is unchecked, because only the
+/// engine's serial queue touches it.
 final class Resident: @unchecked Sendable {
     private var held: (candidate: Candidate, model: any LoadedModel)?
 
@@ -65,15 +65,10 @@ public struct Candidate: Sendable {
 
     static func == (a: Candidate, b: Candidate) -> Bool {
         a.artifact.root == b.artifact.root
-            && a.artifact.manifest.sha256 == b.artifact.manifest.sha256
+            && a.artifact.manifestSHA256 == b.artifact.manifestSHA256
             && a.options == b.options
     }
 
-    /// A real image and not zeros: some kernels are faster on zeros.
-    func goldenImage(_ index: Int = 0) throws -> Raster {
-        let golden = artifact.manifest.golden[index]
-        let png = try Data(contentsOf: artifact.root.appendingPathComponent(golden.file))
-        let input = artifact.manifest.input
-        return Preprocessing.fit(try Raster(png: png), width: input.width, height: input.height)
-    }
+    /// A golden image to run: zeros would make some kernels faster.
+    func goldenImage(_ index: Int = 0) throws -> Raster { try artifact.golden(index) }
 }

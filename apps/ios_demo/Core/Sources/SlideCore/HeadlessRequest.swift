@@ -1,6 +1,6 @@
 import Foundation
 
-/// A measurement that a script asks for, without a finger on the screen:
+/// A measurement that a script asks for, without anyone at the screen:
 /// `slidemeasure://measure?artifact=NAME&accelerator=cpu&threads=2&runs=50&seconds=3&out=NAME.json`
 ///
 /// `artifact` may come more than once; with `ab=1` they are interleaved run by run. `sustained=60`
@@ -23,8 +23,8 @@ public struct HeadlessRequest: Equatable, Sendable {
     public let verifying: Bool
     public let output: String
 
-    /// Throws `NotUsable` for an address that asks for something else, or for nonsense: a script
-    /// that misspells a word must not get numbers of something it did not ask for.
+    /// Reads an address; throws `NotUsable` for any other address or an unknown word: a script with
+    /// a misspelt word must not get numbers that it did not ask for.
     public init(_ url: URL) throws {
         guard let parts = URLComponents(url: url, resolvingAgainstBaseURL: false),
             parts.scheme == Self.scheme, parts.host == "measure"
@@ -65,13 +65,13 @@ public struct HeadlessRequest: Equatable, Sendable {
         self.output = output
     }
 
-    /// Asked also of an address that is refused: who waits for the end waits for that one, too.
+    /// Works for a refused address, too: a script that waits for the app's end waits then as well.
     public static func exits(_ url: URL) -> Bool {
         let items = URLComponents(url: url, resolvingAgainstBaseURL: false)?.queryItems ?? []
         return items.contains(URLQueryItem(name: "exit", value: "1"))
     }
 
-    /// Also of an address that is refused: a file of an earlier start must not pass for its own.
+    /// Works for a refused address, too: a file of an earlier start must not pass for its own.
     public static func output(_ url: URL) -> String? {
         let items = URLComponents(url: url, resolvingAgainstBaseURL: false)?.queryItems ?? []
         guard let item = items.first(where: { $0.name == "out" }) else { return usualOutput }
@@ -117,8 +117,8 @@ public struct HeadlessRequest: Equatable, Sendable {
         return text
     }
 
-    /// The candidates, in groups that are measured together. Throws `NotUsable` where one that is
-    /// named cannot be measured so; of all, those that cannot are `failed`.
+    /// The candidates, in groups that are measured together. Throws `NotUsable` if a named artifact
+    /// cannot be measured as asked; where all are meant, those that cannot are `failed`.
     public func groups(
         in library: ArtifactLibrary, backends: [any Backend]
     ) throws -> (groups: [[Candidate]], failed: [Failure]) {

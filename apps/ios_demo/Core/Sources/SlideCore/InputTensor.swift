@@ -1,4 +1,4 @@
-/// Pixels -> the numbers a model takes, still 0...255: normalisation is inside the model.
+/// Turns pixels into the numbers that a model takes, still 0...255: it normalises them itself.
 extension Manifest.Input {
     public var byteCount: Int { shape.reduce(elementSize, *) }
 
@@ -30,7 +30,7 @@ extension Manifest.Input {
     }
 }
 
-/// IEEE 754 half precision of a byte, exactly. Swift's own Float16 is not on every simulator.
+/// The bits of a byte in half precision, exact. Not every simulator has Swift's Float16.
 func halfBits(_ value: UInt8) -> UInt16 {
     if value == 0 { return 0 }
     let exponent = 7 - value.leadingZeroBitCount
@@ -38,7 +38,7 @@ func halfBits(_ value: UInt8) -> UInt16 {
     return UInt16(exponent + 15) << 10 | mantissa
 }
 
-/// The number that half precision's bits stand for.
+/// The number that bits of half precision stand for.
 public func float(ofHalfBits bits: UInt16) -> Float {
     let sign: Float = bits & 0x8000 == 0 ? 1 : -1
     let exponent = Int(bits >> 10) & 0x1f

@@ -1,20 +1,17 @@
 import Foundation
 
-/// What is true of an artifact: the part of slide_mobile/manifest.schema.json that an app needs.
+/// What is true of an artifact: the part of slide_mobile/artifact/manifest.py that an app needs.
 public struct Manifest: Decodable, Sendable {
-    public static let supportedVersion = 4
+    public static let supportedVersion = 5
 
-    public let schemaVersion: Int
-    public let sha256: String
     public let model: Model
     public let task: String
     public let target: String
     public let precision: String
     public let backend: String
-    public let file: String
-    public let fileSHA256: String
+    public let file: String  // the model: a file, or the folder of an .mlpackage
+    public let files: [String: String]  // path inside the folder -> sha256 of its bytes
     public let sizeBytes: Int
-    public let labelsSHA256: String?
     public let input: Input
     public let outputs: [Output]
     public let graph: Graph
@@ -84,100 +81,107 @@ public struct Manifest: Decodable, Sendable {
         }
     }
 
+    /// An image of the parity capsule, and the logits that PyTorch gave for it.
     public struct Golden: Decodable, Sendable {
         public let file: String
-        public let sha256: String
         public let label: String?
         public let logits: [Double]?
     }
 
     enum CodingKeys: String, CodingKey {
-        case schemaVersion = "schema_version"
-        case sha256 = "manifest_sha256"
-        case model, task, target, precision, backend, file
-        case fileSHA256 = "file_sha256"
+        case model, task, target, precision, backend, file, files
         case sizeBytes = "size_bytes"
-        case labelsSHA256 = "labels_sha256"
         case input, outputs, graph, parity, golden, notes, created
     }
 
     public var isClassifier: Bool { task == "classify" }
 
-    /// Of manifest.json's bytes; throws `NotUsable` for one that is damaged, edited or foreign.
+    /// Whether the file, or the package, of the model is or holds the file at this path.
+    func isOfModel(_ path: String) -> Bool { path == file || path.hasPrefix("\(file)/") }
+
+    private struct Version: Decodable {
+        let number: Int
+        enum CodingKeys: String, CodingKey { case number = "schema_version" }
+    }
+
+    /// Reads the bytes of manifest.json; throws `NotUsable` for a manifest that is damaged, foreign
+    /// or of another version.
     public init(json: Data) throws {
-        guard let text = try? JSONText(json) else {
-            throw NotUsable("the manifest is not JSON")
-        }
-        guard case .literal(let version)? = text["schema_version"], let version = Int(version)
-        else {
-            throw NotUsable("the manifest has no schema version")
-        }
+        let version = try decoded(Version.self, from: json, name: "the manifest").number
         guard version == Self.supportedVersion else {
             throw NotUsable(
                 "manifest schema \(version) is not \(Self.supportedVersion): "
                     + (version > Self.supportedVersion
                         ? "update the app" : "convert the model again"))
         }
-        guard text["manifest_sha256"] == .string(Self.seal(text)) else {
-            throw NotUsable("the manifest was changed after it was certified")
-        }
-        do {
-            self = try JSONDecoder().decode(Manifest.self, from: json)
-        } catch {
-            throw NotUsable("the manifest is damaged: \(Self.place(of: error))")
-        }
-        try requireConsistent()
-    }
-
-    /// sha256 of everything but itself, as `artifact.seal` of slide_mobile writes it.
-    static func seal(_ text: JSONText) -> String {
-        SlideCore.sha256(Data(text.without("manifest_sha256").canonical.utf8))
-    }
-
-    private func requireConsistent() throws {
+        self = try decoded(Manifest.self, from: json, name: "the manifest")
         if let problem { throw NotUsable("the manifest is damaged: \(problem)") }
     }
 
-    /// Pixels of the golden images, logits one a class: what indexing relies on. The same as on
-    /// Android.
+    /// What is wrong with its values, nil if nothing is. The Android app checks the same.
     private var problem: String? {
-        let sides = 1...1 << 14
-        guard input.shape.count == 4, input.shape.allSatisfy(sides.contains), input.shape[0] == 1,
-            input.shape[input.layout == .nhwc ? 3 : 1] == 3
+        problemOfTensors ?? problemOfFiles ?? (isClassifier ? problemOfClasses : nil)
+    }
+
+    private static let sides = 1...1 << 14
+    private static let decibels = -200.0...200.0
+    private static let mostElements = 1 << 26
+    private static let mostGolden = 64
+
+    private var problemOfTensors: String? {
+        guard input.shape.count == 4, input.shape.allSatisfy(Self.sides.contains),
+            input.shape[0] == 1, input.shape[input.layout == .nhwc ? 3 : 1] == 3,
+            Self.isBounded(input.shape)
         else { return "its input is not one RGB image" }
         guard ["classify", "features"].contains(task) else {
             return "task '\(task)' is not one of classify, features"
         }
-        // Names from a file become paths: none may leave its folder.
-        guard file.wholeMatch(of: /model\.[a-z]+/) != nil,
-            golden.allSatisfy({ $0.file.wholeMatch(of: /golden\/[0-9]+\.png/) != nil })
-        else { return "a file is not named as an artifact's is" }
-        guard !golden.isEmpty else { return "it has no golden images" }
         guard !outputs.isEmpty else { return "it has no outputs" }
-        guard outputs.allSatisfy({ !$0.shape.isEmpty && $0.shape.allSatisfy { $0 > 0 } }) else {
+        guard outputs.allSatisfy({ Self.isBounded($0.shape) }) else {
             return "an output has no shape"
         }
-        guard isClassifier else { return nil }
-        guard labelsSHA256 != nil else { return "a classifier has labels" }
-        guard model.numClasses > 0, golden.allSatisfy({ $0.logits?.count == model.numClasses })
-        else { return "golden logits are not one a class" }
+        guard Self.decibels.contains(parity.floor), Self.decibels.contains(parity.decibels) else {
+            return "its decibels are not between -200 and 200"
+        }
         return nil
     }
 
-    private static func place(of error: Error) -> String {
-        func path(_ context: DecodingError.Context, _ key: (any CodingKey)? = nil) -> String {
-            (context.codingPath + (key.map { [$0] } ?? [])).map(\.stringValue).joined(
-                separator: "/")
+    /// Sizes of at least 1, and together few enough elements for one buffer.
+    private static func isBounded(_ shape: [Int]) -> Bool {
+        guard !shape.isEmpty, shape.allSatisfy({ (1...mostElements).contains($0) }) else {
+            return false
         }
-        switch error {
-        case DecodingError.keyNotFound(let key, let context):
-            return "\(path(context, key)) is missing"
-        case DecodingError.typeMismatch(_, let context),
-            DecodingError.valueNotFound(_, let context),
-            DecodingError.dataCorrupted(let context):
-            return "\(path(context)) is of the wrong kind"
-        default: return "it cannot be read"
+        return shape.reduce(1) { min($0 * $1, mostElements + 1) } <= mostElements
+    }
+
+    /// Whether a name from a file is a path that stays in its folder.
+    static func isPath(_ name: String) -> Bool {
+        name.wholeMatch(of: /[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*/) != nil
+    }
+
+    private var problemOfFiles: String? {
+        guard file.wholeMatch(of: /model\.[a-z]+/) != nil, files.keys.allSatisfy(Self.isPath)
+        else { return "a file is not named as an artifact's is" }
+        guard files.values.allSatisfy({ $0.wholeMatch(of: /[0-9a-f]{64}/) != nil }) else {
+            return "a file has no sha256"
         }
+        guard files.keys.contains(where: isOfModel) else { return "\(file) has no sha256" }
+        guard (1...Self.mostGolden).contains(golden.count) else {
+            return golden.isEmpty ? "it has no golden images" : "it has too many golden images"
+        }
+        guard golden.allSatisfy({ files[$0.file] != nil }) else {
+            return "a golden image has no sha256"
+        }
+        return nil
+    }
+
+    private var problemOfClasses: String? {
+        guard files["labels.txt"] != nil else { return "a classifier has labels" }
+        guard model.numClasses > 0,
+            golden.allSatisfy({ $0.logits?.count == model.numClasses }),
+            golden.allSatisfy({ $0.logits?.allSatisfy(\.isFinite) ?? false })
+        else { return "golden logits are not one a class" }
+        return nil
     }
 }
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What only the device can say.
+/// What only the device can report.
 public struct DeviceProbe: Sendable {
     public var thermalState: @Sendable () -> ThermalState
     public var peakMemory: @Sendable () -> Int?
@@ -59,7 +59,7 @@ extension Engine {
         }
     }
 
-    /// A model that was loaded and ran once.
+    /// A model that has been loaded and run once.
     private struct Start {
         let model: any LoadedModel
         let load: Double  // milliseconds

@@ -1,4 +1,4 @@
-/// What makes two measurements of the same: a verdict of one is a verdict of the other.
+/// What two measurements must share for the verdict of one to hold for the other.
 struct Subject: Hashable, Sendable {
     let artifact: String
     let manifestSha256: String
@@ -14,18 +14,18 @@ struct Subject: Hashable, Sendable {
 
     init(_ candidate: Candidate) {
         artifact = candidate.artifact.folder
-        manifestSha256 = candidate.artifact.manifest.sha256
+        manifestSha256 = candidate.artifact.manifestSHA256
         acceleratorRequested = candidate.options.accelerator.id
         threads = candidate.options.threads
     }
 }
 
-/// What was measured and verified; a verdict goes with what was measured in the same way.
+/// Everything measured and verified; a verdict is attached to the results of the same subject.
 public struct Measurements: Sendable {
     public private(set) var results: [BenchResult] = []
-    /// Another number after each change.
+    /// Changes with every change of the results.
     public private(set) var revision = 0
-    // Kept also where nothing was measured yet: whoever verifies first measures then.
+    // Kept even if nothing is measured yet: a person may verify first and measure afterwards.
     private var verdicts: [Subject: [ImageVerdict]] = [:]
 
     public init() {}

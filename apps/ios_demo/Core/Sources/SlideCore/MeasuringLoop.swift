@@ -6,7 +6,7 @@ public struct MeasuringPlan: Equatable, Sendable {
     public var warmup = 5
     public var runs = 50
     public var seconds = 3.0
-    /// Instead of `runs` and `seconds`: how long a sustained run lasts.
+    /// The seconds of a sustained run, which replace `runs` and `seconds`.
     public var sustained: Double?
 
     public init() {}
@@ -27,7 +27,7 @@ public struct Recording: Sendable {
     public private(set) var durations: [UInt64] = []
     public private(set) var ends: [UInt64] = []
 
-    /// Grows without copying for as long as most measurements last.
+    /// Reserves room, so that most measurements never copy the arrays.
     fileprivate mutating func reserve() {
         durations.reserveCapacity(1 << 15)
         ends.reserveCapacity(1 << 15)
@@ -58,10 +58,11 @@ public struct MeasuringLoop {
         self.report = report
     }
 
-    /// Often enough for a chart that moves, seldom enough to cost nothing.
+    /// Often enough for a live chart, and too seldom to cost anything.
     static let reportEvery: UInt64 = 100_000_000
 
-    /// One recording a model. Throws what a model throws; a cancelled loop returns what it has.
+    /// Returns one recording for each model. Rethrows a model's error; when cancelled, returns what
+    /// it has.
     public func run(_ models: [any LoadedModel]) throws -> [Recording] {
         for _ in 0..<plan.warmup where !isCancelled() {
             for model in models { try model.run() }
@@ -98,7 +99,7 @@ public struct MeasuringLoop {
         return MeasuringProgress(elapsed: seconds, share: min(share, 1), latest: latest)
     }
 
-    /// Monotonic, and stands still while the phone sleeps.
+    /// A monotonic clock, which stands still while the phone sleeps.
     @inline(__always)
     public static func now() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
 }

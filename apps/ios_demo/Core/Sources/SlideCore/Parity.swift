@@ -1,6 +1,6 @@
 import Foundation
 
-/// How near logits are to their reference, as slide_mobile/parity.py and the manifest mean it.
+/// How near logits are to their reference, computed as in slide_mobile/parity/metrics.py.
 public struct Parity: Equatable, Sendable {
     /// 10 log10(|ref|^2 / |ref - out|^2); nil where there is no such number: equal to the last bit
     /// (which passes), not finite or against a reference of zeros (which do not).

@@ -1,10 +1,10 @@
-/// From decoded pixels to the model's pixels: the same bytes as slide_mobile/preprocess.py and the
-/// Android app. apps/conformance/README.md writes the rules out; its vectors are the test.
+/// From decoded pixels to the model's pixels, byte for byte as in slide_mobile/preprocess.py and
+/// the Android app. apps/conformance/README.md states the rules, and its vectors test them.
 public enum Preprocessing {
-    /// Share of the shorter side that the centre crop keeps: ImageNet's 224 of 256.
+    /// The share of the shorter side that the centre crop keeps: 224 of 256, as for ImageNet.
     public static let crop = 0.875
 
-    /// Upright, centre-cropped and resized; an image that already has the size is taken as it is.
+    /// Turns an image upright, crops its centre and resizes it, unless it has the size already.
     public static func fit(
         _ image: Raster, exifOrientation: Int = 1, width: Int, height: Int
     ) -> Raster {
@@ -26,7 +26,7 @@ public enum Preprocessing {
     }
 }
 
-/// What each output of one axis takes from its inputs: Pillow's bicubic in 22-bit fixed point
+/// The weights of the inputs for each output along one axis: Pillow's bicubic in 22-bit fixed point
 /// (Resample.c, `precompute_coeffs` and `normalize_coeffs_8bpc`).
 struct Taps {
     let starts: [Int]  // one an output
@@ -79,7 +79,7 @@ struct Taps {
 }
 
 extension Raster {
-    /// Along rows first, then along columns of the 8-bit result, as Pillow does.
+    /// Resizes along rows, then along columns of the 8-bit result, as Pillow does.
     func resized(columns: Taps, rows: Taps) -> Raster {
         let outWidth = columns.starts.count
         let outHeight = rows.starts.count

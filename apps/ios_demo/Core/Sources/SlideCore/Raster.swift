@@ -1,3 +1,5 @@
+import Foundation
+
 /// A decoded image: RGB, 8 bits a channel, rows from the top, no padding.
 public struct Raster: Equatable, Sendable {
     public let width: Int
@@ -11,8 +13,18 @@ public struct Raster: Equatable, Sendable {
         self.rgb = rgb
     }
 
-    /// Of four bytes a pixel whose last is ignored, as CoreGraphics draws them; `rowBytes` may be
-    /// padded.
+    /// Reads a golden image: a binary PPM of exactly this size, as written by
+    /// slide_mobile/artifact/golden.py. Throws `NotUsable` for any other bytes.
+    init(ppm data: Data, height: Int, width: Int) throws {
+        let header = Data("P6\n\(width) \(height)\n255\n".utf8)
+        guard data.starts(with: header), data.count == header.count + height * width * 3 else {
+            throw NotUsable("a golden image is not a PPM of \(width) x \(height) pixels")
+        }
+        self.init(width: width, height: height, rgb: [UInt8](data.dropFirst(header.count)))
+    }
+
+    /// Copies pixels of four bytes, as CoreGraphics draws them, without the last byte of each. Rows
+    /// may be padded to `rowBytes`.
     public init(width: Int, height: Int, rgbx: UnsafeRawBufferPointer, rowBytes: Int) {
         precondition(rowBytes >= width * 4 && rgbx.count >= (height - 1) * rowBytes + width * 4)
         let rgb = [UInt8](unsafeUninitializedCapacity: width * height * 3) { target, count in
@@ -30,7 +42,7 @@ public struct Raster: Equatable, Sendable {
         self.init(width: width, height: height, rgb: rgb)
     }
 
-    /// Turned as its EXIF orientation (1 to 8) says; anything else is taken as upright, as Pillow does.
+    /// Turns the image by its EXIF orientation, 1 to 8; other values mean upright, as in Pillow.
     public func upright(exifOrientation orientation: Int) -> Raster {
         guard (2...8).contains(orientation) else { return self }
         let turned = orientation >= 5  // rows become columns

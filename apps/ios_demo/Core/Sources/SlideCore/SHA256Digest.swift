@@ -4,125 +4,85 @@ import Foundation
     import CryptoKit
 #endif
 
-/// sha256 of bytes, in hexadecimal.
+/// sha256 of bytes, in hexadecimal. Apple's platforms have CryptoKit. Linux, where this package is
+/// built and tested without a network, has nothing in its toolchain: there it is our own.
 public func sha256(_ data: Data) -> String {
     #if canImport(CryptoKit)
-        return hex(SHA256.hash(data: data))
+        let digest = SHA256.hash(data: data)
     #else
-        return hex(portableSHA256(data))
+        let digest = portableSHA256(data)
     #endif
+    return digest.map { String(format: "%02x", $0) }.joined()
 }
 
-/// sha256 of a file; of a folder, over its sorted relative paths and contents (`artifact.digest`
-/// of slide_mobile).
-public func sha256(ofItemAt url: URL) throws -> String {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-        throw CocoaError(.fileNoSuchFile)
-    }
-    if !isFolder.boolValue { return sha256(try Data(contentsOf: url, options: .mappedIfSafe)) }
-    var all = Data()
-    for path in try filePaths(below: url) {
-        let content = try Data(contentsOf: url.appendingPathComponent(path), options: .mappedIfSafe)
-        all.append(contentsOf: Array(path.utf8) + [0])
-        all.append(contentsOf: bytes(ofHex: sha256(content)))
-    }
-    return sha256(all)
-}
+#if !canImport(CryptoKit)
 
-/// Relative paths, in the order of Python's `Path`: compared part by part, not as text.
-private func filePaths(below root: URL) throws -> [String] {
-    let manager = FileManager.default
-    var paths: [String] = []
-    for path in try manager.subpathsOfDirectory(atPath: root.path) {
-        var isFolder: ObjCBool = false
-        let full = root.appendingPathComponent(path).path
-        if manager.fileExists(atPath: full, isDirectory: &isFolder), !isFolder.boolValue {
-            paths.append(path)
+    /// FIPS 180-4.
+    private func portableSHA256(_ data: Data) -> [UInt8] {
+        var state: [UInt32] = [
+            0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
+            0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+        ]
+        var schedule = [UInt32](repeating: 0, count: 64)
+        let blocks = data.count / 64
+        data.withUnsafeBytes { raw in
+            for block in 0..<blocks {
+                compress(
+                    &state, &schedule,
+                    UnsafeRawBufferPointer(rebasing: raw[(block * 64)..<(block * 64 + 64)]))
+            }
+        }
+        var tail = Array(data.suffix(data.count - blocks * 64)) + [0x80]
+        while tail.count % 64 != 56 { tail.append(0) }
+        let bits = UInt64(data.count) * 8
+        tail.append(contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) })
+        tail.withUnsafeBytes { raw in
+            for start in stride(from: 0, to: raw.count, by: 64) {
+                compress(
+                    &state, &schedule, UnsafeRawBufferPointer(rebasing: raw[start..<start + 64]))
+            }
+        }
+        return state.flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
         }
     }
-    return paths.sorted { a, b in
-        let (left, right) = (a.split(separator: "/"), b.split(separator: "/"))
-        return left.lexicographicallyPrecedes(right) {
-            $0.utf8.lexicographicallyPrecedes($1.utf8)
+
+    private func compress(
+        _ state: inout [UInt32], _ w: inout [UInt32], _ block: UnsafeRawBufferPointer
+    ) {
+        for i in 0..<16 {
+            w[i] = block.loadUnaligned(fromByteOffset: i * 4, as: UInt32.self).bigEndian
         }
+        for i in 16..<64 {
+            let s0 = rotated(w[i - 15], 7) ^ rotated(w[i - 15], 18) ^ (w[i - 15] >> 3)
+            let s1 = rotated(w[i - 2], 17) ^ rotated(w[i - 2], 19) ^ (w[i - 2] >> 10)
+            w[i] = w[i - 16] &+ s0 &+ w[i - 7] &+ s1
+        }
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+        for i in 0..<64 {
+            let s1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
+            let first = h &+ s1 &+ ((e & f) ^ (~e & g)) &+ roundConstants[i] &+ w[i]
+            let s0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
+            let second = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
+            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+        }
+        for (i, word) in [a, b, c, d, e, f, g, h].enumerated() { state[i] &+= word }
     }
-}
 
-private func hex<Bytes: Sequence>(_ bytes: Bytes) -> String where Bytes.Element == UInt8 {
-    bytes.map { String(format: "%02x", $0) }.joined()
-}
+    @inline(__always)
+    private func rotated(_ x: UInt32, _ by: UInt32) -> UInt32 { (x >> by) | (x << (32 - by)) }
 
-private func bytes(ofHex text: String) -> [UInt8] {
-    let digits = Array(text.utf8)
-    return stride(from: 0, to: digits.count, by: 2).map {
-        UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)!
-    }
-}
-
-/// FIPS 180-4, for where CryptoKit is not (Linux, where this package is tested).
-func portableSHA256(_ data: Data) -> [UInt8] {
-    var state: [UInt32] = [
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
-        0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+    private let roundConstants: [UInt32] = [
+        0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
+        0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe,
+        0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f,
+        0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da, 0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7,
+        0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967, 0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc,
+        0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85, 0xa2bf_e8a1, 0xa81a_664b,
+        0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070, 0x19a4_c116,
+        0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
+        0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7,
+        0xc671_78f2,
     ]
-    var schedule = [UInt32](repeating: 0, count: 64)
-    let blocks = data.count / 64
-    data.withUnsafeBytes { raw in
-        for block in 0..<blocks {
-            compress(
-                &state, &schedule,
-                UnsafeRawBufferPointer(rebasing: raw[(block * 64)..<(block * 64 + 64)]))
-        }
-    }
-    var tail = Array(data.suffix(data.count - blocks * 64)) + [0x80]
-    while tail.count % 64 != 56 { tail.append(0) }
-    let bits = UInt64(data.count) * 8
-    tail.append(contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) })
-    tail.withUnsafeBytes { raw in
-        for start in stride(from: 0, to: raw.count, by: 64) {
-            compress(&state, &schedule, UnsafeRawBufferPointer(rebasing: raw[start..<start + 64]))
-        }
-    }
-    return state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
-    }
-}
-
-private func compress(
-    _ state: inout [UInt32], _ w: inout [UInt32], _ block: UnsafeRawBufferPointer
-) {
-    for i in 0..<16 {
-        w[i] = block.loadUnaligned(fromByteOffset: i * 4, as: UInt32.self).bigEndian
-    }
-    for i in 16..<64 {
-        let s0 = rotated(w[i - 15], 7) ^ rotated(w[i - 15], 18) ^ (w[i - 15] >> 3)
-        let s1 = rotated(w[i - 2], 17) ^ rotated(w[i - 2], 19) ^ (w[i - 2] >> 10)
-        w[i] = w[i - 16] &+ s0 &+ w[i - 7] &+ s1
-    }
-    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-    for i in 0..<64 {
-        let s1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
-        let first = h &+ s1 &+ ((e & f) ^ (~e & g)) &+ roundConstants[i] &+ w[i]
-        let s0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
-        let second = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
-        (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
-    }
-    for (i, word) in [a, b, c, d, e, f, g, h].enumerated() { state[i] &+= word }
-}
-
-@inline(__always)
-private func rotated(_ x: UInt32, _ by: UInt32) -> UInt32 { (x >> by) | (x << (32 - by)) }
-
-private let roundConstants: [UInt32] = [
-    0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
-    0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe,
-    0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f,
-    0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da, 0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7,
-    0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967, 0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc,
-    0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85, 0xa2bf_e8a1, 0xa81a_664b,
-    0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070, 0x19a4_c116,
-    0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
-    0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7,
-    0xc671_78f2,
-]
+#endif

@@ -1,16 +1,16 @@
 import Foundation
 
-/// What a list of latencies says, and whether to believe it.
+/// Percentiles of a list of latencies, and whether the measurement is valid.
 ///
-/// Python and Kotlin compute the same; apps/conformance/statistics.json holds all three to each
-/// other, and its README has the rules.
+/// Python and Kotlin compute the same: all three are tested on apps/conformance/statistics.json,
+/// whose README states the rules.
 public struct Summary: Equatable, Sendable {
     public let p50: Double
     public let p90: Double
     public let p99: Double
     public let mean: Double
 
-    /// Of at least one sample.
+    /// Summarises at least one sample.
     public init(_ samples: [Double]) {
         let ordered = samples.sorted()
         p50 = percentile(50, ofOrdered: ordered)
@@ -22,22 +22,22 @@ public struct Summary: Equatable, Sendable {
     public var spread: Double { p90 / p50 }
 }
 
-/// How hot the phone says it is; ProcessInfo's four states, or none where there is no such sensor.
+/// How hot the phone reports to be: ProcessInfo's four states, or unknown without such a sensor.
 public enum ThermalState: String, Codable, Sendable, CaseIterable {
     case nominal, fair, serious, critical, unknown
 
-    /// Where phones lower their clocks.
+    /// Whether phones lower their clocks in this state.
     public var throttles: Bool { self == .serious || self == .critical }
 }
 
-/// Beyond which a measurement is not to be believed.
+/// The limits beyond which a measurement is not valid.
 public enum Limit {
     public static let spread = 1.10
     public static let slowdown = 1.10
     public static let runs = 30
 }
 
-/// Linear between order statistics, at position (n - 1) * percent / 100, as numpy.percentile.
+/// The percentile, linear between order statistics at (n - 1) * percent / 100, as in numpy.
 public func percentile(_ percent: Double, of samples: [Double]) -> Double {
     percentile(percent, ofOrdered: samples.sorted())
 }
@@ -49,7 +49,7 @@ func percentile(_ percent: Double, ofOrdered ordered: [Double]) -> Double {
     return ordered[below] + (ordered[above] - ordered[below]) * (position - Double(below))
 }
 
-/// Median of the last quarter of the runs over that of the first; nil of fewer than four.
+/// The median of the last quarter of the runs over that of the first; nil for fewer than four.
 public func slowdown(_ samples: [Double]) -> Double? {
     let quarter = samples.count / 4
     guard quarter > 0 else { return nil }
@@ -57,7 +57,7 @@ public func slowdown(_ samples: [Double]) -> Double? {
         / percentile(50, of: Array(samples.prefix(quarter)))
 }
 
-/// Reasons not to believe these latencies, none if they are good.
+/// The reasons why these latencies are not valid; empty if they are.
 public func whyInvalid(
     _ samples: [Double], before: ThermalState = .unknown, after: ThermalState = .unknown
 ) -> [String] {
@@ -82,10 +82,10 @@ public func whyInvalid(
     return reasons
 }
 
-/// One reason more, of a measurement that was ended before its time.
+/// The additional reason for a measurement that was stopped early.
 func stopped(after seconds: Double) -> String { String(format: "stopped after %.1f s", seconds) }
 
-/// Each of the medians over each; nil where either is, for it is not to be believed.
+/// The ratio of every median to every other; nil where one of the two is not valid.
 public func ratios(_ medians: [Double?]) -> [[Double?]] {
     medians.map { a in
         medians.map { b in
@@ -108,8 +108,8 @@ public struct SecondOfRun: Codable, Equatable, Sendable {
     }
 }
 
-/// The curve; `ends` are seconds since the start, one a sample. A second in which none ends has no
-/// point.
+/// The curve of a sustained run. `ends` has the seconds since the start for each sample; a second
+/// in which no inference ends has no point.
 public func bySecond(ends: [Double], samples: [Double]) -> [SecondOfRun] {
     let groups = Dictionary(grouping: zip(ends, samples), by: { Int($0.0.rounded(.down)) })
     return groups.keys.sorted().map { second in

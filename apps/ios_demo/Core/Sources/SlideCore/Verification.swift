@@ -9,8 +9,8 @@ public struct ImageVerdict: Codable, Equatable, Identifiable, Sendable {
 }
 
 extension Engine {
-    /// The parity capsule, on the chosen accelerator: decode, preprocess, run, compare each image
-    /// with the manifest's logits under the manifest's floor.
+    /// Runs every golden image on the chosen accelerator, and compares its logits with those of the
+    /// manifest under the manifest's floor.
     public func verify(_ candidate: Candidate) async throws -> [ImageVerdict] {
         guard candidate.artifact.hasLogits else {
             throw NotUsable(

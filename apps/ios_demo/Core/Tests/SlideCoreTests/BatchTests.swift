@@ -6,16 +6,14 @@ import Testing
 struct BatchTests {
     let probe = DeviceProbe(thermalState: { .nominal }, peakMemory: { nil })
 
-    /// Of folders whose names are given, each with its seal.
+    /// Copies of the folder under these names, with their index.
     func library(_ folder: ArtifactFolder, copies: [String]) throws -> ArtifactLibrary {
-        let seal = folder.manifest["manifest_sha256"] as! String
+        let digest = try folder.manifestSHA256
         for name in copies {
             try FileManager.default.copyItem(
                 at: folder.root, to: folder.library.appendingPathComponent(name))
         }
-        let entries = copies.map { ["folder": $0, "manifest_sha256": seal] }
-        try JSONSerialization.data(withJSONObject: ["schema_version": 1, "artifacts": entries])
-            .write(to: folder.library.appendingPathComponent("index.json"))
+        try folder.write(index: copies.map { ["folder": $0, "manifest_sha256": digest] })
         return folder.opened()
     }
 
@@ -79,7 +77,7 @@ struct BatchTests {
         func result(_ threads: Int?) -> BenchResult {
             BenchResult(candidate(threads), recording: Recording(), plan: MeasuringPlan())
         }
-        let passed = [ImageVerdict(file: "golden/00.png", sqnrDb: 40, passed: true)]
+        let passed = [ImageVerdict(file: "golden/00.ppm", sqnrDb: 40, passed: true)]
         var measurements = Measurements()
         measurements.add([result(2), result(1)])
         measurements.add(passed, of: candidate(2))

@@ -28,7 +28,7 @@ struct MeasuringLoopTests {
         let recordings = try MeasuringLoop(plan: plan(runs: 100, seconds: 0)).run(pair)
         #expect(recordings.map(\.durations.count) == [100, 100])
         #expect(pair.map(\.runs) == [105, 105])
-        // Turn by turn: each of one ends before the next of the other.
+        // In turns: each run of one model ends before the next run of the other.
         for index in 0..<99 {
             #expect(recordings[0].ends[index] <= recordings[1].ends[index])
             #expect(recordings[1].ends[index] <= recordings[0].ends[index + 1])

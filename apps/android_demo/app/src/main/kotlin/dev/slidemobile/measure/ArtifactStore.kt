@@ -7,8 +7,8 @@ import java.io.File
 import java.io.FileNotFoundException
 
 /**
- * The embedded artifacts as files: runtimes map a model from a file, and an asset is none. Copied
- * once for each installed version of the app, aside first, so that a half copy is never taken.
+ * The embedded artifacts as files: runtimes map a model from a file, and an asset is not one. They
+ * are copied once for each installed version of the app, first to a folder aside: a copy is whole.
  */
 class ArtifactStore(private val context: Context) {
     /** The folder with index.json; empty if nothing was embedded. */
@@ -35,7 +35,7 @@ class ArtifactStore(private val context: Context) {
                     file.outputStream().use { asset.copyTo(it) }
                 }
             } catch (_: FileNotFoundException) {
-                file.mkdirs()  // assets know no folders, but do not open one either
+                file.mkdirs()  // assets have no type for folders, but none can be opened
                 copy(assets, "$path/$name", file)
             }
         }

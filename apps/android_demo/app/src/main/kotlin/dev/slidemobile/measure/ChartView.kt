@@ -13,11 +13,11 @@ import android.view.View
 /** One line of a chart: milliseconds in the order in which they came. */
 class Series(val name: String, val values: DoubleArray)
 
-/** Latencies as they come: one line a model, milliseconds from zero upwards. */
+/** Latencies as they come: one line for each model, in milliseconds from zero. */
 class ChartView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
     private val dash = pixels(TypedValue.COMPLEX_UNIT_DIP, DASH_DP)
 
-    // Two models differ by colour, and for who cannot tell colours apart by dashes.
+    // Two lines differ by colour, and by dashes for people who cannot tell the colours apart.
     private val lines = listOf(
         line(R.color.series_a),
         line(R.color.series_b).apply { pathEffect = DashPathEffect(floatArrayOf(dash, dash), 0f) },
@@ -29,7 +29,7 @@ class ChartView(context: Context, attributes: AttributeSet?) : View(context, att
     private var series: List<Series> = emptyList()
     private val path = Path()
 
-    /** At most two lines; what a person who cannot see it is told is [description]. */
+    /** Shows at most two lines; a screen reader reads [description]. */
     fun show(series: List<Series>, description: String) {
         this.series = series.take(lines.size)
         contentDescription = description
@@ -65,7 +65,7 @@ class ChartView(context: Context, attributes: AttributeSet?) : View(context, att
         canvas.drawText(name, left + (SAMPLE_DASHES + 1) * dash, baseline, text)
     }
 
-    /** A pixel column is the slowest of its runs: a chart must not hide a stall. */
+    /** Each column of pixels shows the slowest of its runs: a chart must not hide a stall. */
     private fun drawLine(
         canvas: Canvas, values: DoubleArray, line: Paint, highest: Double, top: Float,
         bottom: Float,

@@ -11,8 +11,8 @@ import dev.slidemobile.core.line
 import java.io.File
 
 /**
- * Measures without a hand on the phone, for device farms: what to do is in the intent's extras
- * (README), the JSON or why there is none goes to the app's files, and the log says so in one line.
+ * Measures without anyone at the phone, for device farms. The intent's extras say what (README).
+ * The JSON, or the reason why there is none, goes to the app's files; one line goes to the log.
  */
 class HeadlessActivity : Activity() {
     private val measure get() = application as MeasureApplication
@@ -34,7 +34,7 @@ class HeadlessActivity : Activity() {
         }
     }
 
-    /** What is not on the screen computes with lowered clocks. */
+    /** An app that is not on the screen computes with lowered clocks. */
     override fun onStop() {
         super.onStop()
         if (isChangingConfigurations) return
@@ -42,7 +42,7 @@ class HeadlessActivity : Activity() {
         measure.headless?.cancel()
     }
 
-    /** The file that it wrote; whatever happens, none is left of an earlier start. */
+    /** Measures and returns the file; whatever happens, no file of an earlier start is left. */
     private fun answered(models: Models): File {
         val errors = File(folder(), ERRORS)
         errors.delete()
@@ -51,12 +51,12 @@ class HeadlessActivity : Activity() {
             HeadlessRequest.output(extras)?.let { File(folder(), it).delete() }
             measured(HeadlessRequest.of(extras), models)
         }.onFailure { error ->
-            // The log says it even where no file can be written.
+            // The log gets the reason even if no file can be written.
             runCatching { errors.writeText("${failed(error)}\n") }
         }.getOrThrow()
     }
 
-    // Whatever the type: the deprecated get is the only one that takes it as it is.
+    // The deprecated get is the only one that returns an extra of any type.
     @Suppress("DEPRECATION")
     private fun extras(): Map<String, Any?> =
         intent.extras?.let { all -> all.keySet().associateWith { all.get(it) } }.orEmpty()
@@ -69,8 +69,8 @@ class HeadlessActivity : Activity() {
         }
         val asked = request.groups(entries)
         val batch = Batch(
-            asked.groups, request.plan, measure.phone, Images, request.isSustained,
-            request.isVerified, asked.failed,
+            asked.groups, request.plan, measure.phone, request.isSustained, request.isVerified,
+            asked.failed,
         )
         measure.headless = batch
         if (isLeft) batch.cancel()
@@ -83,7 +83,7 @@ class HeadlessActivity : Activity() {
         return out
     }
 
-    /** Where `adb pull` reaches without root, else where `run-as` does. */
+    /** A folder that `adb pull` reaches without root, or else one that `run-as` reaches. */
     private fun folder(): File = getExternalFilesDir(null) ?: filesDir
 
     private fun report(status: TextView, line: String) {

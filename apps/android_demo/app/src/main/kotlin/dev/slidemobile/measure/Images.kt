@@ -6,22 +6,16 @@ import android.graphics.BitmapFactory
 import android.graphics.Color
 import android.media.ExifInterface
 import android.net.Uri
-import dev.slidemobile.core.ImageDecoder
 import dev.slidemobile.core.Picture
 
 /** A decoded photo as it is stored, and the EXIF orientation that it asks for. */
 class Photo(val picture: Picture, val orientation: Int)
 
-/** Android's decoders, giving the pixels as they are stored: nothing scaled, nothing turned. */
-object Images : ImageDecoder {
-    // A photo of more pixels is halved by the decoder first: stored and turned, at three bytes a
-    // pixel each, it is to fit in half of the heap.
+/** Photos, decoded by Android as they are stored: not turned, and scaled only if too large. */
+object Images {
+    // The decoder halves larger photos. The stored and the turned copy have three bytes a pixel
+    // each, and both must fit in half of the heap.
     private val maxPixels = Runtime.getRuntime().maxMemory() / 12
-
-    override fun decode(file: ByteArray): Picture {
-        val options = BitmapFactory.Options().apply { inScaled = false }
-        return picture(decoded(file, options))
-    }
 
     fun photo(resolver: ContentResolver, uri: Uri): Photo {
         val stream = requireNotNull(resolver.openInputStream(uri)) { "the photo is gone" }
@@ -39,10 +33,13 @@ object Images : ImageDecoder {
         }
         val orientation = ExifInterface(file.inputStream())
             .getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
-        return Photo(picture(decoded(file, options)), orientation)
+        val bitmap = requireNotNull(BitmapFactory.decodeByteArray(file, 0, file.size, options)) {
+            "not an image that Android can decode"
+        }
+        return Photo(picture(bitmap), orientation)
     }
 
-    /** For the screen. */
+    /** The picture as a bitmap, for the screen. */
     fun bitmap(picture: Picture): Bitmap {
         val pixels = IntArray(picture.height * picture.width) { index ->
             val at = index * Picture.CHANNELS
@@ -52,12 +49,7 @@ object Images : ImageDecoder {
         return Bitmap.createBitmap(pixels, picture.width, picture.height, Bitmap.Config.ARGB_8888)
     }
 
-    private fun decoded(file: ByteArray, options: BitmapFactory.Options): Bitmap =
-        requireNotNull(BitmapFactory.decodeByteArray(file, 0, file.size, options)) {
-            "not an image that Android can decode"
-        }
-
-    /** Row by row: a photo's pixels as ints would need as much memory again. */
+    /** Copies row by row: all pixels as ints would need more memory than the photo. */
     private fun picture(bitmap: Bitmap): Picture {
         val rgb = ByteArray(bitmap.height * bitmap.width * Picture.CHANNELS)
         val row = IntArray(bitmap.width)

@@ -41,10 +41,10 @@ class MainActivity : Activity() {
     override fun onStart() {
         super.onStart()
         measure.changed = { screens.values.forEach { it.update() } }
-        measure.changed()  // of what ended while this was not on the screen
+        measure.changed()  // a task may have ended while this was not on the screen
     }
 
-    /** What is not on the screen computes with lowered clocks: that would be no measurement. */
+    /** Stops measuring: an app that is not on the screen computes with lowered clocks. */
     override fun onStop() {
         super.onStop()
         measure.changed = {}

@@ -10,13 +10,13 @@ import dev.slidemobile.core.BenchReport
 import dev.slidemobile.core.Candidate
 import dev.slidemobile.core.Entry
 import dev.slidemobile.core.Failure
+import dev.slidemobile.core.Json
 import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.Measurements
 import dev.slidemobile.core.Result
 import dev.slidemobile.core.VerifiedImage
 import dev.slidemobile.core.Verification
 import dev.slidemobile.core.line
-import dev.slidemobile.core.print
 import dev.slidemobile.measure.backend.ExecuTorchBackend
 import dev.slidemobile.measure.backend.LiteRtBackend
 
@@ -29,7 +29,7 @@ sealed interface Models {
     data class Failed(val why: String) : Models
 }
 
-/** How a task ended: with what was asked for, or with the reason why not. */
+/** How a task ended: with its result, or with the reason why there is none. */
 sealed interface Outcome<out T> {
     data class Done<T>(val value: T) : Outcome<T>
     data class Failed(val why: String) : Outcome<Nothing>
@@ -39,8 +39,8 @@ sealed interface Outcome<out T> {
 class Verdict(val candidate: Candidate, val images: List<VerifiedImage>)
 
 /**
- * What outlives a screen, which goes when the phone is turned: the models, what was measured, and
- * the tasks under way.
+ * What outlives a screen: the models, the measurements, and the running tasks. A screen goes when
+ * the phone is turned.
  */
 class MeasureApplication : Application() {
     val work = Work()
@@ -50,7 +50,7 @@ class MeasureApplication : Application() {
     var models: Models = Models.Loading
         private set
 
-    /** Under way, and what the last one came to. */
+    /** The running measurement, and the outcome of the last one. */
     var running: Measurement? = null
         private set
     var measured: Outcome<List<Result>>? = null
@@ -60,7 +60,7 @@ class MeasureApplication : Application() {
     var verified: Outcome<Verdict>? = null
         private set
 
-    /** Without a hand on the phone; the work's thread begins it, the UI's may cancel it. */
+    /** A script's measurement; the work's thread begins it, and the UI's thread may cancel it. */
     @Volatile var headless: Batch? = null
 
     /** Called on the UI's thread when a task has ended; the activity that is there sets it. */
@@ -91,7 +91,7 @@ class MeasureApplication : Application() {
         if (models == Models.Loading) waiting += action else action(models)
     }
 
-    /** One at a time. */
+    /** Begins a measurement; only one runs at a time. */
     fun begin(measurement: Measurement) {
         running = measurement
         measured = null
@@ -116,7 +116,7 @@ class MeasureApplication : Application() {
             changed()
         }
         work.submit(
-            { candidate.open().use { Verification.run(candidate.artifact, it, Images) } },
+            { candidate.open().use { Verification.run(candidate.artifact, it) } },
             failed = { end(Outcome.Failed(it.line())) },
             done = { images ->
                 measurements.add(candidate, images)
@@ -125,10 +125,10 @@ class MeasureApplication : Application() {
         )
     }
 
-    /** The shared document of these results. */
+    /** The text of the document that shares these results. */
     fun document(results: List<Result>, failures: List<Failure> = emptyList()): String {
         val runtimes = backends.associate { it.runtime to it.runtimeVersion }
-        return BenchReport.json(phone.environment(runtimes), results, failures).print() + "\n"
+        return Json.write(BenchReport.json(phone.environment(runtimes), results, failures)) + "\n"
     }
 
     private fun publish(models: Models) {

@@ -13,9 +13,9 @@ import java.util.Date
 import java.util.Locale
 import java.util.TimeZone
 
-/** What this phone says of itself. */
+/** What this phone reports about itself. */
 class Phone(private val context: Context) : Device {
-    /** Unknown before Android 10, which is the first that tells. */
+    /** Unknown before Android 10, the first version that reports it. */
     override fun thermal(): Thermal {
         if (Build.VERSION.SDK_INT < Build.VERSION_CODES.Q) return Thermal.UNKNOWN
         val power = context.getSystemService(Context.POWER_SERVICE) as PowerManager

@@ -51,7 +51,7 @@ class SharedFiles : ContentProvider() {
         uri: Uri, values: ContentValues?, selection: String?, selectionArgs: Array<out String>?,
     ): Int = 0
 
-    /** Of a name in the folder, never of a path out of it. */
+    /** The file of a name in the folder; refuses a path that leaves it. */
     private fun file(uri: Uri): File {
         val name = uri.lastPathSegment.orEmpty()
         if (!NAME.matches(name)) throw FileNotFoundException(uri.toString())

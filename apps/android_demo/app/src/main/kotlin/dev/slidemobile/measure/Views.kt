@@ -5,13 +5,13 @@ import android.widget.AdapterView
 import android.widget.ArrayAdapter
 import android.widget.Spinner
 
-/** The view of a layout's id. */
+/** Finds a view by its id. */
 inline fun <reified T : View> View.find(id: Int): T {
     val view: View = findViewById(id)
     return view as T
 }
 
-/** Shows [texts], and keeps the choice where it is still there. */
+/** Shows [texts], and keeps the choice if it is still among them. */
 fun Spinner.offer(texts: List<String>) {
     val chosen = selectedItem
     val adapter = ArrayAdapter(context, android.R.layout.simple_spinner_item, texts)

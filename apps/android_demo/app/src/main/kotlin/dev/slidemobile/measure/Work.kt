@@ -15,7 +15,7 @@ class Work {
     /** [done] and [failed] are called on the UI's thread. */
     fun <T> submit(task: () -> T, failed: (Throwable) -> Unit, done: (T) -> Unit) {
         model.execute {
-            // A runtime's failure of any kind is shown, not a crash: that is what the app is for.
+            // The app shows whatever a runtime throws, and does not crash: that is its purpose.
             val outcome = runCatching(task)
             ui.post { outcome.fold(done, failed) }
         }

@@ -7,34 +7,52 @@ import java.security.MessageDigest
 /** Why an artifact cannot be used, in one line for a person. */
 class NotUsable(message: String) : Exception(message)
 
-/** An artifact folder whose files are those that were certified. */
-class Artifact(val folder: File, val manifest: Manifest, val labels: List<String>) {
+/**
+ * An artifact folder whose files have the digests that its manifest lists; [manifestSha256] is over
+ * the bytes of manifest.json.
+ */
+class Artifact(
+    val folder: File, val manifest: Manifest, val manifestSha256: String, val labels: List<String>,
+) {
     val name: String get() = folder.name
     val modelFile: File get() = File(folder, manifest.file)
 
-    fun golden(golden: Golden): ByteArray = File(folder, golden.file).readBytes()
+    /** The pixels of a golden image, which has the size of the input; throws [NotUsable]. */
+    fun picture(golden: Golden): Picture {
+        val input = manifest.input
+        return Picture.ofPpm(input.height, input.width, File(folder, golden.file).readBytes())
+    }
 
     companion object {
         private const val MANIFEST = "manifest.json"
-        private const val LABELS = "labels.txt"
 
-        /** Reads a folder and verifies every file of it; throws [NotUsable]. */
-        fun open(folder: File): Artifact = try {
+        /**
+         * Reads a folder and verifies every file in it; throws [NotUsable]. [manifestSha256] is the
+         * index's digest of manifest.json: nothing in the manifest is believed before they agree.
+         */
+        fun open(folder: File, manifestSha256: String): Artifact = try {
             if (!folder.isDirectory) throw NotUsable("the folder is missing")
-            val manifest = Manifest.parse(present(folder, MANIFEST).readText())
-            verify(folder, manifest.file, manifest.fileSha256)
-            for (golden in manifest.golden) verify(folder, golden.file, golden.sha256)
-            val labels = manifest.labelsSha256?.let { sha256 ->
-                verify(folder, LABELS, sha256)
-                File(folder, LABELS).readLines()
+            val bytes = present(folder, MANIFEST).readBytes()
+            if (sha256(bytes) != manifestSha256) {
+                throw NotUsable(
+                    "its manifest is not the one that was embedded: run slide-mobile embed again",
+                )
             }
-            if (manifest.isClassifier && labels?.size != manifest.numClasses) {
-                val classes = manifest.numClasses
-                throw NotUsable("$LABELS has ${labels?.size} lines for $classes classes")
-            }
-            Artifact(folder, manifest, labels.orEmpty())
+            val manifest = Manifest.parse(bytes)
+            for ((name, sha256) in manifest.files) verify(folder, name, sha256)
+            Artifact(folder, manifest, manifestSha256, labels(folder, manifest))
         } catch (error: IOException) {
             throw NotUsable("a file cannot be read: ${error.message}")
+        }
+
+        private fun labels(folder: File, manifest: Manifest): List<String> {
+            if (!manifest.isClassifier) return emptyList()
+            val labels = File(folder, Manifest.LABELS).readLines()
+            if (labels.size != manifest.numClasses) {
+                val classes = manifest.numClasses
+                throw NotUsable("${Manifest.LABELS} has ${labels.size} lines for $classes classes")
+            }
+            return labels
         }
 
         private fun verify(folder: File, name: String, sha256: String) {

@@ -16,37 +16,40 @@ sealed interface Entry {
 /** What `slide-mobile embed` put into the app: `index.json` and a folder for each artifact. */
 object ArtifactIndex {
     const val FILE = "index.json"
-    private const val SCHEMA_VERSION = 1
+    private const val SCHEMA_VERSION = 2
 
-    // As embed has it: aapt leaves out folders that begin with an underscore.
+    // As in embed.py: aapt leaves out folders that begin with an underscore.
     private val FOLDER = Regex("[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
     /** Every folder of the index, usable or not; throws [NotUsable] if the index itself is not. */
     fun list(root: File, backends: List<Backend>): List<Entry> {
         val file = File(root, FILE)
         if (!file.isFile) return emptyList()
-        val fields = try {
-            Fields(Json.parse(file.readText()), FILE)
+        return lines(file.readBytes()).map { (folder, sha) -> entry(root, folder, sha, backends) }
+    }
+
+    /** Folder and sha256 of its manifest, from the bytes of index.json; throws [NotUsable]. */
+    internal fun lines(bytes: ByteArray): List<Pair<String, String>> {
+        val document = try {
+            Json.read(bytes)
         } catch (error: JsonError) {
-            throw NotUsable("$FILE is not JSON: ${error.message}")
+            throw NotUsable("$FILE ${error.message}; run slide-mobile embed")
         }
+        val fields = Fields(document, FILE)
         val version = fields.int("schema_version")
         if (version != SCHEMA_VERSION) {
-            throw NotUsable("$FILE has schema $version, this app reads $SCHEMA_VERSION")
+            throw NotUsable(
+                "$FILE has schema $version, this app reads $SCHEMA_VERSION; run slide-mobile embed",
+            )
         }
-        return fields.list("artifacts").map { line ->
-            entry(root, line.text("folder"), line.text("manifest_sha256"), backends)
-        }
+        return fields.list("artifacts").map { it.text("folder") to it.text("manifest_sha256") }
     }
 
     private fun entry(
         root: File, folder: String, manifestSha256: String, backends: List<Backend>,
     ): Entry = try {
         if (!FOLDER.matches(folder)) throw NotUsable("'$folder' is not the name of a folder")
-        val artifact = Artifact.open(File(root, folder))
-        if (artifact.manifest.manifestSha256 != manifestSha256) {
-            throw NotUsable("its manifest is not the one that was embedded")
-        }
+        val artifact = Artifact.open(File(root, folder), manifestSha256)
         Entry.Usable(artifact, backendFor(artifact.manifest, backends))
     } catch (error: NotUsable) {
         Entry.NotUsable(folder, error.message.orEmpty())

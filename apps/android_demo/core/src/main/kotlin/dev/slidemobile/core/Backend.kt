@@ -2,25 +2,25 @@ package dev.slidemobile.core
 
 import java.nio.ByteBuffer
 
-/** What a model may be asked to run on. */
+/** A place to run a model. */
 enum class Accelerator {
     CPU, GPU, NPU;
 
     val label: String get() = name.lowercase()
 
-    /** Whether a number of threads means anything to it. */
+    /** Whether it takes a number of threads. */
     val hasThreads: Boolean get() = this == CPU
 }
 
-/** A runtime of model files. */
+/** A runtime for model files. */
 interface Backend {
-    /** The manifest's `target` that it runs. */
+    /** The `target` of the manifests that it runs. */
     val target: String
 
-    /** For a person, as in "LiteRT". */
+    /** The name for a person, such as "LiteRT". */
     val name: String
 
-    /** Of the shared document's `runtimes`, and its version. */
+    /** Its key in the shared document's `runtimes`, and its version. */
     val runtime: String
     val runtimeVersion: String
 
@@ -38,7 +38,7 @@ interface Backend {
  * A loaded model with its input and output buffers. Every call is from the thread that opened it.
  */
 interface Session : Inference, AutoCloseable {
-    /** What the runtime says it really uses; null if it does not say. */
+    /** The accelerator that the runtime reports to use; null if it does not report it. */
     val acceleratorUsed: String?
 
     /** Copies an input tensor, as [InputTensor] lays it out, to where the model reads it. */
@@ -48,7 +48,7 @@ interface Session : Inference, AutoCloseable {
     fun read(output: Int): FloatArray
 }
 
-/** What the measuring loop times. Allocates nothing of the model's size. */
+/** What the measuring loop times. It allocates nothing as large as the model's tensors. */
 fun interface Inference {
     fun run()
 }

@@ -1,14 +1,13 @@
 package dev.slidemobile.core
 
 /**
- * Groups of candidates, measured one group after another; a group are the turns of an A/B. What
- * fails is in [failures], after what had [failed] before, and does not discard what was measured.
+ * Measures groups of candidates one after another; the candidates of a group take turns (A/B). A
+ * group that fails is in [failures], after those that had [failed] before, and discards nothing.
  */
 class Batch(
     private val groups: List<List<Candidate>>,
     private val plan: Plan,
     private val device: Device,
-    private val decoder: ImageDecoder,
     private val isSustained: Boolean = false,
     private val isVerified: Boolean = false,
     failed: List<Failure> = emptyList(),
@@ -21,13 +20,13 @@ class Batch(
     @Volatile private var isCancelled = false
     @Volatile private var underway: Measurement? = null
 
-    /** From any thread: the group under way ends early and says so, the rest are [failures]. */
+    /** Ends the current group early, and the rest are [failures]; any thread may call it. */
     fun cancel() {
         isCancelled = true
         underway?.cancel()
     }
 
-    /** Blocks until it is done; throws [NotUsable] if nothing at all was measured. */
+    /** Measures, and blocks; throws [NotUsable] if nothing was measured at all. */
     fun run() {
         groups.forEach(::measure)
         if (measured.isEmpty()) {
@@ -37,9 +36,9 @@ class Batch(
     }
 
     private fun measure(group: List<Candidate>) {
-        val measurement = Measurement(group, plan, device, decoder, isSustained)
+        val measurement = Measurement(group, plan, device, isSustained)
         underway = measurement
-        // A runtime may throw anything, and its errors are what this is to tell.
+        // A runtime may throw anything, and the document must tell its errors.
         val outcome = runCatching {
             if (isCancelled) throw NotUsable("stopped before it began")
             val taken = measurement.run()
@@ -53,12 +52,10 @@ class Batch(
     private fun verified(result: Result): Result {
         val candidate = result.candidate
         if (Verification.refusal(candidate.artifact.manifest) != null) return result
-        return candidate.open().use {
-            result.with(Verification.run(candidate.artifact, it, decoder))
-        }
+        return candidate.open().use { result.with(Verification.run(candidate.artifact, it)) }
     }
 }
 
-/** One line of a failure, for a person. */
+/** The first line of an error's message, for a person. */
 fun Throwable.line(): String =
     message?.lineSequence()?.firstOrNull()?.takeIf { it.isNotBlank() } ?: javaClass.simpleName

@@ -14,7 +14,7 @@ data class Environment(
     val runtimes: Map<String, String>,
 )
 
-/** One model's measurement, with what [Verification] found if it was asked. */
+/** One model's measurement, with the verdicts of [Verification] if it was run. */
 class Result(
     val candidate: Candidate,
     val acceleratorUsed: String?,
@@ -32,7 +32,7 @@ class Result(
 ) {
     val isValid: Boolean get() = whyInvalid.isEmpty()
 
-    /** Null if it was cancelled before the first run. */
+    /** Null if the measurement was cancelled before the first run. */
     val summary: Summary? = if (samplesMs.isEmpty()) null else Statistics.summary(samplesMs)
 
     fun with(verify: List<VerifiedImage>?) = Result(
@@ -44,92 +44,91 @@ class Result(
 /** What could not be measured at all, in the shared document. */
 data class Failure(val artifact: String, val error: String)
 
-/** The document that the app shares: slide_mobile/bench.schema.json, the same as `bench --json`. */
+/** The document that the app shares, as `bench --json` has it: slide_mobile/bench/documents.py. */
 object BenchReport {
     const val SCHEMA_VERSION = 1
 
     fun json(
         environment: Environment, results: List<Result>, failures: List<Failure> = emptyList(),
-    ): Json {
+    ): Map<String, Any?> {
         val medians = results.map { result -> result.summary?.p50Ms?.takeIf { result.isValid } }
-        val ratios = Statistics.ratios(medians)
-        val document = Json.fields(
-            "schema_version" to Json.of(SCHEMA_VERSION),
-            "source" to Json.of("android"),
+        val document = mapOf(
+            "schema_version" to SCHEMA_VERSION,
+            "source" to "android",
             "environment" to json(environment),
-            "results" to Json.list(results, ::json),
-            "ratios" to Json.list(ratios) { row -> Json.list(row) { Json.of(it) } },
-            "ratio_intervals" to Json.Null,  // the bootstrap is the host's
+            "results" to results.map(::json),
+            "ratios" to Statistics.ratios(medians),
+            "ratio_intervals" to null,  // only the host computes them
         )
         if (failures.isEmpty()) return document
-        return Json.Object(document.fields + ("failed" to Json.list(failures, ::json)))
+        return document + ("failed" to failures.map(::json))
     }
 
-    private fun json(environment: Environment) = Json.fields(
-        "device" to Json.of(environment.device),
-        "os" to Json.of(environment.os),
-        "os_version" to Json.of(environment.osVersion),
-        "cpu" to Json.of(environment.cpu),
-        "cores" to Json.of(environment.cores),
-        "memory_bytes" to Json.of(environment.memoryBytes),
-        "app_version" to Json.of(environment.appVersion),
-        "created" to Json.of(environment.created),
-        "runtimes" to Json.Object(environment.runtimes.mapValues { Json.of(it.value) }),
+    private fun json(environment: Environment) = mapOf(
+        "device" to environment.device,
+        "os" to environment.os,
+        "os_version" to environment.osVersion,
+        "cpu" to environment.cpu,
+        "cores" to environment.cores,
+        "memory_bytes" to environment.memoryBytes,
+        "app_version" to environment.appVersion,
+        "created" to environment.created,
+        "runtimes" to environment.runtimes,
     )
 
-    private fun json(result: Result): Json {
+    private fun json(result: Result): Map<String, Any?> {
         val candidate = result.candidate
         val backend = candidate.backend
         val manifest = candidate.artifact.manifest
         val summary = result.summary
-        return Json.fields(
-            "artifact" to Json.of(candidate.artifact.name),
-            "model" to Json.of(manifest.model),
-            "target" to Json.of(manifest.target),
-            "precision" to Json.of(manifest.precision),
-            "manifest_sha256" to Json.of(manifest.manifestSha256),
-            "runtime" to Json.of("${backend.name} ${backend.runtimeVersion}"),
-            "accelerator_requested" to Json.of(candidate.accelerator.label),
-            "accelerator_used" to Json.of(result.acceleratorUsed),
-            // Of the CPU's; nobody sees to it on another accelerator.
-            "threads" to Json.of(candidate.threads.takeIf { candidate.accelerator.hasThreads }),
-            "warmup_runs" to Json.of(result.warmupRuns),
-            "runs" to Json.of(result.samplesMs.size),
-            "seconds" to Json.of(result.seconds),
-            "p50_ms" to Json.of(summary?.p50Ms),
-            "p90_ms" to Json.of(summary?.p90Ms),
-            "p99_ms" to Json.of(summary?.p99Ms),
-            "mean_ms" to Json.of(summary?.meanMs),
-            "first_ms" to Json.of(result.firstMs),
-            "load_ms" to Json.of(result.loadMs),
-            "peak_rss_bytes" to Json.of(result.peakRssBytes),
-            "partitions" to Json.of(manifest.partitions),
-            "delegated_ops" to Json.of(manifest.delegatedOps),
-            "total_ops" to Json.of(manifest.totalOps),
-            "thermal_before" to Json.of(result.thermalBefore.label),
-            "thermal_after" to Json.of(result.thermalAfter.label),
-            "samples_ms" to Json.list(result.samplesMs.asIterable()) { Json.of(it) },
-            "valid" to Json.of(result.isValid),
-            "why_invalid" to Json.list(result.whyInvalid) { Json.of(it) },
-            "sustained" to (result.sustained?.let { Json.list(it, ::json) } ?: Json.Null),
-            "verify" to (result.verify?.let { Json.list(it, ::json) } ?: Json.Null),
+        return mapOf(
+            "artifact" to candidate.artifact.name,
+            "model" to manifest.model,
+            "target" to manifest.target,
+            "precision" to manifest.precision,
+            "manifest_sha256" to candidate.artifact.manifestSha256,
+            "runtime" to "${backend.name} ${backend.runtimeVersion}",
+            "accelerator_requested" to candidate.accelerator.label,
+            "accelerator_used" to result.acceleratorUsed,
+            // Only the CPU takes a number of threads.
+            "threads" to candidate.threads.takeIf { candidate.accelerator.hasThreads },
+            "warmup_runs" to result.warmupRuns,
+            "runs" to result.samplesMs.size,
+            "seconds" to result.seconds,
+            "p50_ms" to summary?.p50Ms,
+            "p90_ms" to summary?.p90Ms,
+            "p99_ms" to summary?.p99Ms,
+            "mean_ms" to summary?.meanMs,
+            "first_ms" to result.firstMs,
+            "load_ms" to result.loadMs,
+            "peak_rss_bytes" to result.peakRssBytes,
+            "partitions" to manifest.partitions,
+            "delegated_ops" to manifest.delegatedOps,
+            "total_ops" to manifest.totalOps,
+            "thermal_before" to result.thermalBefore.label,
+            "thermal_after" to result.thermalAfter.label,
+            "samples_ms" to result.samplesMs.asList(),
+            "valid" to result.isValid,
+            "why_invalid" to result.whyInvalid,
+            "sustained" to result.sustained?.map(::json),
+            "verify" to result.verify?.map(::json),
         )
     }
 
-    private fun json(failure: Failure) = Json.fields(
-        "artifact" to Json.of(failure.artifact),
-        "error" to Json.of(failure.error),
+    private fun json(failure: Failure) = mapOf(
+        "artifact" to failure.artifact,
+        "error" to failure.error,
     )
 
-    private fun json(point: SecondMedian) = Json.fields(
-        "second" to Json.of(point.second),
-        "p50_ms" to Json.of(point.p50Ms),
-        "runs" to Json.of(point.runs),
+    private fun json(point: SecondMedian) = mapOf(
+        "second" to point.second,
+        "p50_ms" to point.p50Ms,
+        "runs" to point.runs,
     )
 
-    private fun json(image: VerifiedImage) = Json.fields(
-        "file" to Json.of(image.file),
-        "sqnr_db" to Json.of(image.sqnrDb),
-        "passed" to Json.of(image.passed),
+    private fun json(image: VerifiedImage) = mapOf(
+        "file" to image.file,
+        "sqnr_db" to image.sqnrDb,
+        "passed" to image.passed,
     )
 }

@@ -2,7 +2,7 @@ package dev.slidemobile.core
 
 import kotlin.math.exp
 
-/** A class and its share of the softmax. */
+/** A class, and its probability by softmax. */
 data class Score(val label: String, val probability: Double)
 
 object Classification {

@@ -1,6 +1,6 @@
 package dev.slidemobile.core
 
-/** IEEE 754 binary16, which neither the JVM before 20 nor Android's API for it shares. */
+/** IEEE 754 binary16, for which Android and the JVM before 20 have no API in common. */
 object HalfFloat {
     /** Exact for whole numbers up to 2048, all that images need. */
     fun fromByte(value: Int): Short {

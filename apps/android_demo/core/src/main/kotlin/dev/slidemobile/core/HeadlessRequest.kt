@@ -1,7 +1,7 @@
 package dev.slidemobile.core
 
 /**
- * A measurement that a script asks for, without a finger on the screen. Its words, their ranges and
+ * A measurement that a script asks for, without anyone at the screen. Its words, their ranges and
  * what is refused are those of iOS's address (apps/conformance/headless.json).
  */
 data class HeadlessRequest(
@@ -14,16 +14,16 @@ data class HeadlessRequest(
     val isVerified: Boolean,
     val output: String,
 ) {
-    /** What is measured together, and what of all cannot be measured so. */
+    /** The groups to measure together, and the artifacts that cannot be measured as asked. */
     class Groups(val groups: List<List<Candidate>>, val failed: List<Failure>)
 
-    /** Throws [NotUsable] where an artifact that is named cannot be measured as asked. */
+    /** Finds the candidates; throws [NotUsable] if a named one cannot be measured as asked. */
     fun groups(entries: List<Entry>): Groups {
         val candidates = artifacts.mapTo(ArrayList()) { candidate(named(it, entries)) }
         val failed = ArrayList<Failure>()
         if (artifacts.isEmpty()) {
             for (entry in entries.filterIsInstance<Entry.Usable>()) {
-                // A runtime that is asked what it offers may throw anything.
+                // A runtime may throw anything when it is asked what it offers.
                 runCatching { candidate(entry) }
                     .onSuccess { candidates += it }
                     .onFailure { failed += Failure(entry.folder, it.line()) }
@@ -62,8 +62,8 @@ data class HeadlessRequest(
         )
 
         /**
-         * Of an intent's extras, whatever their types. Throws [NotUsable] for nonsense: a script
-         * that misspells a word must not get numbers of something it did not ask for.
+         * Reads an intent's extras, whatever their types. Throws [NotUsable] for an unknown word: a
+         * script with a misspelt word must not get numbers that it did not ask for.
          */
         fun of(extras: Map<String, Any?>): HeadlessRequest {
             extras.keys.firstOrNull { it !in WORDS }?.let {
@@ -88,7 +88,7 @@ data class HeadlessRequest(
             )
         }
 
-        /** Also of extras that are refused: a file of an earlier start must not pass for theirs. */
+        /** Works for refused extras, too: a file of an earlier start must not pass for theirs. */
         fun output(extras: Map<String, Any?>): String? = try {
             Extras(extras).file("out") ?: USUAL_OUTPUT
         } catch (error: NotUsable) {
@@ -97,7 +97,7 @@ data class HeadlessRequest(
     }
 }
 
-/** An intent's extras by name; what is left out is null, or false. */
+/** An intent's extras by name; one that is left out is null, or false. */
 private class Extras(private val values: Map<String, Any?>) {
     fun whole(name: String, range: IntRange): Int? = text(name)?.let {
         val number = if (WHOLE.matches(it)) it.toIntOrNull() else null
@@ -115,7 +115,7 @@ private class Extras(private val values: Map<String, Any?>) {
 
     fun name(name: String): String? = text(name)?.also { requireName(name, it) }
 
-    /** One text with commas, or several. */
+    /** The texts of one extra with commas, or of a list. */
     fun names(name: String): List<String> {
         val names = when (val value = values[name]) {
             is Array<*> -> value.map { it?.toString().orEmpty() }
@@ -135,7 +135,7 @@ private class Extras(private val values: Map<String, Any?>) {
         }
     }
 
-    /** As iOS would find it in the address: whoever writes 10 need not know whether `--ei`. */
+    /** The text that iOS would find in the address: 10 means the same as `--ei` and as `--es`. */
     private fun text(name: String): String? = when (val value = values[name]) {
         null -> if (name in values) "" else null
         is String, is Number, is Boolean -> value.toString()
@@ -150,7 +150,7 @@ private class Extras(private val values: Map<String, Any?>) {
         NotUsable("$name=${text(name)} is not $what from ${range.first} to ${range.last}")
 
     private companion object {
-        // What Swift reads as a number; Java's readers take more, as "1d", " 1" and other digits.
+        // What Swift reads as a number; Java also reads "1d", " 1" and digits of other scripts.
         val WHOLE = Regex("[+-]?[0-9]+")
         val NUMBER = Regex("[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?")
     }

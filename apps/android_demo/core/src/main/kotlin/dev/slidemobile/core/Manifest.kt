@@ -15,14 +15,9 @@ enum class ElementType(val bytes: Int) { FLOAT32(4), FLOAT16(2), UINT8(1) }
 data class OutputSpec(val name: String, val shape: List<Int>, val type: ElementType)
 
 /** An image of the parity capsule; [logits] are PyTorch's, null for a model without classes. */
-data class Golden(
-    val file: String,
-    val sha256: String,
-    val label: String?,
-    val logits: DoubleArray?,
-)
+data class Golden(val file: String, val label: String?, val logits: DoubleArray?)
 
-/** What the app needs of an artifact's manifest.json (slide_mobile/manifest.schema.json). */
+/** What the app needs of an artifact's manifest.json (slide_mobile/artifact/manifest.py). */
 data class Manifest(
     val model: String,
     val numClasses: Int,
@@ -31,9 +26,9 @@ data class Manifest(
     val precision: String,
     val backend: String,
     val file: String,
-    val fileSha256: String,
     val sizeBytes: Long,
-    val labelsSha256: String?,
+    /** The sha256 of every file of the folder but manifest.json, by its path in the folder. */
+    val files: Map<String, String>,
     val input: InputSpec,
     val outputs: List<OutputSpec>,
     val partitions: Int,
@@ -42,26 +37,30 @@ data class Manifest(
     val sqnrDb: Double,
     val minSqnrDb: Double,
     val golden: List<Golden>,
-    val manifestSha256: String,
 ) {
     val isClassifier: Boolean get() = task == CLASSIFY
 
     companion object {
-        const val SCHEMA_VERSION = 4
+        const val SCHEMA_VERSION = 5
+        const val LABELS = "labels.txt"
         private const val CLASSIFY = "classify"
+        private const val MAX_GOLDEN = 64
+        private const val MAX_SIDE = 1 shl 14
+        private const val MAX_CLASSES = 100_000
         private val TASKS = setOf(CLASSIFY, "features")
         private val SHA256 = Regex("[0-9a-f]{64}")
-
-        // Also what keeps a manifest from naming files outside its folder.
+        private val DECIBELS = -200.0..200.0
         private val MODEL_FILE = Regex("model\\.[a-z]+")
-        private val GOLDEN_FILE = Regex("golden/[0-9]+\\.png")
 
-        /** Throws [NotUsable] with what is wrong. */
-        fun parse(text: String): Manifest {
+        /** Names from a file become paths: none may leave the folder. */
+        internal val PATH = Regex("[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+
+        /** Reads the bytes of manifest.json; throws [NotUsable] with what is wrong. */
+        fun parse(bytes: ByteArray): Manifest {
             val document = try {
-                Json.parse(text)
+                Json.read(bytes)
             } catch (error: JsonError) {
-                throw NotUsable("manifest.json is not JSON: ${error.message}")
+                throw NotUsable("the manifest ${error.message}")
             }
             val fields = Fields(document, "the manifest")
             val version = fields.int("schema_version")
@@ -70,15 +69,10 @@ data class Manifest(
                 val remedy = if (isNewer) "update the app" else "convert the model again"
                 throw NotUsable("manifest schema $version is not $SCHEMA_VERSION: $remedy")
             }
-            val seal = fields.matching("manifest_sha256", SHA256)
-            val rest = (document as Json.Object).fields - "manifest_sha256"
-            if (sha256(Json.Object(rest).canonical().toByteArray()) != seal) {
-                throw NotUsable("the manifest was changed after it was certified")
-            }
-            return read(fields, seal).also(::requireConsistent)
+            return read(fields).also(::requireConsistent)
         }
 
-        private fun read(fields: Fields, seal: String): Manifest {
+        private fun read(fields: Fields): Manifest {
             val model = fields.of("model")
             val graph = fields.of("graph")
             val parity = fields.of("parity")
@@ -90,23 +84,21 @@ data class Manifest(
                 precision = fields.text("precision"),
                 backend = fields.text("backend"),
                 file = fields.matching("file", MODEL_FILE),
-                fileSha256 = fields.matching("file_sha256", SHA256),
                 sizeBytes = fields.long("size_bytes"),
-                labelsSha256 = fields.textOrNull("labels_sha256"),
+                files = fields.texts("files", PATH, SHA256),
                 input = input(fields.of("input")),
                 outputs = fields.list("outputs").map(::output),
                 partitions = graph.int("partitions"),
                 delegatedOps = graph.int("delegated_ops"),
                 totalOps = graph.int("total_ops"),
-                sqnrDb = parity.double("sqnr_db"),
-                minSqnrDb = parity.double("min_sqnr_db"),
+                sqnrDb = parity.double("sqnr_db", DECIBELS),
+                minSqnrDb = parity.double("min_sqnr_db", DECIBELS),
                 golden = fields.list("golden").map(::golden),
-                manifestSha256 = seal,
             )
         }
 
         private fun input(fields: Fields) = InputSpec(
-            shape = fields.shape("shape"),
+            shape = fields.shape("shape", MAX_SIDE),
             layout = fields.oneOf("layout", InputSpec.Layout.values()),
             type = fields.oneOf("dtype", ElementType.values()),
         ).also { input ->
@@ -119,13 +111,12 @@ data class Manifest(
 
         private fun output(fields: Fields) = OutputSpec(
             name = fields.text("name"),
-            shape = fields.shape("shape"),
+            shape = fields.shape("shape", MAX_CLASSES),
             type = fields.oneOf("dtype", ElementType.values()),
         )
 
         private fun golden(fields: Fields) = Golden(
-            file = fields.matching("file", GOLDEN_FILE),
-            sha256 = fields.matching("sha256", SHA256),
+            file = fields.text("file"),
             label = fields.textOrNull("label"),
             logits = fields.doublesOrNull("logits"),
         )
@@ -134,9 +125,14 @@ data class Manifest(
             val problem = when {
                 manifest.task !in TASKS -> "task '${manifest.task}' is not one of $TASKS"
                 manifest.golden.isEmpty() -> "it has no golden images"
+                manifest.golden.size > MAX_GOLDEN -> "it has too many golden images"
+                manifest.golden.any { it.file !in manifest.files } ->
+                    "a golden image has no sha256"
+                manifest.files.keys.none { it.substringBefore('/') == manifest.file } ->
+                    "${manifest.file} has no sha256"
                 manifest.outputs.isEmpty() -> "it has no outputs"
                 !manifest.isClassifier -> null
-                manifest.labelsSha256 == null -> "a classifier has labels"
+                LABELS !in manifest.files -> "a classifier has labels"
                 manifest.golden.any { it.logits?.size != manifest.numClasses } ->
                     "golden logits are not one a class"
                 else -> null

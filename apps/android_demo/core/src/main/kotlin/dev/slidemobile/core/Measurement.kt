@@ -2,7 +2,7 @@ package dev.slidemobile.core
 
 import java.nio.ByteBuffer
 
-/** What to measure, and on what. */
+/** An artifact to measure, and how to run it. */
 data class Candidate(
     val artifact: Artifact,
     val backend: Backend,
@@ -12,11 +12,11 @@ data class Candidate(
     fun open(): Session = backend.open(artifact, accelerator, threads)
 }
 
-/** What the device says of itself while it measures. */
+/** What the device reports while it measures. */
 interface Device {
     fun thermal(): Thermal
 
-    /** The most memory that this process ever held; null where it is not told. */
+    /** The most memory that this process has held; null if the system does not report it. */
     fun peakRssBytes(): Long?
 }
 
@@ -28,7 +28,6 @@ class Measurement(
     val candidates: List<Candidate>,
     private val plan: Plan,
     private val device: Device,
-    private val decoder: ImageDecoder,
     private val isSustained: Boolean = false,
     private val clock: Clock = Clock.MONOTONIC,
 ) {
@@ -37,10 +36,10 @@ class Measurement(
 
     private val loop = MeasuringLoop(clock)
 
-    /** From any thread; [run] then ends after the inference that is under way. */
+    /** Ends [run] after the current inference; any thread may call it. */
     fun cancel() = loop.cancel()
 
-    /** Blocks until it is done: never on the UI's thread. Throws what the runtime throws. */
+    /** Measures, and blocks: never call it on the UI's thread. Rethrows the runtime's errors. */
     fun run(): List<Result> {
         val before = device.thermal()  // loading heats, too
         val opened = ArrayList<Opened>()
@@ -74,13 +73,11 @@ class Measurement(
         return Opened(candidate, session, loadMs)
     }
 
-    /** A real image: the first of the parity capsule. */
+    /** A real image, the first golden one: zeros would make some kernels faster. */
     private fun input(artifact: Artifact): ByteBuffer {
         val input = artifact.manifest.input
-        val picture = decoder.decode(artifact.golden(artifact.manifest.golden.first()))
-        return Preprocessing.allocate(input).also {
-            Preprocessing.fill(it, Preprocessing.fit(picture, input.height, input.width), input)
-        }
+        val picture = artifact.picture(artifact.manifest.golden.first())
+        return Preprocessing.allocate(input).also { Preprocessing.fill(it, picture, input) }
     }
 
     private fun result(

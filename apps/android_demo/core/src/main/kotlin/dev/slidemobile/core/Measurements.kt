@@ -1,11 +1,11 @@
 package dev.slidemobile.core
 
-/** What was measured and verified; a verdict goes with what was measured in the same way. */
+/** Everything measured and verified; a verdict is attached to results of the same subject. */
 class Measurements {
     var results: List<Result> = emptyList()
         private set
 
-    // Kept also where nothing was measured yet: whoever verifies first measures then.
+    // Kept even if nothing is measured yet: a person may verify first and measure afterwards.
     private val verdicts = HashMap<Candidate, List<VerifiedImage>>()
 
     fun add(measured: List<Result>) {

@@ -30,7 +30,7 @@ class Samples {
 
     fun milliseconds(): DoubleArray = milliseconds(last = size)
 
-    /** Of the [last] runs only, or of all if there are fewer: a chart looks often. */
+    /** The latencies of the [last] runs, or of all if there are fewer: a chart asks often. */
     fun milliseconds(last: Int): DoubleArray = size.let { count ->
         val from = maxOf(0, count - last)
         scaled(from, count, durations, NANOSECONDS_PER_MILLISECOND)
@@ -46,7 +46,7 @@ class Samples {
     }
 }
 
-/** Monotonic; an interface of its own, because a lambda would box every Long. */
+/** A monotonic clock. It is an interface because a lambda would box every Long. */
 fun interface Clock {
     fun nanoseconds(): Long
 

@@ -8,7 +8,7 @@ class Picture(val height: Int, val width: Int, val rgb: ByteArray) {
         }
     }
 
-    /** Turned as its EXIF orientation, 1 to 8, asks; any other value is taken for 1. */
+    /** Turns the image by its EXIF orientation, 1 to 8; any other value means upright. */
     fun upright(orientation: Int): Picture {
         if (orientation !in 2..8) return this
         val swapped = orientation >= 5
@@ -38,21 +38,16 @@ class Picture(val height: Int, val width: Int, val rgb: ByteArray) {
     companion object {
         const val CHANNELS = 3
 
-        /** Of pixels packed as 0xAARRGGBB, as Android's and Java's bitmaps give them. */
-        fun ofArgb(height: Int, width: Int, argb: IntArray): Picture {
-            val rgb = ByteArray(height * width * CHANNELS)
-            for (index in 0 until height * width) {
-                val pixel = argb[index]
-                rgb[index * CHANNELS] = (pixel shr 16).toByte()
-                rgb[index * CHANNELS + 1] = (pixel shr 8).toByte()
-                rgb[index * CHANNELS + 2] = pixel.toByte()
-            }
-            return Picture(height, width, rgb)
+        /**
+         * Reads a golden image: a binary PPM of exactly this size, as written by
+         * slide_mobile/artifact/golden.py. Throws [NotUsable] for any other bytes.
+         */
+        fun ofPpm(height: Int, width: Int, file: ByteArray): Picture {
+            val header = "P6\n$width $height\n255\n".toByteArray()
+            val isWhole = file.size == header.size + height * width * CHANNELS &&
+                file.copyOf(header.size).contentEquals(header)
+            if (!isWhole) throw NotUsable("a golden image is not a PPM of $width x $height pixels")
+            return Picture(height, width, file.copyOfRange(header.size, file.size))
         }
     }
-}
-
-/** Decodes a PNG or JPEG file's bytes, as stored (no EXIF); throws if it cannot. */
-fun interface ImageDecoder {
-    fun decode(file: ByteArray): Picture
 }

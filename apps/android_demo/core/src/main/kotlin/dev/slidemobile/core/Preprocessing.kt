@@ -4,14 +4,14 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * From a decoded image to the bytes of the input tensor: the same as slide_mobile/preprocess.py to
- * the byte, which apps/conformance/resize proves.
+ * From a decoded image to the bytes of the input tensor, byte for byte as in
+ * slide_mobile/preprocess.py: apps/conformance/resize tests it.
  */
 object Preprocessing {
-    /** Share of the shorter side that the centre crop keeps, as in slide_mobile/preprocess.py. */
+    /** The share of the shorter side that the centre crop keeps (slide_mobile/preprocess.py). */
     private const val CROP = 0.875
 
-    /** The centre of an upright image, at the model's size; one of that size is taken as it is. */
+    /** The centre of an upright image at the model's size; one of that size is kept as it is. */
     fun fit(picture: Picture, height: Int, width: Int): Picture {
         if (picture.height == height && picture.width == width) return picture
         // The largest box of the wanted shape, shrunk, around the centre.

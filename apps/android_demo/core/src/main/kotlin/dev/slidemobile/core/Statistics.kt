@@ -4,14 +4,14 @@ import java.math.BigDecimal
 import java.math.RoundingMode
 import kotlin.math.floor
 
-/** How hot the phone says it is; the names are those of the shared document. */
+/** How hot the phone reports to be; the names are those of the shared document. */
 enum class Thermal(val isThrottled: Boolean = false) {
     UNKNOWN, NOMINAL, FAIR, SERIOUS(isThrottled = true), CRITICAL(isThrottled = true);
 
     val label: String get() = name.lowercase()
 }
 
-/** Of one model's latencies, in milliseconds. */
+/** Percentiles and mean of one model's latencies, in milliseconds. */
 data class Summary(val p50Ms: Double, val p90Ms: Double, val p99Ms: Double, val meanMs: Double) {
     /** p90 over p50. */
     val spread: Double get() = p90Ms / p50Ms
@@ -21,19 +21,19 @@ data class Summary(val p50Ms: Double, val p90Ms: Double, val p99Ms: Double, val 
 data class SecondMedian(val second: Int, val p50Ms: Double, val runs: Int)
 
 /**
- * What a list of latencies says, and whether to believe it. Python and Swift compute the same:
- * apps/conformance/statistics.json holds all three to each other.
+ * Percentiles of a list of latencies, and whether the measurement is valid. Python and Swift
+ * compute the same: all three are tested on apps/conformance/statistics.json.
  */
 object Statistics {
     const val MIN_RUNS = 30
     private const val MAX_SPREAD = 1.10
     private const val MAX_SLOWDOWN = 1.10
 
-    /** Linear between order statistics: position (n - 1) * percent / 100 of the sorted samples. */
+    /** The percentile, linear between order statistics at position (n - 1) * percent / 100. */
     fun percentile(samples: DoubleArray, percent: Double): Double =
         percentileOfSorted(samples.sortedArray(), percent)
 
-    /** At least one sample. */
+    /** Summarises at least one sample. */
     fun summary(samples: DoubleArray): Summary {
         val sorted = samples.sortedArray()
         return Summary(
@@ -44,7 +44,7 @@ object Statistics {
         )
     }
 
-    /** Median of the last quarter of the runs over that of the first; null of fewer than four. */
+    /** The median of the last quarter of the runs over that of the first; null for fewer than 4. */
     fun slowdown(samples: DoubleArray): Double? {
         val quarter = samples.size / 4
         if (quarter == 0) return null
@@ -52,7 +52,7 @@ object Statistics {
         return percentile(last, 50.0) / percentile(samples.copyOfRange(0, quarter), 50.0)
     }
 
-    /** Reasons not to believe these latencies, none if they are good. */
+    /** The reasons why these latencies are not valid; empty if they are. */
     fun whyInvalid(samples: DoubleArray, before: Thermal, after: Thermal): List<String> {
         val reasons = mutableListOf<String>()
         if (samples.size < MIN_RUNS) reasons += "${samples.size} runs are fewer than $MIN_RUNS"
@@ -71,14 +71,14 @@ object Statistics {
         return reasons
     }
 
-    /** One reason more, of a measurement that was ended before its time. */
+    /** The additional reason for a measurement that was stopped early. */
     fun stopped(seconds: Double): String = "stopped after ${rounded(seconds)} s"
 
-    /** Each of the medians over each; null where either is, for it is not to be believed. */
+    /** The ratio of every median to every other; null where one of the two is not valid. */
     fun ratios(medians: List<Double?>): List<List<Double?>> =
         medians.map { a -> medians.map { b -> if (a == null || b == null) null else a / b } }
 
-    /** [endSeconds] since the start, one a sample; a second in which none ends has no point. */
+    /** The curve; [endSeconds] count from the start. A second in which no run ends has no point. */
     fun bySecond(endSeconds: DoubleArray, samples: DoubleArray): List<SecondMedian> {
         val seconds = samples.indices.groupBy { floor(endSeconds[it]).toInt() }
         return seconds.toSortedMap().map { (second, taken) ->
@@ -96,7 +96,7 @@ object Statistics {
 
     private fun percent(ratio: Double, digits: Int = 1): String = rounded(100 * (ratio - 1), digits)
 
-    /** String.format rounds the shortest decimal half up; Python the exact one, half to even. */
+    /** As Python rounds: the exact number, half to even. String.format rounds the shortest one. */
     private fun rounded(number: Double, digits: Int = 1): String =
         BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).toPlainString()
 }

@@ -3,33 +3,31 @@ package dev.slidemobile.core
 import kotlin.math.log10
 
 /**
- * One image of the parity capsule. [sqnrDb] is null where there is none: equal to the last bit if
- * [passed], not finite or without a signal otherwise.
+ * The verdict on one golden image. [sqnrDb] is null where there is no such number: the logits are
+ * equal to the last bit if it [passed], and not finite or without a signal if not.
  */
 data class VerifiedImage(val file: String, val sqnrDb: Double?, val passed: Boolean)
 
 /**
  * Does the model still compute, on this device and accelerator, what PyTorch computed? Under the
- * same floor that the artifact was certified with (slide_mobile/parity.py).
+ * same floor that the artifact was certified with (slide_mobile/parity/metrics.py).
  */
 object Verification {
-    /** As Python reports outputs that are equal to the last bit (slide_mobile/parity.py). */
+    /** What Python reports for outputs that are equal to the last bit (parity/metrics.py). */
     private const val EXACT_DB = 200.0
 
     /** Why there is nothing to compare with, or null. */
     fun refusal(manifest: Manifest): String? =
         if (manifest.isClassifier) null else "no logits: a ${manifest.task} model gives maps"
 
-    /** Every golden image, decoded, preprocessed and run here. Never on the UI's thread. */
-    fun run(artifact: Artifact, session: Session, decoder: ImageDecoder): List<VerifiedImage> {
+    /** Runs and compares every golden image; never call it on the UI's thread. */
+    fun run(artifact: Artifact, session: Session): List<VerifiedImage> {
         val manifest = artifact.manifest
         refusal(manifest)?.let { throw NotUsable(it) }
         val input = manifest.input
         val tensor = Preprocessing.allocate(input)
         return manifest.golden.map { golden ->
-            val picture = decoder.decode(artifact.golden(golden))
-            val fitted = Preprocessing.fit(picture, input.height, input.width)
-            Preprocessing.fill(tensor, fitted, input)
+            Preprocessing.fill(tensor, artifact.picture(golden), input)
             session.write(tensor)
             session.run()
             val output = session.read(0)
@@ -38,7 +36,7 @@ object Verification {
         }
     }
 
-    /** The file's verdict on one image's logits. */
+    /** Compares one image's logits with the manifest's. */
     fun compare(
         file: String, reference: DoubleArray, output: DoubleArray, minSqnrDb: Double,
     ): VerifiedImage {

@@ -32,25 +32,21 @@ class ArtifactIndexTest {
         damaged("a byte of the model", "model.means was changed") {
             File(it, "model.means").appendText("x")
         }
-        damaged("a golden image", "golden/00.png was changed") {
-            File(it, "golden/00.png").appendText("x")
+        damaged("a golden image", "golden/00.ppm was changed") {
+            File(it, "golden/00.ppm").appendText("x")
         }
         damaged("a label", "labels.txt was changed") {
             File(it, "labels.txt").writeText("rot\ngreen\nblue\n")
         }
         damaged("no model", "model.means is missing") { File(it, "model.means").delete() }
-        damaged("no image", "golden/00.png is missing") { File(it, "golden/00.png").delete() }
+        damaged("no image", "golden/00.ppm is missing") { File(it, "golden/00.ppm").delete() }
         damaged("no manifest", "manifest.json is missing") { File(it, "manifest.json").delete() }
         damaged("no folder", "the folder is missing") { it.deleteRecursively() }
-        damaged("not JSON", "manifest.json is not JSON") {
-            File(it, "manifest.json").writeText("{\"schema_version\": 4")
-        }
-        damaged("no object", "the document is not an object") {
-            File(it, "manifest.json").writeText("[]")
-        }
-        damaged("a golden logit", "changed after it was certified") {
+        damaged("a golden logit", NOT_EMBEDDED) {
             edit(it) { text -> text.replace("110.0", "111.0") }
         }
+        damaged("a line end", NOT_EMBEDDED) { File(it, "manifest.json").appendText("\n") }
+        damaged("not JSON", NOT_EMBEDDED) { File(it, "manifest.json").writeText("{") }
         damaged("a folder for the model", "model.means is missing") {
             File(it, "model.means").run { delete(); mkdir() }
         }
@@ -58,9 +54,16 @@ class ArtifactIndexTest {
 
     @Test
     fun `a foreign artifact says why`() {
-        val version = "\"schema_version\": 4"
-        foreign("manifest schema 5 is not 4: update the app", version, "\"schema_version\": 5")
-        foreign("manifest schema 3 is not 4: convert", version, "\"schema_version\": 3")
+        val version = "\"schema_version\": 5"
+        foreign("manifest schema 6 is not 5: update the app", version, "\"schema_version\": 6")
+        foreign("manifest schema 4 is not 5: convert", version, "\"schema_version\": 4")
+        foreign("the manifest is not JSON", "]}]}", "]}]")
+        foreign("the manifest names a field twice", version, "$version, $version")
+        foreign("a list of paths in the folder", "\"model.means\": \"", "\"../model.means\": \"")
+        foreign("parity/min_sqnr_db is not from -200", ": 30}", ": -1000}")
+        foreign("model.means has no sha256", "\"model.means\": \"", "\"other\": \"")
+        foreign("golden image has no sha256", "{\"file\": \"golden/00", "{\"file\": \"golden/01")
+        foreign("a classifier has labels", "\"labels.txt\": \"", "\"golden/01.ppm\": \"")
         foreign("this app runs means, not coreml", "\"target\": \"means", "\"target\": \"coreml")
         foreign("it is for vulkan", "\"plain\"", "\"vulkan\"")
         foreign("file is not like", "\"file\": \"model.means\"", "\"file\": \"../../secret\"")
@@ -79,7 +82,7 @@ class ArtifactIndexTest {
         writeArtifact(root, "good")
         writeIndex(root, "good")
         writeArtifact(root, "good") { it.replace("\"fp32\"", "\"int8\"") }
-        assertEquals("its manifest is not the one that was embedded", why("good"))
+        assertEquals(NOT_EMBEDDED, why("good"))
     }
 
     @Test
@@ -91,7 +94,7 @@ class ArtifactIndexTest {
     @Test
     fun `a damaged index says so`() {
         val index = File(root, ArtifactIndex.FILE)
-        val newer = "{\"schema_version\": 2, \"artifacts\": []}"
+        val newer = "{\"schema_version\": 3, \"artifacts\": []}"
         for (text in listOf("", "[]", newer, "{\"schema_version\": 1}")) {
             index.writeText(text)
             assertThrows(NotUsable::class.java, { ArtifactIndex.list(root, backends) }, text)
@@ -118,7 +121,7 @@ class ArtifactIndexTest {
         assertTrue(expected in why("bad"), why("bad"))
     }
 
-    /** Without a new seal. */
+    /** The index keeps the digest of what was there. */
     private fun edit(folder: File, change: (String) -> String) {
         val file = File(folder, "manifest.json")
         val text = file.readText()
@@ -128,4 +131,9 @@ class ArtifactIndexTest {
 
     private fun why(folder: String): String =
         (ArtifactIndex.list(root, backends).first { it.folder == folder } as Entry.NotUsable).why
+
+    private companion object {
+        const val NOT_EMBEDDED =
+            "its manifest is not the one that was embedded: run slide-mobile embed again"
+    }
 }

@@ -3,7 +3,7 @@ package dev.slidemobile.core
 import java.io.File
 import java.nio.ByteBuffer
 
-/** A backend whose model says the mean of each channel: enough to verify against. */
+/** A backend whose model gives the mean of each channel: enough to verify against. */
 internal class MeansBackend : Backend {
     override val target = "means"
     override val name = "Means"
@@ -44,60 +44,51 @@ internal class MeansBackend : Backend {
     }
 }
 
-/** A phone that never gets warm and does not tell its memory. */
+/** A phone that never gets warm and does not report its memory. */
 internal val coolDevice = object : Device {
     override fun thermal() = Thermal.NOMINAL
     override fun peakRssBytes(): Long? = null
 }
 
-/** Raw RGB instead of PNG: the decoder is the platform's, not what is tested here. */
-internal val rawDecoder = ImageDecoder { Picture(2, 2, it) }
-
 internal val goldenPixels = ByteArray(12) { (20 * it).toByte() }
 
-/** Writes an artifact that MeansBackend runs; [edit] changes the manifest before it is sealed. */
+/** Writes an artifact that MeansBackend runs; [edit] changes the text of its manifest. */
 internal fun writeArtifact(root: File, name: String, edit: (String) -> String = { it }): File {
     val folder = File(root, name)
     File(folder, "golden").mkdirs()
     File(folder, "model.means").writeText("the model")
     File(folder, "labels.txt").writeText("red\ngreen\nblue\n")
-    File(folder, "golden/00.png").writeBytes(goldenPixels)
-    val text = edit(manifestText(folder))
-    File(folder, "manifest.json").writeText(sealed(text))
+    File(folder, "golden/00.ppm").writeBytes("P6\n2 2\n255\n".toByteArray() + goldenPixels)
+    File(folder, "manifest.json").writeText(edit(manifestText(folder)))
     return folder
 }
 
-/** With the seal that the rest of the document has. */
-internal fun sealed(text: String): String {
-    val fields = (Json.parse(text) as Json.Object).fields - "manifest_sha256"
-    val seal = sha256(Json.Object(fields).canonical().toByteArray())
-    return Json.Object(fields + ("manifest_sha256" to Json.of(seal))).print()
-}
+/** Opens an artifact with the digest that its manifest has. */
+internal fun open(folder: File): Artifact =
+    Artifact.open(folder, sha256(File(folder, "manifest.json").readBytes()))
 
 internal fun writeIndex(root: File, vararg folders: String) {
     val lines = folders.map { folder ->
         val manifest = File(root, "$folder/manifest.json")
-        val text = if (manifest.isFile) manifest.readText() else ""
-        val seal = Regex("\"manifest_sha256\": \"([0-9a-f]{64})\"").find(text)?.groupValues?.get(1)
-        val known = seal ?: "0".repeat(64)
-        Json.fields("folder" to Json.of(folder), "manifest_sha256" to Json.of(known))
+        val known = if (manifest.isFile) sha256(manifest.readBytes()) else "0".repeat(64)
+        mapOf("folder" to folder, "manifest_sha256" to known)
     }
-    val index = Json.fields("schema_version" to Json.of(1), "artifacts" to Json.Array(lines))
-    File(root, ArtifactIndex.FILE).writeText(index.print())
+    val index = Json.write(mapOf("schema_version" to 2, "artifacts" to lines))
+    File(root, ArtifactIndex.FILE).writeText(index)
 }
 
 private fun manifestText(folder: File): String {
     fun sha(name: String) = sha256(File(folder, name))
     return """
-    {"schema_version": 4, "model": {"name": "means", "num_classes": 3}, "task": "classify",
+    {"schema_version": 5, "model": {"name": "means", "num_classes": 3}, "task": "classify",
      "target": "means", "precision": "fp32", "backend": "plain", "file": "model.means",
-     "file_sha256": "${sha("model.means")}", "size_bytes": 9,
-     "labels_sha256": "${sha("labels.txt")}",
+     "size_bytes": 9,
+     "files": {"model.means": "${sha("model.means")}", "labels.txt": "${sha("labels.txt")}",
+               "golden/00.ppm": "${sha("golden/00.ppm")}"},
      "input": {"shape": [1, 2, 2, 3], "layout": "NHWC", "dtype": "uint8"},
      "outputs": [{"name": "logits", "shape": [1, 3], "dtype": "float32"}],
      "graph": {"partitions": 1, "delegated_ops": 2, "total_ops": 3},
      "parity": {"sqnr_db": 40.5, "min_sqnr_db": 30},
-     "golden": [{"file": "golden/00.png", "sha256": "${sha("golden/00.png")}", "label": "red",
-                 "logits": [90.0, 110.0, 130.0]}]}
+     "golden": [{"file": "golden/00.ppm", "label": "red", "logits": [90.0, 110.0, 130.0]}]}
     """.trimIndent()
 }

@@ -15,10 +15,10 @@ class HeadlessRequestTest {
     private fun refusal(vararg extras: Pair<String, Any?>): String =
         assertThrows(NotUsable::class.java) { of(*extras) }.line()
 
-    /** As `--es` says them; what comes twice is one text with commas. */
-    private fun asked(case: Map<String, Json>): Map<String, Any?> =
+    /** The extras as `--es` gives them; an extra that comes twice is one text with commas. */
+    private fun asked(case: Map<String, Any?>): Map<String, Any?> =
         case.items("asked")
-            .map { pair -> (pair as Json.Array).items.map { (it as Json.Text).value } }
+            .map { pair -> pair.items().map { it as String } }
             .groupBy({ it[0] }, { it[1] }).mapValues { it.value.joinToString(",") }
 
     @Test
@@ -28,7 +28,7 @@ class HeadlessRequestTest {
             val seconds = requireNotNull(case.getValue("seconds").double())
             val expected = HeadlessRequest(
                 artifacts = case.texts("artifacts"),
-                accelerator = (case.getValue("accelerator") as? Json.Text)?.value,
+                accelerator = case.getValue("accelerator") as String?,
                 threads = case.getValue("threads").double()?.toInt(),
                 plan = Plan(case.int("warmup"), case.int("runs"), seconds),
                 isSustained = case.bool("sustained"),
@@ -47,7 +47,7 @@ class HeadlessRequestTest {
             val extras = asked(case)
             val error = assertThrows(NotUsable::class.java) { HeadlessRequest.of(extras) }
             assertEquals(case.text("why"), error.message)
-            val output = (case.getValue("out") as? Json.Text)?.value
+            val output = case.getValue("out") as String?
             assertEquals(output, HeadlessRequest.output(extras))
         }
     }
@@ -150,17 +150,17 @@ class HeadlessRequestTest {
         val expected = listOf(Failure("b", "b has no accelerator gpu, only cpu"))
         assertEquals(expected, asked.failed)
         val plan = Plan(0, 1, 0.0)
-        val batch = Batch(asked.groups, plan, coolDevice, rawDecoder, failed = asked.failed)
+        val batch = Batch(asked.groups, plan, coolDevice, failed = asked.failed)
         batch.run()
         assertEquals(expected, batch.failures)
-        val nothing = Batch(emptyList(), plan, coolDevice, rawDecoder, failed = asked.failed)
+        val nothing = Batch(emptyList(), plan, coolDevice, failed = asked.failed)
         val error = assertThrows(NotUsable::class.java) { nothing.run() }
         assertEquals("b: b has no accelerator gpu, only cpu", error.message)
     }
 
-    private fun artifact(name: String) = Artifact.open(writeArtifact(root, name))
+    private fun artifact(name: String) = open(writeArtifact(root, name))
 
-    /** Of a phone with a GPU. */
+    /** A backend of a phone with a GPU. */
     private fun entries(vararg names: String): List<Entry> = names.map { name ->
         val backend = object : Backend by MeansBackend() {
             override fun accelerators(manifest: Manifest) =

@@ -13,7 +13,7 @@ class PreprocessingTest {
             val width = case.int("width")
             val name = case.text("name")
             val stored = when (val pixels = case.getValue("pixels")) {
-                is Json.Text -> Conformance.file("resize/${pixels.value}").readBytes()
+                is String -> Conformance.file("resize/$pixels").readBytes()
                 else -> drawn(height * width * Picture.CHANNELS, case.int("lcg_seed"))
             }
             assertEquals(case.text("sha256"), sha256(stored), name)

@@ -12,7 +12,7 @@ class StatisticsTest {
         Conformance.cases("statistics.json", "summaries").forEach(::agree)
     }
 
-    private fun agree(case: Map<String, Json>) {
+    private fun agree(case: Map<String, Any?>) {
         val name = case.text("name")
         val samples = case.doubles("samples_ms")
         val summary = Statistics.summary(samples)
@@ -33,7 +33,7 @@ class StatisticsTest {
     @Test
     fun `ratios are Python's, and null beside what is not valid`() {
         for (case in Conformance.cases("statistics.json", "ratios")) {
-            val rows = case.items("ratios").map { (it as Json.Array).items }
+            val rows = case.items("ratios").map { it.items() }
             val expected = rows.map { row -> row.map { it.double() } }
             assertEquals(expected, Statistics.ratios(case.items("p50_ms").map { it.double() }))
         }
@@ -43,7 +43,7 @@ class StatisticsTest {
     fun `the sustained curve is Python's`() {
         for (case in Conformance.cases("statistics.json", "sustained")) {
             val curve = Statistics.bySecond(case.doubles("end_seconds"), case.doubles("samples_ms"))
-            val expected = case.items("sustained").map { (it as Json.Object).fields }
+            val expected = case.items("sustained").map { it.fields() }
             assertEquals(expected.map { it.int("second") }, curve.map { it.second })
             assertEquals(expected.map { it.int("runs") }, curve.map { it.runs })
             for ((point, wanted) in curve zip expected) {
@@ -52,6 +52,6 @@ class StatisticsTest {
         }
     }
 
-    private fun thermal(case: Map<String, Json>, name: String) =
+    private fun thermal(case: Map<String, Any?>, name: String) =
         Thermal.values().first { it.label == case.text(name) }
 }

@@ -10,7 +10,7 @@ class WordsTest {
 
     @Test
     fun `a runtime is told with its version, as iOS does`() {
-        val artifact = Artifact.open(writeArtifact(root, "a"))
+        val artifact = open(writeArtifact(root, "a"))
         for (case in Conformance.cases("words.json", "runtimes")) {
             val backend = object : Backend by MeansBackend() {
                 override val name = case.text("name")
@@ -18,11 +18,11 @@ class WordsTest {
             }
             val candidate = Candidate(artifact, backend, Accelerator.CPU, 1)
             val results =
-                Measurement(listOf(candidate), Plan(0, 1, 0.0), coolDevice, rawDecoder).run()
+                Measurement(listOf(candidate), Plan(0, 1, 0.0), coolDevice).run()
             val environment = Environment("phone", "Android", "16", "", 8, null, "1", "", mapOf())
-            val document = BenchReport.json(environment, results) as Json.Object
-            val result = document.fields.items("results").single() as Json.Object
-            assertEquals(case.text("runtime"), result.fields.text("runtime"))
+            val document = BenchReport.json(environment, results)
+            val result = document.items("results").single().fields()
+            assertEquals(case.text("runtime"), result.text("runtime"))
         }
     }
 

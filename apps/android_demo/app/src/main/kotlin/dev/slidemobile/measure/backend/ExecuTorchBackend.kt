@@ -47,7 +47,7 @@ private class ExecuTorchSession(private val module: Module, input: InputSpec) : 
     private val buffer = Preprocessing.allocate(input)
     private val argument = EValue.from(tensor(buffer, input))
 
-    // Of the last run; ExecuTorch makes new ones, of the outputs' size, in each.
+    // The outputs of the last run; ExecuTorch allocates new ones in each.
     private var results: Array<EValue> = emptyArray()
 
     /** The backends that the method's operations were delegated to; they all compute on the CPU. */
@@ -74,7 +74,7 @@ private class ExecuTorchSession(private val module: Module, input: InputSpec) : 
 
     override fun close() = module.destroy()
 
-    /** A view of [buffer], which every run reads anew. */
+    /** A view of [buffer]: every run reads it again. */
     private fun tensor(buffer: ByteBuffer, input: InputSpec): Tensor {
         val shape = LongArray(input.shape.size) { input.shape[it].toLong() }
         return when (input.type) {

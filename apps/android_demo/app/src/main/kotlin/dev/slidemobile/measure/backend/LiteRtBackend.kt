@@ -69,7 +69,7 @@ private class LiteRtSession(
     private val floats = FloatArray(if (input.type == ElementType.FLOAT32) input.elements else 0)
     private val bytes = ByteArray(if (input.type == ElementType.UINT8) input.elements else 0)
 
-    /** An NPU alone still gets the CPU beside it from LiteRT, so nothing can be said of it. */
+    /** Null for an NPU: LiteRT adds the CPU by itself and does not report what ran where. */
     override val acceleratorUsed: String? =
         accelerator.label.takeIf { accelerator != Accelerator.NPU }
 

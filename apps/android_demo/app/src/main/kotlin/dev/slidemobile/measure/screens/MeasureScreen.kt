@@ -14,7 +14,6 @@ import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.Plan
 import dev.slidemobile.core.Result
 import dev.slidemobile.measure.ChartView
-import dev.slidemobile.measure.Images
 import dev.slidemobile.measure.Outcome
 import dev.slidemobile.measure.R
 import dev.slidemobile.measure.Series
@@ -66,7 +65,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
         report.text = ""
         measure.begin(
             Measurement(
-                listOfNotNull(one, other), plan(), measure.phone, Images, isSustained.isChecked,
+                listOfNotNull(one, other), plan(), measure.phone, isSustained.isChecked,
             ),
         )
         update()
@@ -81,7 +80,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
         )
     }
 
-    /** Looks at the samples from time to time; the loop itself tells nobody anything. */
+    /** Looks at the samples from time to time: the loop itself reports nothing while it runs. */
     private fun follow(measurement: Measurement) {
         // A phone that dozes lowers its clocks.
         activity.window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
@@ -92,7 +91,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
             Series(name(candidate), samples.milliseconds(last = SHOWN_RUNS))
         }
         chart.show(lines, count)
-        if (isFollowing || activity.isDestroyed) return  // one chain of looks, not one a call
+        if (isFollowing || activity.isDestroyed) return  // already looking
         isFollowing = true
         measure.work.afterMillis(FRAME_MS) {
             isFollowing = false
@@ -154,7 +153,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
     private companion object {
         const val FRAME_MS = 100L
 
-        /** About as many as a phone's width shows. */
+        /** About as many points as a phone is wide. */
         const val SHOWN_RUNS = 300
     }
 }

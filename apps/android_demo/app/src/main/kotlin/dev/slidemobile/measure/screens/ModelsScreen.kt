@@ -10,7 +10,7 @@ import dev.slidemobile.measure.Models
 import dev.slidemobile.measure.R
 import dev.slidemobile.measure.find
 
-/** What is embedded: usable with its certificate, or not usable and why. */
+/** The embedded artifacts: what the manifest says, or why an artifact cannot be used. */
 class ModelsScreen(activity: Activity, parent: ViewGroup) :
     Screen(activity, parent, R.layout.models) {
     private val list = view.find<ViewGroup>(R.id.list)

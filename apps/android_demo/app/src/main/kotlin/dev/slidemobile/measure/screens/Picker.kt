@@ -60,7 +60,7 @@ class Picker(
         chosen()
     }
 
-    /** Asked off the UI's thread: LiteRT looks for GPU and NPU libraries to answer. */
+    /** Not on the UI's thread: LiteRT looks for GPU and NPU libraries to answer. */
     private fun offerAccelerators() {
         val entry = usable.getOrNull(model.selectedItemPosition) ?: return
         measure.work.submit(

@@ -13,7 +13,7 @@ abstract class Screen(protected val activity: Activity, parent: ViewGroup, layou
 
     abstract fun shown()
 
-    /** A task that outlives the screen has ended; the screen may not be the one that is shown. */
+    /** Called when a task has ended that outlives the screen, which may not be on display. */
     open fun update() = Unit
 
     protected fun text(id: Int, vararg values: Any): String = activity.getString(id, *values)

@@ -24,7 +24,7 @@ import dev.slidemobile.measure.SharedFiles
 import dev.slidemobile.measure.find
 import java.io.File
 
-/** A photo of one's own: the likeliest classes, and the time of each stage. */
+/** A person's photo: its likeliest classes, and the time of each stage. */
 class TryScreen(activity: Activity, parent: ViewGroup) :
     Screen(activity, parent, R.layout.try_photo) {
     private val image = view.find<ImageView>(R.id.image)
@@ -32,7 +32,7 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
     private val picker = Picker(view, measure) { classifyWaiting() }
     private var photo: Uri? = null
 
-    // Chosen before the models were read: after the camera this may be a new process.
+    // A photo chosen before the models are read: after the camera this may be a new process.
     private var waiting: Uri? = null
 
     init {
@@ -42,7 +42,7 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
 
     override fun shown() = picker.refresh()
 
-    /** The camera may push this app out of memory: its answer then comes to a new screen. */
+    /** The camera may push this app out of memory; its photo then comes to a new screen. */
     fun save(state: Bundle) = state.putParcelable(PHOTO, photo)
 
     @Suppress("DEPRECATION")
@@ -111,7 +111,7 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
         val photo = Images.photo(activity.contentResolver, uri)
         val tensor = Preprocessing.allocate(input)
         candidate.open().use { session ->
-            session.run()  // the first inference is not what a person waits for afterwards
+            session.run()  // the first inference is slower than all others
             val times = mutableListOf(System.nanoTime())
             val upright = photo.picture.upright(photo.orientation)
             val seen = Preprocessing.fit(upright, input.height, input.width)

@@ -11,8 +11,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from patience import limit
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-TIMEOUT_SECONDS = 900
 
 
 class NotToBeHad(Exception):
@@ -20,7 +21,7 @@ class NotToBeHad(Exception):
 
 
 def unpack(cache: Path, suite: str, packages: Sequence[str]) -> Path:
-    """A folder with the files of these packages, without what they depend on; raises NotToBeHad."""
+    """Unpack packages, without their dependencies, into a folder; raises NotToBeHad."""
     listed = hashlib.sha256(" ".join(sorted(packages)).encode()).hexdigest()[:8]
     root = cache / f"debian-{suite}-{listed}"
     if root.is_dir():
@@ -46,11 +47,11 @@ def unpack(cache: Path, suite: str, packages: Sequence[str]) -> Path:
 
 
 def _configure(apt: Path, suite: str) -> dict[str, str]:
-    """The environment in which apt knows nothing but this suite."""
+    """Configure apt to know only this suite, and return the environment that says so."""
     for folder in ("lists/partial", "archives/partial"):
         (apt / folder).mkdir(parents=True)
     (apt / "status").touch()
-    source = f"deb [signed-by={KEYRING}] {_mirror()} {suite} main\n"
+    source = f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n"
     (apt / "sources.list").write_text(source)
     settings = {
         "Dir::Etc::sourcelist": apt / "sources.list",
@@ -62,7 +63,7 @@ def _configure(apt: Path, suite: str) -> dict[str, str]:
         "APT::Sandbox::User": "root",
         "APT::Architecture": "amd64",
         "Acquire::Languages": "none",
-        # A mirror may be a snapshot, whose dates are past.
+        # A mirror may be a snapshot, whose lists have expired.
         "Acquire::Check-Valid-Until": "false",
     }
     lines = [f'{name} "{value}";\n' for name, value in settings.items()]
@@ -70,8 +71,8 @@ def _configure(apt: Path, suite: str) -> dict[str, str]:
     return {"APT_CONFIG": str(apt / "apt.conf")}
 
 
-def _mirror() -> str:
-    """The address that this machine's apt takes its own Debian from."""
+def mirror() -> str:
+    """Return the address of the mirror that this machine's apt uses."""
     targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], {}, Path("/"))
     for address in targets.split():
         if address.rstrip("/").endswith("/debian"):
@@ -81,7 +82,7 @@ def _mirror() -> str:
 
 def _run(command: list[str], environment: dict[str, str], folder: Path) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, timeout=TIMEOUT_SECONDS,
+        command, capture_output=True, text=True, cwd=folder, timeout=limit(90),
         env=os.environ | environment,
     )  # fmt: skip
     if done.returncode != 0:
