@@ -111,6 +111,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _fit(image: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
+    """The centre of the image, resized to (height, width) pixels."""
     height, width = size
     if image.size == (width, height):
         return image

@@ -46,7 +46,7 @@ FILE = click.Path(path_type=Path)
               help="Untimed runs at the start of each process.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Show where the time goes, by PyTorch module.")
 @click.option("--import", "imports", type=FILE, multiple=True,
-              help="Add measurements that an app shared; may be repeated.")  # fmt: skip
+              help="Add measurements that an app shared; can be repeated.")  # fmt: skip
 @click.option("--baseline", type=FILE, help="Compare with an earlier `bench --json`.")
 @click.option("--fail-over", metavar="PERCENT",
               help="Fail if an artifact is slower than the baseline by more than this.  "

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from slide_mobile.parity.check_result import CheckResult
     from slide_mobile.parity.pairwise import Agreement
 
+AGAINST_ALONE = (
+    "--against compares artifacts with each other, without PyTorch: leave out --checkpoint and "
+    "--modules"
+)
 SHOWN = 8  # modules, where not all were asked for
 APP_TARGETS = {"coreml", "executorch", "tflite"}  # what at least one demo app runs
 
@@ -63,10 +67,10 @@ def check(
 ) -> int:
     """Compare ARTIFACT with PyTorch again.
 
-    Verifies the files in the folder, runs the model file, and compares its outputs with PyTorch's.
-    Exit code 1 means that a file was changed or that a floor was missed.
+    Verifies the files, runs the model file, and compares its outputs with PyTorch's. Exit code 1
+    means that a file was changed or that a floor was missed.
 
-    PyTorch's model is rebuilt for the bundled demo, for untrained models, and from --checkpoint.
+    The PyTorch model is rebuilt for the bundled demo, for untrained models, and from --checkpoint.
     Otherwise the outputs that were recorded at conversion (golden/) are used.
 
     With --against, artifacts of one model are compared with each other instead of with PyTorch. If
@@ -77,10 +81,7 @@ def check(
 
     if against:
         if checkpoint is not None or modules:
-            raise UsageError(
-                "--against compares artifacts with each other, without PyTorch: leave out "
-                "--checkpoint and --modules"
-            )
+            raise UsageError(AGAINST_ALONE)
         found = compare.compare([artifact, *against], folder=images, progress=session.progress)
         session.emit(found.document(), lambda console: _print_agreement(console, found))
         return 0 if found.passed else 1
@@ -97,6 +98,7 @@ def check(
 
 
 def _print(console: Console, result: "CheckResult", manifest: "Manifest", everything: bool) -> None:
+    """Print the comparison with PyTorch."""
     root = str(result.artifact)
     console.print(f"{mark(result.passed)}  {escape(root)}")
     print_facts(console, _facts(result))
@@ -113,6 +115,7 @@ def _print(console: Console, result: "CheckResult", manifest: "Manifest", everyt
 
 
 def _facts(result: "CheckResult") -> Iterator[Fact]:
+    """The numbers, what was verified, and the floors that were missed."""
     parity = result.parity
     yield from parity_facts(
         parity.document(images=result.images, runtime=result.runtime), parity.accuracy
@@ -135,6 +138,7 @@ def _modules(result: "CheckResult", everything: bool) -> Table:
 
 
 def _print_agreement(console: Console, found: "Agreement") -> None:
+    """Print the comparison of artifacts with each other."""
     console.print(f"{mark(found.passed)}  on {found.samples} images ({escape(found.images)})")
     # Artifacts have numbers: folders may share a name, and a narrow table would cut paths off.
     numbers = {path: str(i) for i, path in enumerate(found.artifacts, 1)}

@@ -29,4 +29,5 @@ def precisions(context: click.Context, parameter: click.Parameter, incomplete: s
 
 
 def _matching(names: Iterable[str], incomplete: str) -> list[str]:
+    """The names that begin with what was typed."""
     return [name for name in names if name.startswith(incomplete)]

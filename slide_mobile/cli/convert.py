@@ -192,6 +192,7 @@ def convert(
 
 
 def _precision(name: str | None, int8: bool, fp16: bool) -> str | None:
+    """The precision that was asked for, None for the target's default; raises UsageError."""
     asked = ([] if name is None else [name]) + ["int8"] * int8 + ["fp16"] * fp16
     if len(set(asked)) > 1:
         raise UsageError(f"choose one precision, not {' and '.join(asked)}")
@@ -199,7 +200,7 @@ def _precision(name: str | None, int8: bool, fp16: bool) -> str | None:
 
 
 def _peak_rss_bytes() -> int:
-    # Of this process or of its largest child, such as onnx2tf.
+    """Peak memory of this process or of its largest child, such as onnx2tf."""
     peak = max(
         resource.getrusage(who).ru_maxrss
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -208,6 +209,7 @@ def _peak_rss_bytes() -> int:
 
 
 def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
+    """Print the new artifact, and the commands that follow."""
     root = str(artifact.root)
     console.print(f"{mark(True)}  {escape(root)}  ({seconds:.0f} s)")
     print_facts(console, _facts(artifact.manifest))
@@ -215,6 +217,7 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
 
 
 def _facts(manifest: Manifest) -> Iterator[Fact]:
+    """File, parity, graph and notes."""
     goal = recipes.lookup(manifest.precision).goal_sqnr_db
     yield "file", f"{manifest.file}, {manifest.size_bytes / 1e6:.2f} MB"
     yield from parity_facts(manifest.parity, manifest.accuracy, goal_db=goal)

@@ -60,6 +60,7 @@ def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tupl
 
 
 def _print(console: Console, done: "Outcome") -> None:
+    """Print what was copied and removed, and what the app has now."""
     for item in done.embedded:
         size = f"{item.size_bytes / 1e6:.2f} MB"
         console.print(f"[bold green]{item.state:9}[/]  {escape(item.folder)}  {size}")

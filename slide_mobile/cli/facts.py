@@ -45,58 +45,60 @@ def file_facts(manifest: Manifest) -> Iterator[Fact]:
 
 
 def graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fact]:
-    """What the graph in the file consists of, and which modules were kept in float."""
+    """The graph in the file: each operation, who executes it, and what stands out."""
     operations = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
+    oldest = graph.min_runtime
     yield "graph", f"{graph.total_ops} operations: {escape(operations)}"
-    yield from short_graph_facts(graph, float_modules=float_modules)
-    yield (
-        "runtime",
-        "unknown" if graph.min_runtime is None else f"{escape(graph.min_runtime)} or newer",
-    )
+    yield "rank", f"{graph.max_rank} at most"
+    yield from _placement_facts(graph, float_modules)
+    yield "runtime", "unknown" if oldest is None else f"{escape(oldest)} or newer"
     for finding in graph.findings:
         yield "[yellow]finding[/]", escape(finding)
 
 
 def short_graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fact]:
-    """The same in a few lines, without the list of operations."""
-    yield "delegate", _delegation(graph)
-    yield "rank", f"{graph.max_rank} at most"
+    """The graph in the file, without the list of its operations."""
+    yield "graph", f"{graph.total_ops} operations, rank {graph.max_rank} at most"
+    yield from _placement_facts(graph, float_modules)
+
+
+def _placement_facts(graph: Graph, float_modules: tuple[str, ...]) -> Iterator[Fact]:
+    """What a delegate takes, what computes in int8, and which modules were kept in float."""
+    delegate = f"{graph.partitions} partition{'' if graph.partitions == 1 else 's'}"
+    outside = f"{graph.total_ops - graph.delegated_ops} operations outside"
+    yield "delegate", f"{delegate}, {outside}" if graph.partitions else "none"
     yield "int8", f"{graph.int8_mac_fraction:.1%} of multiply-adds"
     if float_modules:
         yield "float", f"{escape(', '.join(float_modules))} (kept in float to reach the floor)"
 
 
 def _model(model: Model) -> str:
+    """Name, weights and size of the model."""
     weights = "trained" if model.trained else "untrained (random weights)"
     size = f"{model.params / 1e6:.2f} M parameters, {model.macs / 1e9:.3f} G multiply-adds"
     return f"{escape(model.name)}, {weights}, {model.num_classes} classes, {size}"
 
 
 def _input(taken: Input) -> str:
+    """Name, shape, type and range of the image."""
     low, high = taken.range
     shape = f"{_shape(taken.shape)} {taken.layout} {taken.dtype}"
     return f"{taken.name} {shape}, {taken.color} in {low}..{high}"
 
 
 def _output(output: Output) -> str:
+    """Name, shape and type of an output; a map has a layout, too."""
     layout = "" if output.layout is None else f" {output.layout}"
     return f"{output.name} {_shape(output.shape)}{layout} {output.dtype}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:
+    """A shape as in 1x3x224x224."""
     return "x".join(map(str, shape))
 
 
-def _delegation(graph: Graph) -> str:
-    """How much of the graph a delegate takes."""
-    if not graph.partitions:
-        return "none"
-    plural = "" if graph.partitions == 1 else "s"
-    outside = graph.total_ops - graph.delegated_ops
-    return f"{graph.partitions} partition{plural}, {outside} operations outside"
-
-
 def _reference(accuracy: Accuracy) -> str:
+    """PyTorch's accuracy on the same images."""
     if accuracy.reference_top1 is None:
         return "PyTorch was not run"
     return f"PyTorch {accuracy.reference_top1:.2%}"

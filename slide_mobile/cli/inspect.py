@@ -82,6 +82,7 @@ def inspect(session: Session, artifact: Path) -> None:
 
 
 def _document(artifact: "Artifact", graph: Graph) -> InspectDocument:
+    """The object of `inspect --json`: fields of the manifest, and of the graph as read now."""
     manifest = artifact.manifest
     kept = {name for name in InspectDocument.__struct_fields__ if hasattr(manifest, name)}
     return InspectDocument(
@@ -93,12 +94,14 @@ def _document(artifact: "Artifact", graph: Graph) -> InspectDocument:
 
 
 def _print(console: Console, artifact: "Artifact", graph: Graph) -> None:
+    """Print the artifact, and the command that checks it again."""
     console.print(f"[bold]{escape(str(artifact.root))}[/]")
     print_facts(console, _facts(artifact, graph))
     print_next(console, ("slide-mobile", "check", str(artifact.root)))
 
 
 def _facts(artifact: "Artifact", graph: Graph) -> Iterator[Fact]:
+    """File, integrity, recorded parity, and graph."""
     manifest = artifact.manifest
     yield from file_facts(manifest)
     yield "integrity", SELF_CONSISTENT

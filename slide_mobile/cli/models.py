@@ -49,6 +49,7 @@ def models(session: Session) -> None:
 
 
 def _print(console: Console, rows: Sequence[Row]) -> None:
+    """Print the widest table that fits, and the notes below it."""
     notes = list(dict.fromkeys(note for row in rows for note in row.notes))
     for most in range(max(rank for _, rank, _ in COLUMNS), -1, -1):
         table = _table(rows, notes, most)
@@ -73,14 +74,17 @@ def _table(rows: Sequence[Row], notes: list[str], most: int) -> Table:
 
 
 def _column(name: str) -> Column:
+    """A column that is never broken; numbers are right-aligned."""
     return Column(name, justify="left" if name in TEXTS else "right", no_wrap=True)
 
 
 def _figure(value: float | None) -> str:
+    """A figure of a paper, nothing where it prints none."""
     return "" if value is None else f"{value:g}"
 
 
 def _percent(value: float | None) -> str:
+    """A difference in percent, with an exclamation mark where it is large."""
     if value is None:
         return ""
     mark = "!" if abs(value) > catalogue.FAR_PERCENT else " "

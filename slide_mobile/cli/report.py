@@ -37,7 +37,7 @@ Examples:
     "--bench",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Measurements of `bench --json` or of an app; can be given several times.",
+    help="Measurements of `bench --json` or of an app; can be repeated.",
 )
 @click.option(
     "--format",

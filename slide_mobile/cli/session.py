@@ -131,6 +131,7 @@ def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..
     )
     @functools.wraps(function)
     def wrapped(*args: Any, as_json: bool, quiet: bool, debug: bool, **kwargs: Any) -> None:
+        """Run the command and exit."""
         with streams(keep=debug) as (out, err):
             session = Session(as_json=as_json, quiet=quiet, out=out, err=err)
             with _interruptible(session):
@@ -175,6 +176,7 @@ def _interruptible(session: Session) -> Iterator[None]:
     """Remember Ctrl-C: raised inside a toolchain's callback, the exception can get lost there."""
 
     def interrupt(signal_number: int, frame: object) -> None:
+        """Handle SIGINT."""
         session.interrupted = True
         raise KeyboardInterrupt
 

@@ -34,6 +34,7 @@ def measure(model: nn.Module, input_size: tuple[int, int]) -> Size:
     total = 0
 
     def dense(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        """Count a linear or a convolution."""
         nonlocal total
         weight = module.weight
         assert isinstance(weight, Tensor)
@@ -41,6 +42,7 @@ def measure(model: nn.Module, input_size: tuple[int, int]) -> Size:
         total += output.numel() * weight[0].numel()
 
     def products(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        """Count the products between queries, keys and values."""
         nonlocal total
         assert isinstance(module, Attention)
         total += module.product_macs(*inputs[0].shape[1:3])
