@@ -56,6 +56,7 @@ def doctor(session: Session, names: tuple[str, ...], installs: bool) -> None:
 
 
 def _install(session: Session, names: tuple[str, ...]) -> None:
+    """Make environments and print where they are."""
     from slide_mobile.doctor.install import install
 
     session.interruption = KEPT
@@ -64,11 +65,13 @@ def _install(session: Session, names: tuple[str, ...]) -> None:
 
 
 def _print_installation(console: Console, done: "Installation") -> None:
+    """One line for each environment."""
     for made in done.environments:
         console.print(f"[green]ready[/]  {made.name}: {escape(made.python)}", soft_wrap=True)
 
 
 def _print(console: Console, found: "Diagnosis") -> None:
+    """Everything that was found, section by section."""
     for toolchain in found.toolchains:
         _print_toolchain(console, toolchain)
     for environment in found.environments:
@@ -92,6 +95,7 @@ def _print(console: Console, found: "Diagnosis") -> None:
 
 
 def _print_toolchain(console: Console, toolchain: "Toolchain") -> None:
+    """A toolchain with its packages, and the command for what it lacks."""
     packages = []
     for package in toolchain.packages:
         wanted = "" if package.fits else f"  (needs {package.wanted})"
@@ -114,10 +118,12 @@ def _print_command(console: Console, command: str) -> None:
 
 
 def _mark(ready: bool) -> str:
+    """The word for an item that is there or not."""
     return "[green]ready[/]" if ready else "[yellow]missing[/]"
 
 
 def _sizes(resource: "Resource") -> str:
+    """A resource in words."""
     free = "unknown" if resource.free_bytes is None else f"{resource.free_bytes / 1e9:.1f} GB"
     where = f" in {resource.where}" if resource.where else ""
     needed = f"{resource.needed_bytes / 1e9:.1f} GB needed {resource.purpose}"

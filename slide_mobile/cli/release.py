@@ -45,6 +45,7 @@ def release(session: Session, file: Path, force: bool) -> int:
 
 
 def _print(console: Console, done: "Release") -> None:
+    """A line for each cell, the files that were written, and the verdict."""
     for cell in done.cells:
         colour = "red" if cell.state == "failed" else "green"
         took = "" if cell.state == "kept" else f"  ({cell.seconds:.0f} s)"

@@ -86,6 +86,7 @@ def report(
 
 
 def _print(console: Console, written: "Report") -> None:
+    """A line for each artifact with the floors it missed, the notes, and the path of the report."""
     for row in written.artifacts:
         style = {"passed": "green", "failed": "red"}.get(row.verdict, "yellow")
         fact = (f"[{style}]{row.verdict}[/]", f"{escape(row.artifact)}  {row.sqnr_db:.1f} dB")
