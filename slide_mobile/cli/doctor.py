@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile.cli.session import KEPT, Session, escape, verb
+from slide_mobile.cli.printing import escape, print_facts
+from slide_mobile.cli.session import KEPT, Session, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.targets import environments
 
 if TYPE_CHECKING:
-    from slide_mobile.doctor.diagnosis import Diagnosis, Environment, Toolchain
+    from slide_mobile.doctor.diagnosis import Diagnosis, Toolchain
     from slide_mobile.doctor.install import Installation
     from slide_mobile.doctor.resources import Resource
 
-INDENT = " " * 11
+LABEL = 9  # columns for the mark of an item
 EXAMPLES = """
 \b
 Examples:
@@ -55,6 +56,7 @@ def doctor(session: Session, names: tuple[str, ...], installs: bool) -> None:
 
 
 def _install(session: Session, names: tuple[str, ...]) -> None:
+    """Make environments and print where they are."""
     from slide_mobile.doctor.install import install
 
     session.interruption = KEPT
@@ -63,55 +65,66 @@ def _install(session: Session, names: tuple[str, ...]) -> None:
 
 
 def _print_installation(console: Console, done: "Installation") -> None:
+    """One line for each environment."""
     for made in done.environments:
-        console.print(f"{_mark(True)}  {made.name}: {escape(made.python)}")
+        console.print(f"[green]ready[/]  {made.name}: {escape(made.python)}", soft_wrap=True)
 
 
 def _print(console: Console, found: "Diagnosis") -> None:
+    """Everything that was found, section by section."""
     for toolchain in found.toolchains:
         _print_toolchain(console, toolchain)
     for environment in found.environments:
-        _print_environment(console, environment)
+        text = f"{environment.name}: {environment.purpose}"
+        _print_item(console, _mark(environment.ready), text)
+        if not environment.ready:
+            _print_command(console, environment.command)
     for conflict in found.conflicts:
-        console.print(f"[red]conflict[/] {escape(conflict.what)}")
-        console.print(f"{INDENT}[bold]{escape(conflict.command)}[/]")
+        _print_item(console, "[red]conflict[/]", conflict.what)
+        _print_command(console, conflict.command)
     for resource in found.resources:
-        mark = "[green]enough [/]" if resource.enough else "[yellow]short  [/]"
-        console.print(f"{mark}  {escape(_sizes(resource))}")
+        mark = "[green]enough[/]" if resource.enough else "[yellow]short[/]"
+        _print_item(console, mark, _sizes(resource))
         if not resource.enough:
-            console.print(f"{INDENT}[bold]{escape(resource.command)}[/]")
+            _print_command(console, resource.command)
     if found.known_bad:
         console.print("known to give bad results:")
     for row in found.known_bad:
-        console.print(f"  {escape(row.combination)}")
-        console.print(f"{INDENT}{escape(row.consequence)}")
-        console.print(f"{INDENT}instead: {escape(row.instead)}")
+        instead = f"instead: {row.instead}"
+        _print_item(console, "", row.combination, row.consequence, instead)
 
 
 def _print_toolchain(console: Console, toolchain: "Toolchain") -> None:
-    console.print(f"{_mark(toolchain.ready)}  --to {toolchain.target}: {toolchain.possible}")
+    """A toolchain with its packages, and the command for what it lacks."""
+    packages = []
     for package in toolchain.packages:
-        version = package.installed or "not installed"
-        wanted = "" if package.fits else f"  (needs {escape(package.wanted)})"
-        console.print(f"{INDENT}{package.name} {version}{wanted}")
+        wanted = "" if package.fits else f"  (needs {package.wanted})"
+        packages.append(f"{package.name} {package.installed or 'not installed'}{wanted}")
+    title = f"--to {toolchain.target}: {toolchain.possible}"
+    _print_item(console, _mark(toolchain.ready), title, *packages)
     if not toolchain.ready:
-        console.print(f"{INDENT}[bold]{escape(toolchain.command)}[/]")
+        _print_command(console, toolchain.command)
 
 
-def _print_environment(console: Console, environment: "Environment") -> None:
-    console.print(f"{_mark(environment.ready)}  {environment.name}: {environment.purpose}")
-    if not environment.ready:
-        console.print(f"{INDENT}[bold]{escape(environment.command)}[/]")
+def _print_item(console: Console, mark: str, title: str, *details: str) -> None:
+    """A marked line, with its details indented below it."""
+    print_facts(console, [(mark, escape(title))], label_width=LABEL)
+    print_facts(console, [("", escape(line)) for line in details], label_width=LABEL + 2)
+
+
+def _print_command(console: Console, command: str) -> None:
+    """A command in one line that can be copied."""
+    console.print(f"{' ' * (LABEL + 4)}[bold]{escape(command)}[/]", soft_wrap=True)
 
 
 def _mark(ready: bool) -> str:
-    return "[green]ready  [/]" if ready else "[yellow]missing[/]"
+    """The word for an item that is there or not."""
+    return "[green]ready[/]" if ready else "[yellow]missing[/]"
 
 
 def _sizes(resource: "Resource") -> str:
+    """A resource in words."""
     free = "unknown" if resource.free_bytes is None else f"{resource.free_bytes / 1e9:.1f} GB"
     where = f" in {resource.where}" if resource.where else ""
-    return (
-        f"{resource.kind}: {free} free{where}, {resource.needed_bytes / 1e9:.1f} GB "
-        f"{resource.purpose}"
-    )
+    needed = f"{resource.needed_bytes / 1e9:.1f} GB needed {resource.purpose}"
+    return f"{resource.kind}: {free} free{where}, {needed}"

@@ -15,7 +15,8 @@ Fact = tuple[str, str]  # a label, and what follows it, with rich's markup
 
 def print_facts(console: Console, facts: Iterable[Fact], *, label_width: int = 11) -> None:
     """A line for each fact, its label on the left; a long text goes on below its beginning."""
-    grid = Table.grid(Column(width=label_width + 2, no_wrap=True), Column())
+    # A word that is longer than the line goes on in the next one: nothing is left out.
+    grid = Table.grid(Column(width=label_width + 2, no_wrap=True), Column(overflow="fold"))
     for label, text in facts:
         grid.add_row(f"  {label}", text)
     console.print(grid)

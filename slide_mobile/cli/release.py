@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile.cli.session import KEPT, Session, escape, verb
+from slide_mobile.cli.printing import escape, print_facts
+from slide_mobile.cli.session import KEPT, Session, verb
 
 if TYPE_CHECKING:
     from slide_mobile.release.documents import Release
@@ -44,14 +45,15 @@ def release(session: Session, file: Path, force: bool) -> int:
 
 
 def _print(console: Console, done: "Release") -> None:
+    """A line for each cell, the files that were written, and the verdict."""
     for cell in done.cells:
         colour = "red" if cell.state == "failed" else "green"
         took = "" if cell.state == "kept" else f"  ({cell.seconds:.0f} s)"
-        console.print(f"[bold {colour}]{cell.state:7}[/] {escape(cell.name)}{took}")
+        print_facts(console, [(f"[bold {colour}]{cell.state}[/]", escape(cell.name) + took)])
     for path in (done.bench, *done.reports):
         if path is not None:
-            console.print(f"        {escape(path)}")
+            console.print(escape(path), soft_wrap=True)
     if done.passed:
         console.print("[bold green]passed[/]")
     else:
-        console.print(f"[bold red]failed[/]  {len(done.failed)} error(s), see above")
+        console.print(f"[bold red]failed[/]: {len(done.failed)} error(s), see above")

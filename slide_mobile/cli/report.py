@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.printing import escape, print_facts
+from slide_mobile.cli.session import Session, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.report.documents import FORMATS, Format
 
@@ -85,12 +86,10 @@ def report(
 
 
 def _print(console: Console, written: "Report") -> None:
+    """A line for each artifact with the floors it missed, the notes, and the path of the report."""
     for row in written.artifacts:
         style = {"passed": "green", "failed": "red"}.get(row.verdict, "yellow")
-        name = escape(row.artifact)
-        console.print(f"[{style}]{row.verdict:8}[/] {name}  {row.sqnr_db:.1f} dB")
-        for line in row.failures:
-            console.print(f"         {escape(line)}")
-    for note in written.notes:
-        console.print(f"[yellow]note[/]     {escape(note)}")
-    console.print(escape(written.report))
+        fact = (f"[{style}]{row.verdict}[/]", f"{escape(row.artifact)}  {row.sqnr_db:.1f} dB")
+        print_facts(console, [fact, *(("", escape(line)) for line in row.failures)])
+    print_facts(console, [("[yellow]note[/]", escape(note)) for note in written.notes])
+    console.print(escape(written.report), soft_wrap=True)

@@ -105,6 +105,7 @@ def conflicts(distribution: str, wanted: Iterable[Requirement]) -> tuple[Conflic
 
 
 def _python(distribution: str) -> Iterator[Conflict]:
+    """The Python that runs, if the distribution does not support it."""
     try:
         needed = importlib.metadata.metadata(distribution)["Requires-Python"]
     except importlib.metadata.PackageNotFoundError:
@@ -168,6 +169,7 @@ def _cuda(specifier: str) -> Iterator[Conflict]:
 
 
 def _version(name: str) -> str | None:
+    """The installed version, None if the distribution is absent."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -100,6 +100,7 @@ def versions(target: str) -> dict[str, str | None]:
 
 
 def _requirements() -> list[Requirement]:
+    """All requirements of this package; raises NotInstalled."""
     try:
         return [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or ()]
     except importlib.metadata.PackageNotFoundError as error:
@@ -107,6 +108,7 @@ def _requirements() -> list[Requirement]:
 
 
 def _environment(name: str) -> Environment:
+    """One environment by name."""
     known = environments.ENVIRONMENTS[name]
     return Environment(
         name=name,
@@ -118,6 +120,7 @@ def _environment(name: str) -> Environment:
 
 
 def _toolchain(target: str, requirements: Iterable[Requirement]) -> Toolchain:
+    """The toolchain of one target."""
     packages = tuple(
         _package(requirement)
         for requirement in requirements
@@ -133,6 +136,7 @@ def _toolchain(target: str, requirements: Iterable[Requirement]) -> Toolchain:
 
 
 def _package(requirement: Requirement) -> Package:
+    """A requirement, and what is installed of it."""
     try:
         installed = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:

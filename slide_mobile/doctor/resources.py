@@ -60,6 +60,7 @@ def survey(*, environments: Path, environment_bytes: int) -> tuple[Resource, ...
 
 
 def _disk(folder: Path, needed: int, purpose: str, command: str) -> Resource:
+    """Space on the disk of a folder."""
     return _resource("disk", str(folder), _free_disk(folder), needed, purpose, command)
 
 
@@ -71,6 +72,7 @@ def _resource(
     purpose: str,
     command: str,
 ) -> Resource:
+    """A resource that is enough, or too small, for a purpose."""
     return Resource(
         kind=kind,
         where=where,
@@ -83,6 +85,7 @@ def _resource(
 
 
 def _current_folder() -> Path:
+    """The current folder, or "." if it was deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError:  # the folder was deleted
@@ -90,6 +93,7 @@ def _current_folder() -> Path:
 
 
 def _temporary_folder() -> Path:
+    """The folder for temporary files, also where it cannot be written."""
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:  # no folder is writable: the disk is full

@@ -88,6 +88,7 @@ def _reference(
 def _report(
     art: Artifact, expected: Outputs, found: Outputs, compared: ImageSet
 ) -> result.ParityReport:
+    """The numbers of the comparison, and the floors of the artifact's precision."""
     return result.compare_outputs(
         expected,
         found,
@@ -100,6 +101,7 @@ def _report(
 def _notes(
     recorded: Recorded, ref: Reference | None, samples: Samples, compared: ImageSet
 ) -> tuple[str, ...]:
+    """What a reader of the numbers has to know about the images."""
     if ref is not None or samples == "golden":
         return compared.skipped
     note = f"PyTorch's {recorded.kind} were recorded; --checkpoint runs it again"
@@ -135,6 +137,7 @@ def _images(
 def _modules(
     art: Artifact, ref: Reference, golden: ImageSet, progress: Progress
 ) -> tuple[ModuleParity, ...]:
+    """Compare the file's modules with those of the reference's deploy form."""
     progress("compare module by module")
     converter = registry.load(art.manifest.target)
     forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)

@@ -93,6 +93,7 @@ def run(plan: Plan, *, force: bool, progress: Progress) -> tuple[Outcome, ...]:
     running: list[_Job] = []
 
     def start(cell: Cell) -> None:
+        """Start the next step of a cell, and say so."""
         job = _start(plan, cell, records[cell.name])
         running.append(job)
         over = sum(record.passed or record.error is not None for record in records.values())
@@ -118,6 +119,7 @@ def run(plan: Plan, *, force: bool, progress: Progress) -> tuple[Outcome, ...]:
 
 
 def _outcome(record: Record, kept: Collection[str]) -> Outcome:
+    """How a record came about."""
     if record.name in kept:
         return Outcome(record=record, state="kept")
     return Outcome(record=record, state="passed" if record.passed else "failed")
@@ -160,6 +162,7 @@ def _bytes(cell: Cell, record: Record) -> float:
 
 
 def _start(plan: Plan, cell: Cell, record: Record) -> _Job:
+    """Start the next step of a cell."""
     step = next(step for step in STEPS if step not in record.done)
     command, environment = subprocesses.python("slide_mobile", *arguments(cell, step, plan.out))
     if plan.jobs > 1:  # side by side, each process keeps to its share of the cores
@@ -181,14 +184,17 @@ def _start(plan: Plan, cell: Cell, record: Record) -> _Job:
 
 
 def _printed(out: Path, cell: Cell, step: Step) -> Path:
+    """File of a step's JSON output."""
     return out / CELLS / f"{cell.name}.{step}.json"
 
 
 def _log(out: Path, cell: Cell, step: Step) -> Path:
+    """File of a step's messages."""
     return out / CELLS / f"{cell.name}.{step}.log"
 
 
 def _emptied(path: Path) -> IO[bytes]:
+    """Open a file for writing; raises OutputError."""
     try:
         return path.open("wb")
     except OSError as error:
@@ -222,4 +228,5 @@ def _read_printed(path: Path) -> _Printed:
 
 
 def _save(out: Path, record: Record) -> None:
+    """Write a cell's record."""
     write_file(out / CELLS / f"{record.name}.json", documents.encode(record).decode())

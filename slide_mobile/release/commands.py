@@ -27,6 +27,7 @@ def arguments(cell: Cell, step: Step, out: Path) -> list[str]:
 
 
 def _convert(cell: Cell, artifacts: Path) -> list[str]:
+    """The arguments of `convert` for a cell."""
     source, to, calibration = cell.source, cell.to, cell.calibration
     options: dict[str, str | int | Path | None] = {
         "--to": to.target,
@@ -50,6 +51,7 @@ def _convert(cell: Cell, artifacts: Path) -> list[str]:
 
 
 def _check(cell: Cell, out: Path) -> list[str]:
+    """The arguments of `check` for a cell."""
     options = {"--checkpoint": cell.source.checkpoint, "--images": cell.images}
     return [str(artifact(out, cell.name)), *_words(options)]
 

@@ -47,6 +47,7 @@ def release(file: Path, *, force: bool = False, progress: Progress = silent) -> 
 
 
 def _failed_cells(plan: Plan, outcomes: Sequence[Outcome]) -> list[Failure]:
+    """A failure for each cell that did not pass."""
     return [
         _failure(plan, record.name, record.error or "not finished")
         for record in (outcome.record for outcome in outcomes)
@@ -55,6 +56,7 @@ def _failed_cells(plan: Plan, outcomes: Sequence[Outcome]) -> list[Failure]:
 
 
 def _result(plan: Plan, outcome: Outcome) -> CellResult:
+    """A cell as the document has it."""
     record = outcome.record
     return CellResult(
         name=record.name,

@@ -90,11 +90,13 @@ def read(path: Path) -> Plan:
 
 
 def _budget() -> float:
+    """A share of the free memory, in bytes."""
     free = free_memory()
     return SHARE * (UNKNOWN_BYTES if free is None else free)
 
 
 def _precisions(target: Target) -> list[str]:
+    """Names of the precisions of a target; raises UnknownName."""
     if target.to not in registry.names():
         raise UnknownName("target", target.to, registry.names())
     return [recipes.lookup(name).name for name in target.precisions]
@@ -103,6 +105,7 @@ def _precisions(target: Target) -> list[str]:
 def _cell(
     path: Path, model: Model, target: Target, precision: str, digests: Callable[[Path], str]
 ) -> Cell:
+    """One cell; raises UsageError for options and files that are wrong."""
     folder, alone = path.parent, msgspec.structs.replace(target, precisions=(precision,))
     contents = [digests(folder / name) for name in model.files]
     made_of = (__version__, _versions(target.to), model, alone, contents)
@@ -131,6 +134,7 @@ def _cell(
 
 
 def _source(folder: Path, model: Model) -> ModelSource:
+    """The model of a cell, as `convert` takes it."""
     return ModelSource(
         name=model.name,
         checkpoint=_beside(folder, model.checkpoint),
@@ -148,6 +152,7 @@ def _beside(folder: Path, name: str | None) -> Path | None:
 
 
 def _digest(path: Path) -> str:
+    """The sha256 of a file or folder; raises UsageError."""
     try:
         if not path.exists():
             raise UsageError(f"{path} is missing")
@@ -175,6 +180,7 @@ def _estimated_bytes(model: str) -> float:
 
 
 def _bench(path: Path, table: Bench, out: Path) -> BenchConfig:
+    """How to time, with the baseline read; raises UsageError."""
     try:
         config = BenchConfig(
             threads=table.threads, min_runs=table.min_runs, min_seconds=table.min_seconds
@@ -198,6 +204,7 @@ def _bench(path: Path, table: Bench, out: Path) -> BenchConfig:
 
 
 def _format(name: str) -> ReportFormat:
+    """A format of the report by name; raises UnknownName."""
     for known in FORMATS:
         if known == name:
             return known

@@ -104,12 +104,15 @@ def frame(
 
 
 def _horizontal(across: Scale, y: float, style: str) -> Line:
+    """A line across the plot."""
     return Line(points=((across.start, y), (across.end, y)), style=style)
 
 
 def _tick(x: float, y: float) -> Line:
+    """A short mark below the plot."""
     return Line(points=((x, y), (x, y + 4)), style="axis")
 
 
 def _number(x: float, y: float, value: float, anchor: Anchor) -> Text:
+    """The number of a tick."""
     return Text(x=x, y=y, text=number(value), anchor=anchor, style="tick")

@@ -33,6 +33,7 @@ def bars(
     top = high if high is not None else max(bar.high for bar in given) or 1.0
 
     def draw(width: float) -> Drawing:
+        """The bars, in a width in pixels."""
         beside = width > NARROW  # on a narrow drawing, names are above their bars
         name = CHARACTER * max(len(bar.label) for bar in given) + 12 if beside else 0.0
         behind = CHARACTER * max(len(bar.text) for bar in given) + 10
@@ -67,6 +68,7 @@ def _tops(given: Sequence[Bar], gap: float) -> tuple[list[float], float]:
 
 
 def _box(bar: Bar, y: float, across: Scale) -> Box:
+    """The rectangle of a bar."""
     return Box(
         x=across(bar.low),
         y=y,
@@ -78,10 +80,12 @@ def _box(bar: Bar, y: float, across: Scale) -> Box:
 
 
 def _name(bar: Bar, y: float, across: Scale, beside: bool) -> Text:
+    """The name of a bar, beside or above it."""
     if beside:
         return Text(x=across.start - 8, y=y + 11, text=bar.label, anchor="end", style="label")
     return Text(x=0, y=y - 4, text=bar.label, style="label")
 
 
 def _value(bar: Bar, box: Box) -> Text:
+    """The text behind a bar."""
     return Text(x=box.x + box.width + 6, y=box.y + 11, text=bar.text, style="value")

@@ -50,6 +50,7 @@ def by_module(entries: Sequence[Entry]) -> Chart:
 
 
 def _order(row: ModuleParity) -> int:
+    """Position of a module in the order of execution."""
     return row.order
 
 
@@ -59,6 +60,7 @@ def shares(entries: Sequence[Entry]) -> list[Chart]:
 
 
 def _int8(entries: Sequence[Entry]) -> Chart:
+    """The share of multiply-adds whose kernel computes in int8."""
     found = [(entry, entry.artifact.manifest.graph.int8_mac_fraction) for entry in entries]
     words = Words(
         key="int8",
@@ -76,6 +78,7 @@ def _int8(entries: Sequence[Entry]) -> Chart:
 
 
 def _delegated(entries: Sequence[Entry]) -> Chart:
+    """The share of operations that run inside a delegate."""
     key, title = "delegated", "Operations inside delegates"
     graphs = [(entry, entry.artifact.manifest.graph) for entry in entries]
     found = [(entry, graph) for entry, graph in graphs if graph.partitions]
@@ -101,6 +104,7 @@ def _delegated(entries: Sequence[Entry]) -> Chart:
 
 
 def _share(entry: Entry, share: float, text: str) -> Bar:
+    """A bar for a share in 0..1."""
     style = colour(entry.artifact.manifest.target)
     return Bar(label=entry.name, low=0, high=share, text=text, style=style)
 
@@ -132,6 +136,7 @@ def ranges(entries: Sequence[Entry]) -> Chart:
 
 
 def _why_no_ranges(entries: Sequence[Entry]) -> str:
+    """Why there are no ranges to show."""
     kinds = {recipes.lookup(e.artifact.manifest.precision).activations for e in entries}
     why = "none of these artifacts has ranges: only static int8 has them"
     return why + (" (int8-dynamic measures them as it runs)" if "int8-dynamic" in kinds else "")
@@ -168,7 +173,10 @@ def _range_bars(
 def _range_table(
     entries: Sequence[Entry], names: Mapping[str, str], found: Mapping[str, Mapping[str, Range]]
 ) -> Table:
+    """Both ends of every range, by module and artifact."""
+
     def ends(known: Range | None) -> tuple[float | None, float | None]:
+        """Both ends of a range."""
         return (None, None) if known is None else (_rounded(known.low), _rounded(known.high))
 
     return Table(
@@ -181,6 +189,7 @@ def _range_table(
 
 
 def _rounded(value: float) -> float:
+    """A value to four digits."""
     return float(f"{value:.4g}")
 
 

@@ -167,6 +167,7 @@ def short_names(artifacts: Sequence[Artifact]) -> list[str]:
 
 
 def _entry(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> Entry:
+    """Open and check one artifact; raises SlideMobileError for a damaged one."""
     art = Artifact.open(root)
     no_modules = _why_no_modules(art, wanted)
     compared = None if no_modules is None else False
@@ -191,6 +192,7 @@ def _entry(root: Path, wanted: bool | None, ranges: bool, progress: Progress) ->
 
 
 def _why_no_modules(art: Artifact, wanted: bool | None) -> str | None:
+    """Why modules are not compared, None where they are to be."""
     if wanted is False:
         return "left out (--no-modules)"
     if wanted:
@@ -234,6 +236,7 @@ def _answered(entry: Entry) -> Iterator[tuple[Golden, GoldenParity]]:
 
 
 def _picture(art: Artifact, item: Golden) -> Picture:
+    """A golden image with what PyTorch gave for it, without answers."""
     logits = None if item.logits is None else np.array(item.logits, np.float32)
     return Picture(
         model=art.manifest.model.name,

@@ -19,6 +19,7 @@ def histogram(measurement: Measurement, *, key: str) -> Chart:
     low, step, counts = _binned(result.samples_ms, result.p90_ms)
 
     def draw(width: float) -> Drawing:
+        """The histogram, in a width in pixels."""
         axes = frame(
             width,
             210,
@@ -47,6 +48,7 @@ def histogram(measurement: Measurement, *, key: str) -> Chart:
 def _histogram_words(
     measurement: Measurement, key: str, low: float, step: float, counts: Sequence[int]
 ) -> Words:
+    """Title, description and table of a histogram."""
     result = measurement.result
     return Words(
         key=key,
@@ -66,7 +68,7 @@ def _histogram_words(
 
 
 def _binned(samples_ms: Sequence[float], p90_ms: float | None) -> tuple[float, float, list[int]]:
-    """(low, step, counts) of BINS bins; the slowest 1 % would flatten the rest: all in the last."""
+    """(low, step, counts) of BINS bins; the slowest 1 % are all in the last one."""
     samples = sorted(samples_ms)
     low = samples[0]
     edge = max(samples[int(0.99 * (len(samples) - 1))], p90_ms or 0.0)
@@ -89,6 +91,7 @@ def _mark(axes: Frame, name: str, value: float | None, *, left: bool) -> list[tu
 
 
 def _boxes(axes: Frame, low: float, step: float, counts: Sequence[int], style: str) -> list[Box]:
+    """One bar for each bin that is not empty."""
     ends = [low + i * step for i in range(len(counts) + 1)]
     return [
         Box(
@@ -154,6 +157,7 @@ def module_times(measurements: Sequence[Measurement]) -> list[Chart]:
 
 
 def _module_times(measurement: Measurement, operations: Sequence[Operation], *, key: str) -> Chart:
+    """The modules of one result that take the most time."""
     times: dict[str, float] = {}
     for operation in operations:
         name = operation.module or f"({operation.name})"
@@ -179,4 +183,5 @@ def _module_times(measurement: Measurement, operations: Sequence[Operation], *, 
 
 
 def _ms(value: float | None) -> str:
+    """A latency in words."""
     return "unknown" if value is None else f"{value:.3g} ms"

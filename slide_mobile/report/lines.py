@@ -29,6 +29,7 @@ def lines(series: Sequence[Series], words: Words, *, x: str, y: str, zero: bool 
     dashes = _dashes(series)
 
     def draw(width: float) -> Drawing:
+        """The lines and their legend, in a width in pixels."""
         axes = frame(
             width, 320, x=around(xs, margin=0.01), y=around(ys, zero=zero), x_label=x, y_label=y
         )

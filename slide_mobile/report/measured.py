@@ -86,6 +86,7 @@ def _with_imported(document: BenchDocument) -> Iterator[BenchDocument]:
 
 
 def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurements:
+    """One document, its results matched with the artifacts."""
     count = len(document.results)
     return Measurements(
         source=document.source,
@@ -97,6 +98,7 @@ def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurem
 
 
 def _measurement(document: BenchDocument, result: Result, entries: Sequence[Entry]) -> Measurement:
+    """One result, named after its artifact and setting."""
     environment = document.environment
     entry = next(
         (e.name for e in entries if e.artifact.manifest_sha256 == result.manifest_sha256), None

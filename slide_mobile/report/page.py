@@ -90,6 +90,7 @@ def comma_separated(rows: Iterable[Row]) -> str:
 
 
 def _environment(*, escaped: bool) -> jinja2.Environment:
+    """Templates with their filters; HTML is escaped."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("slide_mobile.report"),
         autoescape=escaped,
@@ -111,10 +112,12 @@ def _environment(*, escaped: bool) -> jinja2.Environment:
 
 
 def _decimals(value: float | None, digits: int = 1) -> str:
+    """A number with a fixed count of decimals, empty for None."""
     return "" if value is None else f"{value:.{digits}f}"
 
 
 def _cell(value: TableCell) -> str:
+    """A table cell as text."""
     if value is None:
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)

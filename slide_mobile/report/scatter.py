@@ -31,6 +31,7 @@ def scatter(spots: Sequence[Spot], words: Words, *, x: str, y: str) -> Chart:
     radii = [4 + 8 * (spot.size_bytes / largest) ** 0.5 for spot in spots]
 
     def draw(width: float) -> Drawing:
+        """The points and their labels, in a width in pixels."""
         axes = frame(
             width,
             380 if width > NARROW else 360,
@@ -87,11 +88,13 @@ def labelled(
 
 
 def _label(start: Point, wide: float) -> Rectangle:
+    """The rectangle that a label of this width covers."""
     x, y = start
     return (x, y - 7, x + wide, y + 7)
 
 
 def _overlap(a: Rectangle, b: Rectangle) -> bool:
+    """Whether two rectangles overlap."""
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
@@ -108,6 +111,7 @@ def _leaders(places: Sequence[tuple[float, float, str]], starts: Sequence[Point]
 
 
 def _dots(spots: Sequence[Spot], radii: Sequence[float], axes: Frame) -> list[Dot]:
+    """The points, with their names and values as titles."""
     return [
         Dot(
             x=axes.x(spot.x),

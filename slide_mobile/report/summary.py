@@ -165,6 +165,7 @@ def tiles(contents: Contents, found: Sequence[Row]) -> list[Tile]:
 
 
 def _margin_db(row: Row) -> float:
+    """How far the recorded SQNR is above its floor."""
     parity = row.manifest.parity
     return parity.sqnr_db - parity.min_sqnr_db
 
@@ -201,14 +202,17 @@ def trade(found: Sequence[Row]) -> list[Chart]:
 
 
 def _percent(row: Row) -> float:
+    """Task top-1, in percent."""
     return 100 * (row.top1 or 0.0)
 
 
 def _sqnr(row: Row) -> float:
+    """SQNR as recorded at conversion, in dB."""
     return row.manifest.parity.sqnr_db
 
 
 def _spot(row: Row, x: float, y: float) -> Spot:
+    """An artifact's point at (x, y)."""
     m = row.manifest
     return Spot(x=x, y=y, label=row.entry.name, target=m.target, size_bytes=m.size_bytes)
 
@@ -216,6 +220,7 @@ def _spot(row: Row, x: float, y: float) -> Spot:
 def _scatter(
     spots: Sequence[Spot], *, key: str, title: str, x: str, y: str, note: str = ""
 ) -> Chart:
+    """A scatter chart with its description and table."""
     pairs = "; ".join(f"{s.label} {s.x:.3g} and {s.y:.4g}" for s in spots)
     table = Table(
         head=("artifact", x, y, "size, MB"),

@@ -196,3 +196,29 @@ def test_the_document_of_json_has_everything() -> None:
     assert {"toolchains", "environments", "conflicts", "known_bad", "resources"} <= plain.keys()
     assert all(row["command"] for row in (*plain["toolchains"], *plain["environments"]))
     assert all(row["command"] and isinstance(row["enough"], bool) for row in plain["resources"])
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_the_page_fits_a_narrow_terminal_and_splits_no_word(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environments.FOLDER_VARIABLE, "/nowhere")
+    monkeypatch.setattr(resources, "_current_folder", lambda: Path("/here"))
+    monkeypatch.setattr(resources, "_free_disk", lambda folder: 10**12)
+    monkeypatch.setattr(resources, "free_memory", lambda: 10**12)
+    found = {row.command for row in diagnosis.diagnose().environments}
+    page, wide = (
+        CliRunner().invoke(main, ["doctor"], env={"COLUMNS": str(columns)}).stdout
+        for columns in (width, 1000)
+    )
+    # A command stays in one line, so that it can be copied.
+    lines = [line for line in page.splitlines() if line.strip() not in found]
+    assert max(map(len, lines)) <= width
+    assert len(page.splitlines()) > len(wide.splitlines())
+    assert page.split() == wide.split()
+
+
+def test_a_path_longer_than_the_line_is_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "_current_folder", lambda: Path("/" + "x" * 100))
+    page = CliRunner().invoke(main, ["doctor"], env={"COLUMNS": "60"}).stdout
+    assert "x" * 100 in "".join(page.split()) and "…" not in page
