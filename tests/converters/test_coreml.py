@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import coremltools
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import mil_evaluator
 from slide_mobile import models, recipes
 from slide_mobile.artifact.folder import digest
 from slide_mobile.deploy.export import export
@@ -23,12 +25,8 @@ from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize, planar
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Request
-
-pytest.importorskip("coremltools")
-
 from slide_mobile_converters import coreml
 from slide_mobile_converters.coreml import reading
-from slide_mobile_converters.coreml.toolchain import coremltools, mil_evaluator
 
 pytestmark = pytest.mark.slow
 

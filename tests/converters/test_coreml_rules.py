@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
+import coremltools as ct
 import numpy as np
 import pytest
 
-pytest.importorskip("coremltools")
-
 from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters.coreml import graph, reading
 from slide_mobile_converters.coreml.compression import bits_by_size, kmeans, palette
 from slide_mobile_converters.coreml.neural_engine import findings
 from slide_mobile_converters.coreml.quantization import fit
-from slide_mobile_converters.coreml.toolchain import coremltools as ct
-from slide_mobile_converters.coreml.toolchain import quiet
 
 mb = ct.converters.mil.Builder
 

@@ -265,9 +265,9 @@ def test_the_tflite_file_names_its_maps_and_carries_no_labels(made: Made) -> Non
 
 
 def test_the_pte_names_its_maps_in_order(made: Made) -> None:
-    from slide_mobile_converters.executorch import payload
+    from slide_mobile_converters.executorch import reading
 
-    found = payload.constants(payload.read(made[MODEL, "executorch", "fp32"].model_path))
+    found = reading.constants(reading.read(made[MODEL, "executorch", "fp32"].model_path))
     assert found["output_names"] == STAGES and "labels" not in found
 
 
