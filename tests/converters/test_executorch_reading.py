@@ -92,7 +92,7 @@ def test_operations_outside_are_counted_and_named(foreign: Path) -> None:
     assert facts.min_runtime is None  # nothing in the file says who wrote it
 
 
-def test_a_file_without_module_names_is_refused_for_blame(foreign: Path) -> None:
+def test_a_file_without_module_names_has_no_layerwise_error(foreign: Path) -> None:
     with pytest.raises(ArtifactError, match="does not say which modules"):
         executorch.activations(foreign, IMAGE)
 
@@ -119,9 +119,9 @@ def test_a_cut_file_is_one_line(share: float, foreign: Path, tmp_path: Path) -> 
     content = foreign.read_bytes()
     cut = tmp_path / "cut.pte"
     cut.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ArtifactError, match="damaged") as caught:
-        executorch.inspect(cut)
-    assert "\n" not in str(caught.value)
+    for verb in (executorch.inspect, executorch.runner):
+        with pytest.raises(ArtifactError, match=r"^[^\n]*damaged[^\n]*$"):
+            verb(cut)
 
 
 def test_flipped_bytes_are_facts_or_one_line(foreign: Path, tmp_path: Path) -> None:

@@ -246,8 +246,9 @@ def test_a_truncated_file_is_refused_in_one_line(
     whole = files["net"].read_bytes()
     path = tmp_path / "cut.tflite"
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(ArtifactError, match=r"^[^\n]+$"):
-        inspect(path)
+    for verb in (inspect, load):
+        with pytest.raises(ArtifactError, match=r"^[^\n]+$"):
+            verb(path)
 
 
 def test_flipped_bits_give_facts_or_one_line_but_nothing_else(
