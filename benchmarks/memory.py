@@ -39,7 +39,7 @@ from benchmarks.lib.results.files import Candidate, Refused
 from benchmarks.lib.results.memory import Memory, MemoryRow
 from slide_mobile.demo.render import GOLDEN_SEED
 from slide_mobile.targets import registry
-from slide_mobile_converters.tflite import graph
+from slide_mobile_converters.tflite import reading
 from slide_mobile_converters.tflite.operations import parse
 
 GATE, GOAL = 0.6, 0.35  # of ours over the published graph's
@@ -95,7 +95,7 @@ def measured(candidate: Candidate, folder: Path) -> MemoryRow | Refused:
 def arena(path: Path) -> int:
     """Bytes that a .tflite file's tensors need, and the scratch of LiteRT's own kernels."""
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = graph.load(path, experimental_op_resolver_type=resolver)
+    interpreter = reading.load(path, experimental_op_resolver_type=resolver)
     _, tensors = parse(path.read_bytes())
     ranges = []
     for detail in interpreter.get_tensor_details():

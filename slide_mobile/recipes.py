@@ -1,4 +1,4 @@
-"""Numeric formats by name, each with the floors it must reach (docs: README, "Floors")."""
+"""Numeric formats by name, each with the floors that it must reach."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +10,10 @@ from slide_mobile.errors import UnknownName
 class Recipe:
     """Numeric format of an artifact, and how far it may drift from PyTorch.
 
-    `min_sqnr_db` is the floor on 10 * log10(|ref|^2 / |ref - out|^2) over the logits, or over each
-    of the maps, and `goal_sqnr_db` what we aim at. `min_top1_agreement` and `max_top1_drop` (of
-    task top-1), shares in 0..1, gate trained models only: random logits tie.
+    SQNR is 10 * log10(|ref|^2 / |ref - out|^2) over the logits, or over each map:
+    `min_sqnr_db` is the floor, `goal_sqnr_db` the goal. `min_top1_agreement` (with PyTorch) and
+    `max_top1_drop` (in task accuracy) are shares in 0..1. They gate trained models only, because
+    the logits of random weights tie.
     """
 
     name: str
@@ -25,7 +26,7 @@ class Recipe:
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether activation ranges must be measured on images beforehand."""
+        """Whether activation ranges must be measured on images before the conversion."""
         return self.activations == "int8"
 
 
@@ -91,19 +92,19 @@ RECIPES: dict[str, Recipe] = {
 INT8_MIN_CHANNELS = 16
 
 
-def is_thick(out_channels: int, in_channels: int) -> bool:
-    """Whether int8 takes dense weights with so many channels, on every target.
+def is_quantizable(out_channels: int, in_channels: int) -> bool:
+    """Whether int8 recipes quantise a dense layer of so many channels; the same on every target.
 
-    Thinner ones are no faster with the conversions around them (benchmarks/islands.py): the head
-    sums of the attention (C -> heads), and the patch embedding, with its three. That one is 0.3 %
-    of the multiply-adds of slide_swin_tiny and half of the error of its int8 (31.4 dB alone):
-    everything behind reads it.
+    Layers with fewer channels are no faster in int8 with the conversions around them
+    (benchmarks/islands.py): the head sums of the attention (C -> heads), and the patch embedding
+    with its 3 input channels. In slide_swin_tiny the patch embedding is 0.3 % of the multiply-adds
+    and would cause half of the int8 error (31.4 dB alone), because every layer reads its output.
     """
     return min(out_channels, in_channels) >= INT8_MIN_CHANNELS
 
 
 def lookup(name: str) -> Recipe:
-    """A recipe by name; raises UnknownName."""
+    """The recipe of that name; raises UnknownName."""
     if name not in RECIPES:
         raise UnknownName("precision", name, RECIPES)
     return RECIPES[name]

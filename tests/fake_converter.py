@@ -51,7 +51,7 @@ class FakeConverter:
     BACKENDS: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"memory": ("fp32", "fp16", "int8", "int8-dynamic")}
     )
-    ROADS: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"direct": ("torch",)})
+    EXPORTERS: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"direct": ("torch",)})
     MAX_RANK = 4
 
     def input_dtype(self, recipe: Recipe) -> str:

@@ -110,12 +110,12 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert found is not None and found[1] == slide_mobile.__version__
 
 
-def test_the_contract_that_keeps_converters_apart_lists_every_one() -> None:
+def test_the_contract_that_keeps_converters_apart_covers_every_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     (contract,) = (
         c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "independence"
     )
-    assert contract["modules"] == [f"slide_mobile_converters.{name}" for name in registry.names()]
+    assert contract["modules"] == ["slide_mobile_converters.*"]
 
 
 def test_every_target_has_an_extra_and_all_is_their_sum() -> None:

@@ -11,7 +11,7 @@ from slide_mobile.errors import UnknownName
 def test_thick_is_sixteen_channels_on_both_sides(
     out_channels: int, in_channels: int, thick: bool
 ) -> None:
-    assert recipes.is_thick(out_channels, in_channels) is thick
+    assert recipes.is_quantizable(out_channels, in_channels) is thick
 
 
 def test_an_unknown_precision_is_answered_with_those_there_are() -> None:

@@ -15,7 +15,7 @@ from slide_mobile.pipeline import sensitivity
 from slide_mobile.pipeline.attempt import Attempt, Job
 from slide_mobile.pipeline.sensitivity import ModuleSensitivity
 from slide_mobile.progress import Progress
-from slide_mobile.recipes import is_thick
+from slide_mobile.recipes import is_quantizable
 
 # Beyond this share of the modules in float, int8 is the wrong precision for the model.
 MOST = 0.5
@@ -77,7 +77,7 @@ def candidates(deployed: nn.Module) -> list[str]:
     return [
         path
         for path, module in dense(deployed).items()
-        if is_thick(*module.get_parameter("weight").shape[:2])
+        if is_quantizable(*module.get_parameter("weight").shape[:2])
     ]
 
 

@@ -1,9 +1,9 @@
-"""What a converter defines, what it is asked for, and what runs its files."""
+"""What a converter defines, what it is asked to convert, and how its files are run."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +17,21 @@ from slide_mobile.tasks import LOGITS, Layout, Outputs, Task, channels_last
 if TYPE_CHECKING:  # importing slide_mobile must not import torch
     from torch.export import ExportedProgram
 
+AUTHOR, LICENSE = "slide-mobile", "Apache-2.0"  # in the metadata of every model file
+
 Logits = NDArray[np.float32]  # (num_classes,)
+RawOutputs = Mapping[str, NDArray[np.generic]]  # by name, in the file's own type and layout
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to convert an exported program to, by names that the converter has.
+    """What an exported program is to be converted to.
 
-    `calibration` holds images at input size and is empty where the recipe needs none. `labels` are
-    those of the task "classify", whose only output the logits are, and empty for others. `title`,
-    `description`, `version` and `facts` go into the file's own metadata where the format has such.
-    `float_modules` are paths in the deploy form: modules that a quantised format would take, and
-    that stay in float.
+    `backend` and `via` (the exporter) are names that the converter has. `title`, `description`,
+    `version`, `facts` and `labels` go into the metadata of the file; `labels` are class names in
+    the order of the logits, and empty for a task without logits. `calibration` holds images at the
+    input size, and is empty where the recipe needs none. `float_modules` are module paths in the
+    deploy form: these stay in float although the recipe would quantise them.
     """
 
     recipe: Recipe
@@ -46,24 +49,24 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """A loaded model file; `runtime` says what executes it here.
+    """A loaded model file.
 
-    `call` gives the file's outputs by name, batch included, its maps in the file's `layout`.
-    `bind` prepares the input and returns the inference alone, to be timed; None where nothing here
-    runs the file, which then has no latency.
+    `call` returns the outputs for one image by name, with the batch axis, maps in `layout`.
+    `runtime` names what executes the file on this machine. `bind` prepares one input and returns
+    the bare inference, for timing; it is None where the file is only evaluated, not run.
     """
 
-    call: Callable[[Pixels], Mapping[str, NDArray[Any]]]
+    call: Callable[[Pixels], RawOutputs]
     runtime: str
     layout: Layout
     bind: Callable[[Pixels], Callable[[], object]] | None = None
 
     def __call__(self, image: Pixels) -> Logits:
-        """(H, W, 3) bytes -> (num_classes,), of a classifier."""
+        """(H, W, 3) bytes -> the logits of a classifier, (num_classes,)."""
         return self.outputs(image)[LOGITS][0]
 
     def outputs(self, image: Pixels) -> Outputs:
-        """(H, W, 3) bytes -> logits (1, num_classes), or maps (1, H, W, C), by name."""
+        """(H, W, 3) bytes -> outputs by name: logits (1, num_classes), or maps (1, H, W, C)."""
         return {
             name: np.asarray(channels_last(x, self.layout), np.float32)
             for name, x in self.call(image).items()
@@ -71,63 +74,66 @@ class Runner:
 
 
 class Converter(Protocol):
-    """What a converter file defines at module level."""
+    """What the package of a target defines at its top level."""
 
     @property
     def SUFFIX(self) -> str:
-        """Of the model file, with its dot."""
+        """Suffix of the model file, with its dot."""
 
     @property
     def RUNTIME(self) -> tuple[str, str]:
-        """What runs the file, as measurements call it, and the distribution that it comes in."""
+        """Name of the runtime in benchmarks, and the distribution that contains it."""
 
     @property
     def LAYOUT(self) -> Layout:
-        """Of the image input, and of the maps of the deploy form."""
+        """Layout of the input image and of all maps in the file."""
 
     @property
     def BACKENDS(self) -> Mapping[str, tuple[str, ...]]:
-        """To precisions it can honour; the default ones first."""
+        """Precisions of each backend; the first backend and its first precision are defaults."""
 
     @property
-    def ROADS(self) -> Mapping[str, tuple[str, ...]]:
-        """Into the file, to distributions that touch it then; the default one first."""
+    def EXPORTERS(self) -> Mapping[str, tuple[str, ...]]:
+        """Distributions that each exporter uses, for the manifest; the first is the default."""
 
     @property
     def MAX_RANK(self) -> int:
-        """Of a tensor, beyond which its accelerators refuse the graph."""
+        """Highest tensor rank that the target's accelerators take."""
 
     def input_dtype(self, recipe: Recipe) -> Literal["float32", "float16", "uint8"]:
-        """Of the file's image input."""
+        """Element type of the image input."""
 
     def output_dtype(self, recipe: Recipe) -> Literal["float32", "float16"]:
-        """Of the file's outputs."""
+        """Element type of every output."""
 
     def convert(self, program: "ExportedProgram", request: Request, path: Path) -> None:
-        """Write the model file; raises ValueError for float modules that it would not quantise."""
+        """Write the model file.
 
-    def runner(self, path: Path, *, threads: int | None = None) -> Runner:
-        """Load the model file on the closest thing to its runtime that this machine has.
-
-        `threads` is how many it may use where it can be told, a thread a core if None.
+        Raises ValueError for a module in `request.float_modules` that the recipe leaves in float.
         """
 
     def inspect(self, path: Path) -> Graph:
-        """State what the written file holds."""
+        """Facts about the graph, read from the written file; raises ArtifactError."""
+
+    def runner(self, path: Path, *, threads: int | None = None) -> Runner:
+        """The file, loaded on the closest thing to its runtime that this machine has.
+
+        `threads` is the number of CPU threads, one a core if None. Raises ArtifactError.
+        """
+
+    def activations(self, path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
+        """Outputs of the convolutions and linears in the file for one image, by module path."""
+
+    def ranges(self, path: Path) -> Mapping[str, tuple[float, float]]:
+        """(lowest, highest) value of the int8 outputs of dense layers, by module path."""
 
     def profile(
         self, path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
     ) -> Sequence[OperationTime]:
-        """Time each operation, by its median; raises NoProfiler if the runtime does not say."""
-
-    def activations(self, path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
-        """Outputs of the convolutions and linears in the file, by module path, for one image."""
-
-    def ranges(self, path: Path) -> Mapping[str, tuple[float, float]]:
-        """(lowest, highest) that their int8 outputs can hold, as calibrated, by module path."""
+        """Median time of each operation; raises NoProfiler where the runtime does not tell."""
 
 
-def require_found(float_modules: Collection[str], quantised: Collection[str]) -> None:
-    """Raise ValueError if one of the modules is not among those that would be quantised."""
-    if unknown := sorted(set(float_modules) - set(quantised)):
-        raise ValueError(f"to stay in float, but nothing would quantise them: {', '.join(unknown)}")
+def require_quantized(float_modules: Collection[str], quantized: Collection[str]) -> None:
+    """Raise ValueError for a module to keep in float that would stay in float anyway."""
+    if unknown := sorted(set(float_modules) - set(quantized)):
+        raise ValueError(f"cannot keep in float what is not quantised: {', '.join(unknown)}")

@@ -1,11 +1,11 @@
-"""Facts about a written graph, in the words that every converter shares."""
+"""Findings about a written graph, worded the same for every target."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 
 def float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
-    """A finding: which operations of an int8 file still multiply in float.
+    """One finding on the operations of an int8 file that still multiply in float, or none.
 
     `macs` counts multiply-adds by (operation, whether its kernel computes in int8).
     """
@@ -19,13 +19,10 @@ def float_macs(macs: Mapping[tuple[str, bool], int]) -> list[str]:
 
 
 def counted(names: Iterable[str]) -> str:
-    """Names with their counts, most frequent first."""
+    """Each name with its count, most frequent first: "ADD x3, MUL x1"."""
     return ", ".join(f"{name} x{count}" for name, count in Counter(names).most_common())
 
 
 def int8_range(scale: float, zero_point: int, *, lowest: int = -128) -> tuple[float, float]:
-    """(lowest, highest) value that 8 bits hold of a tensor quantised as a whole.
-
-    `lowest` is 0 where they are without sign.
-    """
+    """(lowest, highest) value of a tensor in 8 bits with one scale; `lowest` is 0 for uint8."""
     return (lowest - zero_point) * scale, (lowest + 255 - zero_point) * scale

@@ -1,4 +1,4 @@
-"""Where the time of an inference goes: what a runtime's own profiler says, and sums of it."""
+"""Time of each operation as a runtime's own profiler reports it, and sums over modules."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from slide_mobile.errors import UsageError
 
-BETWEEN = "(between operations)"  # the interpreter's own time, and the clock's rounding
-MODEL = "(model)"  # of no module
+BETWEEN = "(between operations)"  # time of the interpreter itself, and rounding of the clock
+MODEL = "(model)"  # operations that belong to no module
 
 
 class NoProfiler(UsageError):
-    """The runtime that runs the file here does not say where its time goes."""
+    """The runtime on this machine does not report the time of single operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperationTime:
-    """Time of `count` operations in one inference; sums, and the model itself, have no module."""
+    """Median time of an operation, or of `count` operations together, in one inference.
+
+    `module` is the module path, and empty for sums and for the model itself.
+    """
 
     name: str
     module: str = ""
@@ -27,7 +30,7 @@ class OperationTime:
 def grouped(
     times: Iterable[OperationTime], *, depth: int | None = None
 ) -> tuple[OperationTime, ...]:
-    """Sums by name, or by the first `depth` names of the module's path; longest first."""
+    """Sums by operation, or by the first `depth` parts of the module path; longest first."""
     groups: dict[str, list[OperationTime]] = defaultdict(list)
     for time in times:
         module = ".".join(time.module.split(".")[:depth]) or MODEL

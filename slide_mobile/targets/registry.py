@@ -1,9 +1,11 @@
-"""The converters: what one defines, and how one is found without importing its toolchain."""
+"""The converters, found by listing their folder and imported only when one is asked for."""
 
+import contextlib
 import importlib
 import importlib.metadata
 import pkgutil
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import cast
 
 import slide_mobile_converters
 from slide_mobile.errors import ToolchainMissing, UnknownName
@@ -14,39 +16,44 @@ from slide_mobile.targets.format import Format
 
 
 def names() -> list[str]:
-    """Targets present, found without importing any toolchain."""
+    """Names of all targets; imports no toolchain."""
     return sorted(m.name for m in pkgutil.iter_modules(slide_mobile_converters.__path__))
 
 
 def load(target: str) -> Converter:
-    """Import one converter; raises UnknownName, ToolchainMissing."""
+    """The converter of a target; raises UnknownName, ToolchainMissing."""
     if target not in names():
         raise UnknownName("target", target, names())
-    return cast(Converter, part(target))
+    with needs_toolchain(target):
+        return cast(Converter, importlib.import_module(f"slide_mobile_converters.{target}"))
 
 
-def part(target: str, name: str = "") -> Any:
-    """Import a converter's module, ".name" below it or itself; raises ToolchainMissing."""
+@contextlib.contextmanager
+def needs_toolchain(target: str) -> Iterator[None]:
+    """Turn an import that fails inside the block into ToolchainMissing.
+
+    A name that our own packages lack is a bug of ours, and passes.
+    """
     try:
-        return importlib.import_module(f"slide_mobile_converters.{target}{name}")
+        yield
     except (ImportError, OSError) as error:
         package = getattr(error, "name", None) or target
         if package.startswith("slide_mobile"):
-            raise  # a bug of ours, not a missing toolchain
+            raise
         absent = isinstance(error, ModuleNotFoundError)
         raise ToolchainMissing(target, package, "" if absent else str(error)) from error
 
 
 def choose(converter: Converter, to: Format) -> tuple[str, Recipe, str]:
-    """Backend, recipe and exporter of a format, the target's first ones where it names none.
+    """Backend, recipe and exporter of a format; where it names none, the target's first.
 
-    Raises UnknownName.
+    Raises UnknownName for a name that the target does not have.
     """
     backend = _one_of(to.target, "backend", to.backend, tuple(converter.BACKENDS))
-    via = _one_of(to.target, "road", to.via, tuple(converter.ROADS))
+    exporter = _one_of(to.target, "exporter", to.via, tuple(converter.EXPORTERS))
     where = to.target + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
     precision = _one_of(where, "precision", to.precision, converter.BACKENDS[backend])
-    return backend, lookup(precision), via
+    return backend, lookup(precision), exporter
 
 
 def _one_of(where: str, kind: str, name: str | None, known: tuple[str, ...]) -> str:
@@ -57,13 +64,13 @@ def _one_of(where: str, kind: str, name: str | None, known: tuple[str, ...]) -> 
     return name
 
 
-def toolchain(converter: Converter, via: str) -> dict[str, str]:
-    """Versions of every package that touches the file on this road."""
-    return {name: _version(name) for name in sorted(converter.ROADS[via])}
+def toolchain(converter: Converter, exporter: str) -> dict[str, str]:
+    """Versions of all packages that take part in writing the file with this exporter."""
+    return {name: _version(name) for name in sorted(converter.EXPORTERS[exporter])}
 
 
 def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return environments.pin(name)  # it runs in an environment of its own
+        return environments.pin(name)  # it is installed in an environment of its own

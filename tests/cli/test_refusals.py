@@ -96,7 +96,7 @@ def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Pa
         (["convert", "--to", "tflite", "--int8", "--fp16"], "choose one precision"),
         (
             ["convert", "--to", "tflite", "--via", "tf"],
-            "no road of tflite named 'tf'; known: litert, onnx",
+            "no exporter of tflite named 'tf'; known: litert, onnx",
         ),
         (["convert", "--to", "tflite", "--backend", "gpu"], "known: xnnpack, xnnpack-fp16"),
         (["convert", "swin_tiny", "--to", "tflite"], "give --checkpoint FILE, or --untrained"),

@@ -55,7 +55,7 @@ def test_strips_broadcasting_and_matrices_keep_parity_in_one_delegate(
     request = Request(
         recipe=recipe,
         backend="xnnpack",
-        via=next(iter(converter.ROADS)),
+        via=next(iter(converter.EXPORTERS)),
         labels=tuple("abcde"),
         title=MODEL,
         description="",

@@ -13,9 +13,6 @@ from slide_mobile.deploy.export import export
 from slide_mobile.parity import layerwise
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.targets.converter import Request
-
-pytest.importorskip("coremltools")
-
 from slide_mobile_converters import coreml
 from slide_mobile_converters.coreml import lowering, reading
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import coremltools as ct
 import numpy as np
 import pytest
 import torch
@@ -14,14 +15,10 @@ from slide_mobile import recipes
 from slide_mobile.deploy.export import export
 from slide_mobile.errors import ArtifactError
 from slide_mobile.targets.converter import Request
-
-pytest.importorskip("coremltools")
-
+from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters import coreml
-from slide_mobile_converters.coreml import package as written
 from slide_mobile_converters.coreml import reading
-from slide_mobile_converters.coreml.toolchain import coremltools as ct
-from slide_mobile_converters.coreml.toolchain import quiet
+from slide_mobile_converters.coreml.metadata import MODULES
 
 mb = ct.converters.mil.Builder
 IMAGE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
@@ -170,14 +167,14 @@ def test_an_image_of_another_size_is_one_line(package: Path) -> None:
 @pytest.mark.parametrize("table", ["", "{", "[]", "7", '{"conv2d": 7}', "[" * 100_000])
 def test_a_damaged_table_of_modules_is_one_line(table: str, package: Path) -> None:
     spec = reading.specification(package)
-    spec.description.metadata.userDefined[written.MODULES] = table
+    spec.description.metadata.userDefined[MODULES] = table
     (package / MODEL).write_bytes(spec.SerializeToString())
     assert "damaged table of modules" in refusal(activations, package)
 
 
 def test_modules_of_variables_that_are_not_there_are_one_line(package: Path) -> None:
     spec = reading.specification(package)
-    spec.description.metadata.userDefined[written.MODULES] = '{"gone": "head"}'
+    spec.description.metadata.userDefined[MODULES] = '{"gone": "head"}'
     (package / MODEL).write_bytes(spec.SerializeToString())
     assert "no variables named gone" in refusal(activations, package)
 
@@ -189,7 +186,7 @@ def test_a_specification_of_noise_is_one_line(package: Path) -> None:
 
 def test_modules_are_those_of_the_model_that_the_manifest_names(package: Path) -> None:
     other = reading.specification(package)
-    other.description.metadata.userDefined[written.MODULES] = json.dumps({"gone": "other"})
+    other.description.metadata.userDefined[MODULES] = json.dumps({"gone": "other"})
     (package / MODEL.parent / "other.mlmodel").write_bytes(other.SerializeToString())
     manifest = package / "Manifest.json"
     manifest.write_text(manifest.read_text().replace("/model.mlmodel", "/other.mlmodel"))

@@ -25,7 +25,7 @@ pytest.importorskip("executorch")
 from executorch.runtime import Runtime
 
 from slide_mobile_converters import executorch
-from slide_mobile_converters.executorch import graph, payload, rewrites
+from slide_mobile_converters.executorch import graph, reading, rewrites, xnnpack_graph
 from slide_mobile_converters.executorch.metadata import MODULES as NAMES
 
 pytestmark = pytest.mark.slow
@@ -145,10 +145,10 @@ def test_a_wrong_bias_in_the_file_shows_at_its_module(case, tmp_path: Path) -> N
 
 def filters(path: Path) -> dict[str, list[str]]:
     """Types of the weights by kind of operation."""
-    file = payload.read(path)
-    (delegate,) = payload.method(file).delegates
+    file = reading.read(path)
+    (delegate,) = reading.method(file).delegates
     found: dict[str, list[str]] = {}
-    for op in graph.operations(payload.graph(payload.blob(file, delegate))):
+    for op in graph.operations(xnnpack_graph.read(reading.blob(file, delegate))):
         if "filter_id" in op.inputs:
             found.setdefault(op.name, []).append(op.inputs["filter_id"].dtype)
     return found
@@ -170,8 +170,8 @@ def test_a_dynamic_convolution_behind_a_reshape_is_a_linear(files) -> None:
 
 def test_fp16_takes_fp16_and_has_no_gelu(files) -> None:
     path = files["xnnpack", "fp16"]
-    (image,) = payload.method(payload.read(path)).inputs
-    assert payload.method(payload.read(path)).values[image].val.scalar_type.name == "HALF"
+    (image,) = reading.method(reading.read(path)).inputs
+    assert reading.method(reading.read(path)).values[image].val.scalar_type.name == "HALF"
     assert "Gelu" not in executorch.inspect(path).ops
     assert executorch.input_dtype(recipes.lookup("fp16")) == "float16"
 
@@ -187,7 +187,7 @@ def test_apps_read_what_the_file_says_about_itself(files) -> None:
     assert ask("input_shape") == [1, 3, *SIZE] and ask("input_range") == [0, 255]
     assert ask("input_layout") == ["NCHW"] and ask("input_dtype") == ["float32"]
     assert ask("facts") == ['{"model": "net", "precision": "int8"}']
-    constants = payload.constants(payload.read(path))
+    constants = reading.constants(reading.read(path))
     assert constants["labels"] == LABELS and constants["version"] == ("1.2.3",)
 
 
@@ -234,7 +234,8 @@ def test_without_coremltools_a_core_ml_delegate_names_the_command(
     verb: str, files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = files["coreml", "fp16"]
-    monkeypatch.delitem(sys.modules, "slide_mobile_converters.executorch.coreml")
+    monkeypatch.delitem(sys.modules, "slide_mobile_converters.executorch.coreml_delegate")
+    monkeypatch.delattr(executorch, "coreml_delegate")
     monkeypatch.setitem(sys.modules, "coremltools", None)
     with pytest.raises(ToolchainMissing, match=r"needs coremltools.*slide-mobile\[executorch\]"):
         VERBS[verb](path)
@@ -242,10 +243,10 @@ def test_without_coremltools_a_core_ml_delegate_names_the_command(
 
 @pytest.mark.parametrize("case", [("xnnpack", "fp32"), ("coreml", "fp32")], ids="-".join)
 def test_names_of_other_operations_are_refused_in_one_line(case, files, tmp_path: Path) -> None:
-    file = payload.read(files[case])
-    payload.method(file, NAMES).outputs.pop()
+    file = reading.read(files[case])
+    reading.method(file, NAMES).outputs.pop()
     path = tmp_path / "model.pte"
-    path.write_bytes(payload.write(file))
+    path.write_bytes(reading.write(file))
     with pytest.raises(ArtifactError, match=r"^[^\n]*9 convolutions and linears, 8 names[^\n]*$"):
         executorch.activations(path, IMAGES[0])
 

@@ -28,7 +28,7 @@ from executorch.exir.schema import (
 
 from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters import executorch
-from slide_mobile_converters.executorch import graph, payload
+from slide_mobile_converters.executorch import graph, reading, xnnpack_graph
 from slide_mobile_converters.executorch.rewrites import _GELU
 
 pytestmark = pytest.mark.slow
@@ -70,13 +70,13 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def with_delegate(name: str, content: bytes, foreign: Path, path: Path) -> Path:
     """A .pte with one delegate, which was given `content`."""
-    file = payload.read(foreign)
-    plan = payload.method(file)
+    file = reading.read(foreign)
+    plan = reading.method(file)
     plan.delegates = plan.delegates[:1]
     plan.delegates[0].id = name
     plan.delegates[0].processed.index = 0
     file.program.backend_delegate_data = [BackendDelegateInlineData(data=content)]
-    path.write_bytes(payload.write(file))
+    path.write_bytes(reading.write(file))
     return path
 
 
@@ -92,17 +92,17 @@ def test_operations_outside_are_counted_and_named(foreign: Path) -> None:
     assert facts.min_runtime is None  # nothing in the file says who wrote it
 
 
-def test_a_file_without_module_names_is_refused_for_blame(foreign: Path) -> None:
+def test_a_file_without_module_names_has_no_layerwise_error(foreign: Path) -> None:
     with pytest.raises(ArtifactError, match="does not say which modules"):
         executorch.activations(foreign, IMAGE)
 
 
 def test_what_is_read_is_written_again_to_the_byte(foreign: Path) -> None:
-    file = payload.read(foreign)
-    assert payload.write(file) == foreign.read_bytes()
-    for delegate in payload.method(file).delegates:
-        content = payload.blob(file, delegate)
-        assert payload.bytes_of(payload.graph(content)) == content
+    file = reading.read(foreign)
+    assert reading.write(file) == foreign.read_bytes()
+    for delegate in reading.method(file).delegates:
+        content = reading.blob(file, delegate)
+        assert xnnpack_graph.write(xnnpack_graph.read(content)) == content
 
 
 def test_an_absent_or_other_file_is_one_line(tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ def test_a_cut_file_is_one_line(share: float, foreign: Path, tmp_path: Path) -> 
     content = foreign.read_bytes()
     cut = tmp_path / "cut.pte"
     cut.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ArtifactError, match="damaged") as caught:
-        executorch.inspect(cut)
-    assert "\n" not in str(caught.value)
+    for verb in (executorch.inspect, executorch.runner):
+        with pytest.raises(ArtifactError, match=r"^[^\n]*damaged[^\n]*$"):
+            verb(cut)
 
 
 def test_flipped_bytes_are_facts_or_one_line(foreign: Path, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_package_that_leads_out_of_its_folder_writes_nothing(
         {"name": "lowered_module", "kind": 1, "children": {name: 0}},
     ]
     content = b"evil" + json.dumps({"nodes": nodes}).encode()[::-1]
-    path = with_delegate(payload.COREML, content, foreign, tmp_path / "hostile.pte")
+    path = with_delegate(reading.COREML, content, foreign, tmp_path / "hostile.pte")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
@@ -160,7 +160,7 @@ def test_a_package_that_leads_out_of_its_folder_writes_nothing(
 
 def test_a_package_nested_without_end_is_one_line(foreign: Path, tmp_path: Path) -> None:
     content = (b'{"nodes":' + b"[" * 100_000)[::-1]
-    path = with_delegate(payload.COREML, content, foreign, tmp_path / "nested.pte")
+    path = with_delegate(reading.COREML, content, foreign, tmp_path / "nested.pte")
     with pytest.raises(ArtifactError, match=r"damaged: .*recursion") as caught:
         executorch.runner(path)
     assert "\n" not in str(caught.value)
@@ -196,8 +196,8 @@ def test_without_a_delegate_portable_kernels_compute(tmp_path: Path) -> None:
 
 
 def test_an_operation_that_writes_two_tensors_is_read(foreign: Path, tmp_path: Path) -> None:
-    file = payload.read(foreign)
-    parsed = payload.graph(payload.blob(file, payload.method(file).delegates[0]))
+    file = reading.read(foreign)
+    parsed = xnnpack_graph.read(reading.blob(file, reading.method(file).delegates[0]))
     image, index = parsed.input_ids[0], parsed.output_ids[0]
     (convolution,) = (n for n in parsed.xnodes if type(n.xnode_union).__name__ == "XNNConv2d")
     pooling = {"pooling_height": 2, "pooling_width": 2, "flags": 0}
@@ -206,11 +206,11 @@ def test_an_operation_that_writes_two_tensors_is_read(foreign: Path, tmp_path: P
     convolution.xnode_union = XNNArgMaxPooling2d(
         input_id=image, output_value_id=index, output_index_id=image, **pooling, **padding
     )
-    content = payload.bytes_of(parsed)
-    path = with_delegate(payload.XNNPACK, content, foreign, tmp_path / "model.pte")
+    content = xnnpack_graph.write(parsed)
+    path = with_delegate(reading.XNNPACK, content, foreign, tmp_path / "model.pte")
     assert executorch.inspect(path).ops["ArgMaxPooling2d"] == 1
     (op,) = (op for op in graph.operations(parsed) if op.name == "XNNArgMaxPooling2d")
-    values = payload.values(parsed)
+    values = xnnpack_graph.values(parsed)
     assert op.outputs == (values[index], values[image]) and set(op.inputs) == {"input_id"}
 
 
@@ -222,31 +222,31 @@ def test_the_gelu_of_fp16_is_off_by_what_it_says() -> None:
 
 
 def test_memory_that_no_model_needs_is_refused(foreign: Path, tmp_path: Path) -> None:
-    file = payload.read(foreign)
-    payload.method(file).non_const_buffer_sizes = [0, 1 << 35]
+    file = reading.read(foreign)
+    reading.method(file).non_const_buffer_sizes = [0, 1 << 35]
     path = tmp_path / "greedy.pte"
-    path.write_bytes(payload.write(file))
+    path.write_bytes(reading.write(file))
     with pytest.raises(ArtifactError, match=r"asks for .* bytes"):
         executorch.runner(path)
 
 
 def test_a_method_that_jumps_back_is_refused(foreign: Path, tmp_path: Path) -> None:
-    file = payload.read(foreign)
-    plan = payload.method(file)
+    file = reading.read(foreign)
+    plan = reading.method(file)
     plan.values.append(EValue(Bool(False)))
     jump = JumpFalseCall(cond_value_index=len(plan.values) - 1, destination_instruction=0)
     plan.chains[0].instructions.append(Instruction(jump))
     path = tmp_path / "endless.pte"
-    path.write_bytes(payload.write(file))
+    path.write_bytes(reading.write(file))
     with pytest.raises(ArtifactError, match="could run without end"):
         executorch.runner(path)
 
 
 def test_a_delegate_s_tensor_of_absurd_size_is_refused(foreign: Path, tmp_path: Path) -> None:
-    file = payload.read(foreign)
-    graph = payload.graph(payload.blob(file, payload.method(file).delegates[0]))
-    payload.tensor(graph.xvalues[0].xvalue_union).dims = [1 << 15, 1 << 15]
-    content = payload.bytes_of(graph)
-    path = with_delegate(payload.XNNPACK, content, foreign, tmp_path / "huge.pte")
+    file = reading.read(foreign)
+    graph = xnnpack_graph.read(reading.blob(file, reading.method(file).delegates[0]))
+    xnnpack_graph.tensor(graph.xvalues[0].xvalue_union).dims = [1 << 15, 1 << 15]
+    content = xnnpack_graph.write(graph)
+    path = with_delegate(reading.XNNPACK, content, foreign, tmp_path / "huge.pte")
     with pytest.raises(ArtifactError, match="claims the shape"):
         executorch.inspect(path)

@@ -1,7 +1,9 @@
-"""Backbones through every target: four named maps, each held to PyTorch's and to the floor."""
+"""Backbones through every target: four named maps, each held to PyTorch's and to the floor.
 
-import dataclasses
-import json
+What depends on no toolchain is tested on a converter in memory.
+"""
+
+import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fake_converter import FakeConverter, Layers, install
+from msgspec.structs import replace
 from PIL import Image
 from safetensors.numpy import load_file as load_tensors
 from safetensors.numpy import save_file as save_tensors
@@ -18,15 +22,18 @@ from torch import nn
 
 import slide_mobile
 from slide_mobile import models, recipes
-from slide_mobile.artifact.folder import MANIFEST, Artifact, digest
-from slide_mobile.artifact.manifest import seal
+from slide_mobile.artifact import manifest as manifests
+from slide_mobile.artifact.folder import Artifact, digests
 from slide_mobile.demo.render import render_many
-from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.models.layers.backbone import without_head
+from slide_mobile.parity.check_result import ParityFailed
+from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.source import CalibrationImages, ModelSource
 from slide_mobile.pipeline import convert
-from slide_mobile.pipeline.convert import ParityFailed
+from slide_mobile.recipes import Recipe
 from slide_mobile.targets import registry
+from slide_mobile.targets.format import Format
 from slide_mobile.tasks import STAGES
 
 MODEL = "slide_swin_test"
@@ -38,14 +45,10 @@ CHANNELS = {
 }  # fmt: skip
 TARGETS = registry.names()
 DELEGATING = {"tflite", "executorch"}
-# CI sees each target and each number format of one model, `make test-slow` all.
+# CI sees each target in fp32; int8 on TFLite, where a map is an output that the next stage reads in
+# int8; and int8 on ONNX. `make test-slow` sees all.
 FLOATS = [(MODEL, target, "fp32") for target in TARGETS]
-# TFLite's int8: a map that is an output, and that the next stage reads in int8.
-OTHERS = [
-    ("slide_pvt_v2_test", "tflite", "fp16"),
-    ("slide_pvt_v2_test", "tflite", "int8"),
-    (MODEL, "onnx", "int8"),
-]
+OTHERS = [("slide_pvt_v2_test", "tflite", "int8"), (MODEL, "onnx", "int8")]
 REST = [
     (name, target, recipe)
     for name in FAMILIES
@@ -79,12 +82,15 @@ class Made(dict[tuple[str, str, str], Artifact]):
         self[case] = self.convert(*case, out=self.folder)
         return self[case]
 
-    def convert(self, name: str, target: str, recipe: str, **options: Any) -> Artifact:
+    def convert(
+        self, name: str, target: str, recipe: str, *, out: Path, **options: Any
+    ) -> Artifact:
         return slide_mobile.convert(
-            name, target=target, precision=recipe, task="features", input_size=SIZE,
-            checkpoint=self.weights(name), calibration=self.photos, calibration_samples=8,
-            **options,
-        )  # fmt: skip
+            ModelSource(name, input_size=SIZE, checkpoint=self.weights(name)),
+            to=Format(target, recipe, task="features", **options),
+            calibration=CalibrationImages(self.photos, 8),
+            out=out,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -110,23 +116,24 @@ def test_the_folder_states_four_maps_and_each_reaches_the_floor(case, made: Made
     assert art.root.name == f"{name}-features-{target}-{recipe}"
     assert Artifact.open(art.root) == art
     art.verify()
-    assert (manifest.task, manifest.output, manifest.labels_sha256) == ("features", None, None)
+    assert art.input_size == SIZE
+    assert manifest.task == "features"
     assert art.labels == () and not (art.root / "labels.txt").exists()
     sizes = zip(MAPS.values(), CHANNELS[name], strict=True)
-    shapes = [[1, h, w, c] if layout == "NHWC" else [1, c, h, w] for (h, w), c in sizes]
+    shapes = [(1, h, w, c) if layout == "NHWC" else (1, c, h, w) for (h, w), c in sizes]
     half = target == "executorch" and recipe == "fp16"
-    assert manifest.outputs == tuple(
-        {"name": f"stage{i}", "shape": shape, "dtype": "float16" if half else "float32",
-         "layout": layout}
-        for i, shape in enumerate(shapes, 1)
-    )  # fmt: skip
+    found = [(output.name, output.shape, output.dtype) for output in manifest.outputs]
+    assert found == [
+        (f"stage{i}", shape, "float16" if half else "float32") for i, shape in enumerate(shapes, 1)
+    ]
+    assert {output.layout for output in manifest.outputs} == {layout}
     parity, floor = manifest.parity, recipes.lookup(recipe).min_sqnr_db
-    assert parity["passed"] and parity["top1_agreement"] is parity["min_top1_agreement"] is None
-    assert [output["name"] for output in parity["outputs"]] == list(MAPS)
-    assert min(output["sqnr_db"] for output in parity["outputs"]) == parity["sqnr_db"] >= floor
+    assert parity.passed and parity.top1_agreement is parity.min_top1_agreement is None
+    assert [output.name for output in parity.outputs] == list(MAPS)
+    assert min(output.sqnr_db for output in parity.outputs) == parity.sqnr_db >= floor
     # Nothing of the classifier is left, and nothing of it is counted.
     bare = without_head(models.create(name))
-    assert manifest.model["params"] == sum(p.numel() for p in bare.parameters())
+    assert manifest.model.params == sum(p.numel() for p in bare.parameters())
     assert manifest.graph.max_rank <= 4
     assert manifest.graph.partitions == (target in DELEGATING)
     assert manifest.graph.delegated_ops == manifest.graph.total_ops * (target in DELEGATING)
@@ -148,107 +155,16 @@ def test_check_runs_every_map_again_and_names_modules(case, made: Made) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_without_the_checkpoint_the_recorded_maps_stand_for_pytorch(target: str, made) -> None:
-    art = made[MODEL, target, "fp32"]
-    result = slide_mobile.check(art.root)
+    result = slide_mobile.check(made[MODEL, target, "fp32"].root)
     assert result.parity.passed and result.parity.samples == 8 and result.modules == ()
-    assert "maps at 64 places are the recorded ones" in result.notes[0]
-    with pytest.raises(UsageError, match="give the --checkpoint whose sha256"):
-        slide_mobile.check(art.root, folder=made.photos)
-    with pytest.raises(UsageError, match=r"^modules need the reference model"):
-        slide_mobile.check(art.root, modules=True)
-
-
-def test_images_of_yours_need_no_class_folders(made: Made) -> None:
-    art = made[MODEL, "onnx", "fp32"]
-    result = slide_mobile.check(art.root, folder=made.photos, checkpoint=made.weights(MODEL))
-    assert result.parity.passed and result.parity.samples == 8
+    assert "maps at 64 places were recorded" in result.notes[0]
 
 
 def test_artifacts_of_all_targets_agree_on_every_map(made: Made) -> None:
     found = slide_mobile.compare([made[MODEL, target, "fp32"].root for target in TARGETS])
     assert found.passed and len(found.pairs) == len(TARGETS) * (len(TARGETS) - 1) // 2
     assert min(output.sqnr_db for pair in found.pairs for output in pair.outputs) > 100
-    assert found.to_json()["top1_agreement"] is None
-
-
-def spoil(stage: int) -> Callable[..., nn.Module]:
-    """A `deploy` whose map of one stage is off, behind the back of the reference."""
-
-    class Off(nn.Module):
-        def forward(self, x: Any) -> Any:
-            return x * 1.01
-
-    def spoilt(model: nn.Module, **options: Any) -> nn.Module:
-        form = deploy(model, **options)
-        form.outputs[stage - 1] = nn.Sequential(form.outputs[stage - 1], Off())
-        return form
-
-    return spoilt
-
-
-@pytest.mark.parametrize("stage", [1, 3])
-def test_one_map_that_is_off_fails_the_conversion(
-    stage: int, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(convert, "deploy", spoil(stage))
-    with pytest.raises(GateFailed, match=rf"^stage{stage} of the deploy form are 40\.0 dB"):
-        made.convert(MODEL, "onnx", "fp32", out=tmp_path)
-    monkeypatch.setattr(convert, "MIN_DEPLOY_SQNR_DB", 30)
-    with pytest.raises(ParityFailed, match=f"SQNR of stage{stage} 40.0 dB, the floor") as caught:
-        made.convert(MODEL, "onnx", "fp32", out=tmp_path)
-    failures = json.loads(caught.value.report.read_text())["failures"]
-    assert len(failures) == 1 and list(tmp_path.iterdir()) == [caught.value.report]
-
-
-def test_int8_gives_modules_back_for_the_worst_map(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reached = made[MODEL, "onnx", "int8"].manifest.parity["sqnr_db"]
-    strict = dataclasses.replace(recipes.RECIPES["int8"], min_sqnr_db=reached + 1)
-    monkeypatch.setitem(recipes.RECIPES, "int8", strict)
-    art = made.convert(MODEL, "onnx", "int8", out=tmp_path)
-    assert art.manifest.float_modules and art.manifest.parity["sqnr_db"] >= reached + 1
-    assert art.manifest.graph.int8_mac_fraction > 0.3
-
-
-@pytest.fixture
-def copy_of(made: Made, tmp_path: Path) -> Artifact:
-    root = tmp_path / "copy"
-    shutil.copytree(made[MODEL, "onnx", "fp32"].root, root)
-    return Artifact.open(root)
-
-
-def test_edited_golden_maps_are_found(copy_of: Artifact, made: Made) -> None:
-    path = copy_of.root / "golden/00.safetensors"
-    tensors = load_tensors(path)
-    tensors["stage2"][0, 0] += 1
-    save_tensors(tensors, path)
-    with pytest.raises(GateFailed, match=r"00\.safetensors was changed after it was certified"):
-        slide_mobile.check(copy_of.root)
-    # Even where the manifest is made to match.
-    plain = json.loads((copy_of.root / MANIFEST).read_text())
-    plain["golden"][0]["maps_sha256"] = digest(path)
-    plain["manifest_sha256"] = seal(plain)
-    (copy_of.root / MANIFEST).write_text(json.dumps(plain))
-    assert not slide_mobile.check(copy_of.root).parity.passed
-    with pytest.raises(GateFailed, match=r"the golden stage2 .* are not the reference model's"):
-        slide_mobile.check(copy_of.root, checkpoint=made.weights(MODEL))
-
-
-def test_a_classifier_in_place_of_a_backbone_is_refused(copy_of: Artifact, made: Made) -> None:
-    art = slide_mobile.convert(
-        MODEL, target="onnx", precision="fp32", checkpoint=made.weights(MODEL), input_size=SIZE,
-        out=copy_of.root.parent / "classifier",
-    )  # fmt: skip
-    with pytest.raises(UsageError, match="not artifacts of one model: task classify and features"):
-        slide_mobile.compare([art.root, copy_of.root])
-    shutil.copy(art.model_path, copy_of.model_path)
-    plain = json.loads((copy_of.root / MANIFEST).read_text())
-    plain["file_sha256"] = digest(copy_of.model_path)
-    plain["manifest_sha256"] = seal(plain)
-    (copy_of.root / MANIFEST).write_text(json.dumps(plain))
-    with pytest.raises(UsageError, match="gives logits instead of stage1, stage2"):
-        slide_mobile.check(copy_of.root)
+    assert found.document().top1_agreement is None
 
 
 def test_the_tflite_file_names_its_maps_and_carries_no_labels(made: Made) -> None:
@@ -265,9 +181,9 @@ def test_the_tflite_file_names_its_maps_and_carries_no_labels(made: Made) -> Non
 
 
 def test_the_pte_names_its_maps_in_order(made: Made) -> None:
-    from slide_mobile_converters.executorch import payload
+    from slide_mobile_converters.executorch import reading
 
-    found = payload.constants(payload.read(made[MODEL, "executorch", "fp32"].model_path))
+    found = reading.constants(reading.read(made[MODEL, "executorch", "fp32"].model_path))
     assert found["output_names"] == STAGES and "labels" not in found
 
 
@@ -288,13 +204,120 @@ def test_executorchs_core_ml_delegate_gives_the_maps_in_order(
     precision: str, made: Made, tmp_path: Path
 ) -> None:
     art = made.convert(MODEL, "executorch", precision, backend="coreml", out=tmp_path)
-    assert art.manifest.parity["passed"] and art.manifest.graph.partitions == 1
+    graph = art.manifest.graph
+    assert art.manifest.backend == "coreml" and art.manifest.parity.passed
+    assert (graph.partitions, graph.delegated_ops) == (1, graph.total_ops)
+    if platform.system() != "Darwin":
+        assert "not run on Apple hardware" in art.manifest.parity.runtime
+    assert slide_mobile.check(art.root, checkpoint=made.weights(MODEL)).parity.passed
 
 
-def test_the_second_road_to_tflite_is_for_classifiers(made: Made, tmp_path: Path) -> None:
+def test_the_second_exporter_of_tflite_is_for_classifiers(made: Made, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--via onnx converts classifiers only"):
         made.convert(MODEL, "tflite", "fp32", via="onnx", out=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
+    """A target in memory."""
+    converter = FakeConverter()
+    install(monkeypatch, converter)
+    return converter
+
+
+@pytest.fixture
+def in_memory(made: Made, fake: FakeConverter, tmp_path: Path) -> Artifact:
+    """Maps of a target in memory, to be edited."""
+    return made.convert(MODEL, "fake", "fp32", out=tmp_path / "in_memory")
+
+
+def test_images_and_modules_need_the_checkpoint(in_memory: Artifact, made: Made) -> None:
+    with pytest.raises(UsageError, match="give the --checkpoint whose sha256"):
+        slide_mobile.check(in_memory.root, folder=made.photos)
+    with pytest.raises(UsageError, match=r"^--modules needs the reference model"):
+        slide_mobile.check(in_memory.root, modules=True)
+
+
+def test_images_of_yours_need_no_class_folders(in_memory: Artifact, made: Made) -> None:
+    result = slide_mobile.check(in_memory.root, folder=made.photos, checkpoint=made.weights(MODEL))
+    assert result.parity.passed and result.parity.samples == 8
+
+
+def spoil(stage: int) -> Callable[..., nn.Module]:
+    """A `Reference.deployed` whose map of one stage is off."""
+    exact = Reference.deployed
+
+    class Off(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x * 1.01
+
+    def spoilt(self: Reference, *args: Any) -> nn.Module:
+        form: Any = exact(self, *args)
+        form.outputs[stage - 1] = nn.Sequential(form.outputs[stage - 1], Off())
+        return form
+
+    return spoilt
+
+
+@pytest.mark.parametrize("stage", [1, 3])
+def test_one_map_that_is_off_fails_the_conversion(
+    stage: int, made: Made, fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reference, "deployed", spoil(stage))
+    with pytest.raises(GateFailed, match=rf"stage{stage} are 40\.0 dB from the reference"):
+        made.convert(MODEL, "fake", "fp32", out=tmp_path)
+    monkeypatch.setattr(convert, "MIN_DEPLOY_SQNR_DB", 30)
+    with pytest.raises(ParityFailed, match=f"stage{stage}: SQNR 40.0 dB, the floor") as caught:
+        made.convert(MODEL, "fake", "fp32", out=tmp_path)
+    assert len(caught.value.result.document().failures) == 1
+    assert list(tmp_path.iterdir()) == [caught.value.report]
+
+
+def test_int8_gives_modules_back_for_the_worst_map(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decibels(recipe: Recipe, modules: Layers) -> float:
+        return recipe.min_sqnr_db + (1 if modules else -1)
+
+    install(monkeypatch, FakeConverter(decibels=decibels))
+    art = made.convert(MODEL, "fake", "int8", out=tmp_path)
+    assert art.manifest.float_modules
+    assert art.manifest.parity.sqnr_db >= recipes.lookup("int8").min_sqnr_db
+
+
+def with_true_digests(art: Artifact) -> None:
+    """Make the manifest match the files as they are now."""
+    manifests.write(art.root, replace(art.manifest, files=digests(art.root)))
+
+
+def test_edited_golden_maps_are_found(in_memory: Artifact, made: Made) -> None:
+    path = in_memory.root / "golden/00.safetensors"
+    tensors = load_tensors(path)
+    tensors["stage2"][0, 0] += 1
+    save_tensors(tensors, path)
+    with pytest.raises(GateFailed, match=r"00\.safetensors does not match the manifest"):
+        slide_mobile.check(in_memory.root)
+    with_true_digests(in_memory)
+    assert not slide_mobile.check(in_memory.root).parity.passed
+    with pytest.raises(GateFailed, match="golden stage2"):
+        slide_mobile.check(in_memory.root, checkpoint=made.weights(MODEL))
+
+
+def test_a_classifier_in_place_of_a_backbone_is_refused(
+    in_memory: Artifact, made: Made, tmp_path: Path
+) -> None:
+    art = slide_mobile.convert(
+        ModelSource(MODEL, input_size=SIZE, checkpoint=made.weights(MODEL)),
+        to=Format("fake", "fp32"),
+        out=tmp_path / "classifier",
+    )
+    with pytest.raises(UsageError, match="not artifacts of one model: task classify and features"):
+        slide_mobile.compare([art.root, in_memory.root])
+    shutil.copy(art.model_path, in_memory.model_path)
+    with_true_digests(in_memory)
+    with pytest.raises(UsageError, match="gives logits instead of stage1, stage2"):
+        slide_mobile.check(in_memory.root)
 
 
 @pytest.mark.full_size
@@ -306,9 +329,10 @@ def test_a_full_size_backbone_of_each_family_at_a_size_of_detection(
     name: str, tmp_path: Path
 ) -> None:
     art = slide_mobile.convert(
-        name, target="tflite", precision="fp32", task="features", untrained=True,
-        input_size=(256, 448), out=tmp_path,
-    )  # fmt: skip
-    assert min(output["sqnr_db"] for output in art.manifest.parity["outputs"]) > 100
+        ModelSource(name, untrained=True, input_size=(256, 448)),
+        to=Format("tflite", "fp32", task="features"),
+        out=tmp_path,
+    )
+    assert min(output.sqnr_db for output in art.manifest.parity.outputs) > 100
     assert art.manifest.graph.partitions == 1
     assert sum(path.stat().st_size for path in (art.root / "golden").iterdir()) < 10e6

@@ -9,8 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from slide_mobile.errors import ArtifactError
-from slide_mobile_converters.onnx.graph import content, inspect, read
+from slide_mobile_converters.onnx.graph import inspect
 from slide_mobile_converters.onnx.quantization import to_float16, to_int8
+from slide_mobile_converters.onnx.reading import content, read
 
 # Multiply-adds of the net below, on an image of 16 channels, 8 by 6 pixels.
 CONV = 8 * 6 * 32 * 16 * 3 * 3

@@ -19,7 +19,8 @@ from ai_edge_litert import schema_py_generated as schema  # noqa: E402
 from ai_edge_litert.tools import flatbuffer_utils  # noqa: E402
 from ai_edge_quantizer import quantizer, recipe  # noqa: E402
 
-from slide_mobile_converters.tflite.graph import inspect, load  # noqa: E402
+from slide_mobile_converters.tflite.graph import inspect  # noqa: E402
+from slide_mobile_converters.tflite.reading import load  # noqa: E402
 
 SHAPE = (1, 6, 10, 3)  # NHWC, odd proportions: a mix-up of axes changes the counts
 # Multiply-adds of Net: 60 pixels, kernels of 9.
@@ -245,8 +246,9 @@ def test_a_truncated_file_is_refused_in_one_line(
     whole = files["net"].read_bytes()
     path = tmp_path / "cut.tflite"
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(ArtifactError, match=r"^[^\n]+$"):
-        inspect(path)
+    for verb in (inspect, load):
+        with pytest.raises(ArtifactError, match=r"^[^\n]+$"):
+            verb(path)
 
 
 def test_flipped_bits_give_facts_or_one_line_but_nothing_else(

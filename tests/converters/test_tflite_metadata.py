@@ -22,15 +22,19 @@ from ai_edge_litert import schema_py_generated as schema  # noqa: E402
 from ai_edge_litert.interpreter import Interpreter  # noqa: E402
 from ai_edge_quantizer import quantizer, recipe  # noqa: E402
 
-from slide_mobile_converters.tflite.metadata import Description, attach, labels  # noqa: E402
+from slide_mobile import recipes  # noqa: E402
+from slide_mobile.targets.converter import Request  # noqa: E402
+from slide_mobile_converters.tflite.metadata import attach, labels  # noqa: E402
 
 SHAPE = (1, 8, 12, 3)
-DESCRIPTION = Description(
-    name="slide_test",
+REQUEST = Request(
+    recipe=recipes.lookup("fp32"),
+    backend="xnnpack",
+    via="litert",
+    title="slide_test",
     description="seven classes, für Tests",
     version="1.2.3",
-    author="nobody",
-    license="Apache-2.0",
+    facts={},
     labels=("ant", "bee", "cat on a mat", "dög", "eel", "fox", "gnu"),
 )
 
@@ -79,7 +83,7 @@ def entries(model: bytes) -> dict[str, bytes]:
 
 
 def test_results_stay_bit_identical(plain: bytes) -> None:
-    np.testing.assert_array_equal(run(attach(plain, DESCRIPTION)), run(plain))
+    np.testing.assert_array_equal(run(attach(plain, REQUEST)), run(plain))
 
 
 def test_results_stay_bit_identical_where_weights_lay_behind_the_flatbuffer(
@@ -87,12 +91,12 @@ def test_results_stay_bit_identical_where_weights_lay_behind_the_flatbuffer(
 ) -> None:
     file = schema.Model.GetRootAs(dynamic)
     assert any(file.Buffers(i).Offset() > 1 for i in range(file.BuffersLength()))
-    np.testing.assert_array_equal(run(attach(dynamic, DESCRIPTION)), run(dynamic))
+    np.testing.assert_array_equal(run(attach(dynamic, REQUEST)), run(dynamic))
 
 
 def test_every_constant_is_aligned_to_16_bytes(plain: bytes, dynamic: bytes) -> None:
     for model in (plain, dynamic):
-        file = schema.Model.GetRootAs(attach(model, DESCRIPTION))
+        file = schema.Model.GetRootAs(attach(model, REQUEST))
         buffers = [file.Buffers(index) for index in range(file.BuffersLength())]
         starts = [b._tab.Vector(b._tab.Offset(4)) for b in buffers if b.DataLength()]
         assert len(starts) > 4
@@ -100,24 +104,24 @@ def test_every_constant_is_aligned_to_16_bytes(plain: bytes, dynamic: bytes) -> 
 
 
 def test_the_same_arguments_give_the_same_bytes(plain: bytes) -> None:
-    assert attach(plain, DESCRIPTION) == attach(plain, DESCRIPTION)
+    assert attach(plain, REQUEST) == attach(plain, REQUEST)
 
 
 def test_attaching_again_changes_nothing(plain: bytes) -> None:
-    once = attach(plain, DESCRIPTION)
-    assert attach(once, DESCRIPTION) == once
+    once = attach(plain, REQUEST)
+    assert attach(once, REQUEST) == once
 
 
 def test_attaching_again_replaces_what_was_attached(plain: bytes, tmp_path: Path) -> None:
-    first = dataclasses.replace(DESCRIPTION, labels=tuple("abcdefg"), fp16_arithmetic=True)
+    first = dataclasses.replace(REQUEST, labels=tuple("abcdefg"), backend="xnnpack-fp16")
     path = tmp_path / "model.tflite"
-    path.write_bytes(attach(attach(plain, first), DESCRIPTION))
-    assert labels(path) == list(DESCRIPTION.labels)
+    path.write_bytes(attach(attach(plain, first), REQUEST))
+    assert labels(path) == list(REQUEST.labels)
     assert "reduced_precision_support" not in entries(path.read_bytes())
 
 
 def test_labels_are_a_stored_zip_entry_without_a_date(plain: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(attach(plain, DESCRIPTION))) as archive:
+    with zipfile.ZipFile(io.BytesIO(attach(plain, REQUEST))) as archive:
         (entry,) = archive.infolist()
         text = archive.read("labels.txt").decode()
     assert (entry.filename, entry.compress_type) == ("labels.txt", zipfile.ZIP_STORED)
@@ -127,8 +131,8 @@ def test_labels_are_a_stored_zip_entry_without_a_date(plain: bytes) -> None:
 
 def test_labels_are_read_back(plain: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
-    path.write_bytes(attach(plain, DESCRIPTION))
-    assert labels(path) == list(DESCRIPTION.labels)
+    path.write_bytes(attach(plain, REQUEST))
+    assert labels(path) == list(REQUEST.labels)
 
 
 def test_a_file_without_labels_is_refused_in_one_line(plain: bytes, tmp_path: Path) -> None:
@@ -139,15 +143,15 @@ def test_a_file_without_labels_is_refused_in_one_line(plain: bytes, tmp_path: Pa
 
 
 def test_entries_of_the_converter_are_kept(plain: bytes) -> None:
-    before, after = entries(plain), entries(attach(plain, DESCRIPTION))
+    before, after = entries(plain), entries(attach(plain, REQUEST))
     assert {key: after[key] for key in before} == before
     assert before.keys() == after.keys() - {"TFLITE_METADATA"}
 
 
 def test_the_fp16_hint_is_written_only_on_request(plain: bytes) -> None:
-    asked = dataclasses.replace(DESCRIPTION, fp16_arithmetic=True)
+    asked = dataclasses.replace(REQUEST, backend="xnnpack-fp16")
     assert entries(attach(plain, asked))["reduced_precision_support"] == b"fp16accfp16"
-    assert "reduced_precision_support" not in entries(attach(plain, DESCRIPTION))
+    assert "reduced_precision_support" not in entries(attach(plain, REQUEST))
 
 
 # Reading TFLITE_METADATA with flatbuffers' generic tables; a field's slot is 4 + 2 * its number in
@@ -189,7 +193,7 @@ def floats(table: Any, field: int) -> list[float]:
 @pytest.fixture(scope="session")
 def metadata(plain: bytes) -> Any:
     """The ModelMetadata table of a described file."""
-    content = entries(attach(plain, DESCRIPTION))["TFLITE_METADATA"]
+    content = entries(attach(plain, REQUEST))["TFLITE_METADATA"]
     assert content[4:8] == b"M001"
     return flatbuffers.table.Table(content, int.from_bytes(content[:4], "little"))
 
@@ -200,7 +204,7 @@ def test_metadata_describes_the_model(metadata: Any) -> None:
         "slide_test",
         "seven classes, für Tests",
         "1.2.3",
-        "nobody",
+        "slide-mobile",
         "Apache-2.0",
         "1.0.0",
     ]
@@ -225,13 +229,13 @@ def test_metadata_ties_the_labels_to_the_logits(metadata: Any) -> None:
 
 @pytest.mark.parametrize("count", [0, 6, 8])
 def test_labels_must_match_the_classes(plain: bytes, count: int) -> None:
-    description = dataclasses.replace(DESCRIPTION, labels=("x",) * count)
+    request = dataclasses.replace(REQUEST, labels=("x",) * count)
     with pytest.raises(UsageError, match=f"{count} labels for 7 classes"):
-        attach(plain, description)
+        attach(plain, request)
 
 
 @pytest.mark.parametrize("bad", ["", "two\nlines", "ends\r"])
 def test_a_label_must_be_one_line(plain: bytes, bad: str) -> None:
-    description = dataclasses.replace(DESCRIPTION, labels=(*"abcdef", bad))
+    request = dataclasses.replace(REQUEST, labels=(*"abcdef", bad))
     with pytest.raises(UsageError, match="not one line of text"):
-        attach(plain, description)
+        attach(plain, request)

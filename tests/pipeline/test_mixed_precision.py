@@ -77,12 +77,12 @@ def litert_name(path: str) -> str:
 
 
 def in_pte(path: Path) -> dict[str, bool]:
-    from slide_mobile_converters.executorch import metadata, payload, probe
+    from slide_mobile_converters.executorch import metadata, probe, reading, xnnpack_graph
 
-    file = payload.read(path)
-    (delegate,) = payload.method(file).delegates
-    graph = payload.graph(payload.blob(file, delegate))
-    values, modules = payload.values(graph), payload.constants(file)[metadata.MODULES]
+    file = reading.read(path)
+    (delegate,) = reading.method(file).delegates
+    graph = xnnpack_graph.read(reading.blob(file, delegate))
+    values, modules = xnnpack_graph.values(graph), reading.constants(file)[metadata.MODULES]
     nodes = [node.xnode_union for node in graph.xnodes]
     weighted = [node for node in nodes if type(node).__name__ in probe.WEIGHTED]
     return {

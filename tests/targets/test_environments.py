@@ -1,11 +1,10 @@
-"""Environments of their own: made whole or not at all, found by their pins."""
+"""Separate environments: made whole or not at all, and found by their pins."""
 
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-import click.testing
 import pytest
 
 from slide_mobile.errors import EnvironmentMissing, UnknownName
@@ -38,12 +37,8 @@ def package(tmp_path: Path) -> str:
     return f"answer @ {wheel.as_uri()}"
 
 
-def run(*arguments: str) -> click.testing.Result:
-    return click.testing.CliRunner().invoke(environments.main, arguments)
-
-
 @pytest.mark.slow
-def test_one_command_makes_an_environment_and_python_of_finds_it(
+def test_an_environment_is_made_once_and_python_of_finds_it(
     cache: Path, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = Environment(purpose="a test", requirements=(package,), size_bytes=0)
@@ -51,10 +46,10 @@ def test_one_command_makes_an_environment_and_python_of_finds_it(
     root = environments.folder("tiny")
     left_by_a_killed_process = root.with_name(f".{root.name}.partial") / "lib" / "left"
     left_by_a_killed_process.mkdir(parents=True)
-    made = run("tiny")
-    assert made.exit_code == 0, made.output
+    made = environments.create("tiny")
     assert not left_by_a_killed_process.exists() and not (root / "lib" / "left").exists()
     python = environments.python_of("tiny")
+    assert made == python
     shown = subprocess.run(
         [python, "-I", "-c", "import answer, sys; print(answer.VALUE, sys.prefix)"],
         capture_output=True,
@@ -63,7 +58,7 @@ def test_one_command_makes_an_environment_and_python_of_finds_it(
     )
     assert shown.stdout.split() == ["42", str(python.parent.parent)]
     before = python.lstat().st_mtime_ns
-    assert run("tiny").exit_code == 0 and python.lstat().st_mtime_ns == before
+    assert environments.create("tiny") == python and python.lstat().st_mtime_ns == before
     assert [p.name for p in cache.iterdir() if p.is_dir()] == [python.parent.parent.name]
 
 
@@ -83,26 +78,10 @@ def test_a_failed_install_leaves_nothing_and_is_one_line(
 def test_a_missing_environment_names_the_command_that_makes_it(cache: Path) -> None:
     with pytest.raises(EnvironmentMissing) as caught:
         environments.python_of("tiny")
-    command = environments.command("tiny")
-    assert str(caught.value) == f"this needs the environment 'tiny': {command}"
+    command = "slide-mobile doctor --install tiny"
+    assert environments.command("tiny") == command
+    assert str(caught.value) == f"this needs the environment 'tiny': run {command}"
     assert caught.value.exit_code == 3
-
-
-def test_the_command_calls_this_python_and_no_other_of_that_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours = tmp_path / "our folder" / "python"
-    ours.parent.mkdir()
-    ours.touch(mode=0o755)
-    monkeypatch.setattr(sys, "executable", str(ours))
-    rest = "-m slide_mobile.targets.environments tiny"
-    assert environments.command("tiny") == f"'{ours}' {rest}"
-    monkeypatch.setenv("PATH", str(ours.parent))
-    assert environments.command("tiny") == f"python {rest}"
-    other = tmp_path / "python"  # the same file, as in two virtual environments
-    other.symlink_to(ours)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert environments.command("tiny") == f"'{ours}' {rest}"
 
 
 def test_other_pins_are_another_environment(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,25 +106,18 @@ def test_the_folder_is_the_users_cache_unless_it_is_named(
 def test_an_unknown_environment_lists_the_known(cache: Path) -> None:
     with pytest.raises(UnknownName, match="known: onnx2tf"):
         environments.folder("onnx3tf")
-    result = run("onnx2tf", "onnx3tf")
-    assert result.exit_code == 2 and "did you mean 'onnx2tf'?" in result.output
-    assert not cache.exists()
+    with pytest.raises(UnknownName, match=r"did you mean 'onnx2tf'\?") as caught:
+        environments.create("onnx3tf")
+    assert caught.value.exit_code == 2 and not cache.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.write_text("a file where the folder should be")
-    result = run("tiny")
-    assert result.exit_code == 3 and result.output.count("\n") == 2
-    assert environments.FOLDER_VARIABLE in result.output
-
-
-def test_list_tells_what_is_there(cache: Path) -> None:
-    shown = run("--list")
-    assert shown.exit_code == 0
-    assert {line.split()[0] for line in shown.output.splitlines()} == set(environments.ENVIRONMENTS)
-    assert all(line.split()[1] == "absent" for line in shown.output.splitlines())
+    with pytest.raises(EnvironmentMissing, match=environments.FOLDER_VARIABLE) as caught:
+        environments.create("tiny")
+    assert caught.value.exit_code == 3 and "\n" not in str(caught.value)
 
 
 def test_every_requirement_is_pinned() -> None:
@@ -162,12 +134,12 @@ def test_it_runs_without_our_other_packages() -> None:
     assert found.stdout.strip() == "set()"
 
 
-def test_an_interruption_is_exit_code_130(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(folder: Path, **_: object) -> None:
         folder.mkdir(parents=True)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(environments.venv, "create", interrupted)
-    result = run("tiny")
-    assert result.exit_code == 130 and "interrupted" in result.output
+    with pytest.raises(KeyboardInterrupt):
+        environments.create("tiny")
     assert not [path for path in cache.iterdir() if path.is_dir()]

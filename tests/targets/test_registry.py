@@ -1,6 +1,7 @@
 """Converters are found by listing a folder, and blamed for the right thing."""
 
 import builtins
+import importlib
 import importlib.metadata
 import sys
 from typing import Any, ClassVar
@@ -44,21 +45,24 @@ def test_an_unknown_target_lists_the_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "part", "package"),
+    ("target", "module", "package"),
     [
         ("coreml", "", "coremltools"),
         ("executorch", "", "executorch"),
-        ("executorch", ".coreml", "coremltools"),
+        ("executorch", ".coreml_delegate", "coremltools"),
         ("onnx", "", "onnxruntime"),
         ("tflite", "", "ai_edge_quantizer"),
     ],
 )
 def test_a_missing_toolchain_names_the_command_that_installs_it(
-    target: str, part: str, package: str, monkeypatch: pytest.MonkeyPatch
+    target: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     no_import(package, ModuleNotFoundError("No module", name=package), monkeypatch)
-    with pytest.raises(ToolchainMissing, match=rf"pip install 'slide-mobile\[{target}\]'") as e:
-        registry.part(target, part)
+    with (
+        pytest.raises(ToolchainMissing, match=rf"pip install 'slide-mobile\[{target}\]'") as e,
+        registry.needs_toolchain(target),
+    ):
+        importlib.import_module(f"slide_mobile_converters.{target}{module}")
     assert e.value.exit_code == 3 and f"needs {package}, which is not installed" in str(e.value)
 
 
@@ -98,12 +102,12 @@ def no_import(package: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -
 
 class Two:
     BACKENDS: ClassVar = {"cpu": ("fp32", "int8"), "npu": ("fp16",)}
-    ROADS: ClassVar = {"direct": (), "detour": ()}
+    EXPORTERS: ClassVar = {"direct": (), "detour": ()}
 
 
 def choose(**asked: str) -> tuple[str, str, str]:
-    backend, recipe, road = registry.choose(Two, Format("two", **asked))  # type: ignore[arg-type]
-    return backend, recipe.name, road
+    backend, recipe, exporter = registry.choose(Two, Format("two", **asked))  # type: ignore[arg-type]
+    return backend, recipe.name, exporter
 
 
 def test_the_first_of_everything_is_the_default() -> None:
@@ -119,7 +123,7 @@ def test_the_first_of_everything_is_the_default() -> None:
             {"backend": "tpu"},
             r"no backend of two named 'tpu'; did you mean 'npu'\? known: cpu, npu",
         ),
-        ({"via": "onnx"}, "no road of two named 'onnx'; known: direct, detour"),
+        ({"via": "onnx"}, "no exporter of two named 'onnx'; known: direct, detour"),
         (
             {"backend": "npu", "precision": "int8"},
             "no precision of two on npu named 'int8'; known: fp16$",

@@ -1,19 +1,21 @@
-"""Weights of thick convolutions and linears in 8, 6 or 4 bits, by coremltools' own passes.
+"""Weights of convolutions and linears in 8, 6 or 4 bits, by coremltools' own passes.
 
-Core ML decompresses them as it loads or runs the model; shapes and activations stay as they are.
-Everything else stays float: depthwise kernels, the first layer, constant sums and biases are 1 %
-of the bytes.
+Core ML decompresses the weights when it loads or runs the model. Shapes and activations do not
+change. Depthwise kernels, the first layer, constant sums and biases stay in float: together they
+are 1 % of the bytes.
 
-Palettes have one table a tensor (a table a group of channels needs iOS 18). 1-D k-means is solved
-exactly (Groenlund et al., arXiv:1701.07204), where coremltools falls back to scikit-learn's search
-below 10,000 values, but on weights rounded to a thousandth of their deviation: a third of the time
-that all 20,000 different values of fp16 take, for 0.02 dB at most (8 bits; normal weights, and
-Student's t of 3 degrees. With Cauchy's tails, whose outliers make the deviation, 1.5 dB).
+A palette is one table for each tensor (a table for each group of channels needs iOS 18). 1-D
+k-means is solved exactly (Groenlund et al., arXiv:1701.07204); coremltools would use scikit-learn's
+search below 10,000 values. Weights are first rounded to 1/1024 of their standard deviation. That
+takes a third of the time of the search over all 20,000 different values of fp16, and costs at most
+0.02 dB (8 bits; normal weights, and Student's t with 3 degrees of freedom). It costs 1.5 dB for
+weights with Cauchy tails, whose outliers dominate the deviation.
 
-The smallest tensors get the next larger palette. Measured on slide_swin_demo, an error in one of
-them (the first layers, the writers of the residual stream) costs the logits as much as one in a
-tensor fifty times its size: 4 bits throughout reach 18.4 dB, 6 bits for the fifth of the weights
-that is in small tensors 27.4 dB at 4.4 bits a weight; and 31.6 against 39.0 dB at 6.4 bits.
+The smallest tensors, up to a fifth of all weights, get the next larger palette. An error in one of
+them (the first layers, the layers that write to the residual stream) costs the logits as much as an
+error in a tensor fifty times its size. Measured on slide_swin_demo: 4 bits everywhere reach
+18.4 dB; with 6 bits for the small tensors, 4.4 bits a weight, 27.4 dB. 6 bits everywhere reach
+31.6 dB; with 8 bits for the small tensors, 6.4 bits a weight, 39.0 dB.
 """
 
 import os
@@ -23,40 +25,37 @@ from functools import partial
 from math import prod
 from typing import Any
 
+import coremltools as ct
 import numpy as np
+from coremltools.models.neural_network.quantization_utils import (
+    _get_kmeans_lookup_table_and_weight as kmeans,
+)
+from coremltools.optimize import coreml as optimize
 from numpy.typing import NDArray
 
-from slide_mobile.recipes import Recipe, is_thick
-from slide_mobile_converters.coreml.toolchain import coremltools as ct
-from slide_mobile_converters.coreml.toolchain import quiet
+from slide_mobile.recipes import Recipe, is_quantizable
 
-with quiet():
-    from coremltools.models.neural_network.quantization_utils import (
-        _get_kmeans_lookup_table_and_weight as kmeans,
-    )
-    from coremltools.optimize import coreml as optimize
-
-# Bits of most weights, and of those in the smallest tensors.
+# Bits of most tensors, and of the smallest ones.
 PALETTES = {"palette6": (6, 8), "palette4": (4, 6)}
-SMALL_SHARE = 0.2  # at most this share of the weights is in "the smallest tensors"
-_STEPS = 1024  # in a tensor's deviation: of the grid that it is rounded to for the search
+SMALL_SHARE = 0.2  # of all weights, at most, in "the smallest tensors"
+_STEPS = 1024  # steps in one standard deviation, of the grid for the search
 _ANY_SIZE = 0
 
-Palette = tuple[NDArray[Any], NDArray[np.uint8]]  # the values, and each weight's index
+Palette = tuple[NDArray[Any], NDArray[np.uint8]]  # the centres, and the index of each weight
 
 
 def compression(recipe: Recipe, program: Any, *, keep: Collection[str] = ()) -> Any:
-    """The coremltools pass pipeline that brings a MIL program's weights into the recipe's format.
+    """The coremltools pass pipeline that stores a MIL program's weights in the recipe's format.
 
-    Under int8 activations exactly the operations that compute in int8 get int8 weights; those
-    whose outputs are named in `keep` get none.
+    With int8 activations, exactly the operations that read int8 get int8 weights. Operations whose
+    outputs are named in `keep` stay in float.
     """
     layers = [
         op
-        for op in thick(program)
+        for op in quantizable(program)
         if op.outputs[0].name not in keep and (recipe.activations != "int8" or _reads_int8(op))
     ]
-    # By the names of the constants: a bias may be shared with an operation that stays float.
+    # Keyed by constant, not by operation: a bias can be shared with an operation in float.
     sizes = {op.weight.op.name: prod(op.weight.shape) for op in layers}
     pipeline = ct.PassPipeline.EMPTY
     if recipe.weights == "int8":
@@ -71,16 +70,20 @@ def compression(recipe: Recipe, program: Any, *, keep: Collection[str] = ()) -> 
     return pipeline
 
 
-def thick(program: Any) -> Iterator[Any]:
-    """The ungrouped convolutions and the linears of a MIL program with enough channels."""
+def quantizable(program: Any) -> Iterator[Any]:
+    """The convolutions and linears of a MIL program that int8 recipes quantise."""
     for op in program.functions["main"].operations:
         grouped = op.op_type == "conv" and op.groups.val != 1
-        if op.op_type in {"conv", "linear"} and not grouped and is_thick(*op.weight.shape[:2]):
+        if (
+            op.op_type in {"conv", "linear"}
+            and not grouped
+            and is_quantizable(*op.weight.shape[:2])
+        ):
             yield op
 
 
 def bits_by_size(sizes: Mapping[str, int], most: int, small: int) -> dict[str, int]:
-    """Bits for each tensor: `small` for the smallest ones, up to SMALL_SHARE of the weights."""
+    """Bits of each tensor: `small` for the smallest tensors, up to SMALL_SHARE of all weights."""
     total, seen, bits = sum(sizes.values()), 0, {}
     for name in sorted(sizes, key=lambda name: sizes[name]):
         seen += sizes[name]
@@ -89,9 +92,9 @@ def bits_by_size(sizes: Mapping[str, int], most: int, small: int) -> dict[str, i
 
 
 def palette(bits: int, weight: NDArray[Any]) -> Palette:
-    """2**bits centres with nearly the least squared error, and each weight's index among them."""
+    """2**bits centres with nearly the least squared error, and the index of each weight."""
     exact = weight.astype(np.float64).reshape(-1)
-    step = exact.std() / _STEPS or 1.0  # of a constant: any
+    step = exact.std() / _STEPS or 1.0  # any step does for a constant tensor
     _, indices = kmeans(bits, np.round(exact / step), force_kmeans1d=True)
     count, total = (np.bincount(indices, w, minlength=2**bits) for w in (None, exact))
     centres = total / np.maximum(count, 1)
@@ -99,11 +102,12 @@ def palette(bits: int, weight: NDArray[Any]) -> Palette:
 
 
 def _palettizers(values: Mapping[str, NDArray[Any]], bits: Mapping[str, int]) -> dict[str, Any]:
-    """A config for each tensor, whose palettes are sought side by side.
+    """A configuration for each tensor; the palettes are computed in parallel.
 
-    The search is C code that lets other threads run; the pass asks for one tensor after another.
+    The search is C code that releases Python's lock. The pass itself would compute one palette
+    after the other.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # map drops what waits when it is interrupted
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # an interrupted map drops what is queued
         found = list(pool.map(palette, bits.values(), map(values.__getitem__, bits)))
     return {
         name: optimize.OpPalettizerConfig(

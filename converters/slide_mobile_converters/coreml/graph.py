@@ -1,27 +1,28 @@
-"""State what a written .mlpackage holds.
+"""Facts about a written .mlpackage.
 
-Core ML decides on the device which operation runs on the CPU, the GPU or the Neural Engine, and
-says so only there (MLComputePlan). A file has no partitions to count.
+A file has no partitions to count: Core ML decides on the device whether an operation runs on the
+CPU, the GPU or the Neural Engine, and tells only there (MLComputePlan).
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import Any
 
+from mil_evaluator import Program
 from slide_mobile.artifact.manifest import Graph
 from slide_mobile_converters.coreml import reading
 from slide_mobile_converters.coreml.neural_engine import findings
 
 _RELEASES = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18"}
-_INT8_WEIGHTS = {"constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"}
-# Parameters of what multiplies: activations, and weights or a second factor.
+# Operations whose result a kernel takes as 8 bits: weights, or activations.
+_INT8 = {"constexpr_affine_dequantize", "constexpr_blockwise_shift_scale", "dequantize"}
+# Inputs of the operations that multiply: activations, then weights or the second factor.
 _FACTORS = {"conv": ("x", "weight"), "linear": ("x", "weight"), "matmul": ("x", "y")}
 
 
 def inspect(path: Path) -> Graph:
-    """Facts about a .mlpackage, from its program; raises ArtifactError if it is damaged."""
+    """Facts about a .mlpackage; raises ArtifactError if it is damaged."""
     program = reading.program(path)
     shapes = variables(program)
     macs = list(multiply_adds(program))
@@ -43,8 +44,8 @@ def inspect(path: Path) -> Graph:
     )
 
 
-def variables(program: Any) -> dict[str, tuple[int, ...]]:
-    """Shapes of inputs, constants and what operations compute; flexible lengths are 1."""
+def variables(program: Program) -> dict[str, tuple[int, ...]]:
+    """Shapes of all inputs, constants and results by name; a flexible length counts as 1."""
     shapes = {name: tuple(getattr(value, "shape", ())) for name, value in program.constants.items()}
     shapes |= {item.name: item.shape for item in program.inputs}
     for op in program.operations:
@@ -52,22 +53,20 @@ def variables(program: Any) -> dict[str, tuple[int, ...]]:
     return {name: tuple(length or 1 for length in shape) for name, shape in shapes.items()}
 
 
-def multiply_adds(program: Any) -> Iterator[tuple[int, bool]]:
-    """Multiply-adds of each product, and whether both its factors are 8-bit."""
+def multiply_adds(program: Program) -> Iterator[tuple[int, bool]]:
+    """Multiply-adds of each operation that multiplies, and whether both factors have 8 bits."""
     shapes = variables(program)
     producers = {name: op.type for op in program.operations for name in op.outputs}
     for op in program.operations:
         if op.type not in _FACTORS:
             continue
-        first, second = (op.inputs[name] for name in _FACTORS[op.type])
+        first, second = (str(op.inputs[name]) for name in _FACTORS[op.type])
         if op.type == "conv":
             depth = prod(shapes[second][1:])
         elif op.type == "linear":
             depth = shapes[second][-1]
         else:
-            transposed = bool(program.constants[op.inputs["transpose_x"]])
+            transposed = bool(program.constants[str(op.inputs["transpose_x"])])
             depth = shapes[first][-2 if transposed else -1]
-        int8 = producers.get(first) == "dequantize" and (
-            producers.get(second) in (_INT8_WEIGHTS | {"dequantize"})
-        )
+        int8 = producers.get(first) == "dequantize" and producers.get(second, "") in _INT8
         yield prod(shapes[op.outputs[0]]) * depth, int8

@@ -1,10 +1,10 @@
-"""ExportedProgram to MIL, for iOS 17: a classifier, or a network whose outputs are maps.
+"""ExportedProgram to MIL for iOS 17: a classifier, or a network whose outputs are maps.
 
-coremltools 9 cannot give a classifier a second output of chosen type in one call: the list of
-output types is indexed with `classLabel` already in front (IndexError in
-converters/mil/backend/mil/load.py, `get_func_output`). So the program is converted to MIL with
-`logits` and probabilities as float32 outputs, and becomes a classifier in a second call, which
-runs no passes but the compression of weights. Maps take the same two calls.
+coremltools 9 cannot convert a classifier with a second output of a chosen type in one call: it puts
+`classLabel` first and then indexes the list of output types with one entry too many (IndexError in
+converters/mil/backend/mil/load.py, `get_func_output`). So the first call converts to MIL, with
+logits and probabilities as float32 outputs. The second call makes that a classifier, and runs no
+passes but the compression of weights. A network with maps takes the same two calls.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import coremltools as ct
 import numpy as np
 import torch
 from torch.export import ExportedProgram
@@ -19,12 +20,16 @@ from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
 
 from slide_mobile.preprocess import planar
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets.converter import Request, require_found
+from slide_mobile.targets.converter import Request, require_quantized
+from slide_mobile.targets.quiet import quiet
 from slide_mobile.tasks import deployed_path, output_names
 from slide_mobile_converters.coreml.compression import compression
-from slide_mobile_converters.coreml.quantization import dense, operand, quantize_activations, thick
-from slide_mobile_converters.coreml.toolchain import coremltools as ct
-from slide_mobile_converters.coreml.toolchain import quiet
+from slide_mobile_converters.coreml.quantization import (
+    dense,
+    operand,
+    quantizable,
+    quantize_activations,
+)
 
 IMAGE, LABEL = "image", "classLabel"
 _PROBABILITIES = "probabilities"
@@ -32,7 +37,7 @@ _PROBABILITIES = "probabilities"
 
 @dataclass(frozen=True, kw_only=True)
 class Lowered:
-    """A specification (protobuf), its folder of weights, and the modules behind its variables."""
+    """A specification (protobuf), its folder of weights, and module paths by variable name."""
 
     spec: Any
     weights: Path
@@ -40,9 +45,9 @@ class Lowered:
 
 
 def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
-    """Convert to a specification whose weights lie in the package `scratch`.
+    """Convert a program; the weights are written into the package `scratch`.
 
-    Raises ValueError for a float module that would not be quantised.
+    Raises ValueError for a float module that the recipe leaves in float anyway.
     """
     core = decomposed(program)
     paths = module_paths(core)
@@ -64,7 +69,7 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
         model = ct.convert(
             mil,
             minimum_deployment_target=ct.target.iOS17,
-            compute_precision=ct.precision.FLOAT32,  # no more casts: the first call made them
+            compute_precision=ct.precision.FLOAT32,  # adds no casts: the first call did
             classifier_config=config,
             pass_pipeline=compression(request.recipe, mil, keep=float_names),
             skip_model_load=True,
@@ -77,9 +82,9 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
 
 
 def decomposed(program: ExportedProgram) -> ExportedProgram:
-    """A copy of the program in core ATen operations, without aliases.
+    """A copy of the program in core ATen operations.
 
-    torch 2.13 can leave `aten.alias` behind, which coremltools 9 does not know.
+    `aten.alias`, which torch 2.13 can leave in, is removed: coremltools 9 does not support it.
     """
     with quiet():
         core = program.run_decompositions({})
@@ -104,7 +109,7 @@ def add_probabilities(program: ExportedProgram) -> None:
 
 
 def module_paths(program: ExportedProgram) -> dict[str, str]:
-    """Paths of the torch modules by the names of the convolutions and linears they became."""
+    """Module paths by the name of their node, for convolutions and linears."""
     parameters = program.graph_signature.inputs_to_parameters
     return {
         node.name: deployed_path(parameters[operand(node, 1).name]).removesuffix(".weight")
@@ -115,17 +120,17 @@ def module_paths(program: ExportedProgram) -> dict[str, str]:
 def kept(
     program: ExportedProgram, paths: Mapping[str, str], float_modules: Collection[str]
 ) -> set[str]:
-    """Names of the operations of these modules; raises ValueError where none is quantised."""
-    names = {paths[node.name]: node.name for node in thick(program)}
-    require_found(float_modules, names)
+    """Node names of the float modules; raises ValueError for one that is not quantised anyway."""
+    names = {paths[node.name]: node.name for node in quantizable(program)}
+    require_quantized(float_modules, names)
     return {names[path] for path in float_modules}
 
 
 def variables(program: ExportedProgram) -> dict[str, tuple[str, str]]:
-    """What coremltools calls the output of each dense operation, in fp32 and in fp16, by its node.
+    """Names of each dense node's output in the MIL program, in fp32 and in fp16, by node name.
 
-    In fp16 it is named after its operation. That of a linear with constant weights coremltools
-    numbers itself: the frontend gives the node's name to the output alone (coremltools 9,
+    In fp16 the name comes from the operation. coremltools numbers the operations of linears with
+    constant weights, because its frontend gives the node's name to the output alone (coremltools 9,
     frontend/torch/ops.py).
     """
     linear = torch.ops.aten.linear.default
@@ -138,11 +143,11 @@ def variables(program: ExportedProgram) -> dict[str, tuple[str, str]]:
 
 
 def _to_mil(program: ExportedProgram, recipe: Recipe, outputs: Sequence[str]) -> Any:
-    """A MIL program with the image as input and float32 outputs of these names."""
+    """A MIL program that takes the image and has float32 outputs of these names."""
     single = recipe.weights == "float32"
     shape = tuple(program.example_inputs[1][IMAGE].shape)
-    # Unnamed constants are numbered through a counter of the process, which coremltools clears
-    # after each conversion and which reading a package moves on.
+    # coremltools numbers unnamed constants with a counter of the process. It clears the counter
+    # after each conversion, but reading a package increases it.
     ct.converters.mil.Builder.name_count.clear()
     mil = ct.convert(
         program,

@@ -1,20 +1,21 @@
-"""What is known to keep a program off Apple's Neural Engine, or to make it slow there.
+"""What is known to keep operations off Apple's Neural Engine, or to make them slow there.
 
-Apple documents none of it. The rules are those of apple/ml-ane-transformers (layout, 1x1
-convolutions, 64-byte rows), of hollance/neural-engine and of converted models that developers
-measured. They say what to look at, and no more.
+Apple documents none of this. The rules come from apple/ml-ane-transformers (layout, 1x1
+convolutions, 64-byte rows), from hollance/neural-engine, and from models that developers measured.
+They are hints on where to look.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from math import prod
-from typing import Any
+
+from mil_evaluator import Program
 
 MAX_RANK, MAX_LENGTH = 4, 16_384
 ROW_BYTES = 64  # the last axis is padded to this
-_PADDED = 1.5  # how much larger padding may make the activations without a remark
+_PADDED = 1.5  # padding is a finding if it makes the activations larger than this factor
 _BYTES = {"fp16": 2, "fp32": 4, "int32": 4, "int16": 2, "uint16": 2, "int8": 1, "uint8": 1}
-_BORDERS = {"cast", "classify"}  # where a program meets the app, in float32
+_BORDERS = {"cast", "classify"}  # at the inputs and outputs, which are float32
 _MOVES = {
     "cast", "concat", "depth_to_space", "expand_dims", "gather", "gather_along_axis", "gather_nd",
     "pad", "pixel_shuffle", "pixel_unshuffle", "reshape", "reverse", "slice_by_index",
@@ -22,8 +23,8 @@ _MOVES = {
 }  # fmt: skip
 
 
-def findings(program: Any) -> tuple[str, ...]:
-    """One line for each rule that the program breaks, the number of data movements, the caveat."""
+def findings(program: Program) -> tuple[str, ...]:
+    """A line for each rule that the program breaks, one on data movements, and the caveat."""
     return (
         *_wide_floats(program),
         *_shapes(program),
@@ -33,7 +34,7 @@ def findings(program: Any) -> tuple[str, ...]:
     )
 
 
-def _wide_floats(program: Any) -> Iterator[str]:
+def _wide_floats(program: Program) -> Iterator[str]:
     wide = [op for op in program.operations if "fp32" in op.dtypes and op.type not in _BORDERS]
     if wide:
         yield (
@@ -42,7 +43,7 @@ def _wide_floats(program: Any) -> Iterator[str]:
         )
 
 
-def _shapes(program: Any) -> Iterator[str]:
+def _shapes(program: Program) -> Iterator[str]:
     computed = [op for op in program.operations if op.type != "classify"]
     flexible = [op.outputs[0] for op in computed if any(None in shape for shape in op.shapes)]
     if flexible:
@@ -57,7 +58,7 @@ def _shapes(program: Any) -> Iterator[str]:
             yield f"{len(broken)} tensors have {rule}, the first is {name!r} {list(shape)}"
 
 
-def _padding(program: Any) -> Iterator[str]:
+def _padding(program: Program) -> Iterator[str]:
     sizes = []
     for name, shape, width in _activations(program):
         if shape:
@@ -73,7 +74,7 @@ def _padding(program: Any) -> Iterator[str]:
         )
 
 
-def _operations(program: Any) -> Iterator[str]:
+def _operations(program: Program) -> Iterator[str]:
     gathers = [op for op in program.operations if op.type.startswith("gather")]
     if by_data := [op for op in gathers if op.inputs["indices"] not in program.constants]:
         yield f"{len(by_data)} gathers take their indices from data"
@@ -84,8 +85,8 @@ def _operations(program: Any) -> Iterator[str]:
     yield f"{moves.total()} of {len(program.operations)} operations only move data: {listed}"
 
 
-def _activations(program: Any) -> Iterator[tuple[str, tuple[int, ...], int]]:
-    """Name, shape and bytes an element of what is computed at run time; flexible lengths are 1."""
+def _activations(program: Program) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    """Name, shape and element size of each result at run time; a flexible length counts as 1."""
     for op in program.operations:
         if not op.type.startswith("constexpr_") and op.type != "classify":
             for name, shape, dtype in zip(op.outputs, op.shapes, op.dtypes, strict=True):

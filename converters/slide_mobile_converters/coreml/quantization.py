@@ -1,13 +1,13 @@
-"""Static int8 activations: `quantize` and `dequantize` around what the int8 kernels take.
+"""Static int8 activations: `quantize` and `dequantize` around the layers that compute in int8.
 
-Written into the exported program, in the operations that coremltools' frontend reads as MIL's own
-(converters/mil/frontend/torch/quantization_ops.py). coremltools 9's own calibration needs Apple's
-`predict`, and its `_update_tensor_range` keeps the range of the last image only. torchao's PT2E
-would quantise additions and pooling too, and is one more dependency.
+They are written into the exported program, as operations that coremltools' frontend translates to
+MIL's own (converters/mil/frontend/torch/quantization_ops.py). The alternatives are worse: the
+calibration of coremltools 9 needs Apple's `predict`, and its `_update_tensor_range` keeps only the
+range of the last image; torchao's PT2E would quantise additions and pooling too.
 
-Core ML runs a convolution in int8 where its input, its weights and its output are quantised
-(coremltools, "Quantization Overview", from A17 Pro and M4 on). Ranges are symmetric, as
-`linear_quantize_activations` makes them by default: a zero point costs the kernels a correction.
+Core ML runs a convolution in int8 if its input, weights and output are all quantised (coremltools,
+"Quantization Overview"; from A17 Pro and M4 on). Ranges are symmetric, which is the default of
+`linear_quantize_activations`, because a zero point costs the kernels a correction.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -22,7 +22,7 @@ from torch.ao.quantization.fx import _decomposed  # noqa: F401  registers quanti
 from torch.export import ExportedProgram
 from torch.fx import Interpreter, Node
 
-from slide_mobile.recipes import is_thick
+from slide_mobile.recipes import is_quantizable
 from slide_mobile.targets.calibration import clipped, sample_and_extremes
 
 _DENSE = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
@@ -31,7 +31,7 @@ _GROUPS = 6  # position of `groups` among the arguments of aten.conv2d
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Eight-bit values of a tensor: low..high times the scale; zero is zero."""
+    """The 8-bit values that a tensor is rounded to: low..high times the scale, no zero point."""
 
     scale: float
     low: int
@@ -39,12 +39,12 @@ class Grid:
 
     @property
     def arguments(self) -> tuple[float, int, int, int, torch.dtype]:
-        """As the quantized_decomposed operations take them."""
+        """The arguments of the quantized_decomposed operations."""
         return self.scale, 0, self.low, self.high, torch.int8 if self.low < 0 else torch.uint8
 
 
 def dense(program: ExportedProgram) -> Iterator[Node]:
-    """The convolutions (ungrouped) and linears whose weights are parameters, in order."""
+    """Ungrouped convolutions and linears whose weights are parameters, in execution order."""
     parameters = program.graph_signature.inputs_to_parameters
     for node in program.graph.nodes:
         grouped = len(node.args) > _GROUPS and node.args[_GROUPS] != 1
@@ -53,30 +53,30 @@ def dense(program: ExportedProgram) -> Iterator[Node]:
 
 
 def operand(node: Node, index: int) -> Node:
-    """The tensor among the arguments of a node."""
+    """The argument of a node at this index, which must be a tensor."""
     tensor = node.args[index]
     assert isinstance(tensor, Node)
     return tensor
 
 
-def thick(program: ExportedProgram) -> Iterator[Node]:
-    """The dense operations with enough channels on both sides, in order."""
+def quantizable(program: ExportedProgram) -> Iterator[Node]:
+    """The dense nodes that int8 recipes quantise, in execution order."""
     for node in dense(program):
-        if is_thick(*operand(node, 1).meta["val"].shape[:2]):
+        if is_quantizable(*operand(node, 1).meta["val"].shape[:2]):
             yield node
 
 
 def quantize_activations(
     program: ExportedProgram, images: Sequence[Tensor], *, keep: Collection[str] = ()
 ) -> None:
-    """Quantise what enters and leaves the thick dense operations, in place.
+    """Quantise the inputs and outputs of the quantisable nodes, in place.
 
-    `images` holds inputs of the program, from which the ranges are taken; operations whose nodes
-    are named in `keep` stay as they are. The last operation keeps its output in float: rounded
-    logits would tie, and nothing reads them in int8.
+    The ranges are measured on `images`, which are inputs of the program. Nodes named in `keep` stay
+    in float. So does the output of the last dense node: rounded logits would tie, and no operation
+    reads them in int8.
     """
     last = list(dense(program))[-1]
-    readers = [node for node in thick(program) if node.name not in keep]
+    readers = [node for node in quantizable(program) if node.name not in keep]
     writers = {node for node in readers if node is not last}
     tensors = dict.fromkeys([*(operand(node, 0) for node in readers), *writers])
     grids = {
@@ -94,7 +94,7 @@ def quantize_activations(
 def sample(
     program: ExportedProgram, names: Collection[str], images: Sequence[Tensor]
 ) -> dict[str, NDArray[np.float32]]:
-    """Values of the named tensors over all images: a sample of each image, and its extremes."""
+    """For each named tensor, a sample of its values and the extremes, of all images together."""
     recorder = _Recorder(program.module(check_guards=False), names)
     for image in images:
         recorder.run(image)
@@ -102,14 +102,14 @@ def sample(
 
 
 def fit(x: NDArray[np.float32]) -> Grid:
-    """The grid whose clipping point gives the least squared error of rounding `x`."""
+    """The grid on which rounding `x` has the least squared error."""
     low, high = clipped(x, symmetric=True)
     low_step, high_step = (-127, 127) if low < 0 else (0, 255)
     return Grid(scale=high / high_step or 1.0, low=low_step, high=high_step)
 
 
 def _rounded(program: ExportedProgram, tensor: Node, grid: Grid) -> Node:
-    """A node that holds the tensor's values rounded to the grid."""
+    """A new node with the tensor's values rounded to the grid."""
     operations, graph = torch.ops.quantized_decomposed, program.graph
     with graph.inserting_after(tensor):
         eight_bit = graph.call_function(
@@ -123,7 +123,7 @@ def _rounded(program: ExportedProgram, tensor: Node, grid: Grid) -> Node:
 
 
 class _Recorder(Interpreter):
-    """Runs a program and keeps a fixed sample of some of its tensors."""
+    """Runs a program and keeps a fixed random sample of some of its tensors."""
 
     def __init__(self, module: torch.fx.GraphModule, names: Collection[str]) -> None:
         super().__init__(module)
@@ -132,7 +132,7 @@ class _Recorder(Interpreter):
 
     @torch.no_grad()
     def run_node(self, n: Node) -> Any:
-        """Run one node, and keep a sample of what it computes."""
+        """Run one node, and keep a sample of its result."""
         value = super().run_node(n)
         if n.name in self.kept:
             self.kept[n.name].append(sample_and_extremes(value.numpy(), self.draw))

@@ -1,4 +1,4 @@
-"""Read a written .pte back and state what it holds: methods, delegates, operations inside them."""
+"""Facts about a written .pte: its delegates, the operations inside them and those outside."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,14 +12,16 @@ from executorch.exir.schema import DelegateCall, ExecutionPlan, KernelCall
 
 from slide_mobile.artifact.manifest import Graph
 from slide_mobile.targets.graph import counted, float_macs
-from slide_mobile_converters.executorch import late, payload
+from slide_mobile.targets.registry import needs_toolchain
+from slide_mobile_converters.executorch import reading, xnnpack_graph
 from slide_mobile_converters.executorch.metadata import EXPORTER
-from slide_mobile_converters.executorch.payload import COREML, XNNPACK, Value
+from slide_mobile_converters.executorch.reading import COREML, XNNPACK
+from slide_mobile_converters.executorch.xnnpack_graph import Value
 
 MAX_RANK = 4
 _INT8 = {"qint8", "qcint8"}
 _BORDERS = {"XNNConvert", "XNNStaticTranspose"}
-_MANY_BORDERS = 0.25  # share of conversions and transposes among all operations worth a remark
+_MANY_BORDERS = 0.25  # share of conversions and transposes from which they are a finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,20 +34,20 @@ class Op:
 
 
 def inspect(path: Path) -> Graph:
-    """Facts about a .pte file, from its bytes; raises ArtifactError for a damaged one."""
-    file = payload.read(path)
-    with payload.artifact_errors(path):
-        return _of_coreml(file) if payload.first_delegate(file) == COREML else _of_xnnpack(file)
+    """Facts about a .pte; raises ArtifactError if it is damaged."""
+    file = reading.read(path)
+    with reading.artifact_errors(path):
+        return _of_coreml(file) if reading.first_delegate(file) == COREML else _of_xnnpack(file)
 
 
 def _of_xnnpack(file: PTEFile) -> Graph:
-    """Facts about the graphs in a file's XNNPACK delegates, where it has any."""
-    plan = payload.method(file)
+    """Facts about the graphs in the file's XNNPACK delegates, if it has any."""
+    plan = reading.method(file)
     outside = list(_outside(plan))
-    graphs = [payload.graph(payload.blob(file, d)) for d in plan.delegates if d.id == XNNPACK]
+    graphs = [xnnpack_graph.read(reading.blob(file, d)) for d in plan.delegates if d.id == XNNPACK]
     ops = [op for graph in graphs for op in operations(graph)]
     macs = _macs(ops)
-    tensors = [value for graph in graphs for value in payload.values(graph).values()]
+    tensors = [value for graph in graphs for value in xnnpack_graph.values(graph).values()]
     total = sum(macs.values())
     in_int8 = sum(count for (_, int8), count in macs.items() if int8)
     names = [op.name.removeprefix("XNN") for op in ops] + outside
@@ -62,9 +64,11 @@ def _of_xnnpack(file: PTEFile) -> Graph:
 
 
 def _of_coreml(file: PTEFile) -> Graph:
-    """Facts about the MIL program in a file's only delegate, which computes in float only."""
-    plan = payload.method(file)
-    operations = late.coreml().mil(file).operations
+    """Facts about the MIL program in the file's only delegate; it computes in float."""
+    plan = reading.method(file)
+    with needs_toolchain("executorch"):
+        from slide_mobile_converters.executorch import coreml_delegate
+    operations = coreml_delegate.mil(file).operations
     outside = list(_outside(plan))
     return Graph(
         ops=dict(sorted(Counter([*(op.type for op in operations), *outside]).items())),
@@ -82,13 +86,13 @@ def _of_coreml(file: PTEFile) -> Graph:
 
 
 def _exporter(file: PTEFile) -> str | None:
-    """The release that wrote the file: older ones do not promise to read it."""
-    (release,) = payload.constants(file).get(EXPORTER, (None,))
+    """The release that wrote the file; older ones may not read it."""
+    (release,) = reading.constants(file).get(EXPORTER, (None,))
     return release
 
 
 def _outside(plan: ExecutionPlan) -> Iterator[str]:
-    """Names of the operations that portable kernels compute, one by one."""
+    """Names of the operations outside the delegates, which portable kernels compute."""
     for chain in plan.chains:
         for instruction in chain.instructions:
             call = instruction.instr_args
@@ -100,8 +104,8 @@ def _outside(plan: ExecutionPlan) -> Iterator[str]:
 
 
 def operations(graph: XNNGraph) -> Iterator[Op]:
-    """The operations of one delegate with their tensors; raises ValueError for one without."""
-    values = payload.values(graph)
+    """The operations of one delegate; raises ValueError for one that writes no tensor."""
+    values = xnnpack_graph.values(graph)
     for node in graph.xnodes:
         union = node.xnode_union
         numbers = {key: number for key, number in vars(union).items() if key.endswith("_id")}
@@ -114,7 +118,7 @@ def operations(graph: XNNGraph) -> Iterator[Op]:
         yield Op(name=name, inputs=present, outputs=outputs)
 
 
-# Multiply-adds from shapes; filters are (out, height, width, in), and (1, h, w, c) depthwise.
+# Multiply-adds from shapes. Filters are (out, height, width, in); depthwise (1, h, w, c).
 _MACS: dict[str, Callable[[Op], int]] = {
     "XNNConv2d": lambda op: prod(op.outputs[0].shape) * prod(op.inputs["filter_id"].shape[1:]),
     "XNNDepthwiseConv2d": lambda op: (
@@ -128,7 +132,7 @@ _MACS: dict[str, Callable[[Op], int]] = {
 
 
 def _macs(ops: Iterable[Op]) -> Counter[tuple[str, bool]]:
-    """Multiply-adds by operation, and whether the kernel computes in int8: its weights decide."""
+    """Multiply-adds by operation, and whether its weights, and so its kernel, are int8."""
     macs: Counter[tuple[str, bool]] = Counter()
     for op in ops:
         if op.name in _MACS:
@@ -138,7 +142,7 @@ def _macs(ops: Iterable[Op]) -> Counter[tuple[str, bool]]:
 
 
 def _findings(plan: ExecutionPlan, outside: list[str], ops: list[Op]) -> list[str]:
-    """What a person should know about the graph, a line each."""
+    """What a person should know about the graph, one line each."""
     found = []
     if outside:
         found.append(f"left outside the delegate: {counted(outside)}")

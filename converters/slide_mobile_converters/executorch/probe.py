@@ -1,9 +1,9 @@
-"""What each dense operation in a .pte computes for one image.
+"""Look inside a .pte: the output of each convolution and linear, and its int8 range.
 
-A delegate keeps its inner tensors to itself. So the file is taken apart, the outputs of its dense
-operations are declared outputs of the XNNPACK graph and of the method, and what is put together
-again runs in ExecuTorch's own runtime, with the weights of the file on disk. Which operation came
-from which module is written into the file when it is converted (`metadata.MODULES`).
+A delegate does not give out inner tensors. So the file is taken apart, the outputs of its dense
+operations are declared as outputs of the XNNPACK graph and of the method, and the result runs in
+ExecuTorch's own runtime with the weights of the file. The file lists the module of each operation
+(`metadata.MODULES`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 from slide_mobile.errors import ArtifactError
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets.graph import int8_range
-from slide_mobile_converters.executorch import late, payload, running
+from slide_mobile.targets.registry import needs_toolchain
+from slide_mobile_converters.executorch import reading, running, xnnpack_graph
 from slide_mobile_converters.executorch.metadata import MODULES
-from slide_mobile_converters.executorch.payload import Value
+from slide_mobile_converters.executorch.xnnpack_graph import Value
 
 WEIGHTED = {"XNNConv2d", "XNNDepthwiseConv2d", "XNNFullyConnected"}
 _SCALARS = {"fp32": ScalarType.FLOAT, "fp16": ScalarType.HALF, "qint8": ScalarType.CHAR}
@@ -43,38 +44,39 @@ Activations = dict[str, NDArray[np.float32]]
 def activations(path: Path, image: Pixels) -> Activations:
     """Outputs of convolutions and linears by module path, channels last, dequantised.
 
-    Raises ArtifactError for a damaged file, or one that another program converted.
+    Raises ArtifactError for a damaged file, and for one that slide-mobile did not write.
     """
-    file = payload.read(path)
-    names = payload.constants(file).get(MODULES)
+    file = reading.read(path)
+    names = reading.constants(file).get(MODULES)
     if names is None:
         raise ArtifactError(f"{path} does not say which modules it holds; convert the model again")
-    with payload.artifact_errors(path):
+    with reading.artifact_errors(path):
         given = running.tensor(file, image)
-        if payload.first_delegate(file) == payload.COREML:
-            found: Activations = late.coreml().activations(file, names, given)
-            return found
-        own = len(payload.method(file).outputs)
+        if reading.first_delegate(file) == reading.COREML:
+            with needs_toolchain("executorch"):
+                from slide_mobile_converters.executorch import coreml_delegate
+            return coreml_delegate.activations(file, names, given)
+        own = len(reading.method(file).outputs)
         opened = dict(_open(file, names))
-        outputs = running.Loaded(payload.write(file), path)(given)[own:]
+        outputs = running.Loaded(reading.write(file), path)(given)[own:]
         pairs = zip(opened.items(), outputs, strict=True)
         return {module: _dequantised(output, value) for (module, value), output in pairs}
 
 
 def ranges(path: Path) -> dict[str, tuple[float, float]]:
-    """What the int8 outputs of convolutions and linears can hold, by module path.
+    """(lowest, highest) value of the int8 outputs of convolutions and linears, by module path.
 
-    None for Core ML's delegate, which is not offered in int8.
+    It is empty for Core ML's delegate, which has no int8 here.
     """
-    file = payload.read(path)
-    names = payload.constants(file).get(MODULES, ())
+    file = reading.read(path)
+    names = reading.constants(file).get(MODULES, ())
     found = {}
-    with payload.artifact_errors(path):
-        for delegate in payload.method(file).delegates:
-            if delegate.id != payload.XNNPACK:
+    with reading.artifact_errors(path):
+        for delegate in reading.method(file).delegates:
+            if delegate.id != reading.XNNPACK:
                 continue
-            graph = payload.graph(payload.blob(file, delegate))
-            values = payload.values(graph)
+            graph = xnnpack_graph.read(reading.blob(file, delegate))
+            values = xnnpack_graph.values(graph)
             for module, number in zip(names, weighted(graph), strict=True):
                 value = values[number]
                 if module and value.dtype == "qint8" and value.scale is not None:
@@ -83,29 +85,29 @@ def ranges(path: Path) -> dict[str, tuple[float, float]]:
 
 
 def _open(file: PTEFile, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
-    """Make tensors outputs, in place; yields their modules, in the order of the outputs.
+    """Make dense results outputs of the method, in place; yields module paths and tensors.
 
-    Raises ValueError unless the program is one delegate, whose operations `names` are.
+    Raises ValueError unless the program is one delegate whose dense operations match `names`.
     """
-    plan = payload.method(file)
+    plan = reading.method(file)
     (instruction,), (delegate,) = plan.chains[0].instructions, plan.delegates
     call = instruction.instr_args
-    graph = payload.graph(payload.blob(file, delegate))
+    graph = xnnpack_graph.read(reading.blob(file, delegate))
     outputs = list(weighted(graph))
     if len(outputs) != len(names):
         raise ValueError(f"{len(outputs)} convolutions and linears, {len(names)} names")
-    values = payload.values(graph)
+    values = xnnpack_graph.values(graph)
     for module, number in zip(names, outputs, strict=True):
         if module:
             _publish(graph, number)
             call.args.append(_declare(plan, values[number]))
             yield module, values[number]
     data = file.program.backend_delegate_data
-    data[delegate.processed.index] = BackendDelegateInlineData(data=payload.bytes_of(graph))
+    data[delegate.processed.index] = BackendDelegateInlineData(data=xnnpack_graph.write(graph))
 
 
 def weighted(graph: XNNGraph) -> Iterator[int]:
-    """Numbers of the tensors that convolutions and linears write, in execution order."""
+    """Numbers of the output tensors of convolutions and linears, in execution order."""
     for node in graph.xnodes:
         if type(node.xnode_union).__name__ in WEIGHTED:
             yield node.xnode_union.output_id
@@ -115,17 +117,19 @@ def _publish(graph: XNNGraph, number: int) -> None:
     """Make a tensor an output of the XNNPACK graph."""
     (value,) = (
         held
-        for held in (payload.tensor(item.xvalue_union) for item in graph.xvalues)
+        for held in (xnnpack_graph.tensor(item.xvalue_union) for item in graph.xvalues)
         if held.id_out == number
     )
-    assert value.external_id == XNN_INVALID_VALUE_ID, "a map inside a delegate is no output of it"
+    assert value.external_id == XNN_INVALID_VALUE_ID, (
+        "an inner tensor of a delegate is not one of its outputs"
+    )
     value.external_id, value.flags = graph.num_externs, XNN_VALUE_FLAG_EXTERNAL_OUTPUT
     graph.output_ids.append(number)
     graph.num_externs += 1
 
 
 def _declare(plan: ExecutionPlan, value: Value) -> int:
-    """Make a tensor an output of the method, in memory that the caller gives; its index."""
+    """Make a tensor an output of the method, in the caller's memory; returns its index."""
     tensor = Tensor(
         scalar_type=_SCALARS[value.dtype],
         storage_offset=0,

@@ -1,9 +1,9 @@
-"""int8 in the exported program: which operations change, and the ranges they get.
+"""Numeric formats of the exported program: fp16 throughout, or int8 where it is faster.
 
-Only thick dense convolutions and linears (`recipes.is_thick`) are quantised: XNNPACK's int8 makes
-dense products faster and nothing else. torchao's PT2E flow inserts the quantize and dequantize
-nodes around the annotated ones. XNNPACKQuantizer is not used, because it also annotates depthwise
-convolutions, and spreads int8 over the reshapes behind.
+Only dense convolutions and linears with enough channels (`recipes.is_quantizable`) become int8:
+XNNPACK's int8 kernels make dense products faster and nothing else. torchao's PT2E flow inserts the
+quantize and dequantize nodes around the annotated nodes. XNNPACKQuantizer is not used, because it
+also annotates depthwise convolutions and the reshapes that follow.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -25,8 +25,10 @@ from torchao.quantization.pt2e.quantizer import (
     Quantizer,
 )
 
-from slide_mobile.recipes import is_thick
-from slide_mobile.targets.converter import require_found
+from slide_mobile.preprocess import planar
+from slide_mobile.recipes import is_quantizable
+from slide_mobile.targets.converter import Request, require_quantized
+from slide_mobile_converters.executorch import rewrites
 from slide_mobile_converters.executorch.rewrites import (
     CONV,
     LINEAR,
@@ -38,9 +40,27 @@ from slide_mobile_converters.executorch.rewrites import (
     siblings_together,
 )
 
-# The smallest scale. XNNPACKQuantizer's 2 ** -12 would erase the first convolution, which takes
-# pixels of 0..255 and whose weights are that much smaller.
+# The smallest scale. XNNPACKQuantizer's 2 ** -12 would erase the first convolution: it takes pixels
+# of 0..255, so its weights are that much smaller.
 _EPS = 2.0**-40
+
+
+def in_format(program: ExportedProgram, request: Request) -> ExportedProgram:
+    """The program in the recipe's numeric format; fp32 is returned as it is.
+
+    Raises ValueError for a float module that the recipe leaves in float anyway.
+    """
+    recipe = request.recipe
+    if recipe.weights == "float32":
+        return program
+    if recipe.weights == "float16":
+        apple = request.backend == "coreml"
+        return rewrites.half_input(program) if apple else rewrites.half(program)
+    images = [torch.from_numpy(planar(image)) for image in request.calibration]
+    dynamic = recipe.activations == "int8-dynamic"
+    return quantize(
+        program, dynamic=dynamic, calibration=images, float_modules=request.float_modules
+    )
 
 
 def quantize(
@@ -52,8 +72,7 @@ def quantize(
 ) -> ExportedProgram:
     """The program with its dense operations in int8.
 
-    `calibration` holds tensors of the image input's shape; none are needed where `dynamic`. Raises
-    ValueError for a float module that would not be quantised.
+    `calibration` holds tensors with the shape of the image input; dynamic int8 needs none.
     """
     _, example = program.example_inputs
     (name,) = example
@@ -64,23 +83,23 @@ def quantize(
         linears_behind_reshapes(model)
     else:
         pads_next_to_zero(model)
-    require_found(float_modules, {module_path(node) for node in dense(model)})
+    require_quantized(float_modules, {module_path(node) for node in dense(model)})
     prepared = prepare_pt2e(model, DenseQuantizer(dynamic=dynamic, float_modules=float_modules))
     with torch.no_grad():
-        for image in calibration or (example[name],):  # the weights too are observed by running
+        for image in calibration or (example[name],):  # a run observes the weights, too
             prepared(**{name: image})
     return torch.export.export(convert_pt2e(prepared), (), example)
 
 
 class DenseQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no stubs
-    """Annotates dense convolutions and linears: int8 a channel for weights, a tensor for maps."""
+    """Annotates dense operations: weights get one scale a channel, activations one a tensor."""
 
     def __init__(self, *, dynamic: bool, float_modules: Collection[str] = ()) -> None:
         super().__init__()
         self.dynamic, self.float_modules = dynamic, float_modules
 
     def annotate(self, model: GraphModule) -> GraphModule:
-        """Mark the operations that int8 makes faster; returns the argument."""
+        """Mark the operations to quantise, and return the argument."""
         maps = _maps(dynamic=self.dynamic)
         for node in dense(model):
             if module_path(node) in self.float_modules:
@@ -95,16 +114,16 @@ class DenseQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no stubs
         return model
 
     def validate(self, model: GraphModule) -> None:
-        """Every annotation comes from `annotate`, so there is nothing to refuse."""
+        """Do nothing: all annotations come from `annotate`."""
 
 
 def dense(model: GraphModule) -> Iterator[Node]:
-    """The convolutions and linears worth quantising, in execution order."""
+    """The convolutions and linears that int8 recipes quantise, in execution order."""
     for node in model.graph.nodes:
         if node.op != "call_function" or node.target not in {CONV, LINEAR}:
             continue
         weight: Any = node.args[1]
-        if groups(node) == 1 and is_thick(*weight.meta["val"].shape[:2]):
+        if groups(node) == 1 and is_quantizable(*weight.meta["val"].shape[:2]):
             yield node
 
 

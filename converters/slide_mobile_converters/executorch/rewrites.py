@@ -1,18 +1,19 @@
-"""Changes to the exported program that only ExecuTorch's XNNPACK needs.
+"""Changes to the exported program that only ExecuTorch's XNNPACK delegate needs.
 
-A 1x1 convolution behind a reshape becomes a linear between two permutes. XNNPACK keeps the maps
-of convolutions channels last and those of reshapes as they are, so a transpose stands there
-anyway; a dynamically quantised convolution with such an input is lowered wrongly
-(`ChannelsLastTaggedReshapePass.input_to_nhwc` of executorch 1.4 walks past the operation before
-it, up to the input of the graph), a linear is not, and it has a range a token. A linear on tokens
-of rank 4 becomes one on a matrix of them, for its own trouble with layouts.
+In dynamic int8, a 1x1 convolution behind a reshape becomes a linear between two permutes.
+executorch 1.4 lowers such a convolution wrongly: `ChannelsLastTaggedReshapePass.input_to_nhwc`
+walks past the operation before it, up to the input of the graph. A linear is lowered correctly, and
+has one range for each token. The permutes cost nothing: XNNPACK keeps the maps of convolutions
+channels last and those of reshapes as they are, so a transpose is needed there anyway. A linear on
+tokens of rank 4 becomes a linear on a matrix of tokens, because of another bug with layouts.
 
-A zero pad becomes a pad of 1e-30 in static int8, because `InsertPadQDQPass` takes every zero pad
-behind an int8 convolution for one before another, and what it makes of ours does not load.
+In static int8, a pad with zeros becomes a pad with 1e-30. `InsertPadQDQPass` assumes that every
+zero pad behind an int8 convolution is followed by another one, and the result does not load.
 
-In fp16, GELU becomes x * sigmoid(x * (a + b x^2)), because ExecuTorch's partitioner has no GELU of
-fp16. Minimax over all x, off by 2.7e-4 at most (the usual tanh form: 4.7e-4), half a step of
-fp16 at 1. On maps the sum is a depthwise convolution: a constant beside a map costs two transposes.
+In fp16, GELU becomes x * sigmoid(x * (a + b x^2)), because ExecuTorch's partitioner does not take
+GELU in fp16. a and b minimise the largest error over all x, which is 2.7e-4 (the usual tanh form:
+4.7e-4): half a step of fp16 at 1. On maps, a + b x^2 is a depthwise convolution, because a constant
+next to a map costs two transposes.
 """
 
 import copy
@@ -30,7 +31,7 @@ from slide_mobile.tasks import deployed_path
 _ATEN = torch.ops.aten
 CONV, LINEAR = _ATEN.conv2d.default, _ATEN.linear.default
 _ADD, _MUL = _ATEN.add.Tensor, _ATEN.mul.Tensor
-# Or a slice: of a map that windows were put together to.
+# A slice counts, too: it crops a map that was put together from windows.
 _RESHAPES = {_ATEN.reshape.default, _ATEN.view.default, _ATEN.flatten.using_ints}
 _RESHAPES |= {_ATEN.slice.Tensor}
 _NEXT_TO_ZERO = 1e-30
@@ -39,9 +40,9 @@ _TO_TOKENS, _TO_MAPS = [0, 2, 3, 1], [0, 3, 1, 2]
 
 
 def linears_behind_reshapes(model: GraphModule) -> None:
-    """Replace, in place, each dense 1x1 convolution whose input is a reshape.
+    """Replace each dense 1x1 convolution whose input is a reshape, in place.
 
-    What follows stays behind all linears that share an input, for `siblings_together`'s reason.
+    Linears that share an input stay next to each other (see `siblings_together`).
     """
     for image in [node for node in model.graph.nodes if node.target in _RESHAPES]:
         if not (convs := _pointwise(image)):
@@ -60,11 +61,11 @@ def linears_behind_reshapes(model: GraphModule) -> None:
 
 
 def linears_on_rows(model: GraphModule) -> None:
-    """Give, in place, each dense linear on tokens of rank 4 a matrix of them.
+    """Flatten the input of each dense linear on tokens of rank 4 to a matrix, in place.
 
     Behind maps, executorch 1.4 changes the layout between a dynamically quantised input of rank 4
-    and its linear, which it then refuses: "Weight and Input should both be quantized". What
-    follows stays behind all linears that share an input, for `siblings_together`'s reason.
+    and its linear, and then refuses it: "Weight and Input should both be quantized". Linears that
+    share an input stay next to each other (see `siblings_together`).
     """
     order = {node: number for number, node in enumerate(model.graph.nodes)}
     for image in order:
@@ -87,10 +88,10 @@ def linears_on_rows(model: GraphModule) -> None:
 
 
 def siblings_together(model: GraphModule) -> None:
-    """Move, in place, dense 1x1 convolutions that share an input behind the first of them.
+    """Move dense 1x1 convolutions that share an input next to the first of them, in place.
 
-    Dynamically quantised they share its range too and are one group for the partitioner, which
-    merges in the order of the graph: an operation between them would make two delegates.
+    In dynamic int8 they share the range of the input, too, and are one group for the partitioner.
+    It merges in the order of the graph, so an operation between them would cut the delegate in two.
     """
     order = {node: number for number, node in enumerate(model.graph.nodes)}
     for image in order:
@@ -108,7 +109,7 @@ def pads_next_to_zero(model: GraphModule) -> None:
 
 
 def half_input(program: ExportedProgram) -> ExportedProgram:
-    """The program with an fp16 input, for a delegate that sees to its inner types itself."""
+    """The program with an fp16 input; the delegate chooses its inner types itself."""
     (name, example), *_ = program.example_inputs[1].items()
     model = copy.deepcopy(program.module())
     (image,) = _nodes(model, name)
@@ -122,7 +123,7 @@ def half_input(program: ExportedProgram) -> ExportedProgram:
 def half(program: ExportedProgram) -> ExportedProgram:
     """The program in fp16, input and output included."""
     (name, example), *_ = program.example_inputs[1].items()
-    model = copy.deepcopy(program.module())  # half() would change the caller's weights
+    model = copy.deepcopy(program.module())  # half() changes weights in place
     for node in _nodes(model, _ATEN.gelu.default):
         node.replace_all_uses_with(_sigmoid_gelu(model, node))
         model.graph.erase_node(node)
@@ -153,20 +154,20 @@ def _sigmoid_gelu(model: GraphModule, node: Node) -> Node:
 
 
 def module_path(node: Node) -> str:
-    """Of the torch module that an operation belongs to."""
+    """Path of the module that a node belongs to."""
     path: str = list(node.meta["nn_module_stack"].values())[-1][0]
     return deployed_path(path)
 
 
 def groups(node: Node) -> int:
-    """Of a convolution; 1 for a linear."""
+    """Number of groups of a convolution; 1 for a linear."""
     given = node.args[6] if len(node.args) > 6 else 1
     assert isinstance(given, int)
     return given
 
 
 def _pointwise(image: Node) -> list[Node]:
-    """The convolutions over a map that compute what linears do."""
+    """The dense 1x1 convolutions that read a map."""
     convs = [node for node in image.users if node.target == CONV and node.args[0] is image]
     return [conv for conv in convs if groups(conv) == 1 and _kernel(conv) == (1, 1)]
 
@@ -178,7 +179,7 @@ def _kernel(conv: Node) -> tuple[int, ...]:
 
 
 def _flatten(model: GraphModule, weight: Node) -> None:
-    """Make (C_out, C_in, 1, 1) weights (C_out, C_in)."""
+    """Reshape weights (C_out, C_in, 1, 1) -> (C_out, C_in), in place."""
     assert isinstance(weight.target, str)
     path, _, name = weight.target.rpartition(".")
     matrix = model.get_parameter(weight.target).detach().flatten(1)
@@ -187,12 +188,12 @@ def _flatten(model: GraphModule, weight: Node) -> None:
 
 
 def _nodes(model: GraphModule, target: OpOverload | str) -> list[Node]:
-    """The operations of one kind, or the input of that name, in the order of the graph."""
+    """The nodes of one operation, or the input of that name, in the order of the graph."""
     return [node for node in model.graph.nodes if node.target == target]
 
 
 def _call(model: GraphModule, like: Node, target: OpOverload, *args: Argument) -> Node:
-    """A new operation before `like`, which it tells its module to have come from."""
+    """A new node before `like`, in the same module."""
     with model.graph.inserting_before(like):
         node = model.graph.call_function(target, args)
     node.meta["nn_module_stack"] = like.meta["nn_module_stack"]

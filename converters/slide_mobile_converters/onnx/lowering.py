@@ -1,46 +1,45 @@
-"""An exported program as an fp32 ONNX model, with the module paths of PyTorch as names.
+"""An exported program to an fp32 ONNX model with PyTorch's module paths as names.
 
-torch's exporter leaves a stack trace with the exporting machine's paths, the FX node and the whole
-graph signature in each node's metadata: none of that belongs in a file that ships, and the same
-program exported elsewhere would give other bytes. All of it goes; what stays is a name. A node is
-called `<module path>/<operator>`, and the output of a convolution or linear is called by its module
-path alone. Quantisation and fp16 conversion keep both names.
+torch's exporter writes a stack trace with paths of this machine, the FX node and the whole graph
+signature into the metadata of each node. None of that belongs in a file that ships, and it would
+differ from machine to machine, so it is removed. Names remain: a node is called
+`<module path>/<operator>`, and the output of a convolution or linear has the module path as its
+name. Quantisation and the conversion to fp16 keep both names.
 """
 
 import ast
-import contextlib
+import importlib.util
 import itertools
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
 
 import onnx
 from onnx import ModelProto, NodeProto
 from torch.export import ExportedProgram
 
-from slide_mobile.tasks import LOGITS, deployed_path
+from slide_mobile.targets.converter import Request
+from slide_mobile.tasks import deployed_path, output_names
 
-# The first with Gelu, for which ONNX Runtime has one kernel since 1.17. Below it the exporter
-# writes x * (0.5 * (1 + erf(...))), an order that ONNX Runtime 1.31 does not fuse: 1.14 times the
-# latency on slide_swin_tiny.
+if importlib.util.find_spec("onnxscript") is None:  # torch.onnx imports it late; miss it now
+    raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
+
+# The first opset with Gelu, for which ONNX Runtime has a kernel since 1.17. For older opsets the
+# exporter writes x * (0.5 * (1 + erf(...))), which ONNX Runtime 1.31 does not fuse in that order:
+# slide_swin_tiny then takes 1.14 times as long.
 OPSET = 20
-# Of the ONNX release that brought opset 20 (1.15); the exporter writes 10, which needs 1.18.
+# The IR version of ONNX 1.15, which introduced opset 20. The exporter writes 10, and that needs
+# ONNX Runtime 1.18.
 IR_VERSION = 9
 INPUT = "image"
 
 _DENSE_CLASSES = ("torch.nn.modules.conv.Conv2d", "torch.nn.modules.linear.Linear")
 
 
-def lower(program: ExportedProgram, outputs: Sequence[str] = (LOGITS,)) -> ModelProto:
-    """The program as one fp32 model: input `image`, outputs named, no functions, all inside."""
-    with warnings.catch_warnings(), _quiet_exporter():
-        warnings.simplefilter("ignore")
-        # Imported here: it takes seconds, and reading or running a file does not need it.
-        import torch.onnx
+def lower(program: ExportedProgram, request: Request) -> ModelProto:
+    """The program as an fp32 model with input `image` and the task's outputs, without functions."""
+    # Imported here because it takes seconds, and reading or running a file does not need it.
+    import torch.onnx
 
-        exported = torch.onnx.export(
-            program, opset_version=OPSET, output_names=list(outputs), verbose=False
-        )
+    names = list(output_names(request.task))
+    exported = torch.onnx.export(program, opset_version=OPSET, output_names=names, verbose=False)
     assert exported is not None
     model = exported.model_proto
     assert not model.functions and {opset.domain for opset in model.opset_import} == {""}
@@ -49,7 +48,7 @@ def lower(program: ExportedProgram, outputs: Sequence[str] = (LOGITS,)) -> Model
 
 
 def checked(model: ModelProto) -> ModelProto:
-    """The model with inferred shapes and nothing else beside its graph, found valid by onnx."""
+    """The model with inferred shapes, without metadata; raises onnx's errors if invalid."""
     clean = ModelProto()
     clean.CopyFrom(model)
     clean.ir_version = IR_VERSION
@@ -64,12 +63,12 @@ def checked(model: ModelProto) -> ModelProto:
 
 
 def module_path(node: NodeProto) -> str:
-    """Path of the torch module that a node of a lowered model belongs to."""
+    """Path of the module that a node of a lowered model belongs to."""
     return node.name.rpartition("/")[0]
 
 
 def _name_by_modules(model: ModelProto) -> None:
-    """Give nodes, and the outputs of dense modules, the names that the module docstring says."""
+    """Rename nodes and the outputs of dense modules as the docstring above says, in place."""
     last: dict[str, NodeProto] = {}
     taken: set[str] = set()
     for node in model.graph.node:
@@ -90,25 +89,13 @@ def _name_by_modules(model: ModelProto) -> None:
 
 
 def _module(node: NodeProto) -> tuple[str, bool]:
-    """Path of the torch module that a node belongs to, and whether it is a dense one.
+    """Path of the module that a node belongs to, and whether that is a dense one.
 
-    The exporter records the stack of module paths and of their classes, outermost first, and ends
-    both with the FX node itself (torch.onnx, 2.13).
+    The exporter records the stacks of module paths and of module classes, outermost first. Both end
+    with the FX node itself (torch.onnx, 2.13).
     """
     properties = {entry.key: entry.value for entry in node.metadata_props}
     paths = ast.literal_eval(properties.get("pkg.torch.onnx.name_scopes", "['', '']"))
     classes = ast.literal_eval(properties.get("pkg.torch.onnx.class_hierarchy", "['', '']"))
     grouped = any(a.name == "group" and a.i != 1 for a in node.attribute)
     return deployed_path(paths[-2]), classes[-2] in _DENSE_CLASSES and not grouped
-
-
-@contextlib.contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """It logs that torchvision is absent, which no model here needs."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

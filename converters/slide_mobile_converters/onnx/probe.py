@@ -1,30 +1,29 @@
-"""Look inside a .onnx file: what each convolution and linear computes for one image."""
+"""Look inside a .onnx: the output of each convolution and linear, and its int8 range."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.graph import int8_range
-from slide_mobile_converters.onnx.graph import ERRORS, damaged, read
+from slide_mobile_converters.onnx import running
 from slide_mobile_converters.onnx.lowering import INPUT, module_path
+from slide_mobile_converters.onnx.reading import ERRORS, damaged, read
 
 Input = NDArray[np.float32]  # (1, 3, H, W)
-Values = dict[str, NDArray[Any]]
+Values = dict[str, NDArray[np.generic]]
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     """Outputs of convolutions and linears by module path, channels last, dequantised.
 
-    ONNX Runtime is asked for those tensors beside the logits, of an int8 file for the dequantised
-    ones: asked for what lies between a convolution and its QuantizeLinear, it would run the
-    convolution in float.
+    They are added to the outputs of the model. In an int8 file the dequantised tensors are added:
+    with the tensor between a convolution and its QuantizeLinear as an output, ONNX Runtime would
+    run the convolution in float.
     """
     model = read(path)
     tensors = _module_outputs(model)
@@ -40,7 +39,7 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
 
 
 def ranges(path: Path) -> dict[str, tuple[float, float]]:
-    """What the int8 outputs of convolutions and linears can hold, by module path."""
+    """(lowest, highest) value of the int8 outputs of convolutions and linears, by module path."""
     model = read(path)
     values = {tensor.name: tensor for tensor in model.graph.initializer}
     readers = {n.input[0]: n for n in model.graph.node if n.op_type == "QuantizeLinear"}
@@ -57,18 +56,14 @@ def ranges(path: Path) -> dict[str, tuple[float, float]]:
 
 
 def watched(model: ModelProto, names: Sequence[str]) -> Callable[[Input], Values]:
-    """A function from an input to the values of these tensors, run by ONNX Runtime."""
+    """A function from an input to the values of these tensors, by ONNX Runtime."""
     watching = ModelProto()
     watching.CopyFrom(model)
     given = {output.name for output in model.graph.output}
     for name in names:
         if name not in given and name != INPUT:
             watching.graph.output.add(name=name)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it warns of outputs without a declared shape
-    session = onnxruntime.InferenceSession(
-        watching.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = running.session(watching.SerializeToString())
     asked = [name for name in names if name != INPUT]
 
     def run(image: Input) -> Values:
@@ -79,9 +74,9 @@ def watched(model: ModelProto, names: Sequence[str]) -> Callable[[Input], Values
 
 
 def _module_outputs(model: ModelProto) -> dict[str, str]:
-    """The tensor to read for each dense module.
+    """The tensor to read for each dense module, by module path.
 
-    lowering.py names the output by the module path, and the node by that path and its operator.
+    lowering.py gives the output of a module its path as its name.
     """
     produced = {name for node in model.graph.node for name in node.output}
     readers = {node.input[0]: node for node in reversed(model.graph.node) if node.input}
@@ -98,5 +93,5 @@ def _module_outputs(model: ModelProto) -> dict[str, str]:
 
 
 def _channels_last(values: NDArray[np.float32], *, is_map: bool) -> NDArray[np.float32]:
-    """(1, C, H, W) of a convolution -> (1, H, W, C); what a linear gives has that order."""
+    """(1, C, H, W) of a convolution -> (1, H, W, C); the output of a linear is so already."""
     return values.transpose(0, 2, 3, 1) if is_map else values

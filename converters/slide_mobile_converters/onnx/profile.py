@@ -1,9 +1,9 @@
-"""Where the time of a .onnx file goes on ONNX Runtime, operation by operation.
+"""Time of each operation of a .onnx, by ONNX Runtime's own profiler.
 
-Its profiler writes a trace of events in whole microseconds; what it adds to an operation (about a
-microsecond each) is in there. A node that ONNX Runtime rewrote carries its own name or that of the
-tensor it gives, with "_nchwc" where the layout changed; what it inserted (ReorderInput) belongs to
-what follows.
+The profiler writes a trace of events in whole microseconds. Its own cost, about a microsecond for
+each operation, is included. A node that ONNX Runtime rewrote has the name of the original node or
+of its output, with "_nchwc" if the layout changed. A node that it inserted (ReorderInput) is
+counted for the module of the node that follows.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.profiles import BETWEEN, OperationTime
-from slide_mobile_converters.onnx import graph, running
+from slide_mobile_converters.onnx import reading, running
 from slide_mobile_converters.onnx.lowering import INPUT, module_path
 
 WARM_UP = 3
@@ -28,9 +28,9 @@ _RUN = "model_run"
 def profile(
     path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
 ) -> tuple[OperationTime, ...]:
-    """Each operation that runs, in order, by its median over the runs; BETWEEN is last."""
+    """Median time of each operation over the runs, in execution order; BETWEEN is last."""
     with tempfile.TemporaryDirectory() as folder:
-        session = running.session(path, threads=threads, trace=Path(folder) / "trace")
+        session = running.opened(path, threads=threads, trace=Path(folder) / "trace")
         pixels = {INPUT: planar(image)}
         for _ in range(WARM_UP + runs):
             session.run(None, pixels)
@@ -47,27 +47,27 @@ def profile(
 
 
 def _nodes(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[float]]]:
-    """Name, operation and times of each node, in the order of execution."""
+    """Name, operation and times of each node, in execution order."""
     times: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for event in events:
         name, given = event["name"], event["args"]
         if event["cat"] == "Node" and name.endswith(_KERNEL):
-            # Names need not differ, the index in the rewritten graph does.
+            # Names can repeat; the index in the rewritten graph is unique.
             key = (given["node_index"], name.removesuffix(_KERNEL), given["op_name"])
             times[key].append(event["dur"])
     return [(name, kind, taken) for (_, name, kind), taken in times.items()]
 
 
 def _owners(path: Path) -> dict[str, str]:
-    """Modules by the names of nodes and of the tensors that they give."""
+    """Module paths by the name of a node, and by the name of its outputs."""
     owners = {}
-    for node in graph.read(path).graph.node:
+    for node in reading.read(path).graph.node:
         owners.update(dict.fromkeys((node.name, *node.output), module_path(node)))
     return owners
 
 
 def _modules(names: Sequence[str], owners: Mapping[str, str]) -> list[str]:
-    """The module of each node; one that is not in the file belongs to what follows it."""
+    """Module path of each node; a node that the file does not have gets that of the next."""
     modules, following = [], ""
     for name in reversed(names):
         following = owners.get(name, owners.get(name.removesuffix(_NCHWC), following))

@@ -1,22 +1,66 @@
-"""Load a .onnx file with ONNX Runtime's CPU provider."""
+"""Run a .onnx with ONNX Runtime's CPU provider."""
 
+import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import onnxruntime
 
-from slide_mobile_converters.onnx import graph
+from slide_mobile.preprocess import Pixels, planar
+from slide_mobile.targets.converter import RawOutputs, Runner
+from slide_mobile.tasks import LOGITS, STAGES, Layout
+from slide_mobile_converters.onnx import reading
+from slide_mobile_converters.onnx.lowering import INPUT
+
+_LAYOUT: Layout = "NCHW"
+_ERRORS_ONLY = 3  # ONNX Runtime's own logger prints warnings on the process's stderr
 
 
-def session(path: Path, *, threads: int, trace: Path | None = None) -> onnxruntime.InferenceSession:
-    """Ready to run; `trace` is where ONNX Runtime's profiler writes. Raises ArtifactError."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it warns of weights that no node reads any more
-    options.intra_op_num_threads = threads
+def runner(path: Path, *, threads: int | None = None) -> Runner:
+    """ONNX Runtime on the CPU, by default with one thread a core; raises ArtifactError."""
+    ready = opened(path, threads=threads or os.cpu_count() or 1)
+
+    # If the outputs are not ours, ask for logits: the error lists the outputs that there are.
+    names = [x.name for x in ready.get_outputs() if x.name in STAGES] or [LOGITS]
+
+    def run(image: Pixels) -> RawOutputs:
+        try:
+            return dict(zip(names, ready.run(names, {INPUT: planar(image)}), strict=True))
+        except (ValueError, *reading.ERRORS) as error:
+            raise reading.damaged(path, error) from error
+
+    def bind(image: Pixels) -> Callable[[], object]:
+        return partial(ready.run, names, {INPUT: planar(image)})
+
+    runtime = f"ONNX Runtime {onnxruntime.__version__}, CPU"
+    return Runner(call=run, runtime=runtime, layout=_LAYOUT, bind=bind)
+
+
+def opened(path: Path, *, threads: int, trace: Path | None = None) -> onnxruntime.InferenceSession:
+    """A session for the file; ONNX Runtime's profiler writes to `trace`. Raises ArtifactError."""
+    chosen = options()
+    chosen.intra_op_num_threads = threads
     if trace is not None:
-        options.enable_profiling, options.profile_file_prefix = True, str(trace)
+        chosen.enable_profiling, chosen.profile_file_prefix = True, str(trace)
+    content = reading.content(path)
     try:
-        return onnxruntime.InferenceSession(
-            graph.content(path), options, providers=["CPUExecutionProvider"]
-        )
-    except graph.ERRORS as error:
-        raise graph.damaged(path, error) from error
+        return session(content, chosen)
+    except reading.ERRORS as error:
+        raise reading.damaged(path, error) from error
+
+
+def options() -> onnxruntime.SessionOptions:
+    """Options of a new session, which logs errors only."""
+    made = onnxruntime.SessionOptions()
+    made.log_severity_level = _ERRORS_ONLY
+    return made
+
+
+def session(
+    content: bytes, chosen: onnxruntime.SessionOptions | None = None
+) -> onnxruntime.InferenceSession:
+    """A session on the CPU for the bytes of a model; raises `reading.ERRORS`."""
+    return onnxruntime.InferenceSession(
+        content, chosen or options(), providers=["CPUExecutionProvider"]
+    )

@@ -1,23 +1,21 @@
-"""The second road to a float32 .tflite: torch.onnx, then onnx2tf in an environment of its own.
+"""The second exporter of a float32 .tflite: torch.onnx, then onnx2tf in its own environment.
 
-onnx2tf guesses memory layouts by running every operation in both frameworks on sample images. It
-wants a channels-first image for that: given channels last, version 1.29 converted slide_swin_test
-without a word into a file 53 dB away. Its samples must differ from pixel to pixel in the range that
-the model takes, or layouts that transpose look alike; without a file of them in its working folder
-it would download one.
+onnx2tf guesses memory layouts: it runs each operation in both frameworks on sample images. For that
+the image must be channels first; with channels last, version 1.29 silently converted
+slide_swin_test to a file with 53 dB. The samples must differ from pixel to pixel and cover the
+range that the model takes, or transposed layouts look the same. onnx2tf reads the samples from a
+file in its working folder, and would otherwise download one.
 
-Names are lost on this road, and weights are not: a convolution or linear gets its module path back
-by its weights, where no other has the same.
+onnx2tf loses names, but keeps weights. So a convolution or linear gets its module path back by its
+weights, unless another module has the same.
 """
 
 import contextlib
 import importlib.util
-import logging
 import os
 import signal
 import subprocess
 import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,18 +31,19 @@ from ai_edge_litert.tools.flatbuffer_utils import (
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from slide_mobile.errors import ToolchainMissing, UsageError
+from slide_mobile.errors import GateFailed, ToolchainMissing, UsageError
 from slide_mobile.targets import environments
+from slide_mobile.targets.converter import Request
 from slide_mobile.tasks import deployed_path
 
 ENVIRONMENT = "onnx2tf"
 INPUT, OUTPUT = "image", "logits"
-_OPSET = 20  # the first with Gelu, which becomes one operation
+_OPSET = 20  # the first with Gelu, which onnx2tf converts to one operation
 
-# onnx2tf reads this name in its working folder, and else from the network.
+# onnx2tf reads this file in its working folder, or else downloads it.
 _SAMPLES_FILE = "calibration_image_sample_data_20x128x128x3_float32.npy"
 _SAMPLES_SHAPE = (20, 128, 128, 3)
-# Nobody listens there: a download fails at once instead of going unseen.
+# A proxy that does not exist: a download fails at once instead of happening unseen.
 _NO_NETWORK = "http://127.0.0.1:9"
 
 
@@ -61,15 +60,24 @@ class _ChannelsFirst(nn.Module):
         return logits
 
 
-def lower(program: ExportedProgram) -> bytes:
+def lower(program: ExportedProgram, request: Request) -> bytes:
     """The program as a float32 .tflite with a channels-last image.
 
-    Raises ToolchainMissing, EnvironmentMissing, and UsageError where onnx2tf refuses the model.
+    Raises ToolchainMissing, EnvironmentMissing; UsageError for a model that onnx2tf cannot convert;
+    GateFailed for float modules that cannot be found again in the file.
     """
+    if request.task != "classify":
+        raise UsageError(f"--via onnx converts classifiers only, not {request.task}: leave it out")
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
             raise ToolchainMissing("onnx", package)
     python = environments.python_of(ENVIRONMENT)
+    weights = module_weights(program)
+    if unnamed := sorted(set(request.float_modules) - set(weights.values())):
+        raise GateFailed(
+            f"int8 misses its floor, and onnx2tf cannot keep {', '.join(unnamed)} in float: "
+            "it loses names, and their weights are not unique; use --via litert"
+        )
     model = to_onnx(channels_first(program))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -80,11 +88,11 @@ def lower(program: ExportedProgram) -> bytes:
         written = folder / "out" / "model_float32.tflite"
         if not written.exists():
             raise UsageError(f"onnx2tf cannot convert this model: {reason(log)}; use --via litert")
-        return with_names(written.read_bytes(), module_weights(program))
+        return with_names(written.read_bytes(), weights)
 
 
 def channels_first(program: ExportedProgram) -> ExportedProgram:
-    """The program with an image of (1, 3, H, W), whichever it takes."""
+    """The program with an image input of (1, 3, H, W), whatever layout it had."""
     _, kwargs = program.example_inputs
     shape = kwargs[INPUT].shape
     if shape[1] == 3:
@@ -95,28 +103,20 @@ def channels_first(program: ExportedProgram) -> ExportedProgram:
 
 
 def to_onnx(program: ExportedProgram) -> bytes:
-    """The program as an ONNX file, weights inside."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it logs that torchvision is absent, which no model here needs
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Imported here: it takes seconds, and only this road needs it.
-            import torch.onnx
+    """The program as an ONNX file with its weights inside."""
+    # Imported here because it takes seconds, and only this exporter needs it.
+    import torch.onnx
 
-            exported = torch.onnx.export(
-                program, opset_version=_OPSET, output_names=[OUTPUT], verbose=False
-            )
-    finally:
-        logger.setLevel(level)
+    exported = torch.onnx.export(
+        program, opset_version=_OPSET, output_names=[OUTPUT], verbose=False
+    )
     assert exported is not None
     content: bytes = exported.model_proto.SerializeToString()
     return content
 
 
 def _run(python: Path, folder: Path) -> str:
-    """Run onnx2tf in a process group of its own, which dies with us, and return what it said."""
+    """Run onnx2tf in its own process group, which ends with ours, and return its output."""
     proxies = {f"{p}_proxy": _NO_NETWORK for p in ("http", "https", "HTTP", "HTTPS")}
     command = [str(python), "-I", "-m", "onnx2tf", "-i", "model.onnx", "-o", "out", "-n"]
     log = folder / "log.txt"
@@ -140,7 +140,7 @@ def _run(python: Path, folder: Path) -> str:
 
 @contextlib.contextmanager
 def group(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Kill the process and its children if the block ends before them, by Ctrl-C for one."""
+    """Kill the process and its children if the block ends first, for example by Ctrl-C."""
     try:
         yield process
     finally:
@@ -150,7 +150,7 @@ def group(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
 
 
 def reason(log: str) -> str:
-    """The last line that speaks of an error, else the last line."""
+    """The last line of a log that contains "error", or else the last line."""
     lines = [" ".join(line.split()) for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["it said nothing"])[-1][:200]
@@ -160,7 +160,7 @@ Weights = dict[bytes, str]
 
 
 def module_weights(program: ExportedProgram) -> Weights:
-    """Module path by weight, as TFLite stores it, of dense modules that share it with no other."""
+    """Path of each dense module whose weights are unique, by the bytes that TFLite stores."""
     found: Weights = {}
     uses: Counter[bytes] = Counter()
     for name, tensor in program.state_dict.items():
@@ -175,7 +175,7 @@ def module_weights(program: ExportedProgram) -> Weights:
 
 
 def with_names(content: bytes, weights: Weights) -> bytes:
-    """The file with its ends and its dense modules named as litert-torch would name them."""
+    """The file with the names that litert-torch gives to input, output and dense modules."""
     file = read_model_from_bytearray(content)
     (graph,) = file.subgraphs
     (image,), (logits,) = graph.inputs, graph.outputs
@@ -183,7 +183,7 @@ def with_names(content: bytes, weights: Weights) -> bytes:
     keys = [_weight(file, graph, op) for op in graph.operators]
     uses = Counter(keys)
     for op, key in zip(graph.operators, keys, strict=True):
-        # A module that runs more than once has no output of its own, and names must differ.
+        # A module that runs more than once gets no name, because names must be unique.
         if key is not None and key in weights and uses[key] == 1:
             graph.tensors[op.outputs[0]].name = tensor_name(weights[key])
     file.signatureDefs = [_signature(int(image), int(logits))]
@@ -192,7 +192,7 @@ def with_names(content: bytes, weights: Weights) -> bytes:
 
 
 def tensor_name(path: str) -> str:
-    """The tensor name from which probe.module_path reads this module path."""
+    """A tensor name for which `probe.module_path` returns this path."""
     *owners, last = path.split(".")
     scopes = [f"onnx.Module_{owner}" for owner in owners]
     return "/".join(["onnx2tf", "model", *scopes, f"torch.nn.modules.Dense_{last}"])
@@ -207,7 +207,7 @@ def _weight(file: Any, graph: Any, op: Any) -> bytes | None:
 
 
 def _signature(image: int, logits: int) -> Any:
-    """serving_default: image -> logits."""
+    """The signature serving_default: image -> logits."""
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = "serving_default", 0
     signature.inputs = [_tensor_map(INPUT, image)]

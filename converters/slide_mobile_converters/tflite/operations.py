@@ -1,4 +1,4 @@
-"""The operations and tensors of a .tflite file, as plain values."""
+"""The operations and tensors of a .tflite as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ai_edge_litert.tools.flatbuffer_utils import (
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """A tensor of the file; `dtype` is TensorType's name, such as "INT8"."""
+    """A tensor of the file; `dtype` is a name of TensorType, such as "INT8"."""
 
     name: str
     shape: tuple[int, ...]
@@ -24,13 +24,13 @@ class Tensor:
 
     @property
     def bytes_at_least(self) -> int:
-        """Size in memory, counting one byte an element for every narrow type."""
+        """A lower bound on its size in memory: narrow types count as one byte an element."""
         return prod(self.shape) * (4 if self.dtype in {"FLOAT32", "INT32"} else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Op:
-    """An operation of the file; absent optional inputs are None."""
+    """An operation of the file; an optional input that is absent is None."""
 
     name: str
     custom: bool
@@ -40,7 +40,7 @@ class Op:
     options: Any
 
     def input(self, index: int) -> Tensor:
-        """An input that the operation cannot do without."""
+        """A required input; raises ValueError if it is absent."""
         tensor = self.inputs[index]
         if tensor is None:
             raise ValueError(f"{self.name} lacks its input {index}")
@@ -48,7 +48,7 @@ class Op:
 
 
 def operands(op: Op) -> tuple[Tensor, Tensor]:
-    """Activations and weights of an operation that multiplies."""
+    """The activations and the weights of an operation that multiplies."""
     return op.input(2 if op.name == "TRANSPOSE_CONV" else 0), op.input(1)
 
 
@@ -82,12 +82,12 @@ def parse(model: bytes) -> tuple[list[list[Op]], list[Tensor]]:
 
 
 def _ints(vector: Sequence[int] | None) -> list[int]:
-    """A vector of the flatbuffer as plain integers; absent means empty."""
+    """A vector of the flatbuffer as integers; an absent one is empty."""
     return [] if vector is None else [int(value) for value in vector]
 
 
 def _tensor(tensor: Any, buffers: Sequence[Any], dtypes: dict[int, str]) -> Tensor:
-    """One tensor; weights may lie in the flatbuffer or, by offset, behind it."""
+    """One tensor; its data can be in the flatbuffer, or behind it at an offset."""
     buffer = buffers[tensor.buffer]
     scales = tensor.quantization.scale if tensor.quantization else None
     return Tensor(

@@ -1,4 +1,4 @@
-"""Look inside a .tflite file: what each dense operation computes for one image."""
+"""Look inside a .tflite: the output of each convolution and linear, and its int8 range."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets.graph import int8_range
 from slide_mobile.tasks import Task
-from slide_mobile_converters.tflite import graph
+from slide_mobile_converters.tflite import reading
 
 LAST = "the last dense module"
 
@@ -24,14 +24,14 @@ _PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     """Outputs of convolutions and linears by module path, dequantised.
 
-    Runs LiteRT's builtin kernels: a delegate keeps its inner tensors to itself.
+    LiteRT's builtin kernels compute them, because a delegate does not give out inner tensors.
     """
-    interpreter = graph.load(
+    interpreter = reading.load(
         path,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,
     )
-    with graph.damaged_if(path):
+    with reading.artifact_errors(path):
         (image_input,) = interpreter.get_input_details()
         interpreter.set_tensor(image_input["index"], image[None].astype(np.float32))
         interpreter.invoke()
@@ -47,8 +47,8 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
 
 
 def ranges(path: Path) -> dict[str, tuple[float, float]]:
-    """What the int8 outputs of convolutions and linears can hold, by module path."""
-    interpreter = graph.load(
+    """(lowest, highest) value of the int8 outputs of convolutions and linears, by module path."""
+    interpreter = reading.load(
         path, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     )
     details = {t["index"]: t for t in interpreter.get_tensor_details()}
@@ -63,31 +63,31 @@ def ranges(path: Path) -> dict[str, tuple[float, float]]:
 
 
 def module_path(tensor_name: str) -> str | None:
-    """The path of the torch module that a tensor's name ends in, or None."""
+    """Path of the torch module whose output a tensor is, or None if it is not one."""
     last = tensor_name.split(";")[0].rpartition("/")[2]
     return running(tensor_name) if last.startswith("torch.nn.modules.") else None
 
 
 def running(tensor_name: str) -> str:
-    """The path of the module, torch's or ours, that ran when a tensor was made.
+    """Path of the innermost module, torch's or ours, that was running when a tensor was computed.
 
-    litert-torch names a tensor after the stack of modules that were running, each as
-    `package.Class_attribute`, joined by "/"; containers that are only indexed leave no trace.
+    litert-torch names a tensor after the stack of running modules: `package.Class_attribute`,
+    joined by "/". A container that is only indexed is not in the name.
     """
-    parts = tensor_name.split(";")[0].split("/")[2:]  # our wrapper and the model come first
+    parts = tensor_name.split(";")[0].split("/")[2:]  # without our wrapper and the model
     return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts)
 
 
 def traced(program: ExportedProgram, *, task: Task) -> dict[str, str]:
-    """What a module is called in litert-torch's file, by the module's path.
+    """The name of each module in the file that litert-torch writes, by the path of the module.
 
-    That is what `module_path` makes of the name of its tensor, and LAST for a classifier's last
-    dense one, whose tensor is named as the output of the graph.
+    It is the result of `module_path` for the module's tensor. The last dense module of a classifier
+    is called LAST, because its tensor has the name of the graph's output.
     """
     found, last = {}, ""
     for node in program.graph.nodes:
         paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
-        if len(paths) > 2:  # the wrapper, the model, and what runs inside
+        if len(paths) > 2:  # the wrapper, the model, and modules inside
             name = ".".join(path.rpartition(".")[2] for path in paths[2:])
             path = paths[-1].removeprefix(f"{paths[1]}.")
             found[path] = name

@@ -1,9 +1,9 @@
-"""Where the time of a .tflite file goes on LiteRT with XNNPACK, operation by operation.
+"""Time of each operation of a .tflite on LiteRT with XNNPACK, by LiteRT's own profiler.
 
-LiteRT's Python package hides the profiler that its library exports, hence ctypes; layouts and
-names of options are LiteRT 2.2's (litert/c/). XNNPACK reports each operation that it runs, in the
-file's order, in whole microseconds: what takes less is 0. Modules are read from tensor names; where
-operations of several were merged, one of them gets the time.
+LiteRT's Python package has no function for the profiler, but its library exports it: hence ctypes.
+Layouts and names of options are those of LiteRT 2.2 (litert/c/). XNNPACK reports each operation
+that it runs, in the order of the file and in whole microseconds; a shorter one is 0. Modules are
+read from tensor names. If operations of several modules were merged, one module gets the time.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ from slide_mobile_converters.tflite.operations import parse
 from slide_mobile_converters.tflite.probe import running
 
 WARM_UP = 3
-# One name for what a file and XNNPACK call differently; what is not here goes by capitals.
+# XNNPACK's names and the file's names for one operation; others differ in capitals only.
 _KINDS = {
     "Batch Matrix Multiply": "BATCH_MATMUL",
     "Constant Pad": "PAD",
@@ -33,9 +33,9 @@ _KINDS = {
     "DEQUANTIZE": "QUANTIZE",
     "Divide": "DIV",
     "Fully Connected": "FULLY_CONNECTED",
-    "Invalid Unary Op": "GELU",  # of bytes, by a table
+    "Invalid Unary Op": "GELU",  # in int8, by a table
     "Multiply": "MUL",
-    "Normalize": "SUM",  # of squares, their product included
+    "Normalize": "SUM",  # a sum of squares
     "Reciprocal Square Root": "RSQRT",
     "Square": "MUL",
     "Static Reshape": "RESHAPE",
@@ -43,16 +43,16 @@ _KINDS = {
 }
 _ZERO = c_size_t(0)
 _CPU = _WRITE = 1
-_INTERPRETER, _OPERATION, _XNNPACK_OPERATION = 1, 2, 8  # types of events
-_KEEP = ctypes.CFUNCTYPE(None, c_void_p)(lambda _: None)  # Python destroys what is Python's
+_INTERPRETER, _OPERATION, _XNNPACK_OPERATION = 1, 2, 8  # event types
+_KEEP = ctypes.CFUNCTYPE(None, c_void_p)(lambda _: None)  # frees nothing: Python owns the memory
 
 
 def profile(
     path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
 ) -> tuple[OperationTime, ...]:
-    """Each operation that runs, in order, by its median over the runs; BETWEEN is last.
+    """Median time of each operation over the runs, in execution order; BETWEEN is last.
 
-    Raises NoProfiler where LiteRT gives no times, or no file that it can read.
+    Raises NoProfiler if LiteRT has no profiler, or cannot read the file.
     """
     names, times = _record(path, image, runs=runs, threads=threads)
     subgraphs, _ = parse(path.read_bytes())
@@ -64,9 +64,9 @@ def profile(
 
 
 def aligned(events: Sequence[str], ops: Sequence[str]) -> list[int]:
-    """For each event the index of its operation, by the longest common subsequence.
+    """The index of the operation of each event, by the longest common subsequence.
 
-    XNNPACK drops, merges and adds operations; an added one belongs to what follows it.
+    XNNPACK drops, merges and adds operations. An added operation gets the index of the next one.
     """
     rest = [[0] * (len(ops) + 1) for _ in range(len(events) + 1)]
     for i in reversed(range(len(events))):
@@ -100,11 +100,11 @@ class _Event(ctypes.Structure):
 
 
 class _LiteRt:
-    """The C API; what it makes is destroyed when the stack closes."""
+    """LiteRT's C API; objects that it makes are destroyed when the stack closes."""
 
     def __init__(self, stack: ExitStack) -> None:
         libraries = map(str, Path(ai_edge_litert.__file__).parent.glob("libLiteRt.*"))
-        # Without the library it is Python itself, which has none of its functions.
+        # CDLL(None) is Python itself, which has none of these functions.
         self._library, self._stack = ctypes.CDLL(next(libraries, None)), stack
 
     def call(self, name: str, *arguments: object) -> None:
@@ -115,7 +115,7 @@ class _LiteRt:
             raise NoProfiler(f"no profile: LiteRt{name} failed with status {status}")
 
     def get(self, name: str, *arguments: object) -> c_void_p:
-        """What the last parameter of a call points to afterwards."""
+        """The object that a call writes to its last parameter."""
         made = c_void_p()
         self.call(name, *arguments, byref(made))
         return made
@@ -126,7 +126,7 @@ class _LiteRt:
         return made
 
     def buffers(self, end: str, environment: c_void_p, model: c_void_p, to: c_void_p) -> list[Any]:
-        """Memory for every "Input" or "Output"."""
+        """A buffer for each "Input" or "Output"."""
         signature, count = self.get("GetModelSignature", model, _ZERO), c_size_t()
         self.call(f"GetNumSignature{end}s", signature, byref(count))
         create, made = "CreateManagedTensorBufferFromRequirements", []
@@ -142,8 +142,8 @@ class _LiteRt:
 def _record(
     path: Path, pixels: Pixels, *, runs: int, threads: int
 ) -> tuple[list[str], list[list[int]]]:
-    """Names of the operations that ran, and of each run their times in us, BETWEEN's last."""
-    texts = {  # alive until LiteRT has destroyed its options
+    """Names of the operations, and for each run their times in us with that of BETWEEN last."""
+    texts = {  # must outlive LiteRT's options
         b"runtime_options_string": ctypes.create_string_buffer(b"enable_profiling = true\n"),
         b"xnnpack": ctypes.create_string_buffer(b"num_threads = %d\n" % threads),
     }
@@ -187,7 +187,7 @@ def _fill(litert: _LiteRt, buffer: c_void_p, image: Pixels) -> None:
 
 
 def _events(litert: _LiteRt, profiler: c_void_p) -> tuple[list[str], list[int]]:
-    """Names and times of the operations since the profiler was started, BETWEEN's time last."""
+    """Names and times of the operations since the profiler started; the time of BETWEEN is last."""
     count = c_int()
     litert.call("GetNumProfilerEvents", profiler, byref(count))
     events = (_Event * count.value)()

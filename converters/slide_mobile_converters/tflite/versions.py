@@ -1,18 +1,18 @@
-"""The oldest runtime that has run a file's operations; where none was tried, what LiteRT claims.
+"""The oldest runtime that runs a file: confirmed by runs, or else claimed by LiteRT's tables.
 
-`confirmed.json` lists operations, by version and operand types, with the releases on which files of
-ours that hold them gave PyTorch's logits (`python -m benchmarks.runtimes` writes it). A file whose
-operations were all confirmed on one release gets that release. For any other, LiteRT's own tables
-answer, and a remark says that no run confirms it.
+`confirmed.json` lists operations by version and operand types. For each it has the releases on
+which files of ours with that operation gave PyTorch's logits (`python -m benchmarks.runtimes`
+writes it). If all operations of a file were confirmed on one release, that release is the answer.
+Otherwise LiteRT's own tables answer, and a remark says that no run has confirmed it.
 
-Source of those: tflite/converter/tools/versioning in google-ai-edge/LiteRT at f674577.
-runtime_version.cc says which release first had a version of an operation, op_version.cc which
-version its operand types need; only operations that our graphs can hold are kept. ai-edge-quantizer
-0.9 changes the types but leaves the versions in the file as they were, so the higher of the two
-counts. Releases are numbered as TensorFlow's. The tables speak of TFLite's own kernels: an older
-release may compute the right thing where its XNNPACK delegate takes an operation, and may not.
-Seen: tflite-runtime 2.14 loads one dynamic int8 FULLY_CONNECTED with a scale a channel that says
-version 5 (it needs 12, from 2.17), and its output is wrong by as much as the output is large.
+The tables come from tflite/converter/tools/versioning in google-ai-edge/LiteRT at f674577, reduced
+to operations that our graphs can contain. runtime_version.cc says which release first had a version
+of an operation; op_version.cc says which version its operand types need. ai-edge-quantizer 0.9
+changes the types but not the versions in the file, so the higher of the two counts. Releases have
+TensorFlow's numbers. The tables describe TFLite's own kernels; with XNNPACK an older release may
+still compute correctly, or not. One that does not: tflite-runtime 2.14 loads a dynamic int8
+FULLY_CONNECTED with a scale a channel that says version 5 (it needs 12, which is in 2.17), and its
+error is as large as its output.
 """
 
 import functools
@@ -23,9 +23,9 @@ from pathlib import Path
 from slide_mobile_converters.tflite.operations import Op, operands
 
 CONFIRMED = Path(__file__).with_name("confirmed.json")
-_NAMED = 4  # operations in one remark
+_NAMED = 4  # operations that one remark lists
 
-# name: (version that int8 operands need, 0 where none exists; first release of version 1, 2, 3...)
+# name: (version for int8 operands, 0 if there is none; first release with version 1, 2, 3, ...)
 _RELEASES: dict[str, tuple[int, str]] = {
     "ADD": (2, "1.5.0 1.14.0 2.4.0 2.6.0 2.13.0 2.23.0"),
     "AVERAGE_POOL_2D": (2, "1.5.0 1.14.0 2.3.0"),
@@ -81,7 +81,7 @@ _RELEASES: dict[str, tuple[int, str]] = {
     "TRANSPOSE_CONV": (2, "1.9.0 2.2.0 2.3.0 2.13.0 2.15.0"),
     "UNPACK": (2, "1.11.0 1.14.0 2.2.0 2.3.0 2.22.0 2.23.0"),
 }
-# Versions for float activations with int8 weights: one scale a tensor, one scale a channel.
+# Versions for float activations and int8 weights with one scale a tensor, or one a channel.
 _HYBRID = {
     "CONV_2D": (2, 5),
     "DEPTHWISE_CONV_2D": (4, 6),
@@ -90,7 +90,7 @@ _HYBRID = {
 
 
 def needed_version(op: Op) -> int | None:
-    """The version that the operand types ask for; None where no version takes them."""
+    """The version that the operand types need; None if no version takes them."""
     if op.custom or op.name not in _RELEASES:
         return None
     present = [tensor for tensor in op.inputs if tensor is not None]
@@ -110,7 +110,7 @@ def needed_version(op: Op) -> int | None:
 
 
 def min_runtime(ops: Sequence[Op]) -> tuple[str | None, list[str]]:
-    """The oldest release for these operations, and remarks where it is not known from a run."""
+    """The oldest release that runs these operations, and remarks on how that is known."""
     releases = [set(_confirmed().get(signature(op), ())) for op in ops]
     if together := set.intersection(*releases) if releases else set():
         oldest, *_ = in_order(together)
@@ -123,7 +123,7 @@ def min_runtime(ops: Sequence[Op]) -> tuple[str | None, list[str]]:
 
 
 def _failed(oldest: str, together: set[str]) -> list[str]:
-    """A remark on newer releases that were tried, and do not run all of the operations rightly."""
+    """A remark on newer releases that were tried and failed, if there are any."""
     tried = {release for runs in _confirmed().values() for release in runs}
     ordered = in_order(tried)
     newer = [r for r in ordered[ordered.index(oldest) :] if r not in together]
@@ -137,13 +137,13 @@ def _unconfirmed(claimed: str, untried: Sequence[str]) -> str:
 
 
 def signature(op: Op) -> str:
-    """An operation as runs confirm it: name, version, types; * is a scale a channel."""
+    """Key of an operation in confirmed.json: name, version, types; * means a scale a channel."""
     entering = (t.dtype + "*" * t.per_channel for t in op.inputs if t is not None)
     return f"{op.name} {op.version} {','.join(dict.fromkeys(entering))}"
 
 
 def in_order(releases: Iterable[str]) -> list[str]:
-    """Releases, the oldest first."""
+    """Releases by number, the oldest first."""
     return sorted(releases, key=lambda release: [int(part) for part in release.split(".")])
 
 

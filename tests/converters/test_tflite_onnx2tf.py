@@ -1,5 +1,6 @@
-"""The second road to TFLite: names found again by weights, and a toolchain that may be absent."""
+"""The second exporter for TFLite: names found again by weights, and what it refuses."""
 
+import dataclasses
 import os
 import subprocess
 import time
@@ -16,14 +17,27 @@ from torch import nn
 from torch.export import ExportedProgram
 
 import slide_mobile
-from slide_mobile import models
+from slide_mobile import models, recipes
 from slide_mobile.deploy.export import export
 from slide_mobile.deploy.rewriting import deploy
-from slide_mobile.errors import EnvironmentMissing
+from slide_mobile.errors import EnvironmentMissing, GateFailed, UsageError
+from slide_mobile.parity.source import ModelSource
 from slide_mobile.targets import environments
+from slide_mobile.targets.converter import Request
+from slide_mobile.targets.format import Format
 from slide_mobile_converters.tflite import onnx2tf, probe
 
 MODEL, SIZE = "slide_swin_test", (64, 96)
+REQUEST = Request(
+    recipe=recipes.lookup("int8"),
+    backend="xnnpack",
+    via="onnx",
+    labels=tuple("abcde"),
+    title=MODEL,
+    description="random weights",
+    version="1",
+    facts={},
+)
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +130,26 @@ def two_linears(*weights: NDArray[np.float32]) -> bytes:
 
 
 @pytest.mark.slow
-def test_without_its_environment_the_road_names_the_command_that_makes_it(
+def test_without_its_environment_the_command_that_makes_it_is_named(
     program: ExportedProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path))
-    with pytest.raises(EnvironmentMissing, match=r" -m slide_mobile\.environments onnx2tf$"):
-        onnx2tf.lower(program)
+    with pytest.raises(EnvironmentMissing, match=r"run slide-mobile doctor --install onnx2tf$"):
+        onnx2tf.lower(program, REQUEST)
+
+
+def test_only_classifiers_are_converted(program: ExportedProgram) -> None:
+    with pytest.raises(UsageError, match="converts classifiers only, not features"):
+        onnx2tf.lower(program, dataclasses.replace(REQUEST, task="features"))
+
+
+def test_a_module_that_is_not_found_again_cannot_stay_in_float(
+    program: ExportedProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "python_of", lambda name: Path("python"))
+    request = dataclasses.replace(REQUEST, float_modules=("no.such.module",))
+    with pytest.raises(GateFailed, match=r"cannot keep no\.such\.module in float.*--via litert$"):
+        onnx2tf.lower(program, request)
 
 
 def test_an_interruption_ends_the_whole_process_group(tmp_path: Path) -> None:
@@ -159,13 +187,13 @@ def test_the_reason_is_the_last_line_that_speaks_of_an_error() -> None:
 
 
 @pytest.mark.full_size
-def test_the_road_leads_to_the_same_logits(tmp_path: Path) -> None:
+def test_it_leads_to_the_same_logits(tmp_path: Path) -> None:
     if not environments.exists(onnx2tf.ENVIRONMENT):
         pytest.skip(environments.command(onnx2tf.ENVIRONMENT))
     made = slide_mobile.convert(
-        MODEL, target="tflite", precision="int8", via="onnx", untrained=True, out=tmp_path
+        ModelSource(MODEL, untrained=True), to=Format("tflite", "int8", via="onnx"), out=tmp_path
     )
     assert made.manifest.via == "onnx" and made.manifest.graph.partitions == 1
-    assert made.manifest.parity["sqnr_db"] > 28  # 33.5 was measured
+    assert made.manifest.parity.sqnr_db > 28  # 33.5 was measured
     check = slide_mobile.check(made.root)
     assert check.parity.passed and len(check.modules) >= 35

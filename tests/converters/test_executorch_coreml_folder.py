@@ -10,7 +10,7 @@ pytest.importorskip("executorch")
 
 from executorch.backends.apple.coreml import executorchcoreml
 
-from slide_mobile_converters.executorch.folder import files
+from slide_mobile_converters.executorch.coreml_folder import files
 
 HELD = b"some weights"
 

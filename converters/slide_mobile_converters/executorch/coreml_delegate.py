@@ -1,9 +1,9 @@
-"""The Core ML delegate: an .mlpackage inside the .pte, which only Apple's systems run.
+"""The Core ML delegate: an .mlpackage inside the .pte, which only Apple's systems can run.
 
-Elsewhere the package is taken out of the file again and evaluated by mil_evaluator, which is an
-estimate and no run: a device's error may be larger or smaller. executorch 1.4 names package and
-items by random numbers and adds a megabyte of debug information; both are put right before the
-file is written. The readers raise what `payload.artifact_errors` translates.
+On other systems the package is extracted and evaluated by mil_evaluator. That estimates the error
+of a device, which may be larger or smaller. executorch 1.4 gives the package and its items random
+names and adds a megabyte of debug information; both are removed before the file is written. Run
+the functions that read inside `reading.artifact_errors`.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from torch.export import ExportedProgram
 
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.quiet import quiet
-from slide_mobile_converters.executorch import folder, payload
+from slide_mobile_converters.executorch import coreml_folder, reading
 
 _DEBUGGING = ("debug_info.json", "executorch_debug_handle_mapping.json")
 _DATE = "com.github.apple.coremltools.conversion_date"
@@ -43,13 +43,13 @@ EVALUATED = mil_evaluator.EVALUATED
 
 
 def lower(program: ExportedProgram, recipe: Recipe, constants: dict[str, Any]) -> bytes:
-    """A .pte with as much as possible in Core ML delegates, for iOS 17."""
+    """The bytes of a .pte with as much as possible in Core ML delegates, for iOS 17."""
     half = recipe.weights == "float16"
     specs = CoreMLBackend.generate_compile_specs(
         compute_precision=getattr(coremltools.precision, "FLOAT16" if half else "FLOAT32"),
         minimum_deployment_target=coremltools.target.iOS17,
     )
-    # Left-overs of an earlier program in this process would number this one's constants.
+    # coremltools numbers constants with a counter of the process, which others have increased.
     coremltools.converters.mil.Builder.name_count.clear()
     edge = to_edge_transform_and_lower(
         program,
@@ -58,14 +58,14 @@ def lower(program: ExportedProgram, recipe: Recipe, constants: dict[str, Any]) -
     )
     file = deserialize_pte_binary(bytes(edge.to_executorch().buffer))
     data = file.program.backend_delegate_data
-    for delegate in payload.method(file).delegates:
-        tidied = _reproducible(payload.blob(file, delegate))
+    for delegate in reading.method(file).delegates:
+        tidied = _reproducible(reading.blob(file, delegate))
         data[delegate.processed.index] = BackendDelegateInlineData(data=tidied)
-    return payload.write(file)
+    return reading.write(file)
 
 
-def outputs(program: Any, image: torch.Tensor) -> list[NDArray[Any]]:
-    """Every output for one input, every operation rounded to the type it declares."""
+def outputs(program: mil_evaluator.Program, image: torch.Tensor) -> list[NDArray[Any]]:
+    """All outputs for one input; each operation's result is rounded to its declared type."""
     values = _run(program, image, ())
     return [values[name] for name in program.outputs]
 
@@ -83,28 +83,30 @@ def activations(
     return {path: _channels_last(values[op.outputs[0]], op.type) for path, op in wanted.items()}
 
 
-def mil(file: PTEFile) -> Any:
-    """The MIL program of a .pte with one delegate."""
-    (delegate,) = payload.method(file).delegates
+def mil(file: PTEFile) -> mil_evaluator.Program:
+    """The MIL program in a .pte whose only delegate is Core ML's."""
+    (delegate,) = reading.method(file).delegates
     with tempfile.TemporaryDirectory() as parent, quiet():
-        root = _unpacked(payload.blob(file, delegate), Path(parent))
+        root = _unpacked(reading.blob(file, delegate), Path(parent))
         return mil_evaluator.load(root / _PACKAGE.name)
 
 
-def _run(program: Any, image: torch.Tensor, keep: Collection[str]) -> dict[str, NDArray[Any]]:
+def _run(
+    program: mil_evaluator.Program, image: torch.Tensor, keep: Collection[str]
+) -> dict[str, NDArray[Any]]:
     (declared,) = program.inputs
     given = {declared.name: image.float().numpy()}
     return program.run(given, precision=program.declared_precision, keep=keep)
 
 
 def _channels_last(x: NDArray[Any], kind: str) -> NDArray[np.float32]:
-    """(1, C, H, W) of a convolution -> (1, H, W, C); what a linear gives has that order."""
+    """(1, C, H, W) of a convolution -> (1, H, W, C); the output of a linear is so already."""
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1) if kind == "conv" else x, np.float32)
 
 
 def _unpacked(content: bytes, parent: Path) -> Path:
-    """Write the folder in a delegate's bytes; the path of its root. Raises what `files` raises."""
-    for path, held in folder.files(content).items():
+    """Write the folder inside a delegate's bytes, and return its root; raises as `files` does."""
+    for path, held in coreml_folder.files(content).items():
         written = parent / path
         written.parent.mkdir(parents=True, exist_ok=True)
         written.write_bytes(held)
@@ -112,7 +114,7 @@ def _unpacked(content: bytes, parent: Path) -> Path:
 
 
 def _reproducible(content: bytes) -> bytes:
-    """The same package, named after what it holds, without debug information."""
+    """The same package, with names derived from its content, without debug information."""
     with tempfile.TemporaryDirectory() as parent:
         root = _unpacked(content, Path(parent))
         for name in _DEBUGGING:
@@ -125,7 +127,7 @@ def _reproducible(content: bytes) -> bytes:
 
 
 def _rename(root: Path) -> None:
-    """Replace random names by names made from the package's content, without its date, in place."""
+    """Replace random names by hashes of the content, and drop the date, in place."""
     package = root / _PACKAGE.name
     model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
     spec = coremltools.proto.Model_pb2.Model()
@@ -143,7 +145,7 @@ def _rename(root: Path) -> None:
     plain["itemInfoEntries"] = dict(sorted(entries.items()))
     plain["rootModelIdentifier"] = names[plain["rootModelIdentifier"]]
     manifest.write_text(json.dumps(plain, indent=4))
-    # The runtime caches compiled models by this name: another model must have another.
+    # The runtime caches compiled models by this name, so each model needs its own.
     metadata = root / "metadata.json"
     facts = {**json.loads(metadata.read_text()), "identifier": f"executorch_{content.hexdigest()}"}
     metadata.write_text(json.dumps(facts))

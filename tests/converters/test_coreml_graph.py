@@ -1,72 +1,16 @@
-"""Grids, palettes, and the remarks on small MIL programs whose facts are known by design."""
+"""Facts about small MIL programs that are known by design, and hints on the Neural Engine."""
 
 from pathlib import Path
 
+import coremltools as ct
 import numpy as np
 import pytest
 
-pytest.importorskip("coremltools")
-
-from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters.coreml import graph, reading
-from slide_mobile_converters.coreml.compression import bits_by_size, kmeans, palette
 from slide_mobile_converters.coreml.neural_engine import findings
-from slide_mobile_converters.coreml.quantization import fit
-from slide_mobile_converters.coreml.toolchain import coremltools as ct
-from slide_mobile_converters.coreml.toolchain import quiet
 
 mb = ct.converters.mil.Builder
-
-
-def squared_error(x: np.ndarray, scale: float, low: int, high: int) -> float:
-    return float(np.square(np.clip(np.round(x / scale), low, high) * scale - x).mean())
-
-
-def test_a_lone_outlier_is_clipped_and_the_error_falls() -> None:
-    x = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
-    x[0] = 12.0
-    grid = fit(x)
-    assert (grid.low, grid.high) == (-127, 127) and grid.scale * 127 < 12
-    assert squared_error(x, grid.scale, -127, 127) < squared_error(x, 12 / 127, -127, 127)
-
-
-def test_a_tensor_without_negative_values_uses_all_eight_bits() -> None:
-    grid = fit(np.linspace(0, 51, 1000, dtype=np.float32))
-    assert (grid.low, grid.high) == (0, 255) and grid.scale == pytest.approx(0.2)
-
-
-def test_a_constant_zero_has_a_grid() -> None:
-    assert fit(np.zeros(10, np.float32)).scale == 1.0
-
-
-def test_the_smallest_tensors_get_the_larger_palette() -> None:
-    sizes = {"large": 700, "first": 10, "middle": 200, "second": 90}
-    found = bits_by_size(sizes, most=4, small=6)
-    assert found == {"first": 6, "second": 6, "middle": 4, "large": 4}
-
-
-def test_a_palette_is_the_best_one() -> None:
-    # Three tight groups: exact k-means finds them, a uniform grid would not.
-    weight = np.array([[0.0, 0.01, 5.0], [5.01, 5.02, 9.0]], np.float16)
-    centres, indices = palette(2, weight)
-    assert centres.dtype == np.float16 and indices.dtype == np.uint8
-    assert np.abs(centres[indices].reshape(2, 3) - weight).max() < 0.02
-    few = np.random.default_rng(0).choice(np.array([-1, 2, 3, 7], np.float16), (8, 8))
-    centres, indices = palette(2, few)
-    np.testing.assert_array_equal(centres[indices].reshape(8, 8), few)
-
-
-@pytest.mark.parametrize("bits", [4, 6, 8])
-@pytest.mark.parametrize("freedom", [3, 300])  # of Student's t: heavy tails, none
-def test_rounding_before_the_search_costs_a_palette_next_to_nothing(
-    bits: int, freedom: int
-) -> None:
-    weight = np.random.default_rng(0).standard_t(freedom, (96, 64)).astype(np.float16)
-    best, members = kmeans(bits, weight, force_kmeans1d=True)
-    centres, indices = palette(bits, weight)
-    flat = weight.reshape(-1).astype(np.float32)
-    # Measured: 0.015 dB at most, with 8 bits.
-    assert sqnr_db(flat, centres[indices]) > sqnr_db(flat, best[members]) - 0.02
 
 
 def saved(program: object, path: Path) -> Path:

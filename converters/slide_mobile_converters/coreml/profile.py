@@ -1,0 +1,13 @@
+"""Time of each operation of a .mlpackage: coremltools cannot measure it."""
+
+from pathlib import Path
+
+from slide_mobile.preprocess import Pixels
+from slide_mobile.targets.profiles import NoProfiler, OperationTime
+
+
+def profile(
+    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+) -> tuple[OperationTime, ...]:
+    """Raise NoProfiler, always: only Xcode's performance report shows the times of operations."""
+    raise NoProfiler("coremltools gives no times of operations; Xcode's performance report does")

@@ -1,0 +1,15 @@
+"""Time of each operation of a .pte: ExecuTorch's Python package cannot measure it."""
+
+from pathlib import Path
+
+from slide_mobile.preprocess import Pixels
+from slide_mobile.targets.profiles import NoProfiler, OperationTime
+
+
+def profile(
+    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+) -> tuple[OperationTime, ...]:
+    """Raise NoProfiler, always: to the event tracer, a whole delegate is one operation."""
+    raise NoProfiler(
+        "executorch's package is built without XNNPACK's profiler, and times a delegate as one"
+    )
