@@ -115,7 +115,7 @@ def _python(distribution: str) -> Iterator[Conflict]:
         yield Conflict(
             what=f"this is Python {version}; {distribution} supports {needed}, because its "
             "toolchains pin versions of each other",
-            command="python3.11 -m venv .venv && .venv/bin/pip install 'slide-mobile[all]'",
+            command="python3.11 -m venv .venv && .venv/bin/pip install '.[all]'",
         )
 
 

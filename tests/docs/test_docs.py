@@ -22,8 +22,9 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 ASKED_FOR = {
-    "quick-start.md", "how-parity-works.md", "choosing-a-precision.md", "adding-a-target.md",
-    "embedding-in-an-app.md", "troubleshooting.md", "lowering.md",
+    "quick-start.md", "models-and-checkpoints.md", "backbones.md", "how-parity-works.md",
+    "choosing-a-precision.md", "adding-a-target.md", "embedding-in-an-app.md",
+    "troubleshooting.md", "lowering.md",
 }  # fmt: skip
 AFTERWARDS = (fold_pixels, matrix_stages, channels_first)  # with arguments of `deploy`
 VARIABLE = "…"
@@ -40,6 +41,19 @@ def navigation() -> list[str]:
 def test_the_navigation_lists_every_page_once() -> None:
     assert sorted(navigation()) == PAGES
     assert set(navigation()) >= ASKED_FOR
+
+
+def test_installation_is_from_a_checkout() -> None:
+    # There is no such package in an index; only an error's heading may quote `slide-mobile[...]`.
+    for page in ("README.md", *(f"docs/{name}" for name in PAGES)):
+        for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
+            assert "pip install 'slide-mobile" not in line or line.startswith("### "), page
+
+
+def test_a_measured_table_is_on_one_page() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "README.md", *DOCS.glob("*.md")))
+    names = re.findall("<!-- measured: (.+) -->", text)
+    assert len(names) == len(set(names)) >= 10
 
 
 @pytest.mark.slow

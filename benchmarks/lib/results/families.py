@@ -32,7 +32,7 @@ def table(result: Families) -> str:
     """A line for each pair and precision."""
     where = result.environment
     title = (
-        "Latency of a Slide model over its parent's at 224x224, LiteRT with XNNPACK, "
+        "Latency of a Slide model divided by its parent's, 224x224, LiteRT with XNNPACK, "
         f"{where.amx}, one thread, {where.cpu}, medians of {where.runs} interleaved runs, "
         "random weights:"
     )

@@ -45,9 +45,10 @@ def table(result: FormTable) -> str:
     """A line for each stage; the chosen form is bold."""
     where = result.environment
     title = (
-        "Stages of the demo, `slide_swin_tiny`, `slide_pvt_tiny` and `slide_nat_mini`, ms, "
-        f"{where.amx}, one thread, {where.cpu}, medians of {where.runs} interleaved runs; "
-        "chosen is the plain form unless another beats it:"
+        "Milliseconds per stage of the demo, `slide_swin_tiny`, `slide_pvt_tiny` and "
+        f"`slide_nat_mini`, {where.amx}, one thread, {where.cpu}, medians of {where.runs} "
+        "interleaved runs. "
+        "The form in bold is chosen: the plain one, unless another beats it:"
     )
     head = ["target", "precision", "map", "heads", *FORMS]
     return grid(title, head, 3, map(_cells, result.rows))

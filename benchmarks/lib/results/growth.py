@@ -31,8 +31,8 @@ def table(result: Growth) -> str:
     where = result.environment
     title = (
         f"Latency against image size, LiteRT with XNNPACK, {where.amx}, one thread, "
-        f"{where.cpu}, medians of {where.runs} interleaved runs. The later stages' windows "
-        "pad maps they do not divide:"
+        f"{where.cpu}, medians of {where.runs} interleaved runs. In the later stages, maps are "
+        "padded to whole windows:"
     )
     baselines = sorted({name for r in result.rows for name in r.ratios})
     head = ["model", "form", "precision", "size", "ms", "ms a pixel / smallest"]

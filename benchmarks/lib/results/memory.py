@@ -29,8 +29,8 @@ class Memory(Measured, frozen=True, kw_only=True):
 def table(result: Memory) -> str:
     """Working memory beside that of the published graph."""
     title = (
-        "Working memory, weights not counted. Arena: what LiteRT plans for a `.tflite` without "
-        "delegates. Touched: what an inference with XNNPACK on one thread writes to:"
+        "Working memory without the weights. The arena is what LiteRT plans for a `.tflite` "
+        "without delegates; touched is what one inference with XNNPACK on one thread writes to:"
     )
     head = ["target", "model", "form", "precision", "arena", "/ published", "touched"]
     lines = [

@@ -37,6 +37,6 @@ def table(result: Sensitivities) -> str:
             share = f"{r.macs_share:.2%}"
             lines.append([f"`{model}`", f"`{r.module}`", f"{r.sqnr_db:.1f} dB", share, kept])
         lines.append([f"`{model}`", "all in int8, added up", f"{together:.1f} dB", "", ""])
-    title = "SQNR of the logits where one module alone is in int8; the most sensitive:"
-    head = ["model", "module", "SQNR", "of the multiply-adds", "in an int8 file"]
+    title = "SQNR of the logits with one module in int8, for the most sensitive modules:"
+    head = ["model", "module", "SQNR", "share of multiply-adds", "in an int8 file"]
     return grid(title, head, 2, lines)

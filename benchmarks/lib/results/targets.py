@@ -108,7 +108,7 @@ def table(result: Targets, model: str) -> str:
             f"(PyTorch: top-1 {first.reference_top1:.2%})"
         )
     seconds, ratios = _processors(rows, "cpu"), _processors(rows, "latency_cpu")
-    title += f"; seconds are of {seconds}, ratios of {ratios}:"
+    title += f"; converted on {seconds}, timed on {ratios}:"
     head = ["target", "precision", "SQNR"] + ["agreement", "top-1"] * trained
     head += ["size", "partitions", "ops inside / all", "rank", "int8 MACs", "convert", "/ stock"]
     lines = [_cells(r) for r in rows]

@@ -25,7 +25,7 @@ def table(result: Whole) -> str:
         f"Latency at 224x224, XNNPACK {where.amx}, one thread, {where.cpu}, medians of "
         f"{where.runs} interleaved runs, random weights. "
         '"Published" is the reference graph through the same '
-        "converter, quantised in the same operations; the floor is the deploy form without the "
+        "converter, quantized in the same operations; the floor is the deploy form without the "
         "core of its local attention and without norms, and computes something else:"
     )
     head = ["target", "model", "form", "precision", "ms", "/ published", "/ Swin-T published"]
@@ -42,7 +42,7 @@ def gates(result: Whole) -> str:
     """The limits that were set beforehand, and what was measured."""
     where = result.environment
     title = (
-        "What was promised of `slide_swin_tiny`, and what was measured, one thread, "
+        "Limits for `slide_swin_tiny`, set before the measurement, one thread, "
         f"{where.amx}, {where.cpu}:"
     )
     words = {"goal": "goal met", "gate": "gate met", "missed": "missed", "invalid": "invalid"}
