@@ -1,16 +1,16 @@
-"""LayerNorm as one scale a token; its centring goes into the linears that read it.
+"""LayerNorm as one scale per token; the linears that read it do the centering.
 
     before   W norm(x) + b                       norm(x) = (x - mean) / sqrt(var + eps)
     after    W' (x * s) + b                      s = rsqrt(sum((x - mean)^2) + C eps)
              W' = sqrt(C) W (I - 11^T / C)
 
-Exact, because W (x - mean 1) = W (I - 11^T / C) x. The deviation is squared around the mean, so
-nothing cancels (E[x^2] - E[x]^2 does, in fp16, wherever |mean| exceeds the deviation), and on
-XNNPACK that costs no pass more than the raw second moment does. The division by C is in W'.
+This is exact, because W (x - mean 1) = W (I - 11^T / C) x. The deviations from the mean are
+squared, not x itself: E[x^2] - E[x]^2 cancels in fp16 wherever |mean| exceeds the deviation. On
+XNNPACK both take the same number of passes over the map. The division by C is in W'.
 
-A norm behind the convolutions that begin a stage has one writer, the last of them: that one is
-centred instead, so the mean is zero by construction. A norm whose readers are not linears without
-padding (PVTv2's, between two stages), or whose map is an output, is written out whole.
+In an embedding the norm follows the last convolution, and nothing else writes its input. That
+convolution is centered instead, so the mean is zero by construction. A norm is written out in full
+if a padded convolution reads it (PVTv2's norms between two stages), or if its map is an output.
 """
 
 import torch
@@ -24,7 +24,7 @@ from slide_mobile.models.slide_swin import PatchMerging
 
 
 class TokenScale(nn.Module):
-    """x * s: each token divided by its centred length, not centred itself."""
+    """Divide each token by the length of its deviation from the mean, without centering it."""
 
     def __init__(self, dim: int, eps: float) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class TokenScale(nn.Module):
 
 
 class CentredAffine(nn.Module):
-    """gamma * x / length(x) + beta for tokens whose mean is zero."""
+    """LayerNorm of tokens whose mean is zero: sqrt(C) * gamma * x / length(x) + beta."""
 
     def __init__(self, norm: nn.LayerNorm) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class CentredAffine(nn.Module):
 
 
 class WholeNorm(CentredAffine):
-    """gamma * (x - mean) / length(x - mean) + beta."""
+    """LayerNorm in full: the mean is subtracted first."""
 
     def __init__(self, norm: nn.LayerNorm) -> None:
         super().__init__(norm)
@@ -64,7 +64,7 @@ class WholeNorm(CentredAffine):
 
 @torch.no_grad()
 def centre_norms(module: nn.Module) -> nn.Module | None:
-    """Rewrite a MapEmbed, or a module whose norms have lost their affine part, in place."""
+    """Rewrite in place the norms of a MapEmbed, a Backbone or a module after fold_affine."""
     if isinstance(module, MapEmbed):
         conv, norm = module.convs()[-1], module.last_norm()
         assert isinstance(norm, nn.LayerNorm)
@@ -81,7 +81,7 @@ def centre_norms(module: nn.Module) -> nn.Module | None:
                 assert isinstance(norm, nn.LayerNorm)
                 module.set_submodule(part.norm, WholeNorm(norm))
     if isinstance(module, PatchMerging):
-        return None  # merge_patches has its own way of taking the scale
+        return None  # merge_patches computes the scale of this norm
     folds = norms_and_readers(module)
     for name, linears in folds:
         norm = module.get_submodule(name)

@@ -2,13 +2,15 @@
 
     before   linear on (1, H, W, C), permutes around each depthwise convolution,
              sums over the channels as reductions
-    after    1x1 convolution on (1, C, H, W), no permute but in attention between tokens,
+    after    1x1 convolution on (1, C, H, W), permutes only in attention between tokens,
              sums over the channels as 1x1 convolutions C -> 1
 
-What Core ML, ExecuTorch and ONNX Runtime want: their convolutions are channels first, Apple's
+Core ML, ExecuTorch and ONNX Runtime need this form: their convolutions are channels first, Apple's
 Neural Engine prefers 1x1 convolutions to linears (github.com/apple/ml-ane-transformers), and
-XNNPACK's ExecuTorch partitioner refuses sums over channels but takes convolutions.
+XNNPACK's ExecuTorch partitioner rejects sums over channels but takes convolutions.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -30,38 +32,26 @@ from slide_mobile.models.layers.backbone import Backbone, MapMean
 from slide_mobile.models.layers.slide_attention import LocalAttention
 from slide_mobile.models.slide_pvt import ClassToken, MapOfRow
 
-MIDDLE = 128.0  # of 0..255
+MIDDLE = 128.0  # the middle of the pixel range 0..255
 
 
 class WindowMaps(StaticWindowAttention):
     """Multi-head attention inside windows of one (1, C, H, W) map.
 
-    A window is a row of (1, C, windows, N), so that q, k, v and proj stay 1x1 convolutions.
+    The windows are the rows of (1, C, windows, N), so q, k, v and proj stay 1x1 convolutions.
     """
 
-    def __init__(self, last: StaticWindowAttention) -> None:
-        nn.Module.__init__(self)
-        for name in ("num_heads", "window", "map_size", "padded_size", "shift"):
-            setattr(self, name, getattr(last, name))
-        self.q, self.k, self.v, self.proj = last.q, last.k, last.v, last.proj
-        for name in ("pad_q", "pad_k", "pad_v"):
-            bias = getattr(last, name)
-            self.register_buffer(name, None if bias is None else bias[:, None, None])
-        # (heads, 1, N, N) and (1, windows, N, N): heads come before windows here.
-        self.register_buffer("position_bias", _swapped(last.position_bias))
-        self.register_buffer("mask", None if last.mask is None else _swapped(last.mask))
-
     def products(self, a: Tensor, b: Tensor) -> Tensor:
-        """A matmul for each head and window: (heads, windows, m, k), (..., k, n) -> (..., m, n).
+        """(heads, windows, m, k) @ (heads, windows, k, n) -> (heads, windows, m, n).
 
-        Of rank 3, because XNNPACK's ExecuTorch partitioner takes no other.
+        Computed at rank 3, the only rank that XNNPACK's ExecuTorch partitioner takes.
         """
         heads, windows, m, _ = a.shape
         products = torch.bmm(a.flatten(0, 1), b.flatten(0, 1))
         return products.reshape(heads, windows, m, products.shape[-1])
 
     def pad(self, x: Tensor) -> Tensor:
-        """(1, C, H, W) -> the same, to whole windows."""
+        """(1, C, H, W) -> (1, C, H', W'), padded with zeros to whole windows."""
         (h, w), (hp, wp) = self.map_size, self.padded_size
         return nn.functional.pad(x, (0, wp - w, 0, hp - h))
 
@@ -83,7 +73,7 @@ class WindowMaps(StaticWindowAttention):
         return x.reshape(1, -1, x.shape[2], x.shape[3])
 
     def partition(self, x: Tensor) -> Tensor:
-        """(1, C, H, W) -> (1, C, windows, N), H and W being whole windows."""
+        """(1, C, H, W) -> (1, C, windows, N); the windows must divide H and W."""
         _, c, h, w = x.shape
         if self.shift:
             x = torch.cat((x[:, :, self.shift :], x[:, :, : self.shift]), 2)
@@ -92,7 +82,7 @@ class WindowMaps(StaticWindowAttention):
         return x.permute(0, 2, 1, 3).reshape(1, c, -1, self.window**2)
 
     def reverse(self, x: Tensor) -> Tensor:
-        """(1, C, windows, N) -> (1, C, H, W), padding cropped."""
+        """(1, C, windows, N) -> (1, C, H, W), with the padding cropped."""
         (h, w), (hp, wp) = self.map_size, self.padded_size
         c = x.shape[1]
         x = x.reshape(c * hp // self.window, wp // self.window, self.window, self.window)
@@ -104,7 +94,7 @@ class WindowMaps(StaticWindowAttention):
 
 
 class MeanOfMap(nn.Module):
-    """The mean over a map, which stays one."""
+    """Mean over a channels-first map; the result is a map of one pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, H, W) -> (1, C, 1, 1)."""
@@ -112,7 +102,7 @@ class MeanOfMap(nn.Module):
 
 
 class FirstOfRow(nn.Module):
-    """The class token of a row of tokens, which stays a map."""
+    """Take the class token, the first of a row of tokens; the result is a map of one pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, 1, N) -> (1, C, 1, 1)."""
@@ -120,7 +110,7 @@ class FirstOfRow(nn.Module):
 
 
 class PlanarMapOfRow(nn.Module):
-    """The map in a row of tokens, without the class token that leads it."""
+    """Drop the class token from a row of tokens, and restore the map."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -132,7 +122,7 @@ class PlanarMapOfRow(nn.Module):
 
 
 class ChannelsLastInside(nn.Module):
-    """A module without a channels-first form, permutes around it."""
+    """Run a channels-last module on channels-first maps, with a permute on either side."""
 
     def __init__(self, inside: nn.Module) -> None:
         super().__init__()
@@ -145,7 +135,7 @@ class ChannelsLastInside(nn.Module):
 
 @torch.no_grad()
 def channels_first(module: nn.Module) -> nn.Module | None:
-    """Rewrite a whole Backbone in deploy form, in place."""
+    """Turn a whole Backbone in deploy form to channels first, in place; None for other modules."""
     if not isinstance(module, Backbone):
         return None
     turn(module)
@@ -153,7 +143,7 @@ def channels_first(module: nn.Module) -> nn.Module | None:
 
 
 def turn(module: nn.Module) -> nn.Module:
-    """What takes a module's place in channels-first maps; modules inside it change in place."""
+    """Return the channels-first replacement of a module; its children are changed in place."""
     if isinstance(module, LocalAttention):
         return ChannelsLastInside(module)
     if isinstance(module, TokenMixer):
@@ -179,7 +169,7 @@ def turn(module: nn.Module) -> nn.Module:
         case MapEmbed():
             return _embed(module)
         case StaticWindowAttention():
-            return WindowMaps(module)
+            return _windows(module)
         case MapMean():
             return MeanOfMap()
         case ClassToken():
@@ -189,13 +179,31 @@ def turn(module: nn.Module) -> nn.Module:
     return module
 
 
+def _windows(last: StaticWindowAttention) -> WindowMaps:
+    """Return the channels-first form of a window attention whose projections are turned."""
+    constants = last.constants()
+    padding = constants.padding
+    if padding is not None:
+        q, k, v = (bias[:, None, None] for bias in padding)
+        padding = (q, k, v)
+    constants = replace(
+        constants,
+        padding=padding,
+        # (heads, 1, N, N) and (1, windows, N, N): heads come before windows here.
+        position_bias=_swapped(constants.position_bias),
+        mask=None if constants.mask is None else _swapped(constants.mask),
+    )
+    return WindowMaps(constants, q=last.q, k=last.k, v=last.v, proj=last.proj)
+
+
 def _embed(embed: MapEmbed) -> MapEmbed:
+    """Turn the positions of an embedding, and center the pixels of one without padding."""
     if isinstance(embed, PlacedEmbed):
         embed.turn()
     if embed.takes_image and embed.middle is None:
-        # W x + b = W (x - 128) + (b + 128 sum(W)). Pixels of half the size halve what the rounding
-        # of an fp16 weight costs; exact, because the convolution has no padding. A buffer, so that
-        # it follows the model to fp16 and stays inside delegates.
+        # W x + b = W (x - 128) + (b + 128 sum(W)): exact, because the convolution has no padding.
+        # Centered pixels are half as large, which halves the error from rounding the weights to
+        # fp16. `middle` is a buffer so that it follows the model to fp16 and stays in delegates.
         embed.register_buffer("middle", torch.full((1, 1, 1, 1), MIDDLE))
         (conv,) = embed.convs()
         assert conv.padding == (0, 0) and conv.bias is not None
@@ -204,12 +212,14 @@ def _embed(embed: MapEmbed) -> MapEmbed:
 
 
 def _swapped(x: Tensor) -> Tensor:
-    # contiguous() leaves odd strides on axes of one element, and ExecuTorch 1.4.1 then serialises
-    # a wrong shape.
+    """Swap the first two axes, and copy to contiguous memory."""
+    # contiguous() leaves odd strides on axes of length 1, and ExecuTorch 1.4.1 then serializes a
+    # wrong shape.
     return x.transpose(0, 1).clone(memory_format=torch.contiguous_format)
 
 
 def _pointwise(linear: nn.Linear) -> nn.Conv2d:
+    """Return the 1x1 convolution that computes a linear."""
     conv = nn.Conv2d(linear.in_features, linear.out_features, 1, bias=linear.bias is not None)
     conv.weight = nn.Parameter(linear.weight[:, :, None, None].clone())
     conv.bias = linear.bias
@@ -217,7 +227,9 @@ def _pointwise(linear: nn.Linear) -> nn.Conv2d:
 
 
 def _depthwise(affine: Affine) -> nn.Conv2d:
-    # A convolution keeps the layout of its map; a constant beside a map makes XNNPACK change it.
+    """Return the 1x1 depthwise convolution that computes an Affine."""
+    # A product with a constant would make XNNPACK change the layout of the map; a convolution
+    # keeps it.
     (dim,) = affine.beta.shape
     conv = nn.Conv2d(dim, dim, 1, groups=dim)
     weight = torch.ones(dim) if affine.gamma is None else affine.gamma

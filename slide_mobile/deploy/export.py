@@ -1,4 +1,4 @@
-"""Deploy form to ExportedProgram: fixed shape, batch 1, input `image`, outputs by name."""
+"""Deploy form to ExportedProgram: fixed shape, batch 1, input `image`, named outputs."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ INPUT = "image"
 
 
 class ImageModel(nn.Module):
-    """Names the outputs, and takes the layout of the target."""
+    """Wrap a model: take the image in the target's layout, and name the outputs."""
 
     def __init__(self, model: nn.Module, layout: Layout) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class ImageModel(nn.Module):
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """(1, H, W, 3) or (1, 3, H, W), RGB in 0..255 -> logits (1, num_classes), or four maps.
 
-        The maps lie as the image does.
+        The maps have the layout of the image.
         """
         if self.layout == "NHWC":
             image = image.permute(0, 3, 1, 2)
@@ -30,12 +30,12 @@ class ImageModel(nn.Module):
 
 
 def input_shape(size: tuple[int, int], layout: Layout) -> tuple[int, ...]:
-    """Shape of the image input for a (height, width)."""
+    """Return the shape of the image input for a size (height, width) in pixels."""
     return (1, *size, 3) if layout == "NHWC" else (1, 3, *size)
 
 
 def export(model: nn.Module, size: tuple[int, int], layout: Layout) -> ExportedProgram:
-    """Trace a deploy-form model, whose maps have this layout, at one input size (height, width)."""
+    """Trace a deploy-form model in this layout, at one input size (height, width) in pixels."""
     example = {INPUT: torch.zeros(input_shape(size, layout))}
     with torch.no_grad():
         return torch.export.export(ImageModel(model, layout).eval(), (), example)

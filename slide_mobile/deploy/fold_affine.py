@@ -1,10 +1,10 @@
-"""Fold the affine part of each LayerNorm into the linears and convolutions that read it.
+"""Fold gamma and beta of each LayerNorm into the linears and convolutions that read it.
 
     before   W (gamma * norm(x) + beta) + b
     after    (W gamma) norm(x) + (W beta + b)
 
-Exact for a convolution too, as long as it does not pad. Norms that write the residual stream, those
-behind patch embeddings, are left alone: no single linear reads it.
+This is exact for linears, and for convolutions without padding. The norms of patch embeddings are
+left alone: they write the residual stream, which has many readers.
 """
 
 import torch
@@ -18,7 +18,7 @@ Reader = nn.Linear | nn.Conv2d
 
 
 def readers(attn: nn.Module) -> tuple[Reader, ...]:
-    """The linears at the entrance of an attention: planar q, k, v, or one qkv, or q and `sr`."""
+    """Return the linears that read an attention's input: q, k and v, or one qkv, or q and `sr`."""
     names: tuple[str, ...] = ("q", "k", "v") if hasattr(attn, "q") else ("qkv",)
     if isinstance(attn, StaticReduction) and attn.sr is not None:
         names = ("q", "sr")
@@ -27,14 +27,14 @@ def readers(attn: nn.Module) -> tuple[Reader, ...]:
 
 
 def writers(block: Block) -> tuple[nn.Linear, nn.Linear]:
-    """The linears whose outputs a block adds to the residual stream."""
+    """Return the two linears whose outputs a block adds to the residual stream."""
     proj, fc2 = block.attn.get_submodule("proj"), block.mlp.get_submodule("fc2")
     assert isinstance(proj, nn.Linear) and isinstance(fc2, nn.Linear)
     return proj, fc2
 
 
 def norms_and_readers(module: nn.Module) -> tuple[tuple[str, tuple[Reader, ...]], ...]:
-    """Paths of a module's norms that only linears read, with these linears."""
+    """Return the paths of a module's norms that only linears read, each with its readers."""
     match module:
         case Block():
             fc1 = module.mlp.get_submodule("fc1")
@@ -45,21 +45,24 @@ def norms_and_readers(module: nn.Module) -> tuple[tuple[str, tuple[Reader, ...]]
         case PatchMerging():
             return (("norm", (module.reduction,)),)
         case Backbone() if module.head is not None:
-            # The mean over tokens between this norm and the head commutes with both.
+            # The mean over tokens between this norm and the head commutes with gamma and beta.
             return ((module.NORM, (module.head,)),)
     return ()
 
 
 @torch.no_grad()
 def fold_affine(module: nn.Module) -> nn.Module | None:
-    """Rewrite one Block, StaticReduction, PatchMerging or Backbone in place."""
+    """Rewrite a Block, StaticReduction, PatchMerging or Backbone in place; None for others."""
     folds = norms_and_readers(module)
     for path, linears in folds:
         norm = module.get_submodule(path)
         assert isinstance(norm, nn.LayerNorm)
         for linear in linears:
             assert isinstance(linear, nn.Linear) or linear.padding == (0, 0)
-            along = (slice(None), *[None] * (linear.weight.dim() - 2))  # the inputs of a weight
+            along = (
+                slice(None),
+                *[None] * (linear.weight.dim() - 2),
+            )  # along the input channels of the weight
             shift = (linear.weight * norm.bias[along]).flatten(1).sum(1)
             linear.bias = nn.Parameter(shift if linear.bias is None else linear.bias + shift)
             linear.weight.mul_(norm.weight[along])

@@ -1,4 +1,4 @@
-"""Fold the layer scale of a block into the linears that write its two additions.
+"""Fold a block's layer scale into the two linears that write to the residual stream.
 
 before   x + gamma * (W y + b)
 after    x + (gamma W) y + gamma b
@@ -13,7 +13,7 @@ from slide_mobile.models.layers.backbone import Block
 
 @torch.no_grad()
 def fold_layer_scale(module: nn.Module) -> nn.Module | None:
-    """Rewrite one Block in place."""
+    """Rewrite a Block with layer scale in place; None for any other module."""
     if not isinstance(module, Block) or module.gamma1 is None or module.gamma2 is None:
         return None
     for gamma, linear in zip((module.gamma1, module.gamma2), writers(module), strict=True):

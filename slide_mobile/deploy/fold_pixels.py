@@ -1,11 +1,11 @@
-"""Take raw RGB in 0..255: the image normalisation goes into the first convolution.
+"""Fold the image normalization into the first convolution, so the model takes RGB in 0..255.
 
     before   W ((x / 255 - mean) / std) + b
     after    (W / (255 std)) x + (b - sum(W mean / std))            without padding
-             (W / (255 std)) (x - 255 mean) + b                     with it
+             (W / (255 std)) (x - 255 mean) + b                     with padding
 
-Where the convolution pads, zero in normalised space is the mean in raw space: the mean has to be
-subtracted before the padding, and only the scale is folded.
+A padded zero stands for the mean color. Where the convolution pads, the mean is therefore
+subtracted from the pixels before the padding, and only the scale is folded.
 """
 
 import torch
@@ -17,7 +17,7 @@ from slide_mobile.preprocess import Normalization
 
 @torch.no_grad()
 def fold_pixels(module: nn.Module, *, by: Normalization) -> nn.Module | None:
-    """Rewrite the MapEmbed that takes an image, in place."""
+    """Rewrite the MapEmbed that takes the image, in place; None for any other module."""
     if not isinstance(module, MapEmbed) or not module.takes_image:
         return None
     conv = module.convs()[0]
@@ -28,7 +28,7 @@ def fold_pixels(module: nn.Module, *, by: Normalization) -> nn.Module | None:
         assert conv.bias is not None
         conv.bias.copy_(conv.bias.double() - (weight * mean / std).sum((1, 2, 3)))
     else:
-        # A buffer, so that it follows the model to fp16 and stays inside delegates.
+        # A buffer follows the model to fp16 and stays inside delegates.
         module.register_buffer("middle", (255 * mean)[None].float())
     conv.weight.copy_(weight / (255 * std))
     return module

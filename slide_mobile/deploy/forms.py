@@ -1,8 +1,9 @@
-"""Which of the exact graph forms a stage gets: data, by target, precision and shape of the map.
+"""The graph form of each stage's attention, chosen by target, precision and shape of the map.
 
-forms.json is that table, with the latencies that decided each row; `python -m benchmarks.choose`
-measures it anew. A map that was not measured gets the form of the nearest one that was, a target
-or precision that was not the plain form.
+All forms compute the same function; the choice is data. forms.json is the table, with the
+latencies that decided each row, and `python -m benchmarks.choose` measures it again. A map shape
+that was not measured gets the form of the nearest measured shape; a target or precision that was
+not measured gets the plain form.
 """
 
 import json
@@ -19,14 +20,14 @@ Attention = Literal["slide", "window"]
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """How the attention of a stage is written; every combination computes the same.
+    """How the attention of a stage is written; every combination computes the same function.
 
-    `head_sum`: the products of a head's channels are added by a constant matmul, or by a sum.
-    `head_broadcast`: a head's weight reaches its channels by a constant matmul, or by broadcasting.
-    `strips`: the rows of the map are attended to in so many parts, one after another, so that what
-    lies between two operations stays in the cache.
-    `tokens`: window attention keeps its tokens in the map of the convolutions around, or in a
-    matrix (H * W, C). Only channels-first forms have this choice.
+    `head_sum`: the channels of a head are added by a constant matmul or by a sum.
+    `head_broadcast`: a head's weight reaches its channels by a constant matmul or by broadcasting.
+    `strips`: the number of horizontal strips that are computed one after another, so that
+    intermediate tensors stay in the cache.
+    `tokens`: window attention keeps its tokens in a map, or in a matrix (H * W, C). Only
+    channels-first models have this choice.
     """
 
     head_sum: Literal["matmul", "sum"] = "matmul"
@@ -37,7 +38,7 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Of the map that a stage works on, in tokens, channels and heads."""
+    """Shape of a stage's map: height and width in tokens, channels, and attention heads."""
 
     height: int
     width: int
@@ -45,19 +46,19 @@ class Shape:
     heads: int
 
     def distance(self, other: "Shape") -> float:
-        """How differently the two load a cache: in powers of two of tokens, channels and heads."""
+        """Return the sum of |log2(ratio)| over tokens, channels and heads; 0 for equal shapes."""
         sizes = [(s.height * s.width, s.dim, s.heads) for s in (self, other)]
         return sum(abs(math.log2(a / b)) for a, b in zip(*sizes, strict=True))
 
 
 @dataclass(frozen=True)
 class Forms:
-    """The forms that one target gets in one precision."""
+    """The measured forms of one target in one precision."""
 
     rows: tuple[tuple[Attention, Shape, Form], ...] = ()
 
-    def of(self, attention: Attention, shape: Shape) -> Form:
-        """The form of the nearest measured map, or the plain one."""
+    def nearest(self, attention: Attention, shape: Shape) -> Form:
+        """Return the form of the nearest measured shape, or the plain form if none was measured."""
         known = [(s.distance(shape), form) for kind, s, form in self.rows if kind == attention]
         return min(known, key=lambda pair: pair[0])[1] if known else Form()
 
@@ -66,9 +67,9 @@ PLAIN = Forms()
 
 
 def chosen(target: str, backend: str, precision: str) -> Forms:
-    """The rows of the table for a backend of a target, and a precision.
+    """Return the rows of the table for one target, backend and precision.
 
-    A backend's variants ("xnnpack-fp16") have its kernels, and its rows.
+    A variant of a backend ("xnnpack-fp16") uses the same kernels, and so the same rows.
     """
     wanted = (target, backend.partition("-")[0], precision)
     return Forms(
@@ -82,5 +83,6 @@ def chosen(target: str, backend: str, precision: str) -> Forms:
 
 @cache
 def _table() -> dict[str, Any]:
+    """Read forms.json, once."""
     table: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
     return table

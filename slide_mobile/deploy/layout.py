@@ -1,7 +1,7 @@
-"""Where the channels of a map lie, and the parts of the deploy form that depend on it.
+"""Layout of feature maps, and the building blocks of the deploy form that depend on it.
 
-Modules are built with channels last, (1, H, W, C), and linears; `channels_first` turns them over
-to (1, C, H, W) and 1x1 convolutions.
+Rewrites build modules channels last, (1, H, W, C), with linears; `channels_first` then turns them
+to channels first, (1, C, H, W), with 1x1 convolutions.
 """
 
 import torch
@@ -10,21 +10,21 @@ from torch import Tensor, nn
 
 
 class Laid(nn.Module):
-    """A module that reads or writes maps of convolutions, whatever the layout around it."""
+    """A module with convolutions inside, which runs in a model of either layout."""
 
     channels_first = False
 
     def maps(self, x: Tensor) -> Tensor:
-        """The layout around -> (1, C, H, W), for a convolution."""
+        """A map in the model's layout -> (1, C, H, W), the input of a convolution."""
         return x if self.channels_first else x.permute(0, 3, 1, 2)
 
     def tokens(self, x: Tensor) -> Tensor:
-        """(1, C, H, W), of a convolution -> the layout around."""
+        """(1, C, H, W), the output of a convolution -> a map in the model's layout."""
         return x if self.channels_first else x.permute(0, 2, 3, 1)
 
 
 class FixedLinear(nn.Module):
-    """A linear whose weight, (C_out, C_in), and bias are no parameters."""
+    """A linear whose weight (C_out, C_in) and bias are buffers, not parameters."""
 
     weight: Tensor
     bias: Tensor | None
@@ -40,14 +40,14 @@ class FixedLinear(nn.Module):
 
 
 class ChannelSum(nn.Module):
-    """scale * sum over the channels + shift."""
+    """Compute scale * (sum over the channels) + shift."""
 
     def __init__(self, dim: int, *, scale: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
         self.dim, self.scale, self.shift = dim, float(scale), float(shift)
 
     def as_product(self) -> FixedLinear:
-        """The same sum as a product with a constant, for delegates that take no sums over C."""
+        """Return the same sum as a linear, for delegates that do not take sums over C."""
         bias = torch.tensor([self.shift]) if self.shift else None
         return FixedLinear(torch.full((1, self.dim), self.scale), bias)
 
@@ -60,7 +60,7 @@ class ChannelSum(nn.Module):
 
 
 def sums_as_products(module: nn.Module) -> nn.Module:
-    """Have every ChannelSum inside a module written as a product, in place."""
+    """Replace every ChannelSum inside a module by the equal linear, in place."""
     for path, part in list(module.named_modules()):
         if isinstance(part, ChannelSum):
             module.set_submodule(path, part.as_product())
@@ -68,7 +68,7 @@ def sums_as_products(module: nn.Module) -> nn.Module:
 
 
 class Affine(nn.Module):
-    """gamma * x + beta, one of each a channel; no product where `gamma` is None."""
+    """Compute gamma * x + beta per channel, or x + beta where `gamma` is None."""
 
     def __init__(self, gamma: Tensor | None, beta: Tensor) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Affine(nn.Module):
 
 
 class FixedPointwise(nn.Module):
-    """A 1x1 convolution whose weight, (C_out, C_in), and bias are no parameters."""
+    """A 1x1 convolution whose weight (C_out, C_in) and bias are buffers, not parameters."""
 
     weight: Tensor
     bias: Tensor | None

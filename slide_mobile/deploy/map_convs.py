@@ -1,7 +1,8 @@
-"""Depthwise convolutions between two linears, in either layout.
+"""The depthwise convolution between the two linears of an MLP, in either layout.
 
 before   permutes around the convolution
-after    none in channels-first maps, and those that a converter removes in others
+after    no permutes in channels-first models; in channels-last models only permutes that the
+         converter removes
 """
 
 import torch
@@ -12,7 +13,7 @@ from slide_mobile.models.slide_pvt_v2 import DepthwiseConv
 
 
 class MapConv(Laid):
-    """A depthwise convolution of a map in the layout around."""
+    """A depthwise convolution of a map in the model's layout."""
 
     def __init__(self, published: DepthwiseConv) -> None:
         super().__init__()
@@ -25,5 +26,5 @@ class MapConv(Laid):
 
 @torch.no_grad()
 def map_convs(module: nn.Module) -> nn.Module | None:
-    """Rewrite one DepthwiseConv."""
+    """Return a MapConv for a DepthwiseConv, None for any other module."""
     return MapConv(module) if type(module) is DepthwiseConv else None

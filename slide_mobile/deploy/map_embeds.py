@@ -1,10 +1,13 @@
-"""What begins a stage, in either layout.
+"""The embedding at the start of a stage, in either layout.
 
-    before   permutes around the convolutions of a map of (1, H, W, C)
-    after    none in channels-first maps, and those that a converter removes in others
+    before   permutes around the convolutions, because the map is (1, H, W, C)
+    after    no permutes in channels-first models; in channels-last models only permutes that the
+             converter removes
 
-Where it takes an image, `middle` is what is subtracted from its pixels first (fold_pixels).
+For an embedding that takes the image, `middle` is subtracted from the pixels first (fold_pixels).
 """
+
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,29 +17,32 @@ from slide_mobile.models.layers.backbone import IMAGE_CHANNELS, ConvEmbed
 
 
 class MapEmbed(Laid):
-    """Strided convolutions, then a norm; the parts keep the names that the family gives them."""
+    """Strided convolutions followed by a norm; each part keeps the family's name for it."""
 
     middle: Tensor | None
 
-    def __init__(self, embed: ConvEmbed) -> None:
+    def __init__(
+        self, parts: Mapping[str, nn.Module], conv_paths: Sequence[str], norm_path: str
+    ) -> None:
+        """`parts` are the children by name; the paths say which are convolutions and the norm."""
         super().__init__()
-        for name, child in embed.named_children():
-            self.add_module(name, child)
-        self.conv_paths, self.norm_path = embed.CONVS, embed.NORM
+        for name, part in parts.items():
+            self.add_module(name, part)
+        self.conv_paths, self.norm_path = conv_paths, norm_path
         self.takes_image = self.convs()[0].in_channels == IMAGE_CHANNELS
         self.register_buffer("middle", None)
 
     def convs(self) -> list[nn.Conv2d]:
-        """The convolutions, in order."""
+        """Return the convolutions in the order in which they run."""
         found = [self.get_submodule(path) for path in self.conv_paths]
         return [conv for conv in found if isinstance(conv, nn.Conv2d)]
 
     def last_norm(self) -> nn.Module:
-        """Behind the last convolution."""
+        """Return the norm that follows the last convolution."""
         return self.get_submodule(self.norm_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, 3, H, W) or a map in the layout around -> a smaller map in it."""
+        """Image (1, 3, H, W), or a map in the model's layout -> a smaller map in that layout."""
         maps = x if self.takes_image else self.maps(x)
         if self.middle is not None:
             maps = maps - self.middle
@@ -47,5 +53,7 @@ class MapEmbed(Laid):
 
 @torch.no_grad()
 def map_embeds(module: nn.Module) -> nn.Module | None:
-    """Rewrite one ConvEmbed."""
-    return MapEmbed(module) if isinstance(module, ConvEmbed) else None
+    """Return a MapEmbed for a ConvEmbed, None for any other module."""
+    if not isinstance(module, ConvEmbed):
+        return None
+    return MapEmbed(dict(module.named_children()), module.CONVS, module.NORM)

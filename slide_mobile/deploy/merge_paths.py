@@ -4,9 +4,9 @@
              V = dep_conv(v) + dep_conv1(v)      (dep_conv2 where the file has a third path)
     after    K = gather_k(k),  V = gather_v(v)
 
-Convolution is linear in its kernel, so weights and biases add (RepVGG, arXiv:2101.03697). The
-tensors of the file are summed as they are: the first path may have been trained, and its bias is
-not zero in the released code.
+Convolution is linear in its kernel, so weights and biases add (RepVGG, arXiv:2101.03697). Both
+paths are summed with the values in the file: the first path is not assumed to be a pure shift,
+because it may have been trained, and its bias is not zero in the released code.
 """
 
 from torch import Tensor, nn
@@ -15,12 +15,16 @@ from slide_mobile.models.layers.slide_attention import LocalAttention, SlideAtte
 
 
 class MergedSlideAttention(LocalAttention):
-    """The published attention over one gather for K and one for V."""
+    """Published slide attention with one gathering convolution for K and one for V."""
 
     def __init__(self, published: SlideAttention) -> None:
-        nn.Module.__init__(self)
-        for name in ("dim", "num_heads", "k", "inner_dim", "head_dim", "scale"):
-            setattr(self, name, getattr(published, name))
+        super().__init__(
+            published.dim,
+            published.num_heads,
+            published.k,
+            dim_reduction=published.dim // published.inner_dim,
+            lepe=published.get_v is not None,
+        )
         self.qkv, self.proj, self.get_v = published.qkv, published.proj, published.get_v
         self.relative_position_bias_table = published.relative_position_bias_table
         learned_v = published.dep_conv2 or published.dep_conv1
@@ -33,11 +37,12 @@ class MergedSlideAttention(LocalAttention):
 
 
 def merge_paths(module: nn.Module) -> nn.Module | None:
-    """Rewrite one SlideAttention."""
+    """Return a MergedSlideAttention for a SlideAttention, None for any other module."""
     return MergedSlideAttention(module) if type(module) is SlideAttention else None
 
 
 def _sum(a: nn.Conv2d, b: nn.Conv2d) -> nn.Conv2d:
+    """Return one convolution that computes a(x) + b(x)."""
     conv = nn.Conv2d(
         a.in_channels, a.out_channels, a.kernel_size[0], padding=a.padding[0], groups=a.groups
     )

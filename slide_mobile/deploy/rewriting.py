@@ -1,7 +1,7 @@
 """Reference form to deploy form: the same function in convolutions and matmuls, rank <= 4.
 
-`deploy` copies the model and runs the rewrites below over its modules, in this order. Each is
-exact and lives in a file of its own, with before and after in its docstring.
+`deploy` copies the model and applies `rewrites` to its modules, in order. Each rewrite is exact
+and has a file of its own, whose docstring shows the graph before and after.
 """
 
 import copy
@@ -32,25 +32,38 @@ from slide_mobile.deploy.static_windows import static_windows
 from slide_mobile.preprocess import IMAGENET, Normalization
 from slide_mobile.tasks import Layout
 
+# Returns what replaces a module (the module itself, changed in place, or a new one), or None where
+# it does not apply.
 Rewrite = Callable[[nn.Module], nn.Module | None]
 
 
-REWRITES: tuple[Rewrite, ...] = (
-    merge_paths,
-    split_taps,  # after merge_paths: one gather each for K and V
-    static_windows,
-    static_reductions,
-    static_stripes,
-    static_neighbourhoods,
-    map_embeds,
-    map_convs,
-    fix_positions,  # after map_embeds: it adds the positions to what they give
-    fold_layer_scale,
-    fold_affine,  # after the attentions: it looks for their planar linears
-    centre_norms,  # after fold_affine: only norms without affine part are pure scales
-    merge_patches,
-    scale_stream,  # after all norms have become scales
-)
+def rewrites(
+    *, normalization: Normalization = IMAGENET, layout: Layout = "NHWC", forms: Forms = PLAIN
+) -> tuple[Rewrite, ...]:
+    """List every rewrite of `deploy`, in the order in which they are applied."""
+    channels_first_only = (
+        partial(matrix_stages, forms=forms),
+        channels_first,  # last: the other rewrites look for linears
+    )
+    return (
+        merge_paths,
+        split_taps,  # after merge_paths: it splits one convolution each for K and V
+        static_windows,
+        static_reductions,
+        static_stripes,
+        static_neighbourhoods,
+        map_embeds,
+        map_convs,
+        fix_positions,  # after map_embeds: it adds the positions to a MapEmbed
+        fold_layer_scale,
+        fold_affine,  # after the attentions: it looks for their separate q, k and v
+        centre_norms,  # after fold_affine: it takes norms without gamma and beta
+        merge_patches,
+        scale_stream,  # after centre_norms and merge_patches: it looks for their scales
+        partial(fold_pixels, by=normalization),
+        partial(choose_taps, forms=forms),
+        *(channels_first_only if layout == "NCHW" else ()),
+    )
 
 
 @torch.no_grad()
@@ -63,28 +76,20 @@ def deploy(
 ) -> nn.Module:
     """Return the deploy form of an eval-mode model; the argument is untouched.
 
-    Takes (1, 3, H, W) raw RGB in 0..255 where the model takes normalised images. `layout` is that
-    of the maps inside; `forms` says how each attention is written (`forms.chosen`). Raises
-    ValueError for a model in training mode.
+    It takes raw RGB in 0..255, (1, 3, H, W), where the model takes images normalized by
+    `normalization`. `layout` is the layout of the feature maps inside, and `forms` says how each
+    attention is written (`forms.chosen`). Raises ValueError for a model in training mode.
     """
     if model.training:
-        raise ValueError("deploy() wants an eval-mode model: call model.eval() first")
+        raise ValueError("deploy() needs a model in eval mode: call model.eval() first")
     model = copy.deepcopy(model).requires_grad_(False)
-    rewrites: list[Rewrite] = [
-        *REWRITES,
-        partial(fold_pixels, by=normalization),
-        partial(choose_taps, forms=forms),
-    ]
-    if layout == "NCHW":
-        # channels_first last: the others look for linears.
-        rewrites += [partial(matrix_stages, forms=forms), channels_first]
-    for rewrite in rewrites:
+    for rewrite in rewrites(normalization=normalization, layout=layout, forms=forms):
         model = apply(rewrite, model)
     return model.requires_grad_(False).eval()
 
 
 def apply(rewrite: Rewrite, model: nn.Module) -> nn.Module:
-    """Offer every module to one rewrite, the root last, and put back what it returns."""
+    """Apply one rewrite to every module, the root last, and return the rewritten model."""
     for name, module in reversed(list(model.named_modules())):
         new = rewrite(module)
         if new is None or new is module:

@@ -2,15 +2,15 @@
 
     before   sum((x - mean)^2) over C channels of a stream of deviation 1 is C, up to 1024:
              a deviation of 8 overflows fp16 (65504), and C * eps = 1e-2
-    after    x' = g x,  g the smallest power of two that leaves C g^2 eps a normal fp16 number
-             (>= 6.1e-5; where others are taken for 0, a token of equal values is 0 / 0)
-             eps 1e-5: the sum is 6 to 25 for deviation 1, overflow comes at 51 to 102
-             eps 1e-6 (the PVTs): 62 to 248, overflow comes at a deviation of 16 to 32
+    after    x' = g x,  g the smallest power of two for which C g^2 eps is a normal fp16 number
+             (>= 6.1e-5; where subnormal numbers become 0, a token of equal values gives 0 / 0)
+             eps 1e-5: the sum is 6 to 25 for deviation 1, and overflows at a deviation of 51 to 102
+             eps 1e-6 (PVT, PVTv2): the sum is 62 to 248, and overflows at a deviation of 16 to 32
 
-Readers of the stream are norms, which take no notice of a scale when their eps is scaled with it,
-and the convolutions that begin the next stage, whose weights are divided by it. So only the writers
-change: what begins a stage, and proj and fc2 of each block. Powers of two are exact in every binary
-format. Costs nothing at run time, but a product for each map that is itself an output.
+Two kinds of modules read the stream: norms, whose result does not change if eps is scaled too, and
+the embedding of the next stage, whose weights are divided by g. Two kinds write it and are
+multiplied by g: the embedding of the stage, and proj and fc2 of each block. Powers of two are exact
+in every binary format. The only cost at run time is one product for each map that is an output.
 """
 
 import math
@@ -26,36 +26,36 @@ from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.merge_patches import MergePatches
 from slide_mobile.models.layers.backbone import Backbone, Block
 
-# Just above fp16's smallest normal number, 6.104e-5: what is more is lost to overflow.
+# Just above fp16's smallest normal number, 6.104e-5; a larger value would overflow earlier.
 SMALLEST_EPS_TERM = 6.2e-5
 
 
 class Unscaled(nn.Module):
-    """A map of the stream, divided by its gain."""
+    """Divide a map of the stream by its gain, where the map is an output."""
 
     factor: Tensor
 
     def __init__(self, gain: float) -> None:
         super().__init__()
-        # A buffer, so that it follows the model to fp16 and stays inside delegates.
+        # A buffer follows the model to fp16 and stays inside delegates.
         self.register_buffer("factor", torch.full((1, 1, 1, 1), 1 / gain))
 
     def forward(self, x: Tensor) -> Tensor:
-        """A map in the layout around -> the same."""
+        """A map in either layout -> a map of the same shape."""
         return x * self.factor
 
 
 def stream_gain(eps_term: float) -> float:
-    """The smallest power of two g with g^2 * eps_term >= 6.2e-5, the term being C * eps."""
+    """Return the smallest power of two g with g^2 * eps_term >= 6.2e-5; `eps_term` is C * eps."""
     return 2.0 ** math.ceil(math.log2(SMALLEST_EPS_TERM / eps_term) / 2)
 
 
 @torch.no_grad()
 def scale_stream(module: nn.Module) -> nn.Module | None:
-    """Rewrite a whole Backbone in place."""
+    """Rewrite a whole Backbone in place; None for any other module."""
     if not isinstance(module, Backbone):
         return None
-    gain = 1.0  # of what the next stage reads
+    gain = 1.0  # of the map that the next stage reads
     for number, part in enumerate(module.stages()):
         blocks = _blocks(module.get_submodule(part.blocks))
         read, gain = gain, stream_gain(_energy(blocks[0].norm1).shift)
@@ -77,6 +77,7 @@ def scale_stream(module: nn.Module) -> nn.Module | None:
 
 
 def _blocks(stage: nn.Module) -> list[Block]:
+    """Return the blocks of a stage in order."""
     found = []
     for block in stage.children():
         assert isinstance(block, Block)
@@ -85,7 +86,7 @@ def _blocks(stage: nn.Module) -> list[Block]:
 
 
 def _begin(embed: nn.Module, read: float, gain: float) -> None:
-    """Have an embedding that reads a stream with gain `read` write one with `gain`."""
+    """Adapt an embedding in place: it reads a map scaled by `read` and writes one by `gain`."""
     if isinstance(embed, MergePatches):
         embed.between.shift *= read**2
         embed.conv.weight.mul_(gain)
@@ -102,6 +103,6 @@ def _begin(embed: nn.Module, read: float, gain: float) -> None:
 
 
 def _energy(norm: nn.Module) -> ChannelSum:
-    """The sum of squares and eps in what has become of a norm."""
+    """Return the module in a rewritten norm that computes the sum of squares plus C * eps."""
     assert isinstance(norm, TokenScale | CentredAffine)
     return norm.energy

@@ -1,4 +1,4 @@
-"""Local attention tap by tap: rank 4, and nothing but linears, depthwise convolutions and products.
+"""Local attention tap by tap, at rank 4: linears, depthwise convolutions and elementwise products.
 
     before   q, K, V  of shape (B, heads, d, k*k, H, W)          rank 6, K and V expanded k*k-fold
              logit[h, i] = sum_c q[c] * (K_i[c] + r[h, i])       softmax over i, sum over i
@@ -6,14 +6,14 @@
              logit_i = head_sum(q * depthwise_i(k))              r[h, i] is in depthwise_i's bias
              out     = sum_i head_spread(softmax_i) * depthwise_i(v)
 
-`head_sum` (C -> heads) adds the channels of a head and `head_spread` (heads -> C) repeats its
-weight over them; both are linears with constant 0/1 weights. The head-major rows of the
-published qkv become three planar projections, and the scale goes into q's rows. Softmax over
-the taps is written out (maximum, exp, sum), because the taps are separate tensors. Measured
-over 4 times faster than the published graph on XNNPACK (56x56x96, 3 heads, one thread).
+`head_sum` (C -> heads) adds the channels of a head, and `head_spread` (heads -> C) repeats its
+weight over them; both are linears with constant 0/1 weights. The head-major rows of the published
+qkv become three separate projections q, k and v, and the scale goes into the rows of q. Softmax
+over the taps is written out (maximum, exp, sum), because the taps are separate tensors. It runs
+more than 4 times faster than the published graph on XNNPACK (56x56x96, 3 heads, one thread).
 
-`forms` may ask for variations: a sum over d of (.., heads, d) in the place of `head_sum`,
-(.., heads, d) * (.., heads, 1) in the place of `head_spread`, and strips of rows.
+`forms` may ask for variants: a sum over d of (.., heads, d) instead of `head_sum`, a product
+(.., heads, d) * (.., heads, 1) instead of `head_spread`, and computation in strips of rows.
 """
 
 from itertools import pairwise
@@ -28,7 +28,7 @@ from slide_mobile.deploy.merge_paths import MergedSlideAttention
 
 
 class TapAttention(Laid):
-    """Attention over k * k neighbours, one depthwise convolution a tap."""
+    """Attention over k * k neighbors, with one depthwise convolution per tap."""
 
     forms = PLAIN
 
@@ -75,13 +75,17 @@ class TapAttention(Laid):
         return self.proj(torch.cat(strips, axis))
 
     def form(self, x: Tensor) -> Form:
-        """The chosen one for maps of this size; they are known when the model is exported."""
+        """Return the form for maps of the size of `x`, which is fixed when the model is traced."""
         _, *size = x.shape
         dim, h, w = size if self.channels_first else (size[2], size[0], size[1])
-        return self.forms.of("slide", Shape(height=h, width=w, dim=dim, heads=self.num_heads))
+        return self.forms.nearest("slide", Shape(height=h, width=w, dim=dim, heads=self.num_heads))
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, form: Form, *, padding: int) -> Tensor:
-        """What each pixel of q takes from v; k and v are larger by what `padding` lacks."""
+        """Return the attention output for the rows in `q`, before the output projection.
+
+        `padding` is the zero padding of the depthwise convolutions; where it is 0, k and v bring
+        k // 2 more rows and columns on each side.
+        """
         k, v = self.maps(k), self.maps(v)
         summed = self.by_sum if form.head_sum == "sum" else self.head_sum
         logits = [summed(q * self.tap(k, conv, padding)) for conv in self.taps_k]
@@ -92,7 +96,7 @@ class TapAttention(Laid):
         total = weights[0]
         for weight in weights[1:]:
             total = total + weight
-        # 1 / total without a constant beside a map: not every delegate has a reciprocal.
+        # This is 1 / total: not every delegate has a reciprocal, or takes 1 as a constant operand.
         share = torch.rsqrt(total * total)
 
         weighted = self.by_broadcasting if form.head_broadcast == "broadcast" else self.by_matmul
@@ -105,22 +109,22 @@ class TapAttention(Laid):
         return out if self.get_v is None else out + self.tap(v, self.get_v, padding)
 
     def tap(self, maps: Tensor, conv: nn.Module, padding: int) -> Tensor:
-        """One depthwise convolution, in the layout around."""
+        """Apply one depthwise convolution; the result is in the model's layout."""
         assert isinstance(conv, nn.Conv2d)
         return self.tokens(F.conv2d(maps, conv.weight, conv.bias, 1, padding, groups=conv.groups))
 
     def by_sum(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) -> (B, H, W, heads)."""
+        """Sum each head's channels: (B, H, W, C) -> (B, H, W, heads)."""
         if self.channels_first:
             return self.by_head(x).sum(2).reshape(x.shape[0], self.num_heads, *x.shape[2:])
         return self.by_head(x).sum(3).reshape(*x.shape[:3], self.num_heads)
 
     def by_matmul(self, weight: Tensor, value: Tensor) -> Tensor:
-        """(.., heads) * (.., C) -> (.., C)."""
+        """Weight the channels of each head: (.., heads), (.., C) -> (.., C)."""
         return self.head_spread(weight) * value
 
     def by_broadcasting(self, weight: Tensor, value: Tensor) -> Tensor:
-        """(B, H, W, heads) * (B, H, W, C) -> (B, H * W, heads, d), or (B, heads, d, H * W)."""
+        """(B, H, W, heads), (B, H, W, C) -> (B, H * W, heads, d), or (B, heads, d, H * W)."""
         return self.by_head(weight) * self.by_head(value)
 
     def by_head(self, x: Tensor) -> Tensor:
@@ -130,18 +134,18 @@ class TapAttention(Laid):
         return x.reshape(x.shape[0], x.shape[1] * x.shape[2], self.num_heads, -1)
 
     def pad(self, x: Tensor) -> Tensor:
-        """Zeros around a map, as the convolutions would have them."""
+        """Pad a map with the zeros that the convolutions would add."""
         edges = [self.edge] * 4
         return F.pad(x, edges if self.channels_first else [0, 0, *edges])
 
 
 def split_taps(module: nn.Module) -> nn.Module | None:
-    """Rewrite one MergedSlideAttention."""
+    """Return a TapAttention for a MergedSlideAttention, None for any other module."""
     return TapAttention(module) if type(module) is MergedSlideAttention else None
 
 
 def choose_taps(module: nn.Module, forms: Forms) -> nn.Module | None:
-    """Have one TapAttention written as `forms` say, in place."""
+    """Give a TapAttention its forms, in place; None for any other module."""
     if not isinstance(module, TapAttention):
         return None
     module.forms = forms
@@ -149,7 +153,7 @@ def choose_taps(module: nn.Module, forms: Forms) -> nn.Module | None:
 
 
 def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    """A linear with these rows, (..., C_in), and biases; leading dimensions are flattened."""
+    """Return a linear with weight (..., C_in) and bias; leading dimensions are flattened."""
     weight = weight.reshape(-1, weight.shape[-1])
     made = nn.Linear(weight.shape[1], weight.shape[0])
     made.weight, made.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.flatten().clone())
@@ -157,7 +161,7 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def _widened(conv: nn.Conv2d, side: int) -> nn.Conv2d:
-    """A depthwise convolution with zeros around its kernel, to side x side: it pads as taps do."""
+    """Pad a depthwise kernel with zeros to side x side, so that it needs the taps' padding."""
     edge = (side - conv.kernel_size[0]) // 2
     channels = conv.out_channels
     wide = nn.Conv2d(channels, channels, side, padding=side // 2, groups=channels)
@@ -166,6 +170,7 @@ def _widened(conv: nn.Conv2d, side: int) -> nn.Conv2d:
 
 
 def _taps(gather: nn.Conv2d, position: Tensor) -> list[nn.Conv2d]:
+    """Return one depthwise convolution over all heads per tap; `position` joins its bias."""
     # Output channel c * k * k + i of the gather is tap i of channel c, the same for every head.
     d, side = gather.in_channels, gather.kernel_size[0]
     heads, taps = position.shape[0], side**2

@@ -1,12 +1,12 @@
-"""Neighbourhood attention of rank <= 4, in dense products.
+"""Neighborhood attention of rank <= 4, in dense products.
 
     before   keys and values gathered for every token, k * k-fold, through rank 7
-    after    tiles of queries, each beside all keys that any of its tokens attends to:
-             q.k + bias (tiles * heads, N, M), a constant that rules out what is no neighbour
+    after    tiles of queries, each with all keys that any of its tokens attends to:
+             q.k + bias (tiles * heads, N, M), a constant that masks keys that are not neighbors
 
-A tile of k x k tokens sees at most (2k - 1) x (2k - 1): 3.4 times the products that are needed, but
-dense ones. A map of at most twice k a side is one tile, which costs no more. The ruled-out logits
-are so low that their weight is zero in every format.
+A tile of k x k tokens sees at most (2k - 1) x (2k - 1) keys. That is 3.4 times the products that
+are needed, but they are dense. A map with sides of at most 2k is one tile, which costs no more.
+Masked logits are so low that their softmax weight is zero in every number format.
 """
 
 from collections.abc import Sequence
@@ -19,29 +19,29 @@ from slide_mobile.deploy.split_taps import linear
 from slide_mobile.deploy.token_attention import TokenMixer, attend
 from slide_mobile.models.layers.neighbourhood import NeighbourhoodAttention, windows
 
-RULED_OUT = -1e4  # fits fp16
-AT_ONCE = 4
+RULED_OUT = -1e4  # the logit of a masked key; fits fp16
+AT_ONCE = 4  # tensors in one concatenation; XNNPACK takes no more
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """Pieces of one side of a map; they may overlap."""
+    """Intervals of equal length along one side of a map; they may overlap."""
 
     starts: tuple[int, ...]
     length: int
 
     def positions(self) -> Tensor:
-        """(pieces, length)."""
+        """Return the positions in each interval, (pieces, length)."""
         return torch.tensor(self.starts)[:, None] + torch.arange(self.length)
 
     def overlaps(self) -> tuple[int, ...]:
-        """How much of each piece the one before it has too."""
+        """Return how many positions each interval shares with the one before; 0 for the first."""
         ends = (0, *(start + self.length for start in self.starts))
         return tuple(end - start for end, start in zip(ends, self.starts, strict=False))
 
 
 def cut(n: int, k: int) -> tuple[Cuts, Cuts]:
-    """Queries along a side of n tokens, and for each piece of them the keys that it sees."""
+    """Cut a side of n tokens into intervals of queries, and the keys that each of them sees."""
     if n <= 2 * k:
         return Cuts((0,), n), Cuts((0,), n)
     starts = tuple(min(start, n - k) for start in range(0, n, k))
@@ -50,7 +50,7 @@ def cut(n: int, k: int) -> tuple[Cuts, Cuts]:
 
 
 class StaticNeighbourhoods(TokenMixer):
-    """Attention of each token of a (1, H, W, C) map to the k x k nearest."""
+    """Attention of each token of a (1, H, W, C) map to its k x k nearest tokens."""
 
     bias: Tensor
 
@@ -73,7 +73,7 @@ class StaticNeighbourhoods(TokenMixer):
         return self.proj(self.join(found))
 
     def join(self, x: Tensor) -> Tensor:
-        """(tiles, N, C) -> (1, H, W, C)."""
+        """Put the tiles together: (tiles, N, C) -> (1, H, W, C)."""
         rows, columns = self.down[0], self.across[0]
         if len(rows.starts) == len(columns.starts) == 1:
             return x.reshape(1, rows.length, columns.length, -1)
@@ -81,7 +81,7 @@ class StaticNeighbourhoods(TokenMixer):
         count = len(rows.starts)
         stripes = []
         for i, left in enumerate(columns.overlaps()):
-            # Slices: XNNPACK's ExecuTorch partitioner takes no split or select.
+            # Slices, because XNNPACK's ExecuTorch partitioner takes no split or select.
             pieces = [
                 x[i * count + j : i * count + j + 1, above:, left:]
                 for j, above in enumerate(rows.overlaps())
@@ -90,7 +90,7 @@ class StaticNeighbourhoods(TokenMixer):
         return joined(stripes, 2)
 
     def _bias(self, published: NeighbourhoodAttention) -> Tensor:
-        """(tiles * heads, N, M): what is added to the logits."""
+        """Return the bias of the logits, (tiles * heads, N, M), low for keys that are masked."""
         sides = zip((self.down, self.across), published.map_size, strict=True)
         (rows, near_rows), (columns, near_columns) = (
             _offsets(*pair, n, published.k) for pair, n in sides
@@ -107,7 +107,7 @@ class StaticNeighbourhoods(TokenMixer):
 
 
 def tiles(x: Tensor, rows: Cuts, columns: Cuts) -> Tensor:
-    """(1, H, W, C) -> (tiles, N, C), column after column."""
+    """Cut a map into tiles: (1, H, W, C) -> (tiles, N, C), column after column."""
     for axis, cuts in ((1, rows), (2, columns)):
         if len(cuts.starts) > 1:
             x = joined([x.narrow(axis, start, cuts.length) for start in cuts.starts], 0)
@@ -115,7 +115,7 @@ def tiles(x: Tensor, rows: Cuts, columns: Cuts) -> Tensor:
 
 
 def joined(pieces: Sequence[Tensor], axis: int) -> Tensor:
-    """The pieces one after another; a few at a time, since XNNPACK joins no more at once."""
+    """Concatenate the pieces, at most AT_ONCE tensors in one operation."""
     while len(pieces) > 1:
         groups = [pieces[i : i + AT_ONCE] for i in range(0, len(pieces), AT_ONCE)]
         pieces = [g[0] if len(g) == 1 else torch.cat(tuple(g), axis) for g in groups]
@@ -123,7 +123,7 @@ def joined(pieces: Sequence[Tensor], axis: int) -> Tensor:
 
 
 def _offsets(queries: Cuts, keys: Cuts, n: int, k: int) -> tuple[Tensor, Tensor]:
-    """(pieces, N, M) twice: places in the bias table, and whether a key is a neighbour."""
+    """(pieces, N, M) twice: indices into the bias table, and whether a key is a neighbor."""
     at, seen = queries.positions()[:, :, None], keys.positions()[:, None, :]
     first = windows(n, k)[:, 0][at]
     near = (first <= seen) & (seen < first + k)
@@ -132,5 +132,5 @@ def _offsets(queries: Cuts, keys: Cuts, n: int, k: int) -> tuple[Tensor, Tensor]
 
 @torch.no_grad()
 def static_neighbourhoods(module: nn.Module) -> nn.Module | None:
-    """Rewrite one NeighbourhoodAttention."""
+    """Return a StaticNeighbourhoods for a NeighbourhoodAttention, None for any other module."""
     return StaticNeighbourhoods(module) if type(module) is NeighbourhoodAttention else None

@@ -1,7 +1,7 @@
 """Spatial-reduction attention of rank <= 4.
 
 before   one kv linear split through rank 5, logits scaled
-after    planar k and v, the scale in q's rows, products of rank 3
+after    separate k and v linears, the scale in the rows of q, products of rank 3
 """
 
 import torch
@@ -13,7 +13,7 @@ from slide_mobile.models.layers.spatial_reduction import SpatialReduction
 
 
 class StaticReduction(TokenMixer):
-    """Attention of the tokens of a (1, H, W, C) map to those of a smaller one."""
+    """Attention from the tokens of a (1, H, W, C) map to the tokens of a smaller map."""
 
     def __init__(self, published: SpatialReduction) -> None:
         super().__init__()
@@ -37,5 +37,5 @@ class StaticReduction(TokenMixer):
 
 @torch.no_grad()
 def static_reductions(module: nn.Module) -> nn.Module | None:
-    """Rewrite one SpatialReduction."""
+    """Return a StaticReduction for a SpatialReduction, None for any other module."""
     return StaticReduction(module) if type(module) is SpatialReduction else None

@@ -1,8 +1,9 @@
-"""Cross-shaped windows of rank <= 4.
+"""Cross-shaped window attention of rank <= 4.
 
 before   one qkv linear split through rank 5, windows cut and joined through rank 6
-after    planar q, k, v, each cut into its upright and its level half; a stripe is as long as
-the map, so that (H, W / s, s C) or (H / s, s W C) and one transpose cut it
+after    separate q, k and v, each split into a half for vertical and a half for horizontal
+         stripes; a stripe is as long as the map, so one reshape to (H, W / s, s C) or
+         (H / s, s W C) and at most one transpose cut it
 """
 
 import torch
@@ -16,7 +17,7 @@ from slide_mobile.models.layers.cross_windows import CrossWindowBlock, StripeAtt
 
 
 class StaticStripes(nn.Module):
-    """Attention inside stripes of one (1, H, W, C) map, and its positional encoding."""
+    """Attention inside the stripes of one (1, H, W, C) map, plus its positional encoding (LePE)."""
 
     def __init__(self, published: StripeAttention) -> None:
         super().__init__()
@@ -25,7 +26,7 @@ class StaticStripes(nn.Module):
         self.origin, self.get_v = published.origin(), published.get_v
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, *, in_halves: bool) -> Tensor:
-        """(1, H, W, C) three times -> (1, H, W, C); `in_halves` is of `attend`."""
+        """(1, H, W, C) three times -> (1, H, W, C); `in_halves` is passed to `attend`."""
         q, k, v = (self.cut(x) for x in (q, k, v))
         values = v.reshape(v.shape[0], *self.window, -1).permute(0, 3, 1, 2)
         encoded = self.get_v(values).permute(0, 2, 3, 1).reshape(v.shape)
@@ -42,7 +43,7 @@ class StaticStripes(nn.Module):
         return x.reshape(-1, rows * columns, c)
 
     def join(self, x: Tensor) -> Tensor:
-        """(windows, N, C) -> (1, H, W, C), padding cropped."""
+        """(windows, N, C) -> (1, H, W, C), with the padding cropped."""
         (h, w), (hp, wp), (top, left) = self.map_size, self.padded_size, self.origin
         columns, c = self.window[1], x.shape[-1]
         if columns < wp:
@@ -69,7 +70,7 @@ class StaticCross(TokenMixer):
         q, k, v, in_halves = self.q(x), self.k(x), self.v(x), not self.channels_first
         if len(self.attns) == 1:
             return self.proj(self.attns[0](q, k, v, in_halves=in_halves))
-        half = q.shape[-1] // 2  # slices: XNNPACK's ExecuTorch partitioner takes no split
+        half = q.shape[-1] // 2  # XNNPACK's ExecuTorch partitioner takes slices, but no split
         upright, level = (
             attn(q[..., part], k[..., part], v[..., part], in_halves=in_halves)
             for attn, part in zip(self.attns, (slice(half), slice(half, None)), strict=True)
@@ -79,7 +80,7 @@ class StaticCross(TokenMixer):
 
 @torch.no_grad()
 def static_stripes(module: nn.Module) -> nn.Module | None:
-    """Rewrite one CrossWindowBlock to a Block with an attention of its own."""
+    """Return a Block with a StaticCross for a CrossWindowBlock, None for any other module."""
     if type(module) is not CrossWindowBlock:
         return None
     block = Block(module.proj.out_features, StaticCross(module), module.mlp)

@@ -1,7 +1,7 @@
 """Multi-head attention between the tokens of maps, in products of rank 3.
 
     before   q, k, v split from one linear through rank 5, products of rank 4
-    after    planar linears, (heads, N, d) @ (heads, d, M), softmax over the last axis
+    after    separate linears, (heads, N, d) @ (heads, d, M), softmax over the last axis
 
 Batch 1 only: the heads take the place of the batch.
 """
@@ -13,16 +13,16 @@ from slide_mobile.deploy.layout import Laid
 
 
 class TokenMixer(Laid):
-    """An attention whose own maps are channels last, in either layout around it."""
+    """An attention that computes channels last, in a model of either layout."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """A map in the layout around -> a map of the same shape."""
+        """A map in the model's layout -> a map of the same shape."""
         if self.channels_first:
             return self.mix(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return self.mix(x)
 
     def mix(self, x: Tensor) -> Tensor:
-        """(1, H, W, C) -> (1, H, W, C)."""
+        """Compute the attention: (1, H, W, C) -> (1, H, W, C)."""
         raise NotImplementedError
 
 
@@ -35,12 +35,13 @@ def attend(
     *,
     in_halves: bool,
 ) -> Tensor:
-    """(G, N, C), (G, M, C) twice -> (G, N, C); tokens of each of G groups among themselves.
+    """Attend within each of G groups: q (G, N, C), k and v (G, M, C) -> (G, N, C).
 
-    `bias` is added to the logits, (G * heads, N, M). With `in_halves` one head of one group takes
-    half of its queries at a time: litert-torch 0.9.4 makes of a product of one pair of matrices a
-    FULLY_CONNECTED whose weights are no constant, and XNNPACK leaves it outside. ExecuTorch's
-    XNNPACK (1.4) has no such trouble, and leaves out what joins a tensor to itself.
+    `bias`, (G * heads, N, M), is added to the logits. `in_halves` splits the queries into two
+    halves where there is only one group and one head. LiteRT needs that: litert-torch 0.9.4 writes
+    the product of a single pair of matrices as a FULLY_CONNECTED with non-constant weights, which
+    XNNPACK does not delegate. ExecuTorch must not use it: its XNNPACK partitioner (1.4) does not
+    delegate the concatenation of a tensor with itself.
     """
     queries, keys, values = (_heads(x, num_heads) for x in (q, k, v))
     n = q.shape[1]
@@ -57,5 +58,5 @@ def attend(
 
 
 def _heads(x: Tensor, count: int) -> Tensor:
-    """(G, N, C) -> (G * heads, N, d)."""
+    """Split the heads: (G, N, C) -> (G * heads, N, d)."""
     return x.reshape(x.shape[0], x.shape[1], count, -1).transpose(1, 2).flatten(0, 1)

@@ -140,5 +140,5 @@ def test_a_stage_gets_the_fastest_of_the_forms_that_were_measured(row: FormRow) 
     assert row.precision in registry.load(row.target).BACKENDS[row.backend]
     for backend in (row.backend, f"{row.backend}-fp16"):
         forms = chosen(row.target, backend, row.precision)
-        assert forms.of(row.attention, row.shape) == row.form
+        assert forms.nearest(row.attention, row.shape) == row.form
     assert row.form == choice(row.measured)

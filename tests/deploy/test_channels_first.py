@@ -21,7 +21,7 @@ from slide_mobile.deploy.fold_affine import fold_affine
 from slide_mobile.deploy.layout import Affine, ChannelSum, FixedLinear
 from slide_mobile.deploy.merge_patches import merge_patches
 from slide_mobile.deploy.merge_paths import merge_paths
-from slide_mobile.deploy.rewriting import REWRITES, apply, deploy
+from slide_mobile.deploy.rewriting import apply, deploy, rewrites
 from slide_mobile.deploy.split_taps import split_taps
 from slide_mobile.deploy.static_windows import static_windows
 from slide_mobile.deploy.token_attention import TokenMixer
@@ -113,4 +113,8 @@ def test_a_whole_model_keeps_its_module_paths(name: str) -> None:
 
 def test_other_modules_are_left_alone() -> None:
     assert channels_first(nn.Linear(3, 3)) is None
-    assert channels_first not in REWRITES  # it is the target's choice
+
+
+def test_the_target_chooses_the_layout() -> None:
+    assert channels_first not in rewrites()
+    assert rewrites(layout="NCHW")[-1] is channels_first

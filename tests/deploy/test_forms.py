@@ -16,12 +16,12 @@ ROWS = Forms(
 
 
 def test_a_map_gets_its_own_row_or_the_nearest_of_its_attention() -> None:
-    assert ROWS.of("slide", LARGE) == Form(strips=4)
-    assert ROWS.of("slide", replace(SMALL, height=24, width=30)) == Form(strips=2)
-    assert ROWS.of("window", SMALL) == Form(tokens="matrix")
+    assert ROWS.nearest("slide", LARGE) == Form(strips=4)
+    assert ROWS.nearest("slide", replace(SMALL, height=24, width=30)) == Form(strips=2)
+    assert ROWS.nearest("window", SMALL) == Form(tokens="matrix")
 
 
 def test_what_was_not_measured_gets_the_plain_form() -> None:
-    assert PLAIN.of("slide", LARGE) == Form()
+    assert PLAIN.nearest("slide", LARGE) == Form()
     assert chosen("a target", "xnnpack", "fp32") == PLAIN
     assert chosen("executorch", "coreml", "fp16") == PLAIN

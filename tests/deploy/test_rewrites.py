@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,12 +12,11 @@ from torch import Tensor, nn
 from slide_mobile.deploy.centre_norms import TokenScale, centre_norms
 from slide_mobile.deploy.channels_first import ChannelsLastInside, turn
 from slide_mobile.deploy.fold_affine import fold_affine
-from slide_mobile.deploy.fold_pixels import fold_pixels
 from slide_mobile.deploy.forms import Form, Forms, Shape
 from slide_mobile.deploy.matrix_stages import MatrixStage, matrix_stages
 from slide_mobile.deploy.merge_patches import MergePatches, merge_patches
 from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
-from slide_mobile.deploy.rewriting import REWRITES, apply
+from slide_mobile.deploy.rewriting import apply, rewrites
 from slide_mobile.deploy.split_taps import TapAttention, choose_taps, split_taps
 from slide_mobile.deploy.static_windows import StaticWindowAttention, static_windows
 from slide_mobile.models.layers.backbone import Stage
@@ -97,7 +95,7 @@ def test_every_form_of_the_taps_is_exact(
 def test_matrix_stages_is_exact(map_size: tuple[int, int], randomised: Randomised) -> None:
     blocks = [SwinBlock(12, WindowAttention(12, 3, 2, map_size=map_size, shift=s)) for s in (0, 1)]
     stage = randomised(Stage(blocks, None))
-    for rewrite in REWRITES:
+    for rewrite in rewrites():
         stage = apply(rewrite, stage)
     shape = Shape(height=map_size[0], width=map_size[1], dim=12, heads=3)
     asked = Forms((("window", shape, Form(tokens="matrix")),))
@@ -185,7 +183,7 @@ def test_merge_patches_is_exact(size: tuple[int, int], randomised: Randomised) -
 
 @pytest.mark.parametrize(
     "rewrite",
-    [*REWRITES, partial(fold_pixels, by=None)],
+    rewrites(layout="NCHW"),
     ids=lambda rewrite: getattr(rewrite, "func", rewrite).__name__,
 )
 def test_a_rewrite_leaves_other_modules_alone(rewrite: Callable) -> None:

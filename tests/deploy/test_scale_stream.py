@@ -1,6 +1,7 @@
-"""The gain of the residual stream: what it is, and that no output takes notice of it."""
+"""The gain of the residual stream: its value, and that the outputs do not depend on it."""
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from slide_mobile import models
 from slide_mobile.deploy.layout import ChannelSum
-from slide_mobile.deploy.rewriting import REWRITES, apply
+from slide_mobile.deploy.rewriting import apply, rewrites
 from slide_mobile.deploy.scale_stream import scale_stream, stream_gain
 from slide_mobile.parity.metrics import sqnr_db
 
@@ -38,10 +39,8 @@ def test_every_eps_term_is_a_normal_fp16_number(name: str, options: dict) -> Non
 
 
 def without_and_with(model: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """The deploy form before and after the rewrite, which is the last."""
-    *others, last = REWRITES
-    assert last is scale_stream
-    for rewrite in others:
+    """Return the model just before scale_stream, and just after it."""
+    for rewrite in itertools.takewhile(lambda rewrite: rewrite is not scale_stream, rewrites()):
         model = apply(rewrite, copy.deepcopy(model))
     return model, apply(scale_stream, copy.deepcopy(model))
 

@@ -8,7 +8,7 @@ import torch
 from exactness import assert_same, assert_turned
 from torch import Tensor, nn
 
-from slide_mobile.deploy.rewriting import REWRITES, apply
+from slide_mobile.deploy.rewriting import apply, rewrites
 from slide_mobile.deploy.static_neighbourhoods import (
     StaticNeighbourhoods,
     cut,
@@ -152,7 +152,7 @@ def test_a_block_in_deploy_form_is_exact_in_either_layout(
     """All rewrites in their order: affine parts and centring reach every reader of a norm."""
     old = randomised(attentions((5, 8))[kind])
     new = copy.deepcopy(old)
-    for rewrite in REWRITES:
+    for rewrite in rewrites():
         new = apply(rewrite, new)
     assert not any(isinstance(part, nn.LayerNorm) for part in new.modules())
     # Means of three deviations, which the norms have to take off.

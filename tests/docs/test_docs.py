@@ -13,10 +13,7 @@ import pytest
 import yaml
 
 from slide_mobile.cli import main
-from slide_mobile.deploy.channels_first import channels_first
-from slide_mobile.deploy.fold_pixels import fold_pixels
-from slide_mobile.deploy.matrix_stages import matrix_stages
-from slide_mobile.deploy.rewriting import REWRITES
+from slide_mobile.deploy.rewriting import rewrites
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -26,7 +23,6 @@ ASKED_FOR = {
     "choosing-a-precision.md", "adding-a-target.md", "embedding-in-an-app.md",
     "troubleshooting.md", "lowering.md",
 }  # fmt: skip
-AFTERWARDS = (fold_pixels, matrix_stages, channels_first)  # with arguments of `deploy`
 VARIABLE = "…"
 # What a call may end in before the shell does something else with it.
 SHELL = {"&&", "||", "|", ">", ">>", "#", ";"}
@@ -158,5 +154,6 @@ def test_every_error_that_is_explained_exists() -> None:
 
 def test_the_page_on_lowering_names_every_rewrite() -> None:
     page = (DOCS / "lowering.md").read_text()
-    names = [rewrite.__name__ for rewrite in (*REWRITES, *AFTERWARDS)]
+    every = rewrites(layout="NCHW")
+    names = [getattr(rewrite, "func", rewrite).__name__ for rewrite in every]
     assert not [name for name in names if f"`{name}`" not in page]
