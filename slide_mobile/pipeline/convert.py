@@ -23,8 +23,9 @@ from slide_mobile.pipeline import manifest_builder, mixed_precision
 from slide_mobile.pipeline.attempt import Attempt, Job, attempt
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
-from slide_mobile.targets.converter import Request
+from slide_mobile.targets.converter import Converter, Request
 from slide_mobile.targets.format import Format, folder_name
+from slide_mobile.targets.registry import Choice
 from slide_mobile.tasks import channels_last
 
 # The deploy form against the reference, both fp32 in PyTorch: the rewrites are exact, so this
@@ -53,39 +54,12 @@ def convert(
     models.spec(source.name)  # an unknown name must not become a path
     created = manifest_builder.timestamp()
     converter = registry.load(to.target)
-    backend, recipe, via = registry.choose(converter, to)
-    root = out / folder_name(source.name, to.task, to.target, recipe.name)
+    choice = registry.choose(converter, to)
+    root = out / folder_name(source.name, to.task, to.target, choice.recipe.name)
     report = root.with_name(f"{root.name}.parity.json")
 
     with atomic.staging(root, force=force) as folder:
-        progress("load the model")
-        ref = reference.load(source, to.task)
-        labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
-        images = datasets.gather(ref, recipe, calibration, progress)
-        expected = ref.outputs(images.evaluation.pixels, progress=progress)
-
-        progress("rewrite to the deploy form")
-        deployed = ref.deployed(converter.LAYOUT, chosen(to.target, backend, recipe.name))
-        job = Job(
-            target=to.target,
-            converter=converter,
-            request=Request(
-                recipe=recipe,
-                backend=backend,
-                via=via,
-                labels=labels,
-                title=source.name,
-                description=ref.description(),
-                version=__version__,
-                facts=ref.facts(recipe.name),
-                calibration=images.calibration_pixels,
-                task=to.task,
-            ),
-            ref=ref,
-            images=images,
-            expected=expected,
-            deployed=deployed,
-        )
+        job = _job(source, to, converter, choice, calibration, progress)
         _require_exact(job)
         found = _best_attempt(job, folder, progress)
         if not found.report.passed:
@@ -96,6 +70,44 @@ def convert(
         manifest.write(folder, manifest_builder.build(job, found, created=created))
     report.unlink(missing_ok=True)
     return Artifact.open(root)
+
+
+def _job(
+    source: ModelSource,
+    to: Format,
+    converter: Converter,
+    choice: Choice,
+    calibration: CalibrationImages,
+    progress: Progress,
+) -> Job:
+    """Load the reference model, gather the images, and rewrite the model to its deploy form."""
+    progress("load the model")
+    ref = reference.load(source, to.task)
+    labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
+    images = datasets.gather(ref, choice.recipe, calibration, progress)
+    expected = ref.outputs(images.evaluation.pixels, progress=progress)
+    progress("rewrite to the deploy form")
+    forms = chosen(to.target, choice.backend, choice.recipe.name)
+    return Job(
+        target=to.target,
+        converter=converter,
+        request=Request(
+            recipe=choice.recipe,
+            backend=choice.backend,
+            via=choice.via,
+            labels=labels,
+            title=source.name,
+            description=ref.description(),
+            version=__version__,
+            facts=ref.facts(choice.recipe.name),
+            calibration=images.calibration_pixels,
+            task=to.task,
+        ),
+        ref=ref,
+        images=images,
+        expected=expected,
+        deployed=ref.deployed(converter.LAYOUT, forms),
+    )
 
 
 def _best_attempt(job: Job, folder: Path, progress: Progress) -> Attempt:

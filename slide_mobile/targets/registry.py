@@ -5,7 +5,7 @@ import importlib
 import importlib.metadata
 import pkgutil
 from collections.abc import Iterator
-from typing import cast
+from typing import NamedTuple, cast
 
 import slide_mobile_converters
 from slide_mobile.errors import ToolchainMissing, UnknownName
@@ -44,7 +44,15 @@ def needs_toolchain(target: str) -> Iterator[None]:
         raise ToolchainMissing(target, package, "" if absent else str(error)) from error
 
 
-def choose(converter: Converter, to: Format) -> tuple[str, Recipe, str]:
+class Choice(NamedTuple):
+    """What a format comes to on its target: every name is one that the target has."""
+
+    backend: str
+    recipe: Recipe
+    via: str
+
+
+def choose(converter: Converter, to: Format) -> Choice:
     """Backend, recipe and exporter of a format; where it names none, the target's first.
 
     Raises UnknownName for a name that the target does not have.
@@ -53,7 +61,7 @@ def choose(converter: Converter, to: Format) -> tuple[str, Recipe, str]:
     exporter = _one_of(to.target, "exporter", to.via, tuple(converter.EXPORTERS))
     where = to.target + (f" on {backend}" if len(converter.BACKENDS) > 1 else "")
     precision = _one_of(where, "precision", to.precision, converter.BACKENDS[backend])
-    return backend, lookup(precision), exporter
+    return Choice(backend, lookup(precision), exporter)
 
 
 def _one_of(where: str, kind: str, name: str | None, known: tuple[str, ...]) -> str:

@@ -15,7 +15,9 @@ from artifact_folders import folder, rewrite
 from click.testing import CliRunner, Result
 
 from slide_mobile.artifact import embed
+from slide_mobile.artifact.apps import find
 from slide_mobile.artifact.folder import MANIFEST, Artifact, digest
+from slide_mobile.artifact.index import INDEX
 from slide_mobile.cli import main
 from slide_mobile.errors import GateFailed, OutputError, UnknownName, UsageError
 
@@ -76,7 +78,7 @@ def contents(root: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def index(app: Path) -> list[str]:
-    document = json.loads((app / embed.INDEX).read_text())
+    document = json.loads((app / INDEX).read_text())
     assert document["schema_version"] == 2
     for item in document["artifacts"]:
         assert digest(app / item["folder"] / MANIFEST) == item["manifest_sha256"]
@@ -112,7 +114,7 @@ def test_again_changes_nothing_and_another_of_the_name_replaces(made: Make, andr
 def test_a_file_too_many_in_the_app_is_cleared_away(made: Make, android: Path) -> None:
     root = made("a", "executorch")
     run(root, "--app", android)
-    folder = embed.find(android).folder
+    folder = find(android).folder
     (folder / "a/golden/9.png").write_bytes(b"stray")
     assert "replaced" in run(root, "--app", android).stdout
     assert digest(folder / "a") == digest(root)
@@ -135,7 +137,7 @@ def test_what_the_app_cannot_run_is_one_line(
     assert done.exit_code == 2 and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ") and message in line
-    assert list(embed.find(folder).folder.iterdir()) == []
+    assert list(find(folder).folder.iterdir()) == []
 
 
 def test_any_other_folder_takes_everything(made: Make, tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_a_name_that_an_android_app_does_not_read_is_one_line(
 ) -> None:
     with pytest.raises(UsageError, match="Android takes no folder"):
         embed.embed([made(name)], android)
-    assert not (embed.find(android).folder / embed.INDEX).exists()
+    assert not (find(android).folder / INDEX).exists()
     embed.embed([made(f"{name} too", "coreml", "mlprogram")], ios)  # where folders are files
 
 
@@ -183,7 +185,7 @@ def test_one_of_another_schema_is_told_apart(made: Make, ios: Path) -> None:
 def test_remove_takes_the_folder_and_its_line(made: Make, android: Path) -> None:
     for name in ("a", "b"):
         run(made(name), "--app", android)
-    folder = embed.find(android).folder
+    folder = find(android).folder
     done = run("--remove", "a", "--remove", "a", "--app", android)
     assert done.exit_code == 0 and done.stdout.count("removed    a") == 1
     assert index(folder) == ["b"] and not (folder / "a").exists()
@@ -195,14 +197,14 @@ def test_remove_takes_the_folder_and_its_line(made: Make, android: Path) -> None
 
 def test_an_index_that_cannot_be_read_is_made_anew(made: Make, android: Path) -> None:
     run(made("a"), "--app", android)
-    folder = embed.find(android).folder
-    (folder / embed.INDEX).write_text("{")
+    folder = find(android).folder
+    (folder / INDEX).write_text("{")
     (folder / "b").mkdir()  # no artifact
     run(made("c"), "--app", android)
     assert index(folder) == ["a", "c"]
 
 
-@pytest.mark.parametrize("name", ["../outside", "a/../../outside", ".", "", 5, None, embed.INDEX])
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", ".", "", 5, None, INDEX])
 def test_an_index_that_lists_what_is_outside_is_made_anew(
     name: object, made: Make, tmp_path: Path
 ) -> None:
@@ -211,7 +213,7 @@ def test_an_index_that_lists_what_is_outside_is_made_anew(
     outside.mkdir()
     run(made("a"), "--app", app)
     listed = [{"folder": name, "manifest_sha256": "0" * 64}]
-    (app / embed.INDEX).write_text(json.dumps({"schema_version": 2, "artifacts": listed}))
+    (app / INDEX).write_text(json.dumps({"schema_version": 2, "artifacts": listed}))
     done = run("--remove", name, "--app", app)
     assert done.exit_code == 2 and "known: a" in done.stderr and outside.is_dir()
     run(made("b"), "--app", app)
@@ -220,7 +222,7 @@ def test_an_index_that_lists_what_is_outside_is_made_anew(
 
 def test_the_index_of_a_newer_version_is_left_alone(made: Make, android: Path) -> None:
     run(made("a"), "--app", android)
-    path = embed.find(android).folder / embed.INDEX
+    path = find(android).folder / INDEX
     path.write_text('{"schema_version": 3}')
     done = run(made("b"), "--app", android)
     assert done.exit_code == 2 and "update slide-mobile" in done.stderr
@@ -230,7 +232,7 @@ def test_the_index_of_a_newer_version_is_left_alone(made: Make, android: Path) -
 def test_what_was_deleted_from_the_app_is_no_longer_listed(made: Make, android: Path) -> None:
     for name in ("a", "b", "c"):
         run(made(name), "--app", android)
-    folder = embed.find(android).folder
+    folder = find(android).folder
     shutil.rmtree(folder / "a")
     shutil.rmtree(folder / "b")
     assert run("--remove", "a", "--app", android).exit_code == 0
@@ -253,7 +255,7 @@ def test_calls_that_make_no_sense(made: Make, ios: Path, tmp_path: Path) -> None
         assert done.exit_code == 2 and message in done.stderr
     (ios / "settings.gradle").write_text("")
     with pytest.raises(UsageError, match="an Xcode and a Gradle project"):
-        embed.find(ios)
+        find(ios)
 
 
 def test_a_damaged_copy_is_not_kept(made: Make, ios: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,86 @@
+"""The index of an app's artifacts folder, index.json: the folders, and their manifests' sha256."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from slide_mobile.artifact import documents
+from slide_mobile.artifact.atomic import write_file
+from slide_mobile.artifact.documents import Name, Sha256
+from slide_mobile.artifact.folder import Artifact
+from slide_mobile.errors import SlideMobileError, UsageError
+
+INDEX = "index.json"
+INDEX_VERSION: Literal[2] = 2  # since 2, the digest is over the bytes of manifest.json
+
+
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One artifact in the index: the sha256 is over the bytes of its manifest.json."""
+
+    folder: Name
+    manifest_sha256: Sha256
+
+
+class Index(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The document index.json, which an app reads at start."""
+
+    schema_version: Literal[2] = INDEX_VERSION
+    artifacts: tuple[Entry, ...]
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Read folder names and the sha256 of their manifests; empty where there is no index.
+
+    An index that is damaged, or of an older version, is made anew from the artifacts that are
+    there. Raises UsageError for a newer one.
+    """
+    path = folder / INDEX
+    try:
+        data = path.read_bytes()
+        version = documents.load(data)["schema_version"]
+        if version > INDEX_VERSION:
+            raise UsageError(
+                f"{path} has schema {version}, known is {INDEX_VERSION}: update slide-mobile"
+            )
+        found = documents.decode(data, Index)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return dict(_present(folder))
+    listed = {item.folder: item.manifest_sha256 for item in found.artifacts}
+    return listed if all(map(is_plain, listed)) else dict(_present(folder))
+
+
+def document(index: dict[str, str]) -> Index:
+    """The document of an index, sorted by folder."""
+    entries = (Entry(folder=name, manifest_sha256=sha) for name, sha in sorted(index.items()))
+    return Index(artifacts=tuple(entries))
+
+
+def save(folder: Path, index: dict[str, str]) -> None:
+    """Replace the index at once, and only if it says something else."""
+    data, path = documents.encode(document(index)), folder / INDEX
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == data:
+            return
+    write_file(path, data)
+
+
+def is_plain(name: object) -> bool:
+    """Whether it is the name of a folder in the app's, and of nothing outside."""
+    return (
+        isinstance(name, str)
+        and Path(name).name == name
+        and name not in {"", INDEX}
+        and not name.startswith(".")
+    )
+
+
+def _present(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.name.startswith("."):
+            with contextlib.suppress(SlideMobileError):
+                yield path.name, Artifact.open(path).manifest_sha256
