@@ -1,6 +1,4 @@
-"""For mkdocs: writes every command's own --help into the page of commands, so that it is true."""
-
-from typing import Any
+"""A hook of mkdocs that writes the --help of every command into the page of commands."""
 
 import click
 
@@ -10,13 +8,13 @@ MARK = "<!-- commands -->"
 WIDTH = 88
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page with its mark replaced; every other page as it is."""
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Replace the mark on the page of commands; other pages stay as they are."""
     return markdown.replace(MARK, "\n\n".join(sections()))
 
 
 def sections() -> list[str]:
-    """A heading and the help of each command that is not hidden, in alphabetical order."""
+    """Give a heading and the help of each command, in alphabetical order, except hidden ones."""
     parent = click.Context(main, info_name="slide-mobile")
     return [
         f"## slide-mobile {name}\n\n```text\n{_help(command, parent, name)}\n```"
@@ -26,6 +24,7 @@ def sections() -> list[str]:
 
 
 def _help(command: click.Command, parent: click.Context, name: str) -> str:
+    """Give the help of one command, WIDTH characters wide."""
     settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
     context = click.Context(command, info_name=name, parent=parent, **settings)
     return command.get_help(context)
