@@ -13,6 +13,7 @@ Python code for packing, which the quantizer uses, does not do that.
 """
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ _METADATA_KEY = "TFLITE_METADATA"
 _PRECISION_KEY = "reduced_precision_support"
 _FP16_ARITHMETIC = b"fp16accfp16"
 _ALIGNMENT_BYTES = 16
+_OUR_MODULE = re.compile(rb"slide_mobile(?:\.\w+)*\.(?=[A-Z])")  # of slide_mobile.models.Stage_1
 
 # What zipfile raises if there is no archive, or a damaged one; UnicodeDecodeError is a ValueError.
 _ZIP_ERRORS = (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, EOFError, zlib.error)
@@ -68,6 +70,7 @@ def attach(model: bytes, request: Request) -> bytes:
     """
     file = read_model_from_bytearray(model)
     _raise_versions(file, model)
+    _shorten_names(file)
     maps = () if request.labels else _maps(file)
     if not maps:
         _require_labels(request.labels, classes=_classes(file))
@@ -89,6 +92,18 @@ def _raise_versions(file: Any, model: bytes) -> None:
         for packed, op in zip(subgraph.operators or (), ops, strict=True):
             code = file.operatorCodes[packed.opcodeIndex]
             code.version = max(code.version, versions.needed_version(op) or 1)
+
+
+def _shorten_names(file: Any) -> None:
+    """Take the Python module off the names of our classes in the names of tensors.
+
+    litert-torch names a tensor after the classes of the running modules. With their Python modules
+    these names are a fifth of the demo's file, and its bytes change when a class moves. Names are
+    shortened last, because the quantizer samples tensors in the order of their names.
+    """
+    for graph in file.subgraphs:
+        for tensor in graph.tensors:
+            tensor.name = _OUR_MODULE.sub(b"", tensor.name)
 
 
 def labels(path: Path) -> list[str]:
