@@ -69,7 +69,7 @@ def test_features_are_four_maps_in_a_folder_of_their_own(
 
 
 def test_names_alone_will_do(fake: FakeConverter, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="slide_swin_test needs its weights: give --checkpoint"):
+    with pytest.raises(UsageError, match="slide_swin_test needs weights: give --checkpoint"):
         convert(MODEL, to="fake", out=tmp_path)
     assert not any(tmp_path.iterdir())
 
@@ -162,7 +162,7 @@ def test_a_deploy_form_that_is_not_exact_is_refused(
         return form
 
     monkeypatch.setattr(Reference, "deployed", damaged)
-    with pytest.raises(GateFailed, match="from the reference, the floor is 100 dB"):
+    with pytest.raises(GateFailed, match="against the reference, the floor is 100 dB"):
         convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
     assert not any(tmp_path.iterdir()) and not fake.written
 

@@ -137,7 +137,7 @@ def test_a_merged_file_gives_the_same_logits(source: nn.Module, tmp_path: Path) 
     fit = imported(tmp_path / "w.pth", state)
     # One convolution in place of two: 7e-6 measured on logits of up to 5.
     torch.testing.assert_close(logits(fit.model), logits(source), rtol=1e-5, atol=1e-5)
-    assert f"already merged in {ATTENTION}" in fit.notes[0]
+    assert f"already merged in the file: {ATTENTION}" in fit.notes[0]
 
 
 def test_a_file_with_a_third_path_gives_the_same_logits(tmp_path: Path) -> None:
@@ -215,7 +215,8 @@ def test_windows_are_read_off_the_tables(windows: tuple[int, ...], tmp_path: Pat
 def test_a_window_larger_than_the_map_names_the_size_that_works(tmp_path: Path) -> None:
     wide = randomized(input_size=(224, 224), windows=(7, 7, 14, 7))
     found = checkpoint.read(save(tmp_path / "w.pth", wide.state_dict()))
-    with pytest.raises(UsageError, match="at input size 64x96; the smallest that works is 224x224"):
+    explained = "at input size 64x96; the smallest input size that works is 224x224"
+    with pytest.raises(UsageError, match=explained):
         checkpoint.fit(found, NAME)
 
 
@@ -294,7 +295,7 @@ def test_a_detectors_backbone_is_named_as_such(tmp_path: Path) -> None:
     found = checkpoint.read(save(tmp_path / "w.pth", {"state_dict": content}))
     message = refusal(lambda: checkpoint.fit(found, "slide_swin_demo"))
     assert "has no classifier head (head.weight)" in message
-    assert "a detector (norm3.weight in place of norm.weight)" in message
+    assert "a detector (norm3.weight instead of norm.weight)" in message
 
 
 def test_an_unknown_model_is_named(source: nn.Module, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_inheriting_keeps_the_class_token_that_the_file_has(tmp_path: Path) -> N
     state = filled(small("slide_pvt", (), token=True))
     fit = checkpoint.inherit(read(tmp_path / "w.pth", state), "slide_pvt_test")
     assert torch.equal(fit.model.cls_token, state["cls_token"])
-    assert fit.notes[0] == "classified by the class token, which the file has"
+    assert fit.notes[0] == "classifies by the class token, which the file has"
 
 
 def test_inheriting_takes_a_left_out_bias_as_zero_only_where_the_parent_stays(tmp_path) -> None:
@@ -161,7 +161,7 @@ def test_a_slide_file_leaves_nothing_to_inherit(family: str, tmp_path: Path) -> 
     state = dict(models.create(f"{family}_test").named_parameters())
     state = {key: value.detach() for key, value in state.items()}
     message = refusal(read(tmp_path / "w.pth", state), f"{family}_test", checkpoint.inherit)
-    assert f"has all the weights of {family}_test, there is nothing to inherit" in message
+    assert f"already has all weights of {family}_test, so there is nothing to inherit" in message
 
 
 def test_a_parent_inherits_nothing_from_itself() -> None:
