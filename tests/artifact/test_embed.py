@@ -123,9 +123,9 @@ def test_a_file_too_many_in_the_app_is_cleared_away(made: Make, android: Path) -
 @pytest.mark.parametrize(
     ("app", "target", "backend", "message"),
     [
-        ("ios", "tflite", "xnnpack", "an iOS app cannot run: it has Core ML and ExecuTorch"),
+        ("ios", "tflite", "xnnpack", "an iOS app cannot run: it runs Core ML and ExecuTorch"),
         ("ios", "onnx", "cpu", "an iOS app cannot run"),
-        ("android", "coreml", "mlprogram", "an Android app cannot run: it has LiteRT, and"),
+        ("android", "coreml", "mlprogram", "an Android app cannot run: it runs LiteRT, and"),
         ("android", "executorch", "coreml", "executorch on coreml, which an Android app cannot"),
     ],
 )
@@ -151,7 +151,7 @@ def test_any_other_folder_takes_everything(made: Make, tmp_path: Path) -> None:
 def test_a_name_that_an_android_app_does_not_read_is_one_line(
     made: Make, android: Path, ios: Path, name: str
 ) -> None:
-    with pytest.raises(UsageError, match="Android takes no folder"):
+    with pytest.raises(UsageError, match="an Android app cannot have a folder"):
         embed.embed([made(name)], android)
     assert not (find(android).folder / INDEX).exists()
     embed.embed([made(f"{name} too", "coreml", "mlprogram")], ios)  # where folders are files

@@ -106,8 +106,9 @@ def test_a_dict_of_something_else_names_its_keys(tmp_path: Path) -> None:
 
 
 def test_a_tensor_alone_and_an_empty_dict(tmp_path: Path) -> None:
-    assert "no weights but one tensor without a name;" in refusal(saved(tmp_path / "a.pth", WEIGHT))
-    assert "no weights but a dict of nothing;" in refusal(saved(tmp_path / "b.pth", {}))
+    alone, empty = saved(tmp_path / "a.pth", WEIGHT), saved(tmp_path / "b.pth", {})
+    assert "holds one tensor without a name instead of weights;" in refusal(alone)
+    assert "holds a dict of nothing instead of weights;" in refusal(empty)
 
 
 def test_an_empty_tensor_claims_no_classes(tmp_path: Path) -> None:
@@ -122,4 +123,4 @@ def test_an_empty_tensor_claims_no_classes(tmp_path: Path) -> None:
 def test_a_container_within_itself(tmp_path: Path) -> None:
     content: dict[str, object] = {}
     content["model"] = content
-    assert "holds no weights" in refusal(saved(tmp_path / "w.pth", content))
+    assert "instead of weights" in refusal(saved(tmp_path / "w.pth", content))
