@@ -1,4 +1,4 @@
-"""JSON documents: the only module that reads and writes JSON.
+"""JSON documents: every document is read and written by this module.
 
 A document is a frozen `msgspec.Struct`, and its class is its schema: `schema` writes the published
 `*.schema.json` files, and a test checks that they match the classes. Numbers are finite and bounded

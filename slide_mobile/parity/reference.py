@@ -113,6 +113,7 @@ class Reference:
 
     @torch.inference_mode()
     def _batch(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """Run the model on one batch of images, (N, H, W, 3) bytes."""
         images = torch.from_numpy(normalize(pixels, self.normalization))
         return parallel.arrays(self.model(images))
 

@@ -80,6 +80,7 @@ def normalization(mean: str | None, std: str | None) -> Normalization:
 
 
 def _rgb(option: str, text: str) -> tuple[float, float, float]:
+    """Read "R,G,B", each in 0..1; raises UsageError."""
     try:
         r, g, b = (float(part) for part in text.split(","))
     except ValueError as error:

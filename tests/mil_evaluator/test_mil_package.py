@@ -125,7 +125,7 @@ def test_an_unknown_colour_space(tmp_path: Path) -> None:
     spec = mil_evaluator.specification(path)
     spec.description.input[0].type.imageType.colorSpace = 1000
     (path / MODEL).write_bytes(spec.SerializeToString())
-    assert "unknown colour space, 1000" in refusal(path)
+    assert "unknown color space, 1000" in refusal(path)
 
 
 def test_missing_weights(package: Path) -> None:
@@ -141,7 +141,7 @@ def test_truncated_weights(package: Path, kept: int) -> None:
 
 def test_an_empty_specification(package: Path) -> None:
     (package / MODEL).write_bytes(b"")
-    assert "holds no model, not an ML program" in refusal(package)
+    assert "has no model; convert the model with" in refusal(package)
 
 
 def test_a_specification_of_noise(package: Path) -> None:
@@ -184,7 +184,8 @@ def test_a_neural_network_is_not_an_ml_program(tmp_path: Path) -> None:
     spec.specificationVersion = 4
     spec.neuralNetwork.SetInParent()
     (tmp_path / "old.mlmodel").write_bytes(spec.SerializeToString())
-    assert "holds a Core ML neuralNetwork, not an ML program" in refusal(tmp_path / "old.mlmodel")
+    message = refusal(tmp_path / "old.mlmodel")
+    assert "has a Core ML neuralNetwork instead of an ML program" in message
 
 
 def test_operations_without_a_rule_are_named(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_the_time_is_that_of_the_source_date_epoch(
     assert first.manifest.created == "2026-01-01T00:00:00+00:00"
     assert digest(first.root) == digest(second.root)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH=yesterday is not a time"):
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH=yesterday is not a number"):
         convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path / "c")
 
 

@@ -106,6 +106,7 @@ class Function:
         self._name, self._call = name, call
 
     def __call__(self, *args: object) -> object:
+        """Run the substitute; raises CheckpointError if there is none."""
         if self._call is None:
             raise CheckpointError(f"refused: the file wants to run {shown(self._name)}")
         return self._call(*args)
