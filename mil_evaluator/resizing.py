@@ -1,4 +1,4 @@
-"""Resizing of images: nearest neighbour and bilinear, on MIL's sampling grids."""
+"""Resize images by nearest neighbor and bilinear sampling, on MIL's sampling grids."""
 
 from collections.abc import Mapping
 

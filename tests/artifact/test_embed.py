@@ -1,4 +1,4 @@
-"""Artifacts into apps: whole, once, and only what the app runs."""
+"""`embed` copies artifacts completely, once, and only those that the app can run."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def made(tmp_path: Path) -> Make:
-    """Write an artifact whose model file no runtime was asked about: `embed` runs none."""
+    """Write an artifact whose model file no runtime could load; `embed` does not run it."""
 
     def make(name: str, target: str = "tflite", backend: str = "xnnpack", content: bytes = b"1"):
         root = tmp_path / "artifacts" / name
@@ -69,7 +69,7 @@ def run(*arguments: object) -> Result:
 
 
 def contents(root: Path) -> dict[str, tuple[bytes, int]]:
-    """Bytes and times: an artifact that is left alone is not written again."""
+    """Return bytes and times of all files, to see that an artifact was not written again."""
     return {
         str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in root.rglob("*")

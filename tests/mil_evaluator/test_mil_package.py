@@ -1,4 +1,4 @@
-"""Files that are not what they should be: one line each, never a traceback of protobuf."""
+"""Damaged and foreign files: each gives an error of one line, never a traceback of protobuf."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ FLIPS = 60
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package with weights in a file."""
+    """A package whose weights are in a file."""
     model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 4, 3)).eval()
     exported = torch.export.export(model, (torch.rand(1, 3, 8, 8),)).run_decompositions({})
     path = tmp_path_factory.mktemp("whole") / "net.mlpackage"
@@ -34,12 +34,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def package(whole: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """A copy of the package for a test to damage."""
     return Path(shutil.copytree(whole, tmp_path / "net.mlpackage"))
 
 
 def refusal(path: Path) -> str:
-    """The one line that loading fails with."""
+    """Return the one-line message with which loading fails."""
     with pytest.raises(mil_evaluator.UnsupportedProgram) as caught:
         mil_evaluator.load(path)
     assert isinstance(caught.value, ValueError)
@@ -75,7 +75,7 @@ def test_a_missing_specification(package: Path) -> None:
 
 
 def pointing(package: Path, model: str) -> Path:
-    """The package with a manifest whose root is at that path."""
+    """Return the package with a manifest that names this path as its root."""
     manifest = json.loads((package / "Manifest.json").read_bytes())
     manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"] = model
     (package / "Manifest.json").write_text(json.dumps(manifest))

@@ -1,4 +1,4 @@
-"""A conversion on a target in memory: what it writes, refuses, and leaves behind."""
+"""`convert` with a target in memory: what it writes, refuses, and leaves behind."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ FEW = CalibrationImages(samples=4)
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
-    """The target "fake", whose files are as exact as their precision promises."""
+    """The target "fake", whose files have the accuracy of their precision."""
     converter = FakeConverter()
     install(monkeypatch, converter)
     return converter
@@ -217,7 +217,7 @@ def test_int8_learns_from_the_images_it_was_given(fake: FakeConverter, tmp_path:
 
 
 def planted(costly: set[str], *, floor: float = 20.0) -> FakeConverter:
-    """int8 whose files miss the floor until these modules are in float."""
+    """Make int8 files that miss the floor until these modules are in float."""
 
     def decibels(recipe: Recipe, modules: Layers) -> float:
         return floor + 10 if costly <= modules else floor - 5

@@ -32,7 +32,7 @@ def imported(path: Path, content: object, name: str) -> checkpoint.Fit:
 
 
 def refusal(path: Path, content: object, name: str) -> str:
-    """Of a file that does not fit: one line, exit code 2."""
+    """Return the error message of a file that does not fit: one line, exit code 2."""
     with pytest.raises(CheckpointError) as caught:
         imported(path, content, name)
     assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
@@ -40,21 +40,21 @@ def refusal(path: Path, content: object, name: str) -> str:
 
 
 def assert_carries(model: nn.Module, state: State) -> None:
-    """Every parameter is the file's, and none of the file's is left over."""
+    """Check that every parameter comes from the file, and that the file has no others."""
     parameters = dict(model.named_parameters())
     assert parameters.keys() == state.keys()
     assert all(torch.equal(parameters[key], state[key]) for key in state)
 
 
 def assert_same_logits(model: nn.Module, other: nn.Module, *, atol: float = 0.0) -> None:
-    """Of two seeded images."""
+    """Return the logits of two seeded images."""
     images = torch.randn(2, 3, *model.input_size, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         torch.testing.assert_close(model(images), other(images), rtol=0.0, atol=atol)
 
 
 def built(name: str, state: State, **options: object) -> nn.Module:
-    """The model of these options with these weights, without the importer."""
+    """Build the model with these options and weights, without the loader under test."""
     model = models.create(name, **options)
     model.load_state_dict({**model.state_dict(), **state})
     return model
@@ -111,7 +111,7 @@ def test_merged_depthwise_paths_of_every_family(family: str, tmp_path: Path) -> 
         shift = key.replace("dep_conv1", "dep_conv")
         merged[shift] = merged[shift] + merged.pop(key)
     fit = imported(tmp_path / "w.pth", merged, f"{family}_test")
-    # One convolution in place of two: 1.4e-5 measured, on logits of up to 9.
+    # One convolution instead of two: 1.4e-5 measured, on logits of up to 9.
     assert_same_logits(fit.model, built(f"{family}_test", state), atol=1e-4)
     (note,) = fit.notes
     merged = "shift and deformation are already merged in the file: "

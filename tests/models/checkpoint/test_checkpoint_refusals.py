@@ -1,4 +1,4 @@
-"""Files that are no checkpoint: one line that says why, exit code 2."""
+"""Files that are not checkpoints: the error is one line that says why, with exit code 2."""
 
 import json
 import struct
@@ -16,7 +16,7 @@ WEIGHT = torch.arange(6.0).reshape(2, 3)
 
 
 def refusal(path: Path) -> str:
-    """What `read` says after the path: one line, exit code 2."""
+    """Return the error message of `read` after the path: one line, exit code 2."""
     with pytest.raises(CheckpointError) as caught:
         checkpoint.read(path)
     assert caught.value.exit_code == 2
@@ -27,7 +27,7 @@ def refusal(path: Path) -> str:
 
 
 def saved(path: Path, content: object) -> Path:
-    """Write as torch does."""
+    """Save with torch.save."""
     torch.save(content, path)
     return path
 

@@ -1,4 +1,4 @@
-"""The two layouts of `torch.save`: every tensor as torch wrote it, every damage noticed."""
+"""The two layouts of `torch.save`: tensors are read exactly, and damage is always noticed."""
 
 import argparse
 import io

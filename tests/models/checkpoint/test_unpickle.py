@@ -1,4 +1,4 @@
-"""Reading a pickled file: the tensors are torch's own, and nothing the file names ever runs."""
+"""Reading a pickled file: tensors equal those that torch reads, and no code in the file runs."""
 
 import argparse
 import builtins
@@ -29,13 +29,13 @@ from slide_mobile.models.checkpoint.unpickle import Unreadable
 
 
 class Call:
-    """Pickles as a call of anything."""
+    """An object that pickles as a call of any function."""
 
     def __init__(self, function: object, *args: object) -> None:
         self.reduced = (function, args)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Name the function and its arguments."""
+        """Return the function to call and its arguments."""
         return self.reduced
 
 
