@@ -1,4 +1,4 @@
-"""Core ML programs evaluated with torch, where there is no Core ML."""
+"""Evaluate Core ML programs with PyTorch, on machines without Core ML."""
 
 from mil_evaluator.errors import UnsupportedProgram as UnsupportedProgram
 from mil_evaluator.loading import load as load

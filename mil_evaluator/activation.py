@@ -53,7 +53,7 @@ def scaled_tanh(x: Tensor, alpha: float, beta: float) -> Tensor:
 
 
 def sigmoid_hard(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """Elementwise alpha * x + beta, held within [0, 1]."""
+    """Elementwise alpha * x + beta, clamped to [0, 1]."""
     return (alpha * x + beta).clamp(0, 1)
 
 

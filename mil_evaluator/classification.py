@@ -8,7 +8,7 @@ from mil_evaluator.rule import Function
 
 
 def classify(probabilities: Tensor, classes: list[str]) -> tuple[str, Tensor]:
-    """The label of the largest probability, and the probabilities (C,) in the labels' order."""
+    """Return the label of the largest probability, and the probabilities (C,) in label order."""
     flat = probabilities.flatten()
     return classes[int(flat.argmax())], flat
 

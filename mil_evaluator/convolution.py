@@ -19,12 +19,12 @@ def spatial_padding(
     kernel: Sequence[int],
     strides: Sequence[int],
 ) -> list[tuple[int, int]]:
-    """(before, after) of each spatial dimension; `kernel` counts its dilation.
+    """Return the padding (before, after) of each spatial dimension; `kernel` includes dilation.
 
-    "same" puts an odd element after, "same_lower" before, as BOTTOM_RIGHT_HEAVY and TOP_LEFT_HEAVY
-    of Core ML's SamePadding; the docstring of MIL's conv has it the other way round for
-    even kernels, against its own words on "same_lower" and against TensorFlow's SAME, from which
-    the mode comes.
+    If the total is odd, "same" puts the extra element after and "same_lower" puts it before, like
+    BOTTOM_RIGHT_HEAVY and TOP_LEFT_HEAVY of Core ML's SamePadding. For even kernels the docstring
+    of MIL's conv says the opposite. That contradicts its own description of "same_lower", and
+    TensorFlow's SAME, from which the mode comes.
     """
     if pad_type == "custom":
         assert pad is not None
@@ -40,7 +40,7 @@ def spatial_padding(
 
 
 def pad_spatial(x: Tensor, padding: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
-    """The tensor with its last dimensions padded, (before, after) in order; negative crops."""
+    """Pad the last dimensions by (before, after), in order; a negative amount crops."""
     return F.pad(x, [amount for pair in reversed(padding) for amount in pair], value=value)
 
 
@@ -61,7 +61,7 @@ def conv(
     padding = spatial_padding(
         pad_type=pad_type, pad=pad, size=x.shape[2:], kernel=kernel, strides=strides
     )
-    if all(before == after for before, after in padding):  # without a padded copy
+    if all(before == after for before, after in padding):  # needs no padded copy
         inside = [before for before, _ in padding]
     else:
         x, inside = pad_spatial(x, padding), [0] * rank
@@ -81,8 +81,8 @@ def conv_transpose(
 ) -> Tensor:
     """(N, C_in, *D), (C_in, C_out / groups, *K) -> (N, C_out, *D_out).
 
-    The unpadded result is cropped at the start by what the convolution in the other direction
-    would have padded there, then cut or filled with zeros to the output's size.
+    The full result is cropped at the start by the padding that the forward convolution would have
+    there, and then cropped or padded with zeros to the output size.
     """
     rank = x.ndim - 2
     strides, dilations = strides or [1] * rank, dilations or [1] * rank
@@ -104,6 +104,7 @@ def conv_transpose(
 
 
 def _dilated(weight: Tensor, dilations: Sequence[int]) -> list[int]:
+    """Return the kernel size of each spatial dimension, including dilation."""
     return [(k - 1) * d + 1 for k, d in zip(weight.shape[2:], dilations, strict=True)]
 
 

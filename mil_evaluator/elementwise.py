@@ -9,7 +9,7 @@ from mil_evaluator.rule import Function
 
 
 def unary(function: Callable[[Tensor], Tensor]) -> Function:
-    """A rule of one tensor: (...) -> (...)."""
+    """Make a rule from an elementwise function of one tensor: (...) -> (...)."""
 
     def apply(x: Tensor) -> Tensor:
         return function(x)
@@ -18,7 +18,7 @@ def unary(function: Callable[[Tensor], Tensor]) -> Function:
 
 
 def binary(function: Callable[[Tensor, Tensor], Tensor]) -> Function:
-    """A rule of two tensors that broadcast as in NumPy."""
+    """Make a rule from an elementwise function of two tensors, which broadcast as in NumPy."""
 
     def apply(x: Tensor, y: Tensor) -> Tensor:
         return function(x, y)
@@ -42,7 +42,7 @@ def rsqrt(x: Tensor, epsilon: float) -> Tensor:
 
 
 def clip(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """Elementwise x held within [alpha, beta]."""
+    """Elementwise x, clamped to [alpha, beta]."""
     return x.clamp(alpha, beta)
 
 
@@ -52,12 +52,12 @@ def threshold(x: Tensor, alpha: float) -> Tensor:
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:
-    """The same values in another dtype; the declared dtype of the output does the conversion."""
+    """Return the values unchanged, except for bool; the output's declared dtype converts them."""
     return x != 0 if dtype == "bool" else x
 
 
 def select(cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Element of a where cond holds, of b elsewhere; all three broadcast."""
+    """Take elements of a where cond is true, and of b elsewhere; all three broadcast."""
     return torch.where(cond, a, b)
 
 
@@ -75,7 +75,7 @@ RULES: Mapping[str, Function] = {
     "exp2": unary(torch.exp2),
     "floor": unary(torch.floor),
     "logical_not": unary(torch.logical_not),
-    "round": unary(torch.round),  # half to even, as MIL's value inference
+    "round": unary(torch.round),  # rounds half to even, like MIL's value inference
     "sign": unary(torch.sign),
     "sin": unary(torch.sin),
     "sinh": unary(torch.sinh),

@@ -1,7 +1,6 @@
-"""The one error that this package raises on purpose about a model file."""
+"""The error that this package raises for a model file that it cannot evaluate."""
 
-# What coremltools' reader and the rules raise on damaged or unusual programs, depending on where
-# they trip.
+# Errors that coremltools' reader and the rules raise for damaged or unusual programs.
 FAILURES = (
     ArithmeticError,
     AssertionError,
@@ -16,14 +15,14 @@ FAILURES = (
 
 
 class UnsupportedProgram(ValueError):
-    """The file is not an ML program that can be evaluated; one line says why."""
+    """The file is not an ML program that can be evaluated; the message, one line, says why."""
 
     def __init__(self, message: str) -> None:
-        # A damaged file's own names can hold line breaks.
+        # Names from a damaged file may contain line breaks.
         super().__init__(" ".join(message.splitlines()))
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, with its kind where it says nothing."""
+    """Return the first line of an error's message, or its class name if it has no message."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

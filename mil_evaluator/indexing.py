@@ -1,7 +1,7 @@
-"""Reading and writing elements by position: slices, gathers, scatters.
+"""Operations that read or write elements by position: slices, gathers and scatters.
 
-What is written is found by slicing or gathering the positions of the elements instead of the
-elements, so that reading and writing cannot disagree.
+To find the positions to write, an operation that writes applies the operation that reads to a
+tensor of positions. Reading and writing therefore always use the same positions.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mil_evaluator.rule import Function
 
-# Repeated positions are applied one after the other, in order.
+# A position that occurs several times is updated several times, in order.
 _UPDATES: Mapping[str, Callable[[Any, Any, Any], None]] = {
     "add": np.add.at,
     "sub": np.subtract.at,
@@ -34,7 +34,11 @@ def slice_by_index(
     end_mask: list[bool] | None = None,
     squeeze_mask: list[bool] | None = None,
 ) -> Tensor:
-    """The slice begin:end:stride of every axis; masked ends are open, a squeezed axis is one."""
+    """Return the slice begin:end:stride of every axis.
+
+    A set `begin_mask` or `end_mask` means an open end; `squeeze_mask` takes one element of an axis
+    and removes the axis.
+    """
     none = [False] * x.ndim
     strides, opens, closes = stride or [1] * x.ndim, begin_mask or none, end_mask or none
     single = squeeze_mask or none
@@ -52,7 +56,7 @@ def slice_by_index(
 
 
 def slice_by_size(x: Tensor, begin: list[int], size: list[int]) -> Tensor:
-    """`size` elements of every axis from `begin` on; -1 means all that follow."""
+    """Return `size` elements of every axis, starting at `begin`; -1 means all to the end."""
     for axis, (first, count) in enumerate(zip(begin, size, strict=True)):
         first %= x.shape[axis]
         x = x.narrow(axis, first, x.shape[axis] - first if count == -1 else count)
@@ -69,7 +73,7 @@ def slice_update(
     end_mask: list[bool] | None = None,
     squeeze_mask: list[bool] | None = None,
 ) -> Tensor:
-    """The tensor with the slice that slice_by_index would read replaced by `update`."""
+    """Return x with `update` written to the slice that slice_by_index would read."""
     places = slice_by_index(_positions(x), begin, end, stride, begin_mask, end_mask, squeeze_mask)
     return _written(x, places, update, "update")
 
@@ -77,9 +81,10 @@ def slice_update(
 def gather(
     x: Tensor, indices: Tensor, axis: int = 0, batch_dims: int = 0, validate_indices: bool = False
 ) -> Tensor:
-    """Slices of x along an axis, in the shape x[:axis] + indices[batch_dims:] + x[axis + 1:].
+    """Gather slices of x; the result has shape x[:axis] + indices[batch_dims:] + x[axis + 1:].
 
-    Negative indices count from the end: so up to iOS16, from iOS17 on they are undefined.
+    Negative indices count from the end. MIL defines them up to iOS16; from iOS17 on they are
+    undefined.
     """
     axis %= x.ndim
     places = indices.long()
@@ -94,7 +99,7 @@ def gather(
 def gather_along_axis(
     x: Tensor, indices: Tensor, axis: int = 0, validate_indices: bool = False
 ) -> Tensor:
-    """The elements x[..., indices[..., i, ...], ...], in the shape of the indices."""
+    """Gather the elements x[..., indices[..., i, ...], ...], in the shape of the indices."""
     places = indices.long()
     places = torch.where(places < 0, places + x.shape[axis], places)
     return torch.gather(x, axis, places)
@@ -103,7 +108,7 @@ def gather_along_axis(
 def gather_nd(
     x: Tensor, indices: Tensor, batch_dims: int = 0, validate_indices: bool = False
 ) -> Tensor:
-    """The parts x[indices[i, ..., :]], each last row of the indices being coordinates."""
+    """Gather x[indices[i, ..., :]]; the last axis of the indices holds coordinates."""
     if batch_dims:
         pairs = zip(x.unbind(0), indices.unbind(0), strict=True)
         return torch.stack([gather_nd(a, b, batch_dims - 1) for a, b in pairs])
@@ -118,7 +123,7 @@ def scatter(
     mode: str = "add",
     validate_indices: bool = False,
 ) -> Tensor:
-    """Data with what gather would read combined with the updates."""
+    """Return data, with the updates combined into the elements that gather would read."""
     return _written(data, gather(_positions(data), indices, axis), updates, mode)
 
 
@@ -130,7 +135,7 @@ def scatter_along_axis(
     mode: str = "add",
     validate_indices: bool = False,
 ) -> Tensor:
-    """Data with what gather_along_axis would read combined with the updates."""
+    """Return data, with updates combined into the elements that gather_along_axis would read."""
     return _written(data, gather_along_axis(_positions(data), indices, axis), updates, mode)
 
 
@@ -141,29 +146,31 @@ def scatter_nd(
     mode: str = "add",
     validate_indices: bool = False,
 ) -> Tensor:
-    """Data with what gather_nd would read combined with the updates."""
+    """Return data, with the updates combined into the elements that gather_nd would read."""
     return _written(data, gather_nd(_positions(data), indices), updates, mode)
 
 
 def one_hot(
     indices: Tensor, one_hot_vector_size: int, on_value: Tensor, off_value: Tensor, axis: int = -1
 ) -> Tensor:
-    """(*D) -> (*D with a new axis): on_value at the index, off_value elsewhere."""
+    """(*D) -> (*D with a new axis): on_value at each index, off_value elsewhere."""
     axis %= indices.ndim + 1
     classes = torch.arange(one_hot_vector_size).reshape(-1, *[1] * (indices.ndim - axis))
     return torch.where(indices.unsqueeze(axis) == classes, on_value, off_value)
 
 
 def non_zero(x: Tensor) -> Tensor:
-    """(*D) -> (N, rank): the coordinates of what is not zero."""
+    """(*D) -> (N, rank): the coordinates of the elements that are not zero."""
     return torch.nonzero(x)
 
 
 def _positions(x: Tensor) -> Tensor:
+    """Return a tensor of the shape of x that holds the flat position of each element."""
     return torch.arange(x.numel()).reshape(x.shape)
 
 
 def _written(data: Tensor, places: Tensor, values: Tensor, mode: str) -> Tensor:
+    """Return a copy of data in which these flat positions are updated."""
     target = data.flatten().numpy().copy()
     _UPDATES[mode](target, places.flatten().numpy(), values.flatten().numpy())
     return torch.from_numpy(target).reshape(data.shape)

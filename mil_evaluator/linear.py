@@ -1,4 +1,4 @@
-"""Matrix products and what is made of them."""
+"""Matrix products, and operations that consist of them."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = 
 
 
 def einsum(values: list[Tensor], equation: str) -> Tensor:
-    """The sum of products that the equation states."""
+    """Return the sum of products that the equation describes."""
     return torch.einsum(equation, *values)
 
 
@@ -33,7 +33,7 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """(B, ..., L, E), (B, ..., S, E), (B, ..., S, EV) -> (B, ..., L, EV).
 
-    A boolean mask is true where a key takes part; any other mask is added to the scores.
+    A boolean mask is true for the keys to attend to; any other mask is added to the scores.
     """
     scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
     if attn_mask is not None and attn_mask.dtype == torch.bool:

@@ -1,4 +1,4 @@
-"""From files on disk to a program that can be run."""
+"""Load a program from files on disk."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ from mil_evaluator.values import Value, constant, dtype_name
 
 
 def load(path: Path) -> Program:
-    """The program of a .mlpackage or .mlmodel, weights included and decompressed.
+    """Load the program of a .mlpackage or .mlmodel, with its weights decompressed.
 
-    Raises UnsupportedProgram, a ValueError, if the file is not a readable ML program, or names the
-    operation types in it that have no rule, or if its weights cannot be decompressed.
+    Raises UnsupportedProgram, a ValueError, if the file is not a readable ML program, if it has
+    operation types without a rule (the message names them), or if weights cannot be decompressed.
     """
     package = read(path, RULES)
     try:
@@ -32,9 +32,9 @@ def load(path: Path) -> Program:
 
 
 def _require_bounded(program: Program) -> None:
-    """Raise UnsupportedProgram if data decide how large a tensor is: that could be any size."""
+    """Raise UnsupportedProgram if the size of a tensor depends on data, and so is unlimited."""
     if any(None in item.shape for item in program.inputs):
-        return  # lengths are open because the caller gives them
+        return  # sizes are open because the caller chooses the input size
     for op in program.operations:
         for shape, dtype in zip(op.shapes, op.dtypes, strict=True):
             if None in shape and dtype != "dict":
@@ -44,7 +44,7 @@ def _require_bounded(program: Program) -> None:
 
 
 def transcribed(package: Package) -> Program:
-    """The program of a MIL function in memory; raises UnsupportedProgram."""
+    """Return the program of a MIL function in memory; raises UnsupportedProgram."""
     function = package.function
     mil_operations = list(function.operations)
     _tell_apart(function, mil_operations)
@@ -66,10 +66,10 @@ def transcribed(package: Package) -> Program:
 
 
 def _tell_apart(function: Any, operations: Sequence[Any]) -> None:
-    """Rename, in place, constants that are named as another variable.
+    """Rename constants that have the name of another variable, in place.
 
-    coremltools 9.0 makes a constant of a classifier's labels as it reads a file, and names it from
-    a counter of the process: "const_0" in a new one, which the file may have given to another.
+    coremltools 9.0 adds a constant for a classifier's labels when it reads a file. It takes the
+    name from a counter of the process, such as "const_0", which the file may already use.
     """
     taken = {var.name for op in operations if op.op_type != "const" for var in op.outputs}
     taken |= {var.name for var in function.inputs.values()}
@@ -82,10 +82,13 @@ def _tell_apart(function: Any, operations: Sequence[Any]) -> None:
 
 
 def _operation(mil_operation: Any) -> Operation:
+    """Convert one MIL operation; raises UnsupportedProgram for inputs that its rule lacks."""
     given = {name: var for name, var in mil_operation.inputs.items() if var is not None}
     kind = mil_operation.op_type
     if unknown := sorted(given.keys() - RULES[kind].readers.keys()):
-        raise UnsupportedProgram(f"inputs of {kind} that cannot be evaluated: {', '.join(unknown)}")
+        raise UnsupportedProgram(
+            f"{kind} has inputs that cannot be evaluated: {', '.join(unknown)}"
+        )
     return Operation(
         type=kind,
         name=mil_operation.name,
@@ -100,6 +103,7 @@ def _operation(mil_operation: Any) -> Operation:
 
 
 def _input(var: Any, package: Package) -> Input:
+    """Convert one input of a MIL function."""
     layout = package.color_layouts.get(var.name)
     return Input(
         name=var.name,
@@ -111,6 +115,7 @@ def _input(var: Any, package: Package) -> Input:
 
 
 def _shape(var: Any) -> Shape:
+    """Return a variable's shape, None for lengths that are not fixed; () for what is no tensor."""
     if types.is_dict(var.sym_type):
         return (None,)
     if not types.is_tensor(var.sym_type):
@@ -121,10 +126,10 @@ def _shape(var: Any) -> Shape:
 def _decompressed(
     operations: tuple[Operation, ...], constants: Mapping[str, Value]
 ) -> dict[str, Value]:
-    """The weights that constexpr operations stand for, in the dtype that they declare.
+    """Decompress the weights of constexpr operations, in their declared dtype.
 
-    They are data of the file and not part of the computation, so fp16 weights are fp16 numbers at
-    any precision.
+    Weights are data of the file, not results of the computation, so fp16 weights are fp16 numbers
+    at either precision.
     """
     found: dict[str, Value] = {}
     for operation in operations:
@@ -135,6 +140,7 @@ def _decompressed(
 
 
 def _labels(operations: tuple[Operation, ...], constants: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return the labels of a classifier, empty for any other program."""
     for operation in operations:
         if operation.type == "classify":
             name = operation.inputs["classes"]

@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalization layers."""
 
 from collections.abc import Mapping
 
@@ -17,14 +17,14 @@ def batch_norm(
     gamma: Tensor | None = None,
     beta: Tensor | None = None,
 ) -> Tensor:
-    """(N, C, *D) -> (N, C, *D), by the statistics given for each channel."""
+    """(N, C, *D) -> (N, C, *D), normalized by given statistics of each channel."""
     return F.batch_norm(x, mean, variance, gamma, beta, eps=epsilon)
 
 
 def instance_norm(
     x: Tensor, epsilon: float, gamma: Tensor | None = None, beta: Tensor | None = None
 ) -> Tensor:
-    """(N, C, *D) -> (N, C, *D), by the statistics of each channel of each image."""
+    """(N, C, *D) -> (N, C, *D), normalized by the statistics of each channel of each image."""
     axes = list(range(2, x.ndim))
     channel = (-1, *[1] * len(axes))
     variance, mean = torch.var_mean(x, dim=axes, correction=0, keepdim=True)
@@ -40,7 +40,7 @@ def layer_norm(
     gamma: Tensor | None = None,
     beta: Tensor | None = None,
 ) -> Tensor:
-    """(...) -> (...), by mean and variance over `axes`; gamma and beta have those axes only."""
+    """(...) -> (...), normalized over `axes`, which are also the axes of gamma and beta."""
     axes = list(range(x.ndim)) if axes is None else sorted(axis % x.ndim for axis in axes)
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     variance, mean = torch.var_mean(x, dim=axes, correction=0, keepdim=True)
@@ -50,7 +50,7 @@ def layer_norm(
 
 
 def l2_norm(x: Tensor, epsilon: float) -> Tensor:
-    """(..., C, H, W) -> (..., C, H, W), divided by the root of the sum of squares."""
+    """(..., C, H, W) -> (..., C, H, W), divided by the root of the sum of squares over C, H, W."""
     return x * torch.rsqrt(x.square().sum((-3, -2, -1), keepdim=True) + epsilon)
 
 

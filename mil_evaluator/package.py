@@ -1,4 +1,4 @@
-"""Reading a .mlpackage or a .mlmodel from disk: its description, and its program as MIL."""
+"""Read a .mlpackage or a .mlmodel from disk: its description, and its program as MIL."""
 
 import contextlib
 import json
@@ -16,32 +16,32 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from mil_evaluator.errors import FAILURES, UnsupportedProgram, first_line
 
-# A GiB of float32, 80 times the largest tensor of slide_swin_base at 224 pixels. More is a file
-# that wants to fill the memory: a few bytes can ask for any size.
+# 1 GiB of float32, 80 times the largest tensor of slide_swin_base at 224 pixels. A few bytes in a
+# malicious file can ask for a tensor of any size, so larger ones are refused.
 MAX_ELEMENTS = 1 << 28
 _COLOR_LAYOUTS = {0: "INVALID", 10: "GRAYSCALE", 20: "RGB", 30: "BGR", 40: "GRAYSCALE_FLOAT16"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """What the files hold: one MIL function, and the description of its inputs."""
+    """The contents of a package: one MIL function, and the description of its inputs."""
 
     specification_version: int
     function: Any  # coremltools.converters.mil.mil.Function
-    color_layouts: dict[str, str]  # of the inputs that are images
+    color_layouts: dict[str, str]  # by name, for the inputs that are images
 
 
 def read(path: Path, known: Iterable[str]) -> Package:
-    """The program of a package or specification on disk, weights included.
+    """Read the program of a package or specification on disk, with its weights.
 
     Raises UnsupportedProgram unless it is an ML program whose operation types are all `known`.
     """
     model = _model_file(path)
     spec = _parsed(model)
     if (kind := spec.WhichOneof("Type")) != "mlProgram":
+        found = f"a Core ML {kind} instead of an ML program" if kind else "no model"
         raise UnsupportedProgram(
-            f"{path} holds {f'a Core ML {kind}' if kind else 'no model'}, not an ML program; "
-            "convert the model with minimum_deployment_target iOS15 or newer"
+            f"{path} has {found}; convert the model with minimum_deployment_target iOS15 or newer"
         )
     name = spec.description.defaultFunctionName or "main"
     if name not in spec.mlProgram.functions:
@@ -63,18 +63,18 @@ def read(path: Path, known: Iterable[str]) -> Package:
 
 
 def specification(path: Path) -> Any:
-    """The specification of a package, as the protobuf that `load` evaluates the program of.
+    """Return the specification of a package as protobuf; `load` evaluates the same one.
 
-    Raises UnsupportedProgram if there is none, or if it is damaged. Nothing on disk is touched.
+    Raises UnsupportedProgram if there is none, or if it is damaged. Does not write to disk.
     """
     return _parsed(_model_file(path))
 
 
 def _model_file(path: Path) -> Path:
-    """The specification's file: the path itself, or what a package's manifest calls its root.
+    """Return the path of the specification: the path itself, or the root of a package.
 
-    Raises UnsupportedProgram unless a package's root lies in its Data folder, with no symbolic
-    links in the package: what is evaluated is what is in it.
+    Only files inside the package are evaluated: raises UnsupportedProgram if the root is outside
+    the package's Data folder, or if the package has symbolic links.
     """
     if path.is_file():
         return path
@@ -90,7 +90,7 @@ def _model_file(path: Path) -> Path:
         raise UnsupportedProgram(f"{path} is not a Core ML package: {reason}") from error
     if links := sorted(file for file in path.rglob("*") if file.is_symlink()):
         raise UnsupportedProgram(
-            f"{path} has a symbolic link, {links[0].relative_to(path)}; put the file in its place"
+            f"{path} has a symbolic link, {links[0].relative_to(path)}; replace it by the file"
         )
     if not inside:
         raise UnsupportedProgram(f"{path} names a model outside its Data folder: {item['path']}")
@@ -100,25 +100,29 @@ def _model_file(path: Path) -> Path:
 
 
 def _parsed(model: Path) -> Any:
+    """Parse the protobuf of a specification; raises UnsupportedProgram."""
     spec = proto.Model_pb2.Model()
     try:
         spec.ParseFromString(model.read_bytes())
     except DecodeError as error:
-        raise UnsupportedProgram(f"{model} is not a Core ML specification, or damaged") from error
+        raise UnsupportedProgram(
+            f"{model} is not a Core ML specification, or it is damaged"
+        ) from error
     except OSError as error:
         raise UnsupportedProgram(f"{model} cannot be read: {error.strerror}") from error
     return spec
 
 
 def _color_layout(path: Path, feature: Any) -> str:
+    """Return the color layout of an image input; raises UnsupportedProgram for an unknown one."""
     space = feature.type.imageType.colorSpace
     if space not in _COLOR_LAYOUTS:
-        raise UnsupportedProgram(f"{path} has an image in an unknown colour space, {space}")
+        raise UnsupportedProgram(f"{path} has an image with an unknown color space, {space}")
     return _COLOR_LAYOUTS[space]
 
 
 def _function(path: Path, model: Path, spec: Any, name: str) -> Any:
-    """The MIL function, with its weights: the program names them relative to the model's file."""
+    """Load the MIL function with its weights, which lie next to the specification."""
     weights = model.parent / "weights"
     for file in sorted(set(_weight_files(spec.mlProgram.functions[name]))):
         if not (weights / file).is_file():
@@ -133,11 +137,11 @@ def _function(path: Path, model: Path, spec: Any, name: str) -> Any:
 
 @contextlib.contextmanager
 def _bounded() -> Iterator[None]:
-    """Let coremltools refuse, with ValueError, an operation with results of absurd size.
+    """Make coremltools raise ValueError for an operation whose result is too large.
 
-    It computes the results of operations on constants while it reads them, and compares them with
-    what the file declares afterwards. Between their types and their values it calls `_auto_val`
-    (coremltools 9.0, mil/operation.py), and offers no other place to stop it.
+    While coremltools reads a program, it computes operations on constants, and only afterwards
+    compares the results with the declared shapes. `_auto_val` (coremltools 9.0, mil/operation.py)
+    is called when the result types are known and the values are not; there is no other hook.
     """
     compute = Operation._auto_val
 
@@ -155,14 +159,14 @@ def _bounded() -> Iterator[None]:
 
 
 def refuse_absurd(name: str, shape: Iterable[Any]) -> None:
-    """Raise ValueError for more elements than a tensor of a model has; unknown lengths count 1."""
+    """Raise ValueError for a shape with more than MAX_ELEMENTS; unknown lengths count as 1."""
     known = [int(length) for length in shape if length is not None and not is_symbolic(length)]
     if prod(known) > MAX_ELEMENTS:
         raise ValueError(f"{name!r} claims the shape {known}")
 
 
 def _blocks(function: Any) -> Iterator[Any]:
-    """Every block of a function, those inside control flow included."""
+    """Yield every block of a function, including blocks inside control flow."""
     waiting = list(function.block_specializations.values())
     while waiting:
         block = waiting.pop()
@@ -171,10 +175,12 @@ def _blocks(function: Any) -> Iterator[Any]:
 
 
 def _operation_types(function: Any) -> Iterator[str]:
+    """Yield the type of every operation of a function."""
     return (operation.type for block in _blocks(function) for operation in block.operations)
 
 
 def _weight_files(function: Any) -> Iterator[str]:
+    """Yield the names of the weight files that a function refers to."""
     for block in _blocks(function):
         for operation in block.operations:
             values = list(operation.attributes.values())

@@ -20,9 +20,9 @@ def avg_pool(
     exclude_padding_from_average: bool = False,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """(N, C, *D) -> (N, C, *D_out).
+    """(N, C, *D) -> (N, C, *D_out): the mean of each window.
 
-    What ceil_mode adds beyond the padding is never counted, as in PyTorch.
+    Elements that ceil_mode adds beyond the padding are never counted, as in PyTorch.
     """
     strides = strides or [1] * len(kernel_sizes)
     padding, extra = _padding(x, kernel_sizes, pad_type, strides, pad, ceil_mode)
@@ -41,7 +41,7 @@ def max_pool(
     pad: list[int] | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """(N, C, *D) -> (N, C, *D_out); padding never wins."""
+    """(N, C, *D) -> (N, C, *D_out): the maximum of each window, ignoring padding."""
     strides = strides or [1] * len(kernel_sizes)
     padding, extra = _padding(x, kernel_sizes, pad_type, strides, pad, ceil_mode)
     padded = pad_spatial(pad_spatial(x, padding, -torch.inf), extra, -torch.inf)
@@ -71,9 +71,9 @@ def _padding(
     pad: list[int] | None,
     ceil_mode: bool,
 ) -> tuple[Padding, Padding]:
-    """The padding that was asked for, and what ceil_mode adds at the end (or floor cuts off).
+    """Return the requested padding, and what ceil_mode adds at the end (negative without it).
 
-    With ceil_mode a last window that would start in the padding after x is dropped, as in PyTorch.
+    With ceil_mode, a last window that would start in the padding after x is dropped, as in PyTorch.
     """
     size = x.shape[2:]
     padding = spatial_padding(pad_type=pad_type, pad=pad, size=size, kernel=kernel, strides=strides)
@@ -88,7 +88,7 @@ def _padding(
 
 
 def _windows(x: Tensor, kernel: list[int], strides: list[int]) -> Tensor:
-    """(N, C, *D) -> (N, C, *D_out, K): a view of every window, flattened at the end."""
+    """(N, C, *D) -> (N, C, *D_out, K): the elements of every window on the last axis."""
     rank = len(kernel)
     for axis in range(rank):
         x = x.unfold(2 + axis, kernel[axis], strides[axis])

@@ -1,4 +1,4 @@
-"""A MIL program that can be run: loaded from disk, evaluated with torch."""
+"""A MIL program that is evaluated with PyTorch."""
 
 import contextlib
 import functools
@@ -21,10 +21,10 @@ Shape = tuple[int | None, ...]  # None: any length
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One input of a program. An image is fed as its pixels, 0..255, (1, C, H, W), float.
+    """One input of a program. An image input takes float pixels in 0..255, (1, C, H, W).
 
-    The scale and bias of an image are operations of the program, so they are not applied before
-    it; the channels come in the order of `color_layout` ("RGB", "BGR", "GRAYSCALE", ...).
+    The channels are in the order of `color_layout` ("RGB", "BGR", "GRAYSCALE", ...). The scale and
+    bias of an image are operations of the program, so the caller does not apply them.
     """
 
     name: str
@@ -41,19 +41,19 @@ class Operation:
     type: str
     name: str
     inputs: Mapping[str, str | tuple[str, ...]]  # parameter: variable, or a tuple of them
-    outputs: tuple[str, ...]  # names of variables; the next two are in their order
+    outputs: tuple[str, ...]  # names of variables; `shapes` and `dtypes` have the same order
     shapes: tuple[Shape, ...]
     dtypes: tuple[str, ...]  # "fp16", "fp32", "int32", "bool", ...
 
     def reads(self) -> Iterator[str]:
-        """The names of the variables that are read, constants included."""
+        """Yield the names of the variables that the operation reads, including constants."""
         for names in self.inputs.values():
             yield from (names,) if isinstance(names, str) else names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One operation evaluated."""
+    """One operation that was evaluated, with its arguments and results."""
 
     operation: Operation
     arguments: Mapping[str, Value]  # by parameter
@@ -62,7 +62,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class _Planned:
-    """An operation, its constant arguments as its rule wants them, and what it reads last."""
+    """An operation with its constant arguments; `done` names variables that no later one reads."""
 
     operation: Operation
     read: Mapping[str, Any]
@@ -76,13 +76,13 @@ class Program:
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
     operations: tuple[Operation, ...]  # in execution order
-    labels: tuple[str, ...]  # of a classifier; empty for any other program
+    labels: tuple[str, ...]  # labels of a classifier; empty for any other program
     specification_version: int  # 6: iOS 15, 7: iOS 16, 8: iOS 17, 9: iOS 18
     constants: Mapping[str, Value]  # by variable name, decompressed
 
     @property
     def declared_precision(self) -> Precision:
-        """What the program says it computes in: in fp16 where any operation does."""
+        """The precision that the program declares: "float16" if any operation declares fp16."""
         half = any("fp16" in operation.dtypes for operation in self.operations)
         return "float16" if half else "float32"
 
@@ -93,14 +93,14 @@ class Program:
         precision: Precision = "float32",
         keep: Callable[[Operation], bool] | Collection[str] = (),
     ) -> dict[str, NDArray[Any]]:
-        """The outputs by name, and the values of the variables to keep.
+        """Run the program; return its outputs by name, and the variables to keep.
 
         "float32" computes everything in fp32, whatever the program declares. "float16" computes
-        each operation in fp32 and rounds its result to fp16 where the program declares fp16.
-        `keep` holds names of variables, or says of an operation whether its outputs are kept. A
-        classifier's label is an array of one string, its probabilities are in the labels' order.
-        One thread computes: the operations are small, and threads that wait for each other take
-        ten times as long where a core is busy otherwise.
+        each operation in fp32, and rounds its result to fp16 where the program declares fp16.
+        `keep` is a set of variable names, or a function that chooses operations whose outputs are
+        kept. A classifier's label is an array of one string, and its probabilities are in label
+        order. The program runs in one thread, because its operations are small: threads that share
+        them take ten times as long when another program uses one of the cores.
 
         Raises ValueError if inputs are missing, unknown or of another shape, or if a name to keep
         is unknown; UnsupportedProgram, a ValueError, if an operation cannot be computed.
@@ -116,9 +116,9 @@ class Program:
         return {name: _array(value) for name, value in found.items()}
 
     def steps(self, inputs: Mapping[str, NDArray[Any]], precision: Precision) -> Iterator[Step]:
-        """Every operation with what it was called with and what came out, in execution order.
+        """Yield every operation with its arguments and results, in execution order.
 
-        Decompressed weights were computed when the program was loaded and are left out. Raises
+        Operations that decompress weights are left out: they run when the program is loaded. Raises
         ValueError as `run` does.
         """
         values = self._fed(inputs, precision)
@@ -135,7 +135,7 @@ class Program:
 
     @functools.cached_property
     def _plan(self) -> tuple[_Planned, ...]:
-        """What can be known before a run: constants as rules want them, and when to forget."""
+        """Prepare every operation: read its constants, and find which variables it reads last."""
         last = {name: step for step, op in enumerate(self.operations) for name in op.reads()}
         return tuple(
             _Planned(
@@ -148,6 +148,7 @@ class Program:
         )
 
     def _wanted(self, keep: Callable[[Operation], bool] | Collection[str]) -> set[str]:
+        """Return the names of the variables that `run` returns; ValueError for an unknown one."""
         if callable(keep):
             named = {name for op in self.operations if keep(op) for name in op.outputs}
         else:
@@ -159,6 +160,7 @@ class Program:
         return named | set(self.outputs)
 
     def _fed(self, inputs: Mapping[str, NDArray[Any]], precision: Precision) -> dict[str, Value]:
+        """Check the inputs and convert them to tensors; raises ValueError."""
         expected = {item.name for item in self.inputs}
         if inputs.keys() != expected:
             raise ValueError(
@@ -176,6 +178,7 @@ class Program:
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
+    """Compute in one thread for the duration of the block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -185,7 +188,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def gathered(operation: Operation, values: Mapping[str, Value]) -> dict[str, Value]:
-    """What the rule of an operation is called with, as far as the values are known."""
+    """Return the arguments of an operation whose values are known, by parameter."""
     found: dict[str, Value] = {}
     for parameter, names in operation.inputs.items():
         if isinstance(names, str):
@@ -203,10 +206,10 @@ def evaluated(
     *,
     read: Mapping[str, Any] | None = None,
 ) -> dict[str, Value]:
-    """The outputs of one operation by name, in their declared dtypes.
+    """Compute one operation; return its outputs by name, in their declared dtypes.
 
-    `read` holds the arguments that were read for the rule before. Raises UnsupportedProgram where
-    the rule cannot compute what the file asks for.
+    `read` has the arguments that were already read for the rule. Raises UnsupportedProgram if the
+    rule cannot compute the operation.
     """
     with _one_line(operation):
         result = RULES[operation.type](arguments, read=read)
@@ -221,13 +224,14 @@ def evaluated(
 
 
 def _read(operation: Operation, constants: Mapping[str, Value]) -> dict[str, Any]:
+    """Read the constant arguments of an operation for its rule."""
     with _one_line(operation):
         return RULES[operation.type].read(constants)
 
 
 @contextlib.contextmanager
 def _one_line(operation: Operation) -> Iterator[None]:
-    """Let what a rule raises on arguments that make no sense become UnsupportedProgram."""
+    """Turn the errors of a rule with impossible arguments into UnsupportedProgram."""
     try:
         yield
     except FAILURES as error:
@@ -237,7 +241,7 @@ def _one_line(operation: Operation) -> Iterator[None]:
 
 
 def _fits(value: Value, shape: Shape) -> bool:
-    """Whether the value has the shape; what is not a tensor has any."""
+    """Whether a value has this shape; values that are not tensors fit any shape."""
     if not isinstance(value, Tensor):
         return True
     return value.ndim == len(shape) and all(
@@ -246,5 +250,6 @@ def _fits(value: Value, shape: Shape) -> bool:
 
 
 def _array(value: Value) -> NDArray[Any]:
+    """Return a value as a NumPy array of its own."""
     # A copy: the array may be a constant of the program.
     return value.numpy().copy() if isinstance(value, Tensor) else np.array(value)

@@ -1,7 +1,7 @@
-"""Quantised activations, and weights that are stored compressed (constexpr operations).
+"""Quantized activations, and compressed weights (constexpr operations).
 
-iOS16 packs the bits of look-up indices and sparsity masks and names the shape; iOS18 has
-tensors of narrow integers. One rule reads both.
+iOS16 stores look-up indices and sparsity masks as packed bits with a separate shape. iOS18 stores
+them as tensors of narrow integers. Each rule reads both forms.
 """
 
 import math
@@ -23,7 +23,7 @@ def quantize(
     zero_point: Tensor | None = None,
     axis: int | None = None,
 ) -> Tensor:
-    """clip(round(input / scale) + zero_point), halves to even; parameters by tensor or by axis."""
+    """Elementwise clip(round(input / scale) + zero_point), half to even; per tensor or per axis."""
     steps = torch.round(input / _along(scale, input, axis))
     if zero_point is not None:
         steps = steps + _along(zero_point, input, axis).float()
@@ -33,7 +33,7 @@ def quantize(
 def dequantize(
     input: Tensor, scale: Tensor, zero_point: Tensor | None = None, axis: int | None = None
 ) -> Tensor:
-    """Elementwise scale * (input - zero_point); parameters by tensor or by axis."""
+    """Elementwise scale * (input - zero_point), with parameters per tensor or per axis."""
     steps = input.float()
     if zero_point is not None:
         steps = steps - _along(zero_point, input, axis).float()
@@ -43,14 +43,14 @@ def dequantize(
 def constexpr_affine_dequantize(
     quantized_data: Tensor, zero_point: Tensor, scale: Tensor, axis: int
 ) -> Tensor:
-    """Elementwise scale * (quantized_data - zero_point); parameters by tensor or by axis."""
+    """Elementwise scale * (quantized_data - zero_point), with parameters per tensor or per axis."""
     return dequantize(quantized_data, scale, zero_point, axis)
 
 
 def constexpr_blockwise_shift_scale(
     data: Tensor, scale: Tensor, offset: Tensor | None = None
 ) -> Tensor:
-    """Elementwise scale * (data - offset), one of each for every block of the data."""
+    """Elementwise scale * (data - offset), with one scale and offset per block."""
     steps = data.float()
     if offset is not None:
         steps = steps - _blockwise(offset.float(), data.shape)
@@ -58,17 +58,17 @@ def constexpr_blockwise_shift_scale(
 
 
 def constexpr_cast(source_val: Tensor, output_dtype: str) -> Tensor:
-    """The fp16 constant, in fp32."""
+    """Return the fp16 constant in fp32."""
     return source_val
 
 
 def constexpr_lut_to_dense(
     indices: Tensor, lut: Tensor, shape: list[int] | None = None, vector_axis: int | None = None
 ) -> Tensor:
-    """The values that the indices stand for.
+    """Look up the values of the indices.
 
-    iOS16: bytes (M,) packed from the low bit on, one table (P,). iOS18: indices (*K) and a table
-    for every block (*B, P, V), of vectors laid along `vector_axis`.
+    iOS16: bytes (M,) with indices packed from the lowest bit, and one table (P,). iOS18: indices
+    (*K), and one table per block (*B, P, V), whose entries are vectors along `vector_axis`.
     """
     if shape is not None:
         bits = lut.numel().bit_length() - 1
@@ -85,7 +85,7 @@ def constexpr_lut_to_dense(
 def constexpr_sparse_to_dense(
     nonzero_data: Tensor, mask: Tensor, shape: list[int] | None = None
 ) -> Tensor:
-    """Zeros, but the data in turn where the mask is set; iOS16 packs the mask into bytes."""
+    """Return zeros, with the data in order where the mask is set; iOS16 packs the mask."""
     if shape is not None:
         mask = _unpacked(mask, 1, math.prod(shape)).reshape(shape)
     dense = torch.zeros(mask.shape, dtype=nonzero_data.dtype)
@@ -96,7 +96,7 @@ def constexpr_sparse_to_dense(
 def constexpr_lut_to_sparse(
     indices_mask: Tensor, indices_nonzero_data: Tensor, lut: Tensor, vector_axis: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The mask, and the values that the indices where it is set stand for."""
+    """Return the mask, and the looked-up values of the indices where it is set."""
     indices = constexpr_sparse_to_dense(indices_nonzero_data, indices_mask)
     dense = constexpr_lut_to_dense(indices, lut, None, vector_axis)
     mask = indices_mask
@@ -108,7 +108,7 @@ def constexpr_lut_to_sparse(
 def constexpr_sparse_blockwise_shift_scale(
     data_mask: Tensor, nonzero_data: Tensor, scale: Tensor, offset: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The mask, and scale * (data - offset) where it is set, one of each for every block."""
+    """Return the mask, and scale * (data - offset) where it is set, with parameters per block."""
     dense = constexpr_sparse_to_dense(nonzero_data, data_mask)
     return data_mask, constexpr_blockwise_shift_scale(dense, scale, offset)[data_mask.bool()]
 
@@ -121,14 +121,14 @@ def _along(parameter: Tensor, x: Tensor, axis: int | None) -> Tensor:
 
 
 def _blockwise(parameter: Tensor, shape: Sequence[int]) -> Tensor:
-    """A parameter by block repeated over the elements of its block."""
+    """Repeat a parameter of each block over the elements of the block."""
     for axis, size in enumerate(shape):
         parameter = parameter.repeat_interleave(size // parameter.shape[axis], axis)
     return parameter
 
 
 def _unpacked(packed: Tensor, bits: int, count: int) -> Tensor:
-    """Bytes -> (count,) numbers of so many bits, packed from the low bit on."""
+    """Unpack bytes to (count,) numbers of `bits` bits each, starting from the lowest bit."""
     stream = np.unpackbits(packed.numpy(), bitorder="little")[: count * bits]
     weights = 1 << np.arange(bits)
     return torch.from_numpy(stream.reshape(count, bits) @ weights)

@@ -9,7 +9,7 @@ from mil_evaluator.rule import Function
 
 
 def reduction(function: Callable[[Tensor], Tensor]) -> Function:
-    """A rule that reduces axes (all of them by default) by a function of the last axis."""
+    """Make a rule that reduces axes, by default all, from a function that reduces the last one."""
 
     def apply(x: Tensor, axes: list[int] | None = None, keep_dims: bool = False) -> Tensor:
         reduced = range(x.ndim) if axes is None else sorted({axis % x.ndim for axis in axes})
@@ -24,7 +24,7 @@ def reduction(function: Callable[[Tensor], Tensor]) -> Function:
 
 
 def arg_reduction(function: Callable[[Tensor, int, bool], Tensor]) -> Function:
-    """A rule that finds a position along one axis; the declared dtype is `output_dtype`."""
+    """Make a rule that returns a position along one axis; the output declares its own dtype."""
 
     def apply(
         x: Tensor, axis: int = -1, keep_dims: bool = False, output_dtype: str = "int32"
@@ -35,11 +35,12 @@ def arg_reduction(function: Callable[[Tensor, int, bool], Tensor]) -> Function:
 
 
 def _mean(x: Tensor) -> Tensor:
+    """Average the last axis; integers are averaged in float64."""
     return (x if x.is_floating_point() else x.double()).mean(-1)
 
 
 def cumsum(x: Tensor, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Tensor:
-    """Sums of all elements up to each one along an axis, itself left out if exclusive."""
+    """Return the running sum along an axis; if exclusive, without the element itself."""
     source = x.flip(axis) if reverse else x
     total = source.cumsum(axis)
     if exclusive:
@@ -48,7 +49,7 @@ def cumsum(x: Tensor, axis: int = 0, exclusive: bool = False, reverse: bool = Fa
 
 
 def argsort(x: Tensor, axis: int = -1, ascending: bool = False) -> Tensor:
-    """Positions that sort x along an axis, the largest first unless ascending."""
+    """Return the positions that sort x along an axis, largest first unless ascending."""
     return x.argsort(dim=axis, descending=not ascending, stable=True)
 
 
@@ -61,9 +62,9 @@ def topk(
     return_indices: bool = True,
     output_indices_dtype: str = "int32",
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The k largest (or smallest) values along an axis in order, and their positions.
+    """Return the k largest (or smallest) values along an axis, sorted, and their positions.
 
-    They are in order even where `sort` does not ask for it.
+    The values are sorted even if `sort` is false.
     """
     values, positions = x.sort(dim=axis, descending=not ascending, stable=True)
     values, positions = values.narrow(axis, 0, k), positions.narrow(axis, 0, k)

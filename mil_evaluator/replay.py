@@ -1,8 +1,8 @@
-"""The evaluator checked against MIL's own reference: coremltools' value inference.
+"""Check the evaluator against MIL's own reference, the value inference of coremltools.
 
-coremltools folds constants with a NumPy implementation of many operations. Here every operation of
-a program is computed again by it, from the same inputs, and compared. Convolution, pooling, most
-norms and resizing have none.
+To fold constants, coremltools has a NumPy implementation of many operations. It computes every
+operation of a program again, from the same inputs, and the results are compared. Convolution,
+pooling, most norms and resizing have no such implementation.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ from mil_evaluator.values import Value
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All operations of one type against MIL's reference."""
+    """The comparison of all operations of one type with MIL's reference."""
 
     operations: int
     difference: float  # the largest |ours - MIL's| / max |MIL's| of any output
@@ -37,16 +37,16 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A program against MIL's reference, by operation type."""
+    """The comparison of a program with MIL's reference, by operation type."""
 
     compared: Mapping[str, Comparison]
     without_reference: Mapping[str, int]  # operations that MIL cannot compute itself
 
 
 def replay(path: Path, inputs: Mapping[str, NDArray[Any]]) -> Replay:
-    """Every operation of a program on disk, computed by torch and by coremltools, in fp32.
+    """Compute every operation of a program with torch and with coremltools in fp32, and compare.
 
-    Raises UnsupportedProgram as `load`, ValueError as `Program.run`.
+    Raises UnsupportedProgram like `load`, and ValueError like `Program.run`.
     """
     program = load(path)
     differences: dict[str, list[float]] = {}
@@ -76,7 +76,7 @@ def replay(path: Path, inputs: Mapping[str, NDArray[Any]]) -> Replay:
 def reference(
     kind: str, arguments: Mapping[str, Value], specification_version: int
 ) -> tuple[NDArray[Any], ...] | None:
-    """What MIL infers for one operation on constants; None where it has no inference."""
+    """Return what MIL infers for one operation on constants, None if it has no inference."""
     if _contradicts_its_docstring(kind, arguments):
         return None
     with Function({}, opset_version=AvailableTarget(specification_version)):
@@ -92,7 +92,7 @@ def reference(
 
 
 def difference(value: Value, expected: NDArray[Any]) -> float:
-    """The largest |value - expected| / max |expected|; equal infinities and NaNs do not differ."""
+    """Return the largest |value - expected| / max |expected|; equal infinities and NaNs count 0."""
     assert isinstance(value, Tensor)
     found = value.numpy()
     if expected.dtype == np.float16:
@@ -112,9 +112,10 @@ def difference(value: Value, expected: NDArray[Any]) -> float:
 def _decompressed(
     path: Path, program: Program
 ) -> Iterator[tuple[str, list[str], tuple[NDArray[Any], ...] | None]]:
-    """The type, outputs and reference of every operation that stands for weights.
+    """Yield type, output names and reference of every operation that decompresses weights.
 
-    coremltools 9.0 cannot decompress a look-up table that is itself compressed.
+    The reference is None for a look-up table that is itself compressed, which coremltools 9.0
+    cannot decompress.
     """
     if not any(operation.type.startswith("constexpr_") for operation in program.operations):
         return
@@ -127,16 +128,18 @@ def _decompressed(
 
 
 def _largest(values: Iterable[Value], expected: Iterable[NDArray[Any]]) -> float:
+    """Return the largest difference of several outputs."""
     return max(difference(v, e) for v, e in zip(values, expected, strict=True))
 
 
 def _outputs(result: Any) -> tuple[NDArray[Any], ...]:
+    """Return one or several results as a tuple of arrays."""
     results = result if isinstance(result, tuple) else (result,)
     return tuple(np.asarray(value) for value in results)
 
 
 def _mil(value: Value) -> Any:
-    """A value as coremltools' builder takes it: an array, a NumPy scalar, a string, a list."""
+    """Convert a value for coremltools' builder: an array, a NumPy scalar, a string or a list."""
     if isinstance(value, tuple):
         return [_mil(item) for item in value]
     if not isinstance(value, Tensor):
@@ -147,10 +150,10 @@ def _mil(value: Value) -> Any:
 
 
 def _contradicts_its_docstring(kind: str, arguments: Mapping[str, Value]) -> bool:
-    """Whether MIL's inference is known to be wrong here (coremltools 9.0).
+    """Whether MIL's inference is known to be wrong for these arguments (coremltools 9.0).
 
-    concat ignores `interleave`, scatter_along_axis ignores `mode`, cumsum fails if exclusive,
-    flatten2d fails if one side is empty, and squeeze on axes that are not single.
+    concat ignores `interleave`, and scatter_along_axis ignores `mode`. cumsum fails if it is
+    exclusive, flatten2d if there are no axes on one side, and squeeze for axes longer than 1.
     """
     read = {name: RULES[kind].readers[name](value) for name, value in arguments.items()}
     match kind:

@@ -1,4 +1,4 @@
-"""Resizing of images: nearest neighbour and bilinear, on MIL's sampling grids."""
+"""Resize images by nearest neighbor and bilinear sampling, on MIL's sampling grids."""
 
 from collections.abc import Mapping
 
@@ -20,8 +20,8 @@ def upsample_nearest_neighbor(
 def resize_nearest_neighbor(x: Tensor, target_size_height: int, target_size_width: int) -> Tensor:
     """(..., H, W) -> (..., target height, target width): element floor(i * in / out).
 
-    MIL's docstring leaves the grid open; coremltools converts PyTorch's nearest to this operation,
-    and that is PyTorch's grid.
+    MIL's docstring does not define the grid. This is PyTorch's grid, because coremltools converts
+    PyTorch's nearest to this operation.
     """
     for axis, size in ((-2, target_size_height), (-1, target_size_width)):
         places = torch.arange(size) * x.shape[axis] // size
@@ -36,9 +36,10 @@ def upsample_bilinear(
     align_corners: bool = True,
     half_pixel_centers: bool | None = None,
 ) -> Tensor:
-    """(..., H, W) -> (..., floor(H * scale), floor(W * scale)); the scale is recomputed from both.
+    """(..., H, W) -> (..., floor(H * scale), floor(W * scale)).
 
-    `half_pixel_centers` is the opposite of `align_corners` unless it is given.
+    The sampling grid uses the ratio of the two sizes, not the given scale. `half_pixel_centers`
+    defaults to the opposite of `align_corners`.
     """
     height, width = _scaled(x, scale_factor_height, scale_factor_width)
     if align_corners:
@@ -67,9 +68,10 @@ def resize(
     interpolation_mode: str = "LINEAR",
     sampling_mode: str = "DEFAULT",
 ) -> Tensor:
-    """The tensor with its last `resized_dims` dimensions resized; 0 keeps a dimension.
+    """Resize the last `resized_dims` dimensions; a size of 0 keeps a dimension.
 
-    NEAREST_NEIGHBOR takes the grid point rounded down with DEFAULT, else to the nearest, halves up.
+    With NEAREST_NEIGHBOR, DEFAULT rounds grid points down, and other modes round to the nearest,
+    half up.
     """
     for axis in range(-resized_dims, 0):
         size = shape[axis] or x.shape[axis]
@@ -78,7 +80,7 @@ def resize(
         else:
             offset = 0.0 if sampling_mode == "DEFAULT" else 0.5
             grid = _grid(x.shape[axis], size, sampling_mode)
-            # A grid point that is whole in exact arithmetic must not fall short of it.
+            # Rounding errors must not push a grid point below an integer.
             x = x.index_select(axis, (grid + offset + 1e-9).floor().long())
     return x
 
@@ -92,11 +94,11 @@ def resample(
     coordinates_mode: str,
     align_corners: bool,
 ) -> Tensor:
-    """(B, C, H, W), (B, H2, W2, 2) -> (B, C, H2, W2): x at the (x, y) coordinates."""
+    """(B, C, H, W), (B, H2, W2, 2) -> (B, C, H2, W2): sample x at the (x, y) coordinates."""
     h, w = x.shape[-2:]
     grid = coordinates.float()
     if coordinates_mode == "unnormalized":
-        # [0, size - 1] are the centres of the first and the last pixel, whatever align_corners.
+        # 0 and size - 1 are the centers of the first and last pixel, whatever align_corners says.
         grid = 2 * grid / torch.tensor([max(w - 1, 1), max(h - 1, 1)]) - 1
         if not align_corners:
             grid = grid * torch.tensor([(w - 1) / w, (h - 1) / h])
@@ -109,12 +111,13 @@ def resample(
 
 
 def _scaled(x: Tensor, height: float, width: float) -> tuple[int, int]:
-    # MIL infers the size in fp32, where 1.4 * 5 is 7 and not a little less.
+    """Return the output size (height, width) for these scales."""
+    # MIL infers the size in fp32, where 1.4 * 5 is exactly 7 and not slightly less.
     return int(np.float32(height) * x.shape[-2]), int(np.float32(width) * x.shape[-1])
 
 
 def _grid(size: int, target: int, sampling_mode: str) -> Tensor:
-    """(target,): where each output element lies among the input's, in float64.
+    """Return the position of each output element in the input, (target,) in float64.
 
     The formulas are those of MIL's resize_bilinear (coremltools, iOS15/image_resizing.py).
     """
@@ -135,7 +138,7 @@ def _grid(size: int, target: int, sampling_mode: str) -> Tensor:
 
 
 def _interpolated(x: Tensor, axis: int, target: int, sampling_mode: str) -> Tensor:
-    """The tensor with one axis resampled linearly."""
+    """Resample one axis linearly."""
     grid = _grid(x.shape[axis], target, sampling_mode)
     below = grid.floor().long()
     above = (below + 1).clamp(max=x.shape[axis] - 1)

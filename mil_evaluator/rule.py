@@ -1,9 +1,9 @@
-"""What a rule is: the meaning of one MIL operation type, as a function of its inputs.
+"""Rules: functions that compute one type of MIL operation from its inputs.
 
-A rule is an ordinary function whose parameters are named as the MIL operation's inputs. The
-annotations say how it wants them: a `Tensor` as it is, an `int`, `float` or `bool` from a scalar, a
-`list` of those from a vector (or from a tuple of scalars), `list[Tensor]` from a tuple, a `str`.
-An optional input that is absent is not passed, so the parameter's default is MIL's.
+A rule is an ordinary function whose parameters have the names of the MIL operation's inputs. Its
+annotations say how each input is read: `Tensor` as it is; `int`, `float` or `bool` from a scalar; a
+`list` of these from a vector or a tuple of scalars; `list[Tensor]` from a tuple; `str`. An optional
+input that is absent is not passed, so the parameter's default is MIL's default.
 """
 
 import inspect
@@ -20,26 +20,31 @@ Function = Callable[..., Any]
 
 
 def _tensor(value: Value) -> Tensor:
+    """Read a tensor."""
     assert isinstance(value, Tensor)
     return value
 
 
 def _scalar(value: Value) -> Any:
+    """Read a Python number from a tensor of one element."""
     return _tensor(value).item()
 
 
 def _string(value: Value) -> str:
+    """Read a string."""
     assert isinstance(value, str)
     return value
 
 
 def _vector(value: Value) -> list[Any]:
+    """Read a list of Python numbers from a vector or a tuple of scalars."""
     if isinstance(value, tuple):
         return [_scalar(item) for item in value]
     return _tensor(value).tolist()
 
 
 def _tuple(value: Value) -> list[Value]:
+    """Read a list of values."""
     assert isinstance(value, tuple)
     return list(value)
 
@@ -65,20 +70,20 @@ class Rule:
     readers: Mapping[str, Callable[[Value], Any]]
 
     def read(self, inputs: Mapping[str, Value]) -> dict[str, Any]:
-        """The inputs as the function wants them."""
+        """Read the inputs in the form that the function takes."""
         return {name: self.readers[name](value) for name, value in inputs.items()}
 
     def __call__(
         self, inputs: Mapping[str, Value], *, read: Mapping[str, Any] | None = None
     ) -> Value:
-        """The outputs, one value or a tuple of them; inputs in `read` are not read again."""
+        """Compute the outputs, one value or a tuple; inputs in `read` are not read again."""
         read = read or {}
         rest = {name: value for name, value in inputs.items() if name not in read}
         return self.function(**read, **self.read(rest))
 
 
 def rule(function: Function) -> Rule:
-    """The rule that a function states, read from its signature."""
+    """Make a rule from a function; its signature says how each input is read."""
     hints = get_type_hints(function)
     return Rule(
         function=function,
@@ -90,6 +95,6 @@ def rule(function: Function) -> Rule:
 
 
 def _without_none(hint: Any) -> Any:
-    """`T` of `T | None`; any other hint as it is."""
+    """Return `T` for `T | None`, and any other hint unchanged."""
     kinds = [kind for kind in get_args(hint) if kind is not type(None)]
     return kinds[0] if isinstance(hint, UnionType) else hint

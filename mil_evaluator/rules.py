@@ -1,4 +1,4 @@
-"""Every operation type that can be evaluated, and its rule."""
+"""The rule of every operation type that can be evaluated."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from mil_evaluator.rule import Function, Rule, rule
 
 
 def merged(*tables: Mapping[str, Function]) -> Mapping[str, Rule]:
-    """The rules of all tables; raises ValueError where two claim one operation type."""
+    """Merge the rules of all tables; raises ValueError if two tables have one operation type."""
     rules: dict[str, Rule] = {}
     for table in tables:
         if twice := rules.keys() & table.keys():

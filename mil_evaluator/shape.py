@@ -1,4 +1,4 @@
-"""Operations that move, repeat or make elements: shapes, joins, splits, padding, fillings."""
+"""Operations that move, repeat or create elements: reshape, concatenate, split, pad, fill."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -11,7 +11,7 @@ from mil_evaluator.rule import Function
 
 
 def reshape(x: Tensor, shape: list[int]) -> Tensor:
-    """Another shape; 0 copies the dimension of x counted from the right, -1 is inferred."""
+    """Reshape x; 0 copies x's dimension at the same place from the right, -1 is inferred."""
     missing = len(shape) - x.ndim
     sizes = [
         (x.shape[axis - missing] if axis >= missing else 1) if size == 0 else size
@@ -27,7 +27,7 @@ def reshape_like(
     ends: list[int],
     end_masks: list[bool],
 ) -> Tensor:
-    """The shape made of the parts [begin, end) of the reference tensors' shapes."""
+    """Reshape x to the concatenated parts [begin, end) of the reference tensors' shapes."""
     parts = [
         ref.shape[begin:] if to_end else ref.shape[begin:end]
         for ref, begin, end, to_end in zip(ref_tensors, begins, ends, end_masks, strict=True)
@@ -36,7 +36,7 @@ def reshape_like(
 
 
 def expand_dims(x: Tensor, axes: list[int]) -> Tensor:
-    """The same elements with axes of length 1 inserted at these places of the result."""
+    """Insert axes of length 1, at these positions of the result."""
     rank = x.ndim + len(axes)
     for axis in sorted(axis % rank for axis in axes):
         x = x.unsqueeze(axis)
@@ -44,24 +44,24 @@ def expand_dims(x: Tensor, axes: list[int]) -> Tensor:
 
 
 def squeeze(x: Tensor, axes: list[int] | None = None) -> Tensor:
-    """The same elements without these axes (all by default) where their length is 1."""
+    """Remove these axes, by default all, if their length is 1."""
     return x.squeeze() if axes is None else x.squeeze(tuple(axes))
 
 
 def transpose(x: Tensor, perm: list[int]) -> Tensor:
-    """The same elements with the axes in another order."""
+    """Reorder the axes."""
     return x.permute(perm)
 
 
 def flatten2d(x: Tensor, axis: int = 1) -> Tensor:
-    """(a, ..., b, c, ..., d) -> (a * ... * b, c * ... * d), cut before the axis."""
+    """(a, ..., b, c, ..., d) -> (a * ... * b, c * ... * d), split before the axis."""
     axis = slice(None, axis).indices(x.ndim)[1]
     rows = x.shape[:axis].numel()
     return x.reshape(rows, x.shape[axis:].numel())
 
 
 def concat(values: list[Tensor], axis: int, interleave: bool = False) -> Tensor:
-    """The values joined along an axis; interleaved: element by element in turn."""
+    """Concatenate the values along an axis; if interleaved, take their elements in turn."""
     if values[0].ndim == 0:
         return torch.stack(values)
     if not interleave:
@@ -71,14 +71,14 @@ def concat(values: list[Tensor], axis: int, interleave: bool = False) -> Tensor:
 
 
 def stack(values: list[Tensor], axis: int) -> Tensor:
-    """The values joined along a new axis."""
+    """Stack the values along a new axis."""
     return torch.stack(values, axis)
 
 
 def split(
     x: Tensor, axis: int, num_splits: int | None = None, split_sizes: list[int] | None = None
 ) -> tuple[Tensor, ...]:
-    """The parts of x along an axis."""
+    """Split x along an axis, into equal parts or parts of given sizes."""
     if split_sizes is not None:
         return x.split(split_sizes, axis)
     assert num_splits is not None
@@ -86,19 +86,19 @@ def split(
 
 
 def tile(x: Tensor, reps: list[int]) -> Tensor:
-    """The tensor repeated along each axis."""
+    """Repeat x along each axis."""
     return x.repeat(reps)
 
 
 def reverse(x: Tensor, axes: list[int] | None = None) -> Tensor:
-    """The tensor backwards along these axes, all by default."""
+    """Reverse x along these axes, by default all."""
     return x.flip(list(range(x.ndim)) if axes is None else axes)
 
 
 def reverse_sequence(
     x: Tensor, lengths: list[int], seq_axis: int = 0, batch_axis: int = 0
 ) -> Tensor:
-    """The tensor with the first `lengths[i]` elements of the i-th batch element backwards."""
+    """Reverse the first `lengths[i]` elements of the i-th batch element along `seq_axis`."""
     parts = []
     for part, length in zip(x.split(1, batch_axis), lengths, strict=True):
         head, tail = part.tensor_split([length], seq_axis)
@@ -107,7 +107,7 @@ def reverse_sequence(
 
 
 def pad(x: Tensor, pad: list[int], mode: str = "constant", constant_val: float = 0.0) -> Tensor:
-    """The tensor with its last len(pad) / 2 dimensions padded, (before, after) in their order."""
+    """Pad the last len(pad) / 2 dimensions; `pad` lists (before, after) of each, in order."""
     pairs = list(zip(pad[::2], pad[1::2], strict=True))
     if mode == "constant":
         return F.pad(x, [a for pair in reversed(pairs) for a in pair], value=constant_val)
@@ -121,13 +121,13 @@ def pad(x: Tensor, pad: list[int], mode: str = "constant", constant_val: float =
 
 
 def crop(x: Tensor, crop_height: list[int], crop_width: list[int]) -> Tensor:
-    """(..., H, W) without its borders."""
+    """Crop the borders of (..., H, W), given as (top, bottom) and (left, right)."""
     (top, bottom), (left, right) = crop_height, crop_width
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 
 def band_part(x: Tensor, lower: int = -1, upper: int = -1) -> Tensor:
-    """(..., M, N), zero outside a band about the diagonal; a negative width means no limit."""
+    """Set (..., M, N) to zero outside a band around the diagonal; a negative width has no limit."""
     below = torch.arange(x.shape[-2])[:, None] - torch.arange(x.shape[-1])
     outside = torch.zeros_like(below, dtype=torch.bool)
     if lower >= 0:
@@ -138,22 +138,22 @@ def band_part(x: Tensor, lower: int = -1, upper: int = -1) -> Tensor:
 
 
 def fill(shape: list[int], value: Tensor) -> Tensor:
-    """A tensor of one value."""
+    """Return a tensor that is filled with one value."""
     return value.expand(shape).clone()
 
 
 def fill_like(ref_tensor: Tensor, value: Tensor) -> Tensor:
-    """A tensor of one value, in the shape of another."""
+    """Return a tensor of the reference's shape that is filled with one value."""
     return value.expand(ref_tensor.shape).clone()
 
 
 def range_1d(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
-    """The numbers start, start + step, ... up to but without end."""
+    """Return the numbers start, start + step, ..., without end."""
     return torch.arange(start.item(), end.item(), step.item(), dtype=start.dtype)
 
 
 def shape_of(x: Tensor) -> Tensor:
-    """The shape of x, as a vector."""
+    """Return the shape of x as a vector."""
     return torch.tensor(x.shape)
 
 
@@ -164,9 +164,10 @@ def sliding_windows(x: Tensor, axis: int, size: int, stride: int = 1) -> Tensor:
 
 
 def depth_to_space(x: Tensor, block_size: int) -> Tensor:
-    """(N, b * b * C, H, W) -> (N, C, b * H, b * W); the block is the slowest part of the channel.
+    """(N, b * b * C, H, W) -> (N, C, b * H, b * W), with block-major channels.
 
-    The order of TensorFlow's depth_to_space; pixel_shuffle has it the other way round.
+    Channel (i * b + j) * C + c goes to row i and column j of the block, as in TensorFlow's
+    depth_to_space; in pixel_shuffle C is the major part of the channel.
     """
     n, c, h, w = x.shape
     b = block_size
@@ -183,7 +184,7 @@ def space_to_depth(x: Tensor, block_size: int) -> Tensor:
 
 
 def space_to_batch(x: Tensor, block_shape: list[int], paddings: Tensor) -> Tensor:
-    """(N, C, H, W) -> (bh * bw * N, C, H' / bh, W' / bw); the block is the slowest part."""
+    """(N, C, H, W) -> (bh * bw * N, C, H' / bh, W' / bw), with a block-major batch axis."""
     (top, bottom), (left, right) = paddings.tolist()
     x = F.pad(x, [left, right, top, bottom])
     n, c, h, w = x.shape

@@ -1,7 +1,7 @@
-"""Values of a MIL program as torch sees them.
+"""Values of a MIL program, represented in torch.
 
-Floating point is always held in float32; an fp16 value is a float32 that fp16 can represent.
-Integers narrower than 32 bits keep their width where torch has it.
+All floating-point values are float32; an fp16 value is a float32 that fp16 can represent. Integers
+narrower than 32 bits keep their width if torch has that width.
 """
 
 from collections.abc import Mapping
@@ -39,16 +39,16 @@ _TORCH_DTYPES: Mapping[str, torch.dtype] = {
 
 
 def dtype_name(mil_type: Any) -> str:
-    """The MIL name of a variable's element type: "fp16", "int32", "bool", "str", "list", "dict"."""
+    """Return the MIL name of an element type: "fp16", "int32", "bool", "str", "list", "dict"."""
     if types.is_tensor(mil_type):
         mil_type = mil_type.get_primitive()
     return "list" if types.is_list(mil_type) else types.builtin_to_string(mil_type)
 
 
 def constant(value: Any, dtype: str) -> Value:
-    """The value of a MIL constant; lists (the labels of a classifier) become tuples of strings.
+    """Convert a MIL constant; a list (the labels of a classifier) becomes a tuple of strings.
 
-    Raises UnsupportedProgram for a dtype that torch cannot hold.
+    Raises UnsupportedProgram for a dtype that torch cannot represent.
     """
     if isinstance(value, str):
         return value
@@ -58,10 +58,10 @@ def constant(value: Any, dtype: str) -> Value:
 
 
 def declared(value: Value, dtype: str, precision: Precision) -> Value:
-    """The value as its variable holds it: in its declared dtype.
+    """Convert a value to the declared dtype of its variable.
 
-    Under "float32", fp16 variables hold float32; under "float16", what fp16 can represent
-    (to nearest even, infinite from 65520 on). Raises UnsupportedProgram as `constant`.
+    At precision "float32", fp16 variables keep float32 values. At "float16" they are rounded to
+    fp16: to nearest even, and infinite from 65520 on. Raises UnsupportedProgram as `constant`.
     """
     if not isinstance(value, Tensor):
         return value
@@ -70,6 +70,7 @@ def declared(value: Value, dtype: str, precision: Precision) -> Value:
 
 
 def _torch_dtype(dtype: str) -> torch.dtype:
+    """Return the torch dtype that represents a MIL dtype; raises UnsupportedProgram."""
     if dtype not in _TORCH_DTYPES:
         raise UnsupportedProgram(f"values of type {dtype} cannot be evaluated")
     return _TORCH_DTYPES[dtype]

@@ -1,4 +1,4 @@
-"""Images: from a file to the (H, W, 3) bytes that a model takes, and to normalised numbers.
+"""Images: from a file to the (H, W, 3) bytes that a model takes, and to normalized numbers.
 
 Every artifact takes raw RGB in 0..255; its first convolution contains the `Normalization`.
 """
@@ -19,7 +19,7 @@ from slide_mobile.errors import UsageError
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# Fraction of the shorter side that the centre crop keeps, as ImageNet's 224 of 256.
+# Fraction of the shorter side that the center crop keeps, as ImageNet's 224 of 256.
 CROP = 0.875
 
 
@@ -52,7 +52,7 @@ def planar(image: Pixels) -> NDArray[np.float32]:
 
 
 def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
-    """Read an image, turned upright (EXIF), centre-cropped and resized to (height, width) pixels.
+    """Read an image, turned upright (EXIF), center-cropped and resized to (height, width) pixels.
 
     An image that already has that size is not changed. Raises UnreadableImage.
     """
@@ -73,7 +73,7 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
 
 
 def find(folder: Path) -> list[Path]:
-    """Image files in a folder and its subfolders, sorted by path; raises UsageError for none."""
+    """List the images in a folder and its subfolders, sorted by path; UsageError if none."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder: give a folder of images")
     paths = sorted(p for p in _walk(folder) if p.suffix.lower() in SUFFIXES)
@@ -85,7 +85,7 @@ def find(folder: Path) -> list[Path]:
 def normalize(
     images: Sequence[Pixels] | NDArray[np.uint8], by: Normalization
 ) -> NDArray[np.float32]:
-    """(B, H, W, 3) bytes -> (B, 3, H, W) float32, normalised as the reference model expects."""
+    """(B, H, W, 3) bytes -> (B, 3, H, W) float32, normalized as the reference model expects."""
     mean, std = np.array(by.mean, np.float32), np.array(by.std, np.float32)
     x = (np.asarray(images).astype(np.float32) / np.float32(255) - mean) / std
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
@@ -104,18 +104,18 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB as torchvision's loader makes it; 16-bit grey values are scaled, not clipped."""
+    """Convert to 8-bit RGB as torchvision's loader does, but scale 16-bit gray, not clip it."""
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
     return image.convert("RGB")
 
 
 def _fit(image: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
-    """The centre of the image, resized to (height, width) pixels."""
+    """Crop the center of the image, and resize it to (height, width) pixels."""
     height, width = size
     if image.size == (width, height):
         return image
-    # The largest centred box with the requested aspect ratio, shrunk by `crop`.
+    # The largest centered box with the requested aspect ratio, shrunk by `crop`.
     scale = min(image.width / width, image.height / height) * crop
     box_w, box_h = width * scale, height * scale
     left, top = (image.width - box_w) / 2, (image.height - box_h) / 2

@@ -93,7 +93,7 @@ INT8_MIN_CHANNELS = 16
 
 
 def is_quantizable(out_channels: int, in_channels: int) -> bool:
-    """Whether int8 recipes quantise a dense layer of so many channels; the same on every target.
+    """Whether int8 recipes quantize a dense layer with so many channels, on every target.
 
     Layers with fewer channels are no faster in int8 with the conversions around them
     (benchmarks/islands.py): the head sums of the attention (C -> heads), and the patch embedding
@@ -104,7 +104,7 @@ def is_quantizable(out_channels: int, in_channels: int) -> bool:
 
 
 def lookup(name: str) -> Recipe:
-    """The recipe of that name; raises UnknownName."""
+    """Return the recipe with this name; raises UnknownName."""
     if name not in RECIPES:
         raise UnknownName("precision", name, RECIPES)
     return RECIPES[name]

@@ -1,10 +1,10 @@
-"""What a model is exported for, and what comes out of it then: names and layouts.
+"""The tasks that a model is exported for, and the names and layouts of its outputs.
 
     classify   logits (1, num_classes)
-    features   stage1 ... stage4, the maps that detection and segmentation heads stand on, at
-               strides 4, 8, 16, 32: what `Backbone.features` gives, no norm or head behind it
+    features   stage1 ... stage4: feature maps at strides 4, 8, 16 and 32 for detection and
+               segmentation heads; the result of `Backbone.features`, without the classifier
 
-In here maps are channels last, (N, H, W, C), whatever their layout in the file.
+In Python, feature maps are channels last, (N, H, W, C), whatever their layout in the file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,31 +21,31 @@ Layout = Literal["NHWC", "NCHW"]
 LOGITS = "logits"
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 
-Outputs = Mapping[str, NDArray[np.float32]]  # by name; a row an image, of maps (N, H, W, C)
+Outputs = Mapping[str, NDArray[np.float32]]  # by name: (N, num_classes), or maps (N, H, W, C)
 
 
 def output_names(task: Task) -> tuple[str, ...]:
-    """Of a model's outputs, in their order."""
+    """Return the names of a model's outputs, in order."""
     return (LOGITS,) if task == "classify" else STAGES
 
 
 def deployed_path(exported: str) -> str:
-    """Of a module in the deploy form, by its path in an exported program (export.ImageModel)."""
+    """Return a module's path in the deploy form, given its path in an exported program."""
     return exported.removeprefix("model").removeprefix(".")
 
 
 def channels_last(x: NDArray[Any], layout: Layout) -> NDArray[Any]:
-    """(N, C, H, W) or (N, H, W, C), as `layout` says -> (N, H, W, C); logits as they are."""
+    """Maps in this layout -> (N, H, W, C); logits are returned unchanged."""
     return x.transpose(0, 2, 3, 1) if layout == "NCHW" and x.ndim == 4 else x
 
 
 def stored_shape(layout: Layout, shape: Sequence[int]) -> tuple[int, ...]:
-    """(1, H, W, C) -> the shape of the same map in a file of that layout."""
+    """Return the shape that a (1, H, W, C) map has in a file of this layout."""
     n, h, w, c = shape
     return (n, h, w, c) if layout == "NHWC" else (n, c, h, w)
 
 
 def map_shape(layout: Layout, stored: Sequence[int]) -> tuple[int, ...]:
-    """(1, H, W, C) of a map that has this shape in a file of that layout."""
+    """Return the shape (1, H, W, C) of a map, given its shape in a file of this layout."""
     n, a, b, c = stored
     return (n, a, b, c) if layout == "NHWC" else (n, b, c, a)

@@ -1,1 +1,1 @@
-"""The artifact folder: a model file, its manifest, and the golden images that prove it."""
+"""The artifact folder: a model file, its manifest, and golden images with recorded outputs."""

@@ -1,4 +1,4 @@
-"""Apps that artifacts are embedded in: where each keeps them, and which of them it runs."""
+"""Apps that artifacts are embedded in: their artifacts folder, and the targets that they run."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ Kind = Literal["ios", "android", "folder"]
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """Where an app keeps its artifacts, and which of them it runs; `runtimes` says by what."""
+    """An app's artifacts folder, and a test of what it can run; `runtimes` names its runtimes."""
 
     root: Path
     kind: Kind
@@ -29,11 +29,14 @@ class App:
 
 
 def find(root: Path) -> App:
-    """The app whose project is in this folder; any other folder holds the artifacts itself."""
+    """Find the Xcode or Gradle project in this folder; any other folder is for artifacts itself.
+
+    Raises UsageError.
+    """
     if not root.is_dir():
         raise UsageError(
-            f"{root} is not a folder; give an Xcode or Gradle project's, or where the app's "
-            "resources are"
+            f"{root} is not a folder; give the folder of an Xcode or Gradle project, or of the "
+            "app's resources"
         )
     if (root / MANIFEST).exists():
         raise UsageError(f"{root} is an artifact, not an app; --app takes the app's folder")
@@ -41,7 +44,7 @@ def find(root: Path) -> App:
     android = any((root / f"settings.gradle{suffix}").exists() for suffix in ("", ".kts"))
     if ios and android:
         raise UsageError(
-            f"{root} holds an Xcode and a Gradle project: give the folder of the artifacts in it"
+            f"{root} has an Xcode and a Gradle project: give the app's own folder for artifacts"
         )
     if ios:
         return App(
@@ -63,23 +66,27 @@ def find(root: Path) -> App:
 
 
 def folder_name(root: Path) -> str:
-    """The name that an artifact has in an app."""
-    return root.resolve().name  # "." has none
+    """Return the name of an artifact's folder, also for the path "."."""
+    return root.resolve().name
 
 
 def require_names(roots: Sequence[Path], kind: Kind) -> None:
     """Raise UsageError unless every artifact can have its folder's name in the app."""
     names = [folder_name(root) for root in roots]
     if bad := [name for name in names if not is_plain(name)]:
-        raise UsageError(f"no artifact can be embedded as {bad[0]!r}: rename its folder")
-    # As ArtifactIndex.kt reads them; aapt leaves out folders that begin with an underscore.
+        raise UsageError(f"an artifact cannot be embedded as {bad[0]!r}: rename its folder")
+    # ArtifactIndex.kt has the same rule; aapt skips folders that begin with an underscore.
     if kind == "android" and (bad := [name for name in names if not ANDROID_NAME.fullmatch(name)]):
-        raise UsageError(f"Android takes no folder {bad[0]!r}: letters, digits and _.+- only")
+        raise UsageError(
+            f"an Android app cannot have a folder {bad[0]!r}: rename it, with letters, digits "
+            "and _.+- only"
+        )
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"two artifacts are named {twice[0]}, and an app keeps one of a name")
+        raise UsageError(f"two artifacts are named {twice[0]}: rename the folder of one of them")
 
 
 def _on_android(manifest: Manifest) -> bool:
+    """Whether the runtimes of the Android app can run this artifact."""
     return manifest.target == "tflite" or (manifest.target, manifest.backend) == (
         "executorch",
         "xnnpack",

@@ -1,9 +1,8 @@
-"""A folder, or a file, that appears whole or not at all.
+"""Atomic writes: a folder or a file appears complete, or not at all.
 
-It is built in a hidden sibling and renamed at the end. Whatever ends the building early (an error,
-Ctrl-C) leaves what was there before; what a killed process left is swept by the next run. Two
-processes may build the same folder: each holds a lock on its own sibling, and only unlocked ones
-are swept.
+It is built in a hidden sibling and renamed at the end. After an error or Ctrl-C the old folder is
+unchanged. The next run deletes the siblings that killed processes left behind. Two processes may
+build the same folder at once: each locks its own sibling, and locked siblings are not deleted.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from slide_mobile.errors import OutputError
 
-# What a write can meet that the caller can mend; anything else is not about the output.
+# Errors of a write that the caller can fix; any other error is not about the output.
 _OUTPUT_ERRNOS = frozenset(
     {
         errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR,
@@ -28,7 +27,7 @@ _OUTPUT_ERRNOS = frozenset(
 
 @contextlib.contextmanager
 def staging(root: Path, *, force: bool) -> Iterator[Path]:
-    """A hidden sibling of `root` to build in; it becomes `root` when the block ends well.
+    """Give a hidden sibling of `root` to build in, which becomes `root` if the block succeeds.
 
     An existing `root` is replaced only with `force`, and only at the end. Raises OutputError.
     """
@@ -50,9 +49,9 @@ def staging(root: Path, *, force: bool) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
-    """Hold a folder, made if it is not there, against other processes that do.
+    """Lock a folder against other processes that lock it; the folder is made if it is missing.
 
-    Waits for one that holds it, or raises OutputError, saying `busy`.
+    If another process holds the lock, waits for it, or raises OutputError with the text `busy`.
     """
     make_folder(folder)
     lock = os.open(folder, os.O_RDONLY)
@@ -67,7 +66,7 @@ def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its parents where they are not there; raises OutputError."""
+    """Make a folder and its missing parents; raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -75,12 +74,12 @@ def make_folder(folder: Path) -> None:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file, or replace it, at once; raises OutputError."""
+    """Write or replace a file atomically; raises OutputError."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            # A path that is not UTF-8 becomes an escape.
+            # Text may have a path that is not UTF-8; its bytes are escaped.
             if isinstance(content, str):
                 content = content.encode("utf-8", "backslashreplace")
             file.write(content)
@@ -94,12 +93,14 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 def _refuse_existing(root: Path, force: bool) -> None:
+    """Raise OutputError if `root` exists and may not be replaced."""
     if os.path.lexists(root) and not force:
         raise OutputError(f"{root} exists; choose another --out, or replace it with --force")
 
 
 @contextlib.contextmanager
 def _output_errors(root: Path) -> Iterator[None]:
+    """Turn an OSError that is about the output into an OutputError."""
     try:
         yield
     except OSError as error:
@@ -112,7 +113,7 @@ def _output_errors(root: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _parents(folder: Path) -> Iterator[None]:
-    """Make a folder and its parents; take the empty ones away again if the block fails."""
+    """Make a folder and its parents; if the block fails, remove those that are empty."""
     missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     make_folder(folder)
     try:
@@ -125,16 +126,18 @@ def _parents(folder: Path) -> Iterator[None]:
 
 
 def _sibling(root: Path, kind: str) -> Path:
+    """Return a new, hidden path next to `root`."""
     return root.with_name(f".{root.name}.{kind}-{uuid.uuid4().hex[:8]}")
 
 
 def _siblings(root: Path, kind: str) -> list[Path]:
+    """List the hidden siblings of this kind that exist."""
     prefix = f".{root.name}.{kind}-"
     return [path for path in root.parent.iterdir() if path.name.startswith(prefix)]
 
 
 def _sweep(root: Path) -> None:
-    """Remove what killed processes left, and put back what one had moved aside."""
+    """Delete what killed processes left behind, and restore a folder that one had moved away."""
     for stale in _siblings(root, "partial"):
         with contextlib.suppress(OSError):
             lock = os.open(stale, os.O_RDONLY)
@@ -151,6 +154,7 @@ def _sweep(root: Path) -> None:
 
 
 def _replace(partial: Path, root: Path) -> None:
+    """Rename `partial` to `root`; an existing `root` is moved away first, and then deleted."""
     old = _sibling(root, "replaced")
     if os.path.lexists(root):
         root.rename(old)
@@ -164,6 +168,7 @@ def _replace(partial: Path, root: Path) -> None:
 
 
 def _remove(path: Path) -> None:
+    """Delete a file or a folder if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

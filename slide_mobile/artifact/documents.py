@@ -1,8 +1,8 @@
-"""JSON documents: the one door through which JSON is read and written.
+"""JSON documents: every document is read and written by this module.
 
-A document is a frozen `msgspec.Struct`. Its class is its schema: the files that the repository
-publishes (`*.schema.json`) are written by `schema`, and a test holds them to the classes.
-Numbers are finite and bounded by their type, so a reader never meets 1e999 or a shape of 10^30.
+A document is a frozen `msgspec.Struct`, and its class is its schema: `schema` writes the published
+`*.schema.json` files, and a test checks that they match the classes. Numbers are finite and bounded
+by their types, so no other code has to handle 1e999 or a shape of 10^30.
 """
 
 import json
@@ -14,16 +14,16 @@ from msgspec import Meta
 
 from slide_mobile.errors import SlideMobileError
 
-MOST_BYTES = 1 << 28  # of one document; a bench document of many long runs has a few megabytes
+MOST_BYTES = 1 << 28  # size limit of a document; a large bench document has a few megabytes
 MOST_PLACE = 80  # characters of the place in an error
-MOST = (1 << 53) - 1  # the largest whole number that every JSON reader keeps exactly
+MOST = (1 << 53) - 1  # the largest integer that every JSON reader represents exactly
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Text = Annotated[str, Meta(max_length=100_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=4_096)]
 Count = Annotated[int, Meta(ge=0, le=MOST)]
 Positive = Annotated[int, Meta(ge=1, le=MOST)]
-Side = Annotated[int, Meta(ge=1, le=1 << 14)]  # of an image or a map, in pixels
+Side = Annotated[int, Meta(ge=1, le=1 << 14)]  # side of an image or a feature map, in pixels
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
 NonNegative = Annotated[float, Meta(ge=0, le=1e300)]
 Decibels = Annotated[float, Meta(ge=-200, le=200)]
@@ -34,20 +34,20 @@ T = TypeVar("T")
 
 
 class DocumentError(ValueError):
-    """The bytes are not JSON, or not a document of that class; the text says where."""
+    """The bytes are not JSON, or not a document of this class; the message says where."""
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """Read a document of a class; raises DocumentError.
+    """Read a document of this class; raises DocumentError.
 
-    Refuses what readers disagree about: a key that stands twice in one object, NaN and Infinity,
-    and numbers that no double or 64-bit integer holds.
+    Refuses JSON that other readers may understand differently: a key that occurs twice in an
+    object, NaN, Infinity, and numbers that do not fit into a double or a 64-bit integer.
     """
     return convert(load(data), kind)
 
 
 def convert(plain: object, kind: type[T]) -> T:
-    """Make a document of dictionaries and lists, such as those of a TOML file.
+    """Convert dictionaries and lists, such as those of a TOML file, to a document.
 
     Raises DocumentError.
     """
@@ -58,7 +58,7 @@ def convert(plain: object, kind: type[T]) -> T:
 
 
 def load(data: bytes) -> Any:
-    """Read JSON of any shape, as `decode` does, into dictionaries and lists."""
+    """Read any JSON into dictionaries and lists, as strictly as `decode`; raises DocumentError."""
     if len(data) > MOST_BYTES:
         raise DocumentError(f"it has {len(data)} bytes, {MOST_BYTES} are allowed")
     try:
@@ -78,26 +78,30 @@ def load(data: bytes) -> Any:
 
 
 def encode(document: object) -> bytes:
-    """Write a document: UTF-8, two spaces a level, a newline at the end; ValueError for NaN."""
+    """Write a document as UTF-8, indented by two spaces, with a final newline.
+
+    Raises ValueError for NaN and infinity.
+    """
     plain = msgspec.to_builtins(document)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # A path that is not UTF-8 becomes JSON's own escapes.
+    # Text may have a path that is not UTF-8; its bytes become JSON escapes.
     return text.encode("utf-8", "backslashreplace")
 
 
 def schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
-    """Publish a document class as JSON Schema 2020-12."""
+    """Return the JSON Schema (2020-12) of a document class."""
     found = json.loads(msgspec.json.encode(msgspec.json.schema(kind)))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **found}
 
 
 def shortened(error: SlideMobileError | ValueError, most: int = 200) -> str:
-    """The text of an error in one line of at most `most` characters."""
+    """Return the message of an error as one line of at most `most` characters."""
     line = " ".join(str(error).split())
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object; raises DocumentError for a key that occurs twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -107,10 +111,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(name: str) -> NoReturn:
+    """Raise DocumentError for NaN or Infinity."""
     raise DocumentError(f"{name} is not a JSON number")
 
 
 def _finite(text: str) -> float:
+    """Read a number; raises DocumentError if it overflows a double."""
     number = float(text)
     if not math.isfinite(number):
         raise DocumentError(f"the number {text[:40]} is out of range")
@@ -118,13 +124,14 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
+    """Read an integer; raises DocumentError if it does not fit into 64 bits."""
     if len(text) > 20 or not -(1 << 63) <= int(text) < 1 << 64:
         raise DocumentError(f"the number {text[:20]}... is out of range")
     return int(text)
 
 
 def _placed(text: str) -> str:
-    """Put the place in front of msgspec's text: "input.shape[0]: expected `int` <= 16384"."""
+    """Move the place to the front of msgspec's text: "input.shape[0]: expected `int` <= 16384"."""
     what, found, place = text.rpartition(" - at `")
     if not found:
         return text[:1].lower() + text[1:]

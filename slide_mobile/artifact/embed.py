@@ -1,10 +1,11 @@
-"""Put artifacts into an app: copied whole, listed in an index, replaced by name.
+"""Embed artifacts in an app: copy the folders, and list them in an index.
 
-    <artifacts folder>/index.json    which folders there are, with the sha256 of their manifests
-    <artifacts folder>/<artifact>/   the artifact folder, byte for byte
+    <artifacts folder>/index.json    the names of the folders, with the sha256 of each manifest
+    <artifacts folder>/<artifact>/   an exact copy of the artifact folder
 
-Each folder appears whole or not at all. The index is written last when an artifact comes, and
-first when one goes, so that all it lists is there. An app looks at nothing else.
+An app reads only the index and the folders that it lists. Each folder appears complete or not at
+all. The index is updated after a folder is added and before one is removed, so every folder that it
+lists exists.
 """
 
 import os
@@ -30,11 +31,11 @@ State = Literal["added", "replaced", "unchanged"]
 
 
 class NotForThisApp(UsageError):
-    """The artifact is good, but nothing in the app runs it."""
+    """The artifact is valid, but the app has no runtime for it."""
 
 
 class Embedded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One artifact that the app now has."""
+    """One artifact that was embedded, or was already there."""
 
     folder: Name
     state: State
@@ -50,7 +51,7 @@ class Failed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class EmbedDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object of `embed --json`."""
+    """The JSON object of `embed --json`."""
 
     app: Text
     kind: Kind
@@ -63,7 +64,7 @@ class EmbedDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an `embed` did; `failures` holds the paths that were left out, each with its error."""
+    """The result of `embed`; `failures` has the artifacts that were left out and their errors."""
 
     app: App
     embedded: tuple[Embedded, ...]
@@ -73,13 +74,13 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0; 2 where all that was refused cannot run in this app; 1 otherwise."""
+        """0 without failures, 2 if no failed artifact can run in this app, else 1."""
         if not self.failures:
             return 0
         return 2 if all(isinstance(error, NotForThisApp) for _, error in self.failures) else 1
 
     def document(self) -> EmbedDocument:
-        """The object of `embed --json`."""
+        """Return the JSON object of `embed --json`."""
         return EmbedDocument(
             app=str(self.app.root),
             kind=self.app.kind,
@@ -100,10 +101,10 @@ def embed(
 ) -> Outcome:
     """Copy artifacts into the app at `into`, and remove the artifacts named in `remove` from it.
 
-    Every artifact is verified before and after it is copied. An artifact that fails is left out
-    and listed in `Outcome.failures`; where it is the only one given, its error is raised. An
-    artifact that the app already has is left alone. Raises UsageError, GateFailed (integrity),
-    UnknownName, OutputError.
+    Every artifact is verified before the copy, and its copy is verified after. If several artifacts
+    are given, one that fails is left out and listed in `Outcome.failures`; if only one is given,
+    its error is raised. An identical artifact that the app already has is not copied again. Raises
+    UsageError, GateFailed (integrity), UnknownName, OutputError.
     """
     app, remove = find(into), sorted(set(remove))
     require_names(roots, app.kind)
@@ -141,7 +142,7 @@ def embed(
 def _require_removable(
     remove: Collection[str], roots: Sequence[Path], listed: Mapping[str, str]
 ) -> None:
-    """Raise an error for an artifact that the app does not have, or that is to come as well."""
+    """Raise an error for an artifact that the app does not have, or that is also to be embedded."""
     if unknown := [name for name in remove if name not in listed]:
         raise UnknownName("artifact in the app", unknown[0], sorted(listed))
     if set(remove) & {folder_name(root) for root in roots}:
@@ -149,6 +150,7 @@ def _require_removable(
 
 
 def _embed(root: Path, app: App) -> Embedded:
+    """Verify one artifact and copy it into the app, unless an identical copy is there."""
     artifact = Artifact.open(root)
     artifact.verify()
     manifest, name = artifact.manifest, folder_name(root)
@@ -156,7 +158,7 @@ def _embed(root: Path, app: App) -> Embedded:
         kind = {"ios": "an iOS app", "android": "an Android app"}.get(app.kind, "this app")
         raise NotForThisApp(
             f"{root} is for {manifest.target} on {manifest.backend}, which {kind} cannot run: "
-            f"it has {app.runtimes}"
+            f"it runs {app.runtimes}"
         )
     files, destination = _files(manifest), app.folder / name
     state: State = "replaced" if os.path.lexists(destination) else "added"
@@ -166,7 +168,7 @@ def _embed(root: Path, app: App) -> Embedded:
         with staging(destination, force=True) as partial:
             for file in files:
                 _copy(root / file, partial / file)
-            Artifact.open(partial).verify()  # the disk gave back what was written
+            Artifact.open(partial).verify()  # reads the copy back from disk
     return Embedded(
         folder=name,
         state=state,
@@ -176,12 +178,12 @@ def _embed(root: Path, app: App) -> Embedded:
 
 
 def _files(manifest: Manifest) -> list[str]:
-    """The manifest, and all that it lists: anything else in the folder stays there."""
+    """List the manifest and the files that it lists; other files of the folder are not copied."""
     return [MANIFEST, *manifest.files]
 
 
 def _same(root: Path, destination: Path, files: Sequence[str]) -> bool:
-    """Whether the destination holds these files with these bytes, and no others."""
+    """Whether the destination has exactly these files, with the same bytes."""
     if not destination.is_dir() or destination.is_symlink():
         return False
     there = {p.relative_to(destination).as_posix() for p in destination.rglob("*") if p.is_file()}
@@ -191,11 +193,13 @@ def _same(root: Path, destination: Path, files: Sequence[str]) -> bool:
 
 
 def _copy(source: Path, destination: Path) -> None:
+    """Copy one file, and make the folders that it needs."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, destination)
 
 
 def _delete(root: Path) -> None:
+    """Delete an artifact folder, or whatever has its name."""
     if root.is_dir() and not root.is_symlink():
         shutil.rmtree(root, ignore_errors=True)
     else:

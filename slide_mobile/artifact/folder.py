@@ -1,11 +1,11 @@
-"""The artifact folder on disk: opened, and verified file by file.
+"""The artifact folder on disk: open it, and verify it file by file.
 
-<out>/<model>-<target>-<precision>/       <model>-features-... for that task
+<out>/<model>-<target>-<precision>/       <model>-features-... for the task "features"
 model.tflite | model.pte | model.mlpackage/ | model.onnx
-manifest.json            what is true of all the other files (manifest.py)
-labels.txt               one label a line; classifiers only
+manifest.json            describes the artifact, and lists the sha256 of its files (manifest.py)
+labels.txt               one label per line; classifiers only
 golden/00.ppm            images at input size, exact bytes (golden.py)
-golden/00.safetensors    features only: PyTorch's maps for that image, at some places
+golden/00.safetensors    features only: PyTorch's maps for that image, at some positions
 """
 
 import hashlib
@@ -19,10 +19,10 @@ from slide_mobile.errors import ArtifactError, GateFailed
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """An artifact folder whose manifest has been read; `verify` reads the other files.
+    """An artifact folder whose manifest has been read; `verify` checks the other files.
 
-    `manifest_sha256` is over the bytes of manifest.json. Nothing inside the folder protects them:
-    whoever wants to know that this is the artifact of yesterday keeps the digest elsewhere.
+    `manifest_sha256` is over the bytes of manifest.json. Nothing inside the folder protects the
+    manifest: to recognize an artifact later, keep this digest somewhere else.
     """
 
     root: Path
@@ -30,23 +30,23 @@ class Artifact:
     manifest_sha256: str
 
     def __repr__(self) -> str:
-        """The folder, and the kind of artifact in it."""
+        """Return one line: the folder, and the kind of artifact in it."""
         return f"<Artifact {self.root}: {self.manifest!r}>"
 
     @property
     def model_path(self) -> Path:
-        """The model file or package."""
+        """Path of the model file or package."""
         return self.root / self.manifest.file
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
+        """Input size, (height, width) in pixels."""
         shape, layout = self.manifest.input.shape, self.manifest.input.layout
         return (shape[1], shape[2]) if layout == "NHWC" else (shape[2], shape[3])
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names in the order of the logits, none for features; call `verify` first."""
+        """Class names in the order of the logits, empty for features; call `verify` first."""
         if not self.manifest.is_classifier:
             return ()
         return tuple((self.root / LABELS).read_text(encoding="utf-8").splitlines())
@@ -72,10 +72,10 @@ class Artifact:
         return cls(root=root, manifest=manifest, manifest_sha256=hashlib.sha256(data).hexdigest())
 
     def verify(self) -> None:
-        """Raise GateFailed unless every file is the one that the manifest lists.
+        """Raise GateFailed unless every file has the sha256 that the manifest lists.
 
-        A model package may hold no other file, because a runtime would read it. There must be one
-        label for each class.
+        A model package may not have other files, because a runtime would read them. There must be
+        one label per class.
         """
         for name, sha256 in self.manifest.files.items():
             self._verify(name, sha256)
@@ -87,9 +87,10 @@ class Artifact:
         self._require_labels()
 
     def _verify(self, name: str, sha256: str) -> None:
+        """Raise GateFailed unless this file exists and has this sha256."""
         path = self.root / name
         try:
-            if not path.is_file():  # a pipe would never end
+            if not path.is_file():  # reading a pipe would never end
                 raise GateFailed(f"{path} is missing; convert the model again")
             found = digest(path)
         except OSError as error:
@@ -101,6 +102,7 @@ class Artifact:
             )
 
     def _require_labels(self) -> None:
+        """Raise GateFailed unless a classifier has one label per class."""
         if not self.manifest.is_classifier:
             return
         path, classes = self.root / LABELS, self.manifest.model.num_classes
@@ -115,7 +117,7 @@ class Artifact:
 
 
 def digest(path: Path) -> str:
-    """Give the sha256 of a file's bytes; for a folder, of its sorted relative paths and files."""
+    """Return the sha256 of a file; for a folder, that of its files and paths in sorted order."""
     total = hashlib.sha256()
     if not path.is_dir():
         with path.open("rb") as file:
@@ -124,14 +126,14 @@ def digest(path: Path) -> str:
         return total.hexdigest()
     for item in sorted(p for p in path.rglob("*") if p.is_file()):
         name = item.relative_to(path).as_posix()
-        # The name of a user's file need not be UTF-8.
+        # A file name is not always UTF-8.
         total.update(name.encode(errors="surrogateescape") + b"\0")
         total.update(bytes.fromhex(digest(item)))
     return total.hexdigest()
 
 
 def digests(root: Path) -> dict[str, str]:
-    """Give the sha256 of every file below a folder, by its path inside, manifest.json left out."""
+    """Return the sha256 of every file in a folder except manifest.json, by relative path."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
     names = {path.relative_to(root).as_posix(): path for path in files}
     return {name: digest(path) for name, path in names.items() if name != MANIFEST}

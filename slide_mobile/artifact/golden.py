@@ -1,11 +1,11 @@
-"""Golden images, and what PyTorch gives for them: written and read back.
+"""Golden images and PyTorch's outputs for them: write them, and read them back.
 
-An image is exact bytes, as binary PPM: `P6`, width and height, `255`, then the pixels row by row.
-Every image viewer opens it, and a reader in any language takes ten lines.
+An image is a binary PPM file: `P6`, width and height, `255`, then the pixels row by row. Every
+image viewer opens it, and a reader in any language takes ten lines.
 
-Logits are in the manifest. Feature maps are too large for it, and whole ones for the folder (18 MB
-at 224 x 224, 350 MB at 800 x 1216): golden/NN.safetensors has all channels of each map at PLACES
-random places.
+Logits are in the manifest. Feature maps are too large for that, and whole maps are too large for
+the folder (18 MB at 224 x 224, 350 MB at 800 x 1216). golden/NN.safetensors has all channels of
+each map at PLACES random positions.
 
     stage1           (places, C) float32
     stage1.places    (places, 2) int32: row and column in the map, from 0
@@ -27,7 +27,7 @@ from slide_mobile.errors import GateFailed
 from slide_mobile.preprocess import Pixels
 from slide_mobile.tasks import LOGITS, Outputs, map_shape
 
-PLACES = 64  # of one map of one image; the last map of a 224 x 224 image has 49, and is whole
+PLACES = 64  # positions per map and image; the last map of a 224 x 224 image has 49, all recorded
 _PLACES_OF = ".places"
 
 Places = NDArray[np.int32]
@@ -37,7 +37,7 @@ Places = NDArray[np.int32]
 class Recorded:
     """PyTorch's outputs for the golden images: logits (N, num_classes), or maps (N, places, C).
 
-    `places`, (N, places, 2) by the name of the map, is empty for logits.
+    `places` has the positions of each map, (N, places, 2) by name; it is empty for logits.
     """
 
     outputs: Outputs
@@ -45,18 +45,18 @@ class Recorded:
 
     @property
     def kind(self) -> str:
-        """What was recorded, in words."""
+        """The kind of the recorded outputs, for messages."""
         return f"maps at {PLACES} places" if self.places else "logits"
 
     def first(self, count: int) -> "Recorded":
-        """Keep the first `count` images."""
+        """Return the outputs of the first `count` images."""
         return Recorded(
             outputs={name: rows[:count] for name, rows in self.outputs.items()},
             places={name: rows[:count] for name, rows in self.places.items()},
         )
 
     def seen_in(self, found: Outputs) -> Outputs:
-        """Take the recorded places out of other outputs for the golden images."""
+        """Reduce whole maps for the golden images to the recorded positions; keep logits."""
         return {
             name: _at(x, self.places[name]) if name in self.places else x
             for name, x in found.items()
@@ -64,9 +64,9 @@ class Recorded:
 
 
 def write(folder: Path, number: int, image: Pixels, expected: Outputs, label: str | None) -> Golden:
-    """Write one golden image, and PyTorch's maps for it; `expected` has the outputs of all images.
+    """Write one golden image, (H, W, 3) bytes, and PyTorch's feature maps for it if there are any.
 
-    `image` is (H, W, 3) bytes.
+    `expected` has the outputs of all images. Returns the image's entry in the manifest.
     """
     stem = f"golden/{number:02d}"
     file, maps = f"{stem}.ppm", f"{stem}.safetensors"
@@ -103,7 +103,7 @@ def images(art: Artifact) -> NDArray[np.uint8]:
 
 
 def read(art: Artifact) -> Recorded:
-    """Read what was recorded for all golden images; raises GateFailed for a damaged file."""
+    """Read the recorded outputs of all golden images; raises GateFailed for a damaged file."""
     golden = art.manifest.golden
     if art.manifest.is_classifier:
         return Recorded(
@@ -118,12 +118,13 @@ def read(art: Artifact) -> Recorded:
 
 
 def _header(size: tuple[int, ...]) -> bytes:
+    """Return the PPM header for a size (height, width)."""
     height, width = size
     return f"P6\n{width} {height}\n255\n".encode()
 
 
 def _drawn(size: tuple[int, ...], *, seed: list[int]) -> Places:
-    """Random places of a map, all of a small one, in the order of its rows."""
+    """Draw PLACES random positions of a map, row by row; all positions if it has no more."""
     height, width = size
     count = height * width
     drawn = np.random.default_rng(seed).choice(count, min(PLACES, count), replace=False)
@@ -131,12 +132,12 @@ def _drawn(size: tuple[int, ...], *, seed: list[int]) -> Places:
 
 
 def _at(maps: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
-    """(N, H, W, C) at (N, places, 2) -> (N, places, C)."""
+    """Take the values at these positions: (N, H, W, C), (N, places, 2) -> (N, places, C)."""
     return maps[np.arange(len(maps))[:, None], places[..., 0], places[..., 1]]
 
 
 def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
-    """Read a file of maps, which must fit the outputs that the manifest states."""
+    """Read the recorded maps of one image; raises GateFailed if they do not fit the manifest."""
     assert item.maps is not None, "a manifest is consistent"
     path = art.root / item.maps
     try:

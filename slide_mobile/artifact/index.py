@@ -1,4 +1,4 @@
-"""The index of an app's artifacts folder, index.json: the folders, and their manifests' sha256."""
+"""The index of an app's artifacts folder, index.json: folder names, and sha256 of manifests."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,28 +14,28 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import SlideMobileError, UsageError
 
 INDEX = "index.json"
-INDEX_VERSION: Literal[2] = 2  # since 2, the digest is over the bytes of manifest.json
+INDEX_VERSION: Literal[2] = 2  # version 2: the digest is over the bytes of manifest.json
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One artifact in the index: the sha256 is over the bytes of its manifest.json."""
+    """One artifact in the index; `manifest_sha256` is over the bytes of its manifest.json."""
 
     folder: Name
     manifest_sha256: Sha256
 
 
 class Index(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The document index.json, which an app reads at start."""
+    """The document index.json, which an app reads when it starts."""
 
     schema_version: Literal[2] = INDEX_VERSION
     artifacts: tuple[Entry, ...]
 
 
 def read(folder: Path) -> dict[str, str]:
-    """Read folder names and the sha256 of their manifests; empty where there is no index.
+    """Read the index: folder names and the sha256 of their manifests; empty if there is none.
 
-    An index that is damaged, or of an older version, is made anew from the artifacts that are
-    there. Raises UsageError for a newer one.
+    An index that is damaged or has an older version is rebuilt from the artifacts in the folder.
+    Raises UsageError for a newer version.
     """
     path = folder / INDEX
     try:
@@ -43,7 +43,7 @@ def read(folder: Path) -> dict[str, str]:
         version = documents.load(data)["schema_version"]
         if version > INDEX_VERSION:
             raise UsageError(
-                f"{path} has schema {version}, known is {INDEX_VERSION}: update slide-mobile"
+                f"{path} has schema {version}, newer than {INDEX_VERSION}: update slide-mobile"
             )
         found = documents.decode(data, Index)
     except FileNotFoundError:
@@ -55,13 +55,13 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def document(index: dict[str, str]) -> Index:
-    """The document of an index, sorted by folder."""
+    """Return the index as a document, sorted by folder."""
     entries = (Entry(folder=name, manifest_sha256=sha) for name, sha in sorted(index.items()))
     return Index(artifacts=tuple(entries))
 
 
 def save(folder: Path, index: dict[str, str]) -> None:
-    """Replace the index at once, and only if it says something else."""
+    """Write the index atomically, if it has changed."""
     data, path = documents.encode(document(index)), folder / INDEX
     with contextlib.suppress(OSError):
         if path.read_bytes() == data:
@@ -70,7 +70,7 @@ def save(folder: Path, index: dict[str, str]) -> None:
 
 
 def is_plain(name: object) -> bool:
-    """Whether it is the name of a folder in the app's, and of nothing outside."""
+    """Whether this is a plain folder name, which cannot lead out of the app's folder."""
     return (
         isinstance(name, str)
         and Path(name).name == name
@@ -80,6 +80,7 @@ def is_plain(name: object) -> bool:
 
 
 def _present(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the artifacts in a folder: name, and sha256 of the manifest."""
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith("."):
             with contextlib.suppress(SlideMobileError):

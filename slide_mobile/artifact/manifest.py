@@ -1,6 +1,6 @@
-"""The manifest: what is true of an artifact, as frozen classes down to the leaves.
+"""The manifest: the description of an artifact, as frozen classes.
 
-`manifest.schema.json` is this module's `Manifest`, published for readers in other languages.
+`manifest.schema.json` is the JSON Schema of `Manifest`, for readers in other languages.
 """
 
 import os
@@ -31,16 +31,16 @@ from slide_mobile.artifact.documents import (
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.tasks import Layout, Task, output_names
 
-# 2 added `via` and a seal, 3 `float_modules`, 4 `task` and `outputs`. 5 lists the sha256 of every
-# other file instead of a seal, and golden images are exact bytes.
+# Version 2 added `via` and a seal, 3 `float_modules`, 4 `task` and `outputs`. Version 5 lists the
+# sha256 of every other file instead of a seal, and golden images are exact bytes.
 SCHEMA_VERSION = 5
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 
 MOST_GOLDEN = 64
 MOST_CLASSES = 100_000
-# A path inside the folder: no segment is hidden, and none leaves the folder. Without the last
-# part, Python's $ would also match before a line end.
+# A path inside the folder: no segment is hidden or leads out of the folder. The last part of the
+# pattern is there because Python's $ also matches before a final newline.
 _SEGMENT = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 FilePath = Annotated[str, Meta(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$(?!\n)", max_length=512)]
 Rgb = tuple[Finite, Finite, Finite]
@@ -48,7 +48,7 @@ Shape = Annotated[tuple[Side, ...], Meta(min_length=1, max_length=4)]
 
 
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The model that was converted; `checkpoint_sha256` is null for random weights."""
+    """The converted model; `checkpoint_sha256` is null for random weights."""
 
     name: Name
     family: Name
@@ -84,11 +84,11 @@ class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Graph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the written file holds, read back from disk by its converter.
+    """Facts about the model file's graph, read back from disk by the converter.
 
-    `partitions` counts delegate partitions, and `delegated_ops` of `total_ops` run inside them;
-    `int8_mac_fraction` is the share of multiply-adds whose kernel computes in int8.
-    `min_runtime` is the oldest runtime version whose kernels cover every operation, where known.
+    `partitions` counts delegate partitions, and `delegated_ops` of `total_ops` run inside them.
+    `int8_mac_fraction` is the fraction of multiply-adds that kernels compute in int8.
+    `min_runtime` is the oldest runtime version that has a kernel for every operation, if known.
     """
 
     ops: dict[Name, Positive]
@@ -102,7 +102,7 @@ class Graph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class OutputParity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How near one output is to PyTorch's, over all images."""
+    """The error of one output against PyTorch's, over all images."""
 
     name: Name
     sqnr_db: Decibels
@@ -112,8 +112,8 @@ class OutputParity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The comparison with PyTorch that the file passed.
 
-    `sqnr_db` and `max_abs` are those of the worst output. `top1_agreement` is null where there are
-    no classes, and its floor is null where it is no gate. `runtime` names what executed the file.
+    `sqnr_db` and `max_abs` are those of the worst output. `top1_agreement` is null for feature
+    maps, and its floor is null where it is not a gate. `runtime` names what executed the file.
     """
 
     passed: bool
@@ -130,7 +130,7 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Accuracy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Task top-1 of the file, and of the reference where it was run."""
+    """Task top-1 accuracy of the file, and of the reference if it was run."""
 
     top1: Fraction
     reference_top1: Fraction | None
@@ -138,14 +138,14 @@ class Accuracy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def lost(self) -> int | None:
-        """How many images fewer than the reference the file gets right."""
+        """Number of images that the reference gets right minus the number the file gets right."""
         if self.reference_top1 is None:
             return None
         return round((self.reference_top1 - self.top1) * self.images)
 
 
 class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The calibration set: how many images, the sha256 of their pixels, and where they are from."""
+    """The calibration set: number of images, sha256 of their pixels, and source."""
 
     images: Positive
     sha256: Sha256
@@ -153,7 +153,7 @@ class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One golden image, with PyTorch's logits for it, or the file with its feature maps."""
+    """One golden image, with PyTorch's logits for it or the path of its feature maps."""
 
     file: FilePath
     label: Text | None
@@ -162,7 +162,7 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is true of an artifact. `files` has the sha256 of every other file in the folder."""
+    """The description of an artifact; `files` has the sha256 of every other file in the folder."""
 
     schema_version: Literal[5] = 5
     model: Model
@@ -187,18 +187,18 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     created: Text
 
     def __repr__(self) -> str:
-        """The artifact's kind: a whole manifest has kilobytes."""
+        """Return one line: the kind of artifact, and its SQNR."""
         kind = f"{self.model.name}, {self.task}, {self.target}, {self.precision}"
         return f"<Manifest {kind}, {self.parity.sqnr_db:.1f} dB>"
 
     @property
     def is_classifier(self) -> bool:
-        """Whether the file gives logits, which have labels."""
+        """Whether the model is a classifier, with logits and labels."""
         return self.task == "classify"
 
 
 def read(data: bytes) -> Manifest:
-    """Read the bytes of a manifest.json; raises ArtifactError (version), GateFailed (damage)."""
+    """Read a manifest.json; raises ArtifactError for another version, GateFailed for damage."""
     try:
         plain = load(data)
     except DocumentError as error:
@@ -219,7 +219,7 @@ def read(data: bytes) -> Manifest:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Write manifest.json durably; raises AssertionError for one that `read` would refuse."""
+    """Write manifest.json and flush it to disk; raises GateFailed if `read` would refuse it."""
     data = encode(manifest)
     read(data)
     with (folder / MANIFEST).open("wb") as file:
@@ -229,7 +229,7 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def _contradictions(manifest: Manifest) -> Iterator[str]:
-    """What the types alone cannot say."""
+    """Yield the contradictions in a manifest that the types alone cannot exclude."""
     names = tuple(output.name for output in manifest.outputs)
     if names != output_names(manifest.task):
         yield f"its outputs are not those of the task {manifest.task!r}"
@@ -248,6 +248,7 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
 
 
 def _named_files(manifest: Manifest) -> Iterator[str]:
+    """Yield the paths that the manifest refers to, except the model file."""
     if manifest.is_classifier:
         yield LABELS
     for item in manifest.golden:
@@ -257,12 +258,14 @@ def _named_files(manifest: Manifest) -> Iterator[str]:
 
 
 def _of_classifier(manifest: Manifest) -> Iterator[str]:
+    """Yield the contradictions in the manifest of a classifier."""
     classes = manifest.model.num_classes
     if any(item.logits is None or len(item.logits) != classes for item in manifest.golden):
-        yield "its golden images do not have one logit a class"
+        yield "its golden images do not have one logit per class"
 
 
 def _of_features(manifest: Manifest) -> Iterator[str]:
+    """Yield the contradictions in the manifest of a features model."""
     if any(len(output.shape) != 4 or output.layout is None for output in manifest.outputs):
         yield "feature maps have four dimensions and a layout"
     if any(item.maps is None for item in manifest.golden):
@@ -270,5 +273,5 @@ def _of_features(manifest: Manifest) -> Iterator[str]:
 
 
 def published() -> dict[str, Any]:
-    """The contents of manifest.schema.json."""
+    """Return the contents of manifest.schema.json."""
     return schema(Manifest, f"slide-mobile artifact manifest, schema version {SCHEMA_VERSION}")

@@ -1,16 +1,17 @@
-"""Slide-CSWin, and the CSWin it is measured against.
+"""Slide-CSWin, and its baseline CSWin.
 
 Papers: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2107.00652 (CSWin). Origin
-of names, shapes and defaults: microsoft/CSWin-Transformer @f111ae2 (MIT), models/cswin.py; the
-state dict is its own, key for key, and the slide attention's keys are
-LeapLabTHU/Slide-Transformer's. Written anew for inference: feature maps are (B, H, W, C), dropout
-is left out.
+of names, shapes and defaults: microsoft/CSWin-Transformer @f111ae2 (MIT), models/cswin.py. The
+state dict has the keys of that code, and for the slide attention those of
+LeapLabTHU/Slide-Transformer. This is new code for inference: feature maps are (B, H, W, C), and
+there is no dropout.
 
-No code of Slide-CSWin was published. Slide attention in stages 1 and 2 with k = 3 reproduces the
-paper's Small: 6.855 G multiply-adds where the blocks keep CSWin's positional encoding (LePE), 6.848
-without, and its plot shows 6.86; so it stays, and `lepe=False` leaves it out. Base comes out 0.03 G
-high either way. The paper's Tiny (4.14 G, on a plot only) fits no depths that were ever published:
-here it has CSWin-T's, 4.35 G.
+The code of Slide-CSWin was not published. Slide attention in stages 1 and 2 with k = 3 reproduces
+the paper's Small. It has 6.855 G multiply-adds with CSWin's positional encoding (LePE) in the slide
+blocks and 6.848 G without it; the paper's plot shows 6.86 G. So the blocks keep LePE, and
+`lepe=False` removes it. Base has 0.03 G more than the paper either way. No published depths give
+the 4.14 G of the paper's Tiny, which only a plot shows: here it has the depths of CSWin-T, which
+give 4.35 G.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,10 +36,13 @@ __all__ = ["CSWinTransformer", "Merge"]
 
 
 class ImageEmbed(ConvEmbed):
-    """Overlapping patches of an image, then a LayerNorm; named by place, as officially."""
+    """Overlapping patches of an image, then a LayerNorm; the names are those of the official code.
+
+    There the parts are numbered, and part 1 turns the map into tokens.
+    """
 
     CONVS: ClassVar[tuple[str, ...]] = ("0",)
-    NORM: ClassVar[str] = "2"  # 1 is where the official code turns the map into tokens
+    NORM: ClassVar[str] = "2"
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -106,7 +110,7 @@ class CSWinTransformer(Backbone):
         self.apply(init_linears)
 
     def stages(self) -> Sequence[StageParts]:
-        """The parts of the four stages."""
+        """Return the parts of the four stages."""
         embeds = ("stage1_conv_embed", "merge1", "merge2", "merge3")
         return [StageParts(embed=e, blocks=f"stage{i}") for i, e in enumerate(embeds, 1)]
 
@@ -132,7 +136,7 @@ _DEPTHS = (
 
 _slide = partial(declare, family="slide_cswin", network=CSWinTransformer, notes=(_LEPE,))
 
-# The paper's figures: table of classification results, Tiny read off its plot.
+# Figures from the paper's table of classification results; Tiny is read off its plot.
 _slide(
     "slide_cswin_tiny",
     config=_TINY,
@@ -142,7 +146,7 @@ _slide(
 )
 _slide("slide_cswin_small", config=_SMALL, preset="paper", paper=(35.0, 6.9, 84.0))
 _slide("slide_cswin_base", config=_BASE, preset="paper", paper=(78.0, 15.0, 84.7))
-# CSWin's own, from its paper's table 3.
+# Figures from table 3 of the CSWin paper.
 declare(
     "cswin_small",
     "cswin",

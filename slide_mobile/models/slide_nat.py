@@ -1,15 +1,16 @@
-"""Slide-NAT, and the NAT it is measured against.
+"""Slide-NAT, and its baseline NAT.
 
 Papers: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2204.07143 (NAT). Origin of
 names, shapes and defaults: SHI-Labs/Neighborhood-Attention-Transformer @d334f5b (MIT),
-classification/nat.py; the state dict is its own, key for key, and the slide attention's keys are
-LeapLabTHU/Slide-Transformer's. Written anew for inference: feature maps are (B, H, W, C), dropout
-is left out.
+classification/nat.py. The state dict has the keys of that code, and for the slide attention those
+of LeapLabTHU/Slide-Transformer. This is new code for inference: feature maps are (B, H, W, C), and
+there is no dropout.
 
-No code of Slide-NAT was published, and the paper's multiply-adds do not say which stages have slide
-attention: stages 1 and 2, as in the other families, give 2.78, 4.38 and 7.90 G where it prints 2.7,
-4.3 and 7.8; stage 1 alone 2.74, 4.35 and 7.85. `slide_stages=1` gives the second. Base is not in
-the paper: it is NAT-B changed the same way.
+The code of Slide-NAT was not published, and the paper's multiply-adds do not show which stages have
+slide attention. The paper prints 2.7, 4.3 and 7.8 G. Slide attention in stages 1 and 2, as in the
+other families, gives 2.78, 4.38 and 7.90 G; in stage 1 alone it gives 2.74, 4.35 and 7.85 G. The
+models use stages 1 and 2, and `slide_stages=1` builds the other variant. Base is not in the paper:
+it is NAT-B changed in the same way.
 """
 
 from collections.abc import Callable, Sequence
@@ -127,12 +128,12 @@ _nat = partial(
     declare, family="nat", network=NeighbourhoodTransformer, preset="baseline", slide_stages=0
 )
 
-# The paper's figures: table of classification results, Mini read off its plot.
+# Figures from the paper's table of classification results; Mini is read off its plot.
 _slide("slide_nat_mini", config=_MINI, preset="paper", paper=(None, 2.7, 82.4))
 _slide("slide_nat_tiny", config=_TINY, preset="paper", paper=(28.0, 4.3, 83.6))
 _slide("slide_nat_small", config=_SMALL, preset="paper", paper=(51.0, 7.8, 84.3))
 _slide("slide_nat_base", config=_BASE, preset="paper", notes=(_STAGES, _UNPUBLISHED))
-# NAT's own, from its paper's table 2.
+# Figures from table 2 of the NAT paper.
 _nat("nat_mini", config=_MINI, paper=(20.0, 2.7, 81.8))
 _nat("nat_tiny", config=_TINY, paper=(28.0, 4.3, 83.2))
 _slide("slide_nat_test", config=_TEST, preset="test", input_size=(96, 128), num_classes=5)

@@ -1,16 +1,16 @@
-"""Slide-PVT, and the PVT it is measured against.
+"""Slide-PVT, and its baseline PVT.
 
 Papers: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2102.12122 (PVT). Origin of
-names, shapes and defaults: whai362/PVT @57e2dfa (Apache-2.0), classification/pvt.py; the state dict
-is its own, key for key, and the slide attention's keys are LeapLabTHU/Slide-Transformer's. Written
-anew for inference: feature maps are (B, H, W, C), dropout is left out.
+names, shapes and defaults: whai362/PVT @57e2dfa (Apache-2.0), classification/pvt.py. The state dict
+has the keys of that code, and for the slide attention those of LeapLabTHU/Slide-Transformer. This
+is new code for inference: feature maps are (B, H, W, C), and there is no dropout.
 
-No code of Slide-PVT was published. Slide attention in stages 1 and 2 with k = 3 reproduces the
-paper's parameters and multiply-adds to the digit. Whether it classifies by PVT's class token or by
-the mean is not known: the mean comes closer to the plotted figures (2.023, 3.971 and 6.814 G
-against 2.022, 3.972 and 6.819; with the token 2.030, 3.980, 6.824) and is what the authors' later
-PVTs do, so `slide_pvt_*` take it and `class_token=True` gives the other. `pvt_*` have the token, as
-published.
+The code of Slide-PVT was not published. Slide attention in stages 1 and 2 with k = 3 reproduces all
+printed digits of the paper's parameters and multiply-adds. It is not known whether Slide-PVT
+classifies by PVT's class token or by the mean over the map. The paper's plot shows 2.022, 3.972 and
+6.819 G; the mean gives 2.023, 3.971 and 6.814 G, and the class token 2.030, 3.980 and 6.824 G. The
+mean is closer, and the authors' later PVTs use it, so `slide_pvt_*` use the mean, and
+`class_token=True` builds the other variant. `pvt_*` have the class token, as published.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +35,11 @@ from slide_mobile.models.registry import declare
 
 __all__ = ["PatchEmbed", "PyramidVisionTransformer"]
 
-POSITION_SIDE = 224  # pixels a side of the images that position embeddings are made for
+POSITION_SIDE = 224  # side in pixels of the images that the position embeddings belong to
 
 
 class PatchEmbed(ConvEmbed):
-    """Patches that do not overlap, then a LayerNorm."""
+    """Non-overlapping patches, then a LayerNorm."""
 
     def __init__(self, in_channels: int, dim: int, patch: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class PatchEmbed(ConvEmbed):
 
 
 class ClassToken(nn.Module):
-    """The class token of a row of tokens, which it leads."""
+    """Take the class token, the first of a row of tokens."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1, 1 + N, C) -> (B, C)."""
@@ -56,7 +56,7 @@ class ClassToken(nn.Module):
 
 
 class MapOfRow(nn.Module):
-    """The map in a row of tokens, without the class token that leads it."""
+    """Drop the class token from a row of tokens, and restore the map."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class PyramidVisionTransformer(Backbone):
     """PVT with local attention in its first `slide_stages` stages.
 
     Position embeddings belong to 224 x 224 images and are interpolated for other input sizes. With
-    `class_token` the last stage works on a row of tokens, that one in front.
+    `class_token` the last stage works on a row of tokens, the first of which is the class token.
     Raises UsageError for an input size that the strides do not divide.
     """
 
@@ -114,11 +114,14 @@ class PyramidVisionTransformer(Backbone):
         self.apply(init_linears)
 
     def stages(self) -> Sequence[StageParts]:
-        """The parts of the four stages."""
+        """Return the parts of the four stages."""
         return [StageParts(embed=f"patch_embed{i}", blocks=f"block{i}") for i in range(1, 5)]
 
     def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> a map (B, H, W, C) of each stage; the last may be a row (B, 1, N, C)."""
+        """(B, 3, H, W) -> the map (B, H, W, C) of each stage; with a class token the last is a row.
+
+        The row is (B, 1, 1 + H * W, C).
+        """
         x = image
         for i in range(1, 5):
             x = self.placed(i, self.get_submodule(f"patch_embed{i}")(x))
@@ -126,9 +129,9 @@ class PyramidVisionTransformer(Backbone):
             yield x
 
     def placed(self, stage: int, x: Tensor) -> Tensor:
-        """(B, H, W, C) -> the same with positions, as a row behind the class token if any."""
+        """Add the position embedding to a map, and put the class token in front if there is one."""
         if getattr(self, f"pos_embed{stage}") is None:
-            return x  # the deploy form has them with its patch embedding
+            return x  # in the deploy form the patch embedding adds the positions
         b, h, w, c = x.shape
         positions, token = self.positions(stage, (h, w))
         x = x + positions
@@ -137,9 +140,10 @@ class PyramidVisionTransformer(Backbone):
         return torch.cat((token.expand(b, 1, 1, c), x.reshape(b, 1, h * w, c)), 2)
 
     def positions(self, stage: int, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
-        """Of a map of this size, (1, H, W, C), and of the class token, (1, 1, 1, C), if it is here.
+        """Return the positions of a map of this size, (1, H, W, C), and the class token or None.
 
-        Interpolated as the official code does: bilinear, corners not aligned.
+        The class token, (1, 1, 1, C), includes its own position. Positions are interpolated as in
+        the official code: bilinear, corners not aligned.
         """
         table: Tensor = self.get_parameter(f"pos_embed{stage}")
         token = None
@@ -180,11 +184,11 @@ _pvt = partial(
     class_token=True,
 )
 
-# The paper's figures: table of classification results, Medium read off its plot.
+# Figures from the paper's table of classification results; Medium is read off its plot.
 _slide("slide_pvt_tiny", config=_TINY, preset="paper", paper=(12.2, 2.0, 78.0))
 _slide("slide_pvt_small", config=_SMALL, preset="paper", paper=(22.7, 4.0, 81.7))
 _slide("slide_pvt_medium", config=_MEDIUM, preset="paper", paper=(None, 6.82, 82.9))
-# PVT's own, from its paper's table 2.
+# Figures from table 2 of the PVT paper.
 _pvt("pvt_tiny", config=_TINY, paper=(13.2, 1.9, 75.1))
 _pvt("pvt_small", config=_SMALL, paper=(24.5, 3.8, 79.8))
 _pvt("pvt_medium", config=_MEDIUM, paper=(44.2, 6.7, 81.2))

@@ -1,14 +1,15 @@
-"""Slide-PVTv2, and the PVTv2 it is measured against.
+"""Slide-PVTv2, and its baseline PVTv2.
 
 Papers: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2106.13797 (PVTv2). Origin
-of names, shapes and defaults: whai362/PVT @57e2dfa (Apache-2.0), classification/pvt_v2.py; the
-state dict is its own, key for key, and the slide attention's keys are
-LeapLabTHU/Slide-Transformer's. Written anew for inference: feature maps are (B, H, W, C), dropout
-is left out.
+of names, shapes and defaults: whai362/PVT @57e2dfa (Apache-2.0), classification/pvt_v2.py. The
+state dict has the keys of that code, and for the slide attention those of
+LeapLabTHU/Slide-Transformer. This is new code for inference: feature maps are (B, H, W, C), and
+there is no dropout.
 
-No code of Slide-PVTv2 was published. Slide attention in stages 1 and 2 with k = 3 reproduces the
-paper's multiply-adds, and its parameters but for B2's (22.8 M printed, 23.6 M counted, which the
-paper's detection figures confirm). B5 is not in the paper: it is PVTv2-B5 changed the same way.
+The code of Slide-PVTv2 was not published. Slide attention in stages 1 and 2 with k = 3 reproduces
+the paper's multiply-adds, and its parameters except for B2: the paper prints 22.8 M, the model has
+23.6 M, and the paper's detection figures confirm 23.6 M. B5 is not in the paper: it is PVTv2-B5
+changed in the same way.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ class DepthwiseConv(nn.Module):
 
 
 class ConvMlp(nn.Module):
-    """Linear, depthwise convolution, exact GELU, linear."""
+    """PVTv2's MLP: linear, depthwise convolution, exact GELU, linear."""
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class ConvMlp(nn.Module):
 
 
 class OverlapPatchEmbed(ConvEmbed):
-    """Patches that overlap by about half, zeros around the map, then a LayerNorm."""
+    """Patches that overlap by about half, with zero padding, then a LayerNorm."""
 
     def __init__(self, in_channels: int, dim: int, patch: int, stride: int) -> None:
         super().__init__()
@@ -99,7 +100,7 @@ class PyramidVisionTransformerV2(Backbone):
         self.apply(init_linears)
 
     def stages(self) -> Sequence[StageParts]:
-        """The parts of the four stages; the last one's norm is the classifier's too."""
+        """Return the parts of the four stages; the last stage's norm is also the classifier's."""
         return [
             StageParts(embed=f"patch_embed{i}", blocks=f"block{i}", norm=f"norm{i}")
             for i in range(1, 5)
@@ -134,7 +135,7 @@ _pvt = partial(
     slide_stages=0,
 )
 
-# The paper's figures: table of classification results, B3 and B4 read off its plot.
+# Figures from the paper's table of classification results; B3 and B4 are read off its plot.
 _slide("slide_pvt_v2_b1", config=_B1, preset="paper", paper=(13.0, 2.2, 79.5))
 _slide(
     "slide_pvt_v2_b2",
@@ -146,7 +147,7 @@ _slide(
 _slide("slide_pvt_v2_b3", config=_B3, preset="paper", paper=(None, 7.1, 83.8))
 _slide("slide_pvt_v2_b4", config=_B4, preset="paper", paper=(None, 10.3, 84.1))
 _slide("slide_pvt_v2_b5", config=_B5, preset="paper", notes=(_UNPUBLISHED,))
-# PVTv2's own, from its paper's table 2.
+# Figures from table 2 of the PVTv2 paper.
 _pvt(
     "pvt_v2_b1",
     config=_B1,

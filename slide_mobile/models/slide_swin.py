@@ -1,14 +1,14 @@
-"""Slide-Swin, and the Swin it is measured against.
+"""Slide-Swin, and its baseline Swin.
 
-Paper: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2103.14030 (Swin).
+Papers: https://arxiv.org/abs/2304.04237 (Slide), https://arxiv.org/abs/2103.14030 (Swin).
 Origin of names, shapes and defaults: LeapLabTHU/Slide-Transformer @6b1e184 and
-microsoft/Swin-Transformer @f82860b (both Apache-2.0/MIT); the state dict is theirs, key for
-key. Written anew for inference: feature maps are (B, H, W, C), dropout is left out.
+microsoft/Swin-Transformer @f82860b (both Apache-2.0/MIT). The state dict has the keys of that
+code. This is new code for inference: feature maps are (B, H, W, C), and there is no dropout.
 
-Two forms of Slide-Swin are registered. The paper's figures need 7x7 windows in stages 3 and 4
-(4.57 G multiply-adds for Tiny, the paper prints 4.6 G); the published yaml builds
-`window_size: 56`, clamped to the map: global attention in stages 3 and 4 (4.70 G). The first
-is `slide_swin_*`, the second `slide_swin_*_release`.
+Slide-Swin is registered in two variants. `slide_swin_*` has 7x7 windows in stages 3 and 4, which
+the paper's figures need (4.57 G multiply-adds for Tiny; the paper prints 4.6 G).
+`slide_swin_*_release` is the published yaml: its `window_size: 56` is clamped to the map, which
+gives global attention in stages 3 and 4 (4.70 G).
 """
 
 from collections.abc import Callable, Sequence
@@ -38,24 +38,24 @@ __all__ = ["PatchEmbed", "PatchMerging", "SwinBlock", "SwinTransformer"]
 
 
 class SwinBlock(Block):
-    """A block that hands its attention the mask of its shifted windows."""
+    """A block that holds the mask of its shifted windows and passes it to its attention."""
 
     attn_mask: Tensor | None
 
     def __init__(self, dim: int, attn: nn.Module, mlp_ratio: float = 4.0) -> None:
         super().__init__(dim, attn, Mlp(dim, int(dim * mlp_ratio)))
-        # The official files keep the mask in the block, not in its attention.
+        # Official checkpoints keep the mask in the block, not in its attention.
         self.register_buffer(
             "attn_mask", attn.mask() if isinstance(attn, WindowAttention) else None
         )
 
     def mix(self, x: Tensor) -> Tensor:
-        """The attention, on the normalised map."""
+        """Apply the attention to the normalized map."""
         return self.attn(x) if self.attn_mask is None else self.attn(x, self.attn_mask)
 
 
 class PatchMerging(nn.Module):
-    """Four neighbours side by side, normalised together, then reduced to 2C."""
+    """Concatenate each 2x2 neighborhood to 4C channels, normalize, and reduce to 2C channels."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class PatchMerging(nn.Module):
 
 
 class PatchEmbed(ConvEmbed):
-    """4x4 patches of a normalised image, then a LayerNorm."""
+    """4x4 patches of a normalized image, then a LayerNorm."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -80,8 +80,8 @@ class PatchEmbed(ConvEmbed):
 class SwinTransformer(NestedBackbone):
     """Swin with local attention in its first `slide_stages` stages.
 
-    `windows` is the side of the attention window in each stage (one number serves all); where the
-    map is not larger than it, it is clamped to the map's shorter side and not shifted.
+    `windows` is the side of the attention windows, one number for all stages or one per stage. A
+    window that is not smaller than the map is clamped to the map's shorter side and not shifted.
     Raises UsageError for an input size that the strides do not divide.
     """
 
@@ -148,7 +148,7 @@ _paper = partial(_slide, preset="paper", notes=(_WINDOWS, _PRINTED))
 _release = partial(_slide, preset="release", windows=56)
 _swin = partial(declare, family="swin", network=SwinTransformer, preset="baseline", slide_stages=0)
 
-# The paper's figures: table of classification results (params M, MACs G, top-1).
+# Figures from the paper's table of classification results (params in M, MACs in G, top-1 in %).
 _slide("slide_swin_demo", config=_DEMO, preset="demo", input_size=(128, 128), num_classes=12)
 _paper("slide_swin_tiny", config=_TINY, paper=(29.0, 4.6, 82.3), notes=(_WINDOWS, _ROUNDED))
 _paper("slide_swin_small", config=_SMALL, paper=(51.0, 8.9, 83.7))
@@ -156,7 +156,7 @@ _paper("slide_swin_base", config=_BASE, paper=(89.0, 15.5, 84.2))
 _release("slide_swin_tiny_release", config=_TINY)
 _release("slide_swin_small_release", config=_SMALL)
 _release("slide_swin_base_release", config=_BASE)
-# Swin's own, from its paper's table 1a.
+# Figures from table 1a of the Swin paper.
 _swin("swin_tiny", config=_TINY, paper=(29.0, 4.5, 81.3), notes=(_ROUNDED,))
 _swin("swin_small", config=_SMALL, paper=(50.0, 8.7, 83.0))
 _swin("swin_base", config=_BASE, paper=(88.0, 15.4, 83.5))

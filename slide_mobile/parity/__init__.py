@@ -1,1 +1,1 @@
-"""Does a written file compute what PyTorch computes? References, images, metrics, results."""
+"""Parity: compare the outputs of a model file with PyTorch's, and judge them by the floors."""

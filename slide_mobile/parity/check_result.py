@@ -1,4 +1,4 @@
-"""What a check found: a value, a document, and the error that ends a conversion."""
+"""The result of a check: the value, its JSON document, and the error for a failed conversion."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ from slide_mobile.errors import GateFailed
 from slide_mobile.parity.layerwise import ModuleParity
 from slide_mobile.parity.result import ParityReport
 
-# Every file matches the manifest. Whether the manifest is the one that was written, only a
-# signature, or a digest of it kept elsewhere, could tell.
+# Every file matches the manifest. To prove that nobody changed the manifest itself takes a
+# signature, or a digest of it that is kept elsewhere.
 Integrity = Literal["self-consistent"]
 SELF_CONSISTENT: Integrity = "self-consistent"
 
 
 class ModuleError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One module's error, as documents have it (layerwise.ModuleParity)."""
+    """The error of one module in a JSON document; see layerwise.ModuleParity."""
 
     module: Text
     order: Count
@@ -30,7 +30,7 @@ class ModuleError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class CheckDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object of `check --json`, and of the report of a conversion that failed."""
+    """The JSON object that `check --json` prints, and that a failed conversion saves."""
 
     artifact: Text
     passed: bool
@@ -62,10 +62,10 @@ class GoldenParity:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """The numbers of a check, and the modules in which the error enters (worst first).
+    """The numbers of a check, and its layer-wise errors, worst module first.
 
-    `images` says where the compared images come from, `runtime` what executed the file. `golden`
-    has one entry per golden image where these were compared, else none.
+    `images` says where the compared images come from, and `runtime` what executed the file.
+    `golden` has one entry per golden image if the golden images were compared, else none.
     """
 
     artifact: Path
@@ -82,7 +82,7 @@ class CheckResult:
         return self.parity.passed
 
     def document(self) -> CheckDocument:
-        """The object of `check --json`."""
+        """Return the JSON object of `check --json`."""
         numbers = self.parity.document(images=self.images, runtime=self.runtime)
         return CheckDocument(
             artifact=str(self.artifact),
@@ -95,7 +95,7 @@ class CheckResult:
 
 
 class ParityFailed(GateFailed):
-    """The written file disagrees with PyTorch: `result` has the numbers, `report` is their file."""
+    """The written file misses a floor; `result` has the numbers, `report` is the saved report."""
 
     def __init__(self, result: CheckResult, report: Path) -> None:
         worst = ", ".join(f"{m.module} {m.own_db:.1f} dB" for m in result.modules[:3])

@@ -1,4 +1,4 @@
-"""The images of a conversion: those that int8 learns from, and those it is compared on."""
+"""The images of a conversion: the calibration set for int8, and the evaluation set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from slide_mobile.preprocess import Pixels, find
 from slide_mobile.progress import Progress
 from slide_mobile.recipes import Recipe
 
-# Enough that one disagreement is below 1 %.
+# With so many images, one disagreement is less than 1 %.
 COMPARED = 128
-# Untrained weights have no agreement to measure, and SQNR settles at once.
+# With untrained weights only SQNR is measured, and it hardly varies between images.
 COMPARED_UNTRAINED = 16
-# Feature maps have no agreement either, and 10,000 values for each logit. They take memory: at
-# 800 x 1216 pixels, 44 MB for each image.
+# For feature maps, too, only SQNR is measured, and a map has 10,000 times as many values as the
+# logits. They need memory: 44 MB per image at 800 x 1216 pixels.
 COMPARED_MAPS = 8
-# Fewer images than this prove nothing: then the calibration images are compared on too.
+# With fewer unseen images than this, the calibration images are used for evaluation, too.
 ENOUGH = 32
 
 
@@ -33,7 +33,7 @@ class Datasets:
 
     @property
     def calibration_pixels(self) -> tuple[Pixels, ...]:
-        """The images to calibrate with, none where none are needed."""
+        """The pixels of the calibration set, empty if the recipe needs none."""
         return () if self.calibration is None else tuple(self.calibration.pixels)
 
     @property
@@ -48,11 +48,11 @@ class Datasets:
 def gather(
     ref: Reference, recipe: Recipe, calibration: CalibrationImages, progress: Progress
 ) -> Datasets:
-    """Choose the images of a conversion; raises UsageError where int8 has none to learn from.
+    """Choose the calibration and evaluation images; raises UsageError if calibration has none.
 
-    The demo is compared on its own held-out drawings, with their labels. A user's checkpoint is
-    calibrated on the user's images and on nothing else. Where only numbers are compared (a float
-    format, or untrained weights), the demo's drawings serve.
+    The demo is evaluated on its own held-out drawings, with their labels. A user's checkpoint is
+    calibrated only on the user's images. If no calibration set is needed (float formats) or the
+    weights are untrained, the demo's drawings are used.
     """
     if calibration.folder is not None:
         progress("read the images")
@@ -73,22 +73,22 @@ def gather(
 
 
 def has_held_out(ref: Reference) -> bool:
-    """Whether there are labelled images that the model never saw: only the demo has such."""
+    """Whether the model has labeled images that it was not trained on; only the demo has them."""
     return ref.is_demo and ref.task == "classify"
 
 
 def unlabelled(ref: Reference, progress: Progress) -> ImageSet:
-    """Drawings to compare numbers on."""
+    """Render drawings without labels, for measuring SQNR."""
     return drawings(render.GOLDEN_SEED, count(ref), ref, "comparison", progress).unlabelled()
 
 
 def held_out(ref: Reference, progress: Progress) -> ImageSet:
-    """The drawings that the demo was not trained on, with their labels."""
+    """Render the drawings that the demo was not trained on, with their labels."""
     return drawings(render.HELD_OUT_SEED, render.HELD_OUT_COUNT, ref, "held-out", progress)
 
 
 def drawings(seed: int, count: int, ref: Reference, purpose: str, progress: Progress) -> ImageSet:
-    """The demo's drawings at the model's input size."""
+    """Render drawings of the demo's data set at the model's input size."""
     return images.rendered(
         seed,
         count,
@@ -100,7 +100,7 @@ def drawings(seed: int, count: int, ref: Reference, purpose: str, progress: Prog
 
 
 def count(ref: Reference) -> int:
-    """How many images to compare on, where nothing else says so."""
+    """Return the default number of evaluation images for a model and task."""
     if ref.task != "classify":
         return COMPARED_MAPS
     return COMPARED if ref.trained else COMPARED_UNTRAINED
@@ -109,6 +109,7 @@ def count(ref: Reference) -> int:
 def _from_folder(
     ref: Reference, recipe: Recipe, folder: Path, samples: int, progress: Progress
 ) -> Datasets:
+    """Split a user's folder into a calibration set and an evaluation set."""
     paths = find(folder)
     calibration, rest = None, paths
     if recipe.needs_calibration:

@@ -1,4 +1,4 @@
-"""Sets of images at a model's input size: read from a folder, or rendered by the demo."""
+"""Image sets at a model's input size: read from a folder, or rendered from the demo's data set."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """Images, (N, H, W, 3) bytes of RGB; `labels` are class numbers where they are known.
+    """RGB images as bytes, (N, H, W, 3), with class numbers as `labels` if they are known.
 
-    `source` says where they come from, for the manifest; `skipped` names files that could not be
-    read.
+    `source` says where the images come from, for the manifest. `skipped` names files that could not
+    be read.
     """
 
     pixels: NDArray[np.uint8]
@@ -32,21 +32,21 @@ class ImageSet:
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         return len(self.pixels)
 
     @property
     def sha256(self) -> str:
-        """Of the pixels, in order."""
+        """The sha256 of all pixels, in order."""
         return hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
     def unlabelled(self) -> "ImageSet":
-        """The same images for a model of other classes."""
+        """Return the same images without labels, for a model with other classes."""
         return replace(self, labels=None)
 
 
 def read(paths: Sequence[Path], size: tuple[int, int], *, source: str) -> ImageSet:
-    """Read these files; one that cannot be read is skipped and named.
+    """Read image files; those that cannot be read are skipped and named.
 
     Raises UsageError if none can be read.
     """
@@ -62,9 +62,10 @@ def read(paths: Sequence[Path], size: tuple[int, int], *, source: str) -> ImageS
 
 
 def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) -> ImageSet:
-    """Read class folders (named by label or by class number), for task top-1.
+    """Read a folder of class folders, each named by label or class number, for task top-1.
 
-    Raises UsageError where a folder names no class or holds images beside the class folders.
+    Raises UsageError if a folder is not named after a class, or if images lie outside the class
+    folders.
     """
     numbers = {str(i): i for i in range(len(labels))} | {name: i for i, name in enumerate(labels)}
     pixels, found, skipped = [], [], []
@@ -91,7 +92,7 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:
-    """At most `count` of the items, evenly spaced, so that sorted class folders all take part."""
+    """Choose at most `count` items at even distances, so that every class folder is represented."""
     count = min(count, len(items))
     return [items[i * len(items) // count] for i in range(count)]
 
@@ -105,7 +106,7 @@ def rendered(
     stage: str,
     progress: Progress = silent,
 ) -> ImageSet:
-    """The demo's drawings at any size (height, width), with their labels."""
+    """Render drawings of the demo's data set at a size (height, width), with their labels."""
 
     def report(done: int, total: int) -> None:
         progress(stage, done / total)
@@ -113,7 +114,7 @@ def rendered(
     height, width = size
     side = max(size)
     pixels, labels = render.render_many(seed, count, side, progress=report)
-    # Centre crop where the input is not square.
+    # Center crop for inputs that are not square.
     top, left = (side - height) // 2, (side - width) // 2
     pixels = np.ascontiguousarray(pixels[:, top : top + height, left : left + width])
     return ImageSet(pixels=pixels, labels=tuple(map(int, labels)), source=source)

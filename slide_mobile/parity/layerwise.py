@@ -1,4 +1,4 @@
-"""Where an error is: each convolution and linear of a file beside the same module in PyTorch."""
+"""Layer-wise error: each convolution and linear of a file against the same PyTorch module."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.targets.converter import Converter
 
-# Images to look at: the ranking of modules hardly moves after the second.
+# Images to compare: the ranking of modules hardly changes with more than two.
 SAMPLES = 2
 
 Activations = Mapping[str, NDArray[np.float32]]
@@ -20,14 +20,14 @@ Activations = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleParity:
-    """How far one module's output is from PyTorch's.
+    """The error of one module's output against PyTorch's.
 
-    `sqnr_db` includes the errors of everything before it. For `own_db`, PyTorch was given what the
-    file's earlier modules computed, so only what enters between them and this one is left.
+    `sqnr_db` includes the errors of all earlier modules. For `own_db`, PyTorch's earlier modules
+    are given the file's outputs, so it measures only the error that is added after them.
     """
 
     module: str
-    order: int  # of execution, from 0
+    order: int  # position in the order of execution, from 0
     sqnr_db: float
     own_db: float
 
@@ -35,8 +35,8 @@ class ModuleParity:
 def modules(
     converter: Converter, path: Path, deployed: nn.Module, pixels: NDArray[np.uint8]
 ) -> tuple[ModuleParity, ...]:
-    """Rank the modules of a deploy form by the error that enters in each, the worst first."""
-    # Containers that are only indexed leave no trace in some files' names.
+    """Rank the modules of a deploy form by their own error, worst first."""
+    # In some files, the names lack the containers that are only indexed (nn.ModuleList).
     names = {traced(deployed, name): name for name in dense(deployed)}
     names |= {name: name for name in dense(deployed)}
     found = []
@@ -52,7 +52,7 @@ def modules(
 def rank(
     clean: Sequence[Activations], synchronised: Sequence[Activations], found: Sequence[Activations]
 ) -> tuple[ModuleParity, ...]:
-    """SQNR of each module that all have, over all images, the worst by its own error first."""
+    """Compute the SQNR of each module that every image has, and rank by own error, worst first."""
     rows = []
     for order, name in enumerate(clean[0]):
         if any(
@@ -72,7 +72,7 @@ def rank(
 
 
 def dense(deployed: nn.Module) -> dict[str, nn.Module]:
-    """The modules of a deploy form that hold most of its weights, by path, in their own order."""
+    """Return the dense modules by path: linears, and convolutions that are not grouped."""
     return {
         name: module
         for name, module in deployed.named_modules()
@@ -84,9 +84,9 @@ def dense(deployed: nn.Module) -> dict[str, nn.Module]:
 def activations(
     deployed: nn.Module, image: NDArray[np.uint8], *, instead: Activations | None = None
 ) -> Activations:
-    """Outputs of a deploy form's dense convolutions and linears, channels last, by path.
+    """Run a deploy form and return the outputs of its dense modules, channels last, by path.
 
-    Each output named in `instead` is replaced by the one given before later modules see it.
+    The outputs named in `instead` are replaced by the given ones before later modules read them.
     """
     outputs: dict[str, NDArray[np.float32]] = {}
     handles = [
@@ -104,6 +104,8 @@ def activations(
 def _recorder(
     name: str, outputs: dict[str, NDArray[np.float32]], instead: NDArray[np.float32] | None
 ) -> Callable[[nn.Module, object, Tensor], Tensor | None]:
+    """Return a hook that records a module's output, and replaces it if `instead` is given."""
+
     def record(module: nn.Module, _: object, output: Tensor) -> Tensor | None:
         maps = isinstance(module, nn.Conv2d)
         rows = output.permute(0, 2, 3, 1) if maps else output
@@ -117,11 +119,12 @@ def _recorder(
 
 
 def _together(rows: Sequence[Activations], name: str) -> NDArray[np.float32]:
+    """Concatenate one module's outputs for all images."""
     return np.concatenate([row[name].ravel() for row in rows])
 
 
 def traced(deployed: nn.Module, path: str) -> str:
-    """The path of a module without the containers that are only indexed: layers.1 is 1."""
+    """Return a module's path without the names of nn.ModuleList containers: layers.1 -> 1."""
     parts = path.split(".")
     owners = [deployed.get_submodule(".".join(parts[: i + 1])) for i in range(len(parts))]
     pairs = zip(parts, owners, strict=True)

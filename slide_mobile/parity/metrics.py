@@ -1,4 +1,4 @@
-"""Measures of the distance between two outputs."""
+"""Error measures between two outputs."""
 
 import math
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Reported for outputs that are equal to the last bit, where the ratio is infinite.
+# Stands for an infinite ratio: the outputs are equal to the last bit.
 EXACT_DB = 200.0
 
 
 def sqnr_db(reference: NDArray[Any], output: NDArray[Any]) -> float:
-    """10 * log10(|ref|^2 / |ref - out|^2), in dB; EXACT_DB at most.
+    """Return the SQNR, 10 * log10(|ref|^2 / |ref - out|^2), in dB; at most EXACT_DB.
 
-    -EXACT_DB where either side holds NaN or Inf: a number, so that every floor is missed.
+    Returns -EXACT_DB, which misses every floor, if either side has NaN or Inf.
     """
     ref, out = np.asarray(reference, np.float64), np.asarray(output, np.float64)
     if not (np.isfinite(ref).all() and np.isfinite(out).all()):

@@ -1,4 +1,4 @@
-"""Do artifacts of one model agree with each other? Every pair, and the odd one out."""
+"""Compare artifacts of one model with each other, in pairs, and find the one that disagrees."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ from slide_mobile.tasks import Outputs
 
 
 class PairDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One of the `pairs` of `check --against --json`."""
+    """One entry of `pairs` in the JSON of `check --against`."""
 
     a: Text
     b: Text
@@ -33,7 +33,7 @@ class PairDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AgreementDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object of `check --against --json`: the keys of `check --json`, and the pairs."""
+    """The JSON object of `check --against --json`: the keys of `check --json`, and the pairs."""
 
     artifact: Text
     against: tuple[Text, ...]
@@ -52,11 +52,11 @@ class AgreementDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two artifacts' outputs for the same images; `passed` follows from the numbers.
+    """The comparison of two artifacts' outputs for the same images.
 
-    `sqnr_db` and `max_abs` are those of the worst output. Each artifact may be off by the floor of
-    its own recipe, in its own direction: noise powers add. `top1_agreement` is None where there are
-    no classes, and its floor is None where it is no gate.
+    `sqnr_db` and `max_abs` are those of the worst output. The floor `min_sqnr_db` allows each
+    artifact the noise that its own recipe allows, and these two noise powers add up.
+    `top1_agreement` is None for feature maps, and its floor is None where it is not a gate.
     """
 
     a: Path
@@ -70,14 +70,14 @@ class Pair:
 
     @property
     def passed(self) -> bool:
-        """Whether the two are as near to each other as their floors imply."""
+        """Whether SQNR and top-1 agreement reach their floors."""
         agree = True
         if self.top1_agreement is not None and self.min_top1_agreement is not None:
             agree = self.top1_agreement >= self.min_top1_agreement
         return agree and self.sqnr_db >= self.min_sqnr_db
 
     def document(self) -> PairDocument:
-        """The pair as `check --against --json` prints it."""
+        """Return the pair's JSON object in `check --against --json`."""
         values = vars(self) | {"a": str(self.a), "b": str(self.b)}
         values["outputs"] = tuple(map(result.rounded, self.outputs))
         return PairDocument(**values, passed=self.passed)
@@ -85,7 +85,7 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Outcome of a comparison of artifacts with each other; `images` says on what."""
+    """The comparison of artifacts with each other; `images` says where the images come from."""
 
     artifacts: tuple[Path, ...]
     pairs: tuple[Pair, ...]
@@ -100,7 +100,7 @@ class Agreement:
 
     @property
     def odd_one_out(self) -> Path | None:
-        """The only artifact that takes part in every disagreement, among three or more."""
+        """The one artifact of three or more that is in every failed pair, else None."""
         failed = [{pair.a, pair.b} for pair in self.pairs if not pair.passed]
         if len(self.artifacts) < 3 or not failed:
             return None
@@ -108,7 +108,7 @@ class Agreement:
         return suspects.pop() if len(suspects) == 1 else None
 
     def document(self) -> AgreementDocument:
-        """The object of `check --against --json`."""
+        """Return the JSON object of `check --against --json`."""
         odd = self.odd_one_out
         agreements = [p.top1_agreement for p in self.pairs if p.top1_agreement is not None]
         return AgreementDocument(
@@ -127,7 +127,7 @@ class Agreement:
 
 
 def require_one_model(artifacts: Sequence[Artifact]) -> None:
-    """Raise UsageError unless all were made from the same weights, for the same images."""
+    """Raise UsageError unless all artifacts have the same weights, input, task and labels."""
     first = artifacts[0]
     for other in artifacts[1:]:
         if first.root.resolve() == other.root.resolve():
@@ -148,7 +148,7 @@ def compare(
     runtimes: Sequence[str],
     images: str,
 ) -> Agreement:
-    """Compare what every pair gives for the same images."""
+    """Compare the outputs of every pair of artifacts for the same images."""
     rows = list(zip(artifacts, outputs, strict=True))
     return Agreement(
         artifacts=tuple(artifact.root for artifact in artifacts),
@@ -160,6 +160,7 @@ def compare(
 
 
 def _pair(a: Artifact, outputs_a: Outputs, b: Artifact, outputs_b: Outputs) -> Pair:
+    """Compare the outputs of two artifacts, and derive the floors from both recipes."""
     recipe_a, recipe_b = (recipes.lookup(art.manifest.precision) for art in (a, b))
     noise = sum(10 ** (-recipe.min_sqnr_db / 10) for recipe in (recipe_a, recipe_b))
     agreement = recipe_a.min_top1_agreement + recipe_b.min_top1_agreement - 1
@@ -178,7 +179,7 @@ def _pair(a: Artifact, outputs_a: Outputs, b: Artifact, outputs_b: Outputs) -> P
 
 
 def _identity(artifact: Artifact) -> dict[str, object]:
-    """What artifacts of one model have in common, by the name that an error gives it."""
+    """Return what all artifacts of one model share, by the name that an error message uses."""
     facts, taken = artifact.manifest.model, artifact.manifest.input
     return {
         "name": facts.name,

@@ -1,7 +1,7 @@
-"""PyTorch over many images, a thread a core.
+"""Run PyTorch on many images, with one thread per core.
 
-Each thread computes its own images: threads that share an operator wait for each other in every
-one of them, which is ten times slower where a core is busy otherwise.
+Each thread computes whole images. If threads shared each operator instead, they would wait for each
+other in every operator, which is ten times slower when another program uses one of the cores.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ Rows = NDArray[np.float32]
 
 
 def each(compute: Callable[[T], R], parts: Sequence[T]) -> Iterator[R]:
-    """What `compute` gives for each part, in order."""
+    """Yield the result of `compute` for each part, in order."""
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
@@ -31,9 +31,9 @@ def each(compute: Callable[[T], R], parts: Sequence[T]) -> Iterator[R]:
 
 
 def outputs(deployed: nn.Module, pixels: Sequence[NDArray[np.uint8]]) -> tuple[Rows, ...]:
-    """(H, W, 3) bytes each -> logits (N, num_classes), or maps in the layout of a deploy form.
+    """Images (H, W, 3) -> logits (N, num_classes), or maps in the layout of the deploy form.
 
-    One image at a time, as on a phone.
+    Runs one image at a time, as on a phone.
     """
 
     @torch.no_grad()
@@ -47,5 +47,5 @@ def outputs(deployed: nn.Module, pixels: Sequence[NDArray[np.uint8]]) -> tuple[R
 
 
 def arrays(found: Tensor | tuple[Tensor, ...]) -> tuple[Rows, ...]:
-    """The outputs of a model, whether it has one or several."""
+    """Return a model's outputs as arrays; a single output gives a tuple of one."""
     return tuple(x.numpy() for x in (found if isinstance(found, tuple) else (found,)))

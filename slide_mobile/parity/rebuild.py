@@ -1,4 +1,4 @@
-"""Rebuild the reference of an artifact: its golden images, and the model it was compared with."""
+"""Rebuild an artifact's reference: the golden images, and the PyTorch model."""
 
 from pathlib import Path
 
@@ -13,29 +13,32 @@ from slide_mobile.parity.source import ModelSource
 from slide_mobile.preprocess import Normalization
 from slide_mobile.tasks import Outputs
 
-# The same weights on another machine differ by rounding only.
+# On another machine, the same weights give outputs that differ only by rounding.
 MIN_RECORDED_SQNR_DB = 100
 
 
 def require_recorded(recorded: Recorded, found: Outputs) -> None:
-    """Raise GateFailed unless the artifact's golden outputs are those that PyTorch computes."""
+    """Raise GateFailed unless the recorded golden outputs are what PyTorch computes."""
     seen = recorded.seen_in(found)
     for name, rows in recorded.outputs.items():
         if not metrics.sqnr_db(seen[name], rows) >= MIN_RECORDED_SQNR_DB:
             raise GateFailed(
                 f"the golden {name} are not those of the reference model: the manifest was "
-                "edited, or has the results of other weights; convert the model again"
+                "edited, or it was made with other weights; convert the model again"
             )
 
 
 def golden_images(art: Artifact) -> tuple[ImageSet, Recorded]:
-    """The golden images, and what was recorded of PyTorch's outputs for them."""
+    """Read the golden images, and the outputs of PyTorch that were recorded for them."""
     found = ImageSet(pixels=golden.images(art), labels=None, source="golden images")
     return found, golden.read(art)
 
 
 def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
-    """The reference model where its weights are at hand, else None; raises UsageError."""
+    """Build the reference model, or return None if its weights are not at hand.
+
+    Raises UsageError for a checkpoint that the artifact does not need or that is not its own.
+    """
     facts, taken = art.manifest.model, art.manifest.input
     untrained = not facts.trained
     bundled = facts.checkpoint_sha256 == reference.bundled_sha256()

@@ -1,4 +1,4 @@
-"""The PyTorch model that an artifact has to agree with, and where its weights come from."""
+"""The PyTorch model that an artifact is compared with, built from a model source."""
 
 import functools
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from slide_mobile.preprocess import Normalization, normalize
 from slide_mobile.progress import Progress, silent
 from slide_mobile.tasks import Layout, Outputs, Task, output_names
 
-BATCH = 4  # images at once in a thread: more is no faster, and costs memory
+BATCH = 4  # images per batch in a thread: larger batches are not faster, and need more memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """A reference-form model in eval mode. `checkpoint_sha256` is None for untrained weights.
 
-    `num_classes` is what its weights were made with, whatever the task.
+    `num_classes` is the number of classes of the weights, also for the task "features".
     """
 
     name: str
@@ -45,21 +45,21 @@ class Reference:
 
     @property
     def is_demo(self) -> bool:
-        """Whether these are the bundled weights, whose data set we can render."""
+        """Whether these are the demo's bundled weights, whose data set can be rendered."""
         return self.name == DEMO and self.checkpoint_sha256 == bundled_sha256()
 
     def deployed(self, layout: Layout, forms: Forms) -> nn.Module:
-        """The deploy form of this model for a layout, in the chosen graph forms."""
+        """Return the deploy form of this model in a layout, with these graph forms."""
         return deploy(self.model, normalization=self.normalization, layout=layout, forms=forms)
 
     def description(self) -> str:
-        """A line for the model file's own metadata."""
+        """Return the description, one line, for the metadata of the model file."""
         weights = "trained" if self.trained else "random weights, for benchmarks only"
         gives = "" if self.task == "classify" else ", gives the maps of its four stages"
         return f"{self.name} ({weights}); takes RGB in 0..255 and normalises it by itself{gives}"
 
     def facts(self, precision: str) -> dict[str, str]:
-        """Key-value metadata for the model file itself, for whoever meets it without its folder."""
+        """Return the key-value metadata of the model file, for a reader without the manifest."""
         return {
             "model": self.name,
             "family": models.spec(self.name).family,
@@ -74,7 +74,7 @@ class Reference:
         }
 
     def default_labels(self) -> tuple[str, ...]:
-        """The demo's labels, or numbered classes; none where the task has none."""
+        """Return the demo's labels, or numbered classes for other models; empty for features."""
         if self.task != "classify":
             return ()
         if self.is_demo:
@@ -82,9 +82,9 @@ class Reference:
         return tuple(f"class {i}" for i in range(self.num_classes))
 
     def read_labels(self, path: Path) -> tuple[str, ...]:
-        """One label a line, as many as classes; raises UsageError."""
+        """Read a file with one label per line; raises UsageError unless there is one per class."""
         if self.task != "classify":
-            raise UsageError(f"--labels names classes, and {self.task} have none: leave it out")
+            raise UsageError(f"--labels names classes, but {self.task} have none: leave it out")
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -113,18 +113,19 @@ class Reference:
 
     @torch.inference_mode()
     def _batch(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """Run the model on one batch of images, (N, H, W, 3) bytes."""
         images = torch.from_numpy(normalize(pixels, self.normalization))
         return parallel.arrays(self.model(images))
 
 
 @functools.cache
 def bundled_sha256() -> str:
-    """Of the demo's weights."""
+    """Return the sha256 of the demo's bundled weights."""
     return digest(demo.weights_path())
 
 
 def load(source: ModelSource, task: Task = "classify") -> Reference:
-    """Build the reference model with its weights, without the head where the task takes none.
+    """Build the reference model with its weights; the task "features" removes the head.
 
     Raises UnknownName, CheckpointError, UsageError.
     """
@@ -164,12 +165,12 @@ def load(source: ModelSource, task: Task = "classify") -> Reference:
 
 
 def _weights(source: ModelSource) -> Path:
-    """The checkpoint of a source that has one."""
+    """Return the checkpoint of a trained model source; raises UsageError if there is none."""
     if source.checkpoint is not None:
         return source.checkpoint
     if source.name != DEMO:
         raise UsageError(
-            f"{source.name} needs its weights: give --checkpoint FILE, or --untrained for "
-            "random ones (benchmarks only)"
+            f"{source.name} needs weights: give --checkpoint FILE, or --untrained for random "
+            "weights (benchmarks only)"
         )
     return demo.weights_path()

@@ -1,4 +1,4 @@
-"""The outcome of a comparison with PyTorch: numbers first, and the verdict follows from them."""
+"""The parity report: the numbers of a comparison with PyTorch, and the floors that they miss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from slide_mobile.tasks import LOGITS, Outputs
 
 Rows = NDArray[np.float32]  # (samples, num_classes)
 
-# As many images as an artifact carries along.
+# From this number of images on, one of them may disagree; an artifact has as many golden images.
 FEW = 8
 
 
@@ -22,7 +22,7 @@ FEW = 8
 class ParityReport:
     """The numbers of one comparison, and the floors that they miss.
 
-    Every output has to reach the floor. `top1_agreement` is None where there are no classes.
+    Every output has to reach the SQNR floor. `top1_agreement` is None for feature maps.
     """
 
     recipe: Recipe
@@ -74,7 +74,7 @@ class ParityReport:
         return not self.failures
 
     def document(self, *, images: str, runtime: str) -> Parity:
-        """The manifest's `parity`: on which `images`, and what `runtime` executed the file."""
+        """Return the manifest's `parity`; `images` names the images, `runtime` the executor."""
         gated = self.trained and self.top1_agreement is not None
         return Parity(
             passed=self.passed,
@@ -91,7 +91,7 @@ class ParityReport:
 
 
 def rounded(output: OutputParity) -> OutputParity:
-    """The same with its decibels as documents print them."""
+    """Round the decibels of an output as documents print them."""
     return msgspec.structs.replace(output, sqnr_db=round(output.sqnr_db, 2))
 
 
@@ -103,7 +103,7 @@ def compare_outputs(
     trained: bool,
     labels: Sequence[int] | None = None,
 ) -> ParityReport:
-    """Compare outputs for the same images: logits, or each feature map."""
+    """Compare two sets of outputs for the same images: logits, or every feature map."""
     if LOGITS in reference:
         return compare(
             reference[LOGITS], output[LOGITS], recipe=recipe, trained=trained, labels=labels
@@ -125,7 +125,7 @@ def compare(
     trained: bool,
     labels: Sequence[int] | None = None,
 ) -> ParityReport:
-    """Compare logits row by row; with the true `labels`, measure task top-1 too."""
+    """Compare logits row by row; if the true `labels` are known, measure task top-1, too."""
     chosen, expected = output.argmax(1), reference.argmax(1)
     accuracy = None
     if labels is not None:
@@ -146,6 +146,7 @@ def compare(
 
 
 def _output(name: str, reference: Rows, output: Rows) -> OutputParity:
+    """Compare one output; NaN and infinity give the worst numbers."""
     finite = _finite(reference, output)
     return OutputParity(
         name=name,
@@ -160,8 +161,9 @@ def _finite(*rows: Rows) -> bool:
 
 
 def _allowed(samples: int, share: float) -> int:
-    """How many of the samples may go wrong: the share, or one where that is less than one.
+    """Return how many samples may disagree: this share of them, but at least one.
 
-    A single tie among few images proves nothing; among fewer than FEW, none is allowed.
+    One disagreement is allowed because a single tie proves nothing. Among fewer than FEW samples,
+    none is allowed.
     """
     return max(int(samples * share + 1e-9), 1 if samples >= FEW else 0)

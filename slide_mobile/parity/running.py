@@ -1,4 +1,4 @@
-"""Run a written file over many images."""
+"""Run a model file on many images."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ def run(
 ) -> Outputs:
     """(N, H, W, 3) bytes -> logits (N, num_classes), or maps (N, H, W, C), by name.
 
-    One image at a time, as on a phone. Raises ArtifactError where the file has other outputs.
+    Runs one image at a time, as on a phone. Raises ArtifactError if the file has other outputs.
     """
     names, rows = output_names(task), []
     for i, image in enumerate(pixels):
@@ -22,8 +22,8 @@ def run(
         found = runner.outputs(image)
         if sorted(found) != sorted(names):
             raise ArtifactError(
-                f"the model file gives {', '.join(found)} instead of {', '.join(names)}: it is no "
-                f"{task} model; convert the model again"
+                f"the model file has the outputs {', '.join(found)} instead of "
+                f"{', '.join(names)}, so it is not for the task {task}; convert the model again"
             )
         rows.append([found[name].copy() for name in names])
     return {name: np.concatenate(x) for name, x in zip(names, zip(*rows, strict=True), strict=True)}

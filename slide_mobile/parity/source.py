@@ -1,6 +1,6 @@
-"""What a conversion starts from: the model with its weights, and the images that int8 learns from.
+"""The inputs of a conversion: the model with its weights, and the calibration images for int8.
 
-The command line, a release file and Python callers build these same values.
+The command line, release files and Python callers all build these values.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,17 @@ from slide_mobile.preprocess import IMAGENET, Normalization
 
 DEMO = "slide_swin_demo"
 MOST_DIGITS = 9  # of a number of pixels; Python refuses to read one of thousands
-MOST_IMAGES = 10_000  # in a set: what fits into memory at 224x224, 1.5 GB
+MOST_IMAGES = 10_000  # most images in a set; at 224x224 they take 1.5 GB of memory
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model by name, and where its weights come from.
+    """A registered model, and where its weights come from.
 
-    The bundled demo needs nothing else; any other model needs a `checkpoint`, or `untrained` for
-    seeded random weights. `input_size` is (height, width) in pixels, the model's own where None.
-    `labels` is a text file with one label a line. Raises UsageError for a contradiction.
+    The demo comes with weights; every other model needs a `checkpoint`, or `untrained` for seeded
+    random weights. `input_size` is (height, width) in pixels; None takes the model's default.
+    `labels` is a text file with one label per line. Raises UsageError if `untrained` and
+    `checkpoint` are both given.
     """
 
     name: str = DEMO
@@ -32,24 +33,24 @@ class ModelSource:
     labels: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse two sources of weights, and none at all."""
+        """Refuse two sources of weights."""
         if self.untrained and self.checkpoint is not None:
             raise UsageError("--untrained and --checkpoint exclude each other")
 
 
 @dataclass(frozen=True)
 class CalibrationImages:
-    """Images that static int8 learns its ranges from: a folder, and how many of it to use.
+    """The calibration set of static int8: a folder of images, and how many of them to use.
 
-    Without a folder, the demo and untrained models learn from rendered drawings; a user's own
-    checkpoint needs a folder. Raises UsageError for a number of images out of range.
+    A user's checkpoint needs a folder; the demo and untrained models are calibrated on rendered
+    drawings without one. Raises UsageError for a number of images that is out of range.
     """
 
     folder: Path | None = None
     samples: int = 64
 
     def __post_init__(self) -> None:
-        """Refuse a number of images that is no number of images."""
+        """Refuse a number of images outside 1 to MOST_IMAGES."""
         if not 1 <= self.samples <= MOST_IMAGES:
             raise UsageError(
                 f"--calibration-samples must be 1 to {MOST_IMAGES}, got {self.samples}"
@@ -60,7 +61,7 @@ DEFAULT_CALIBRATION = CalibrationImages()
 
 
 def size(text: str) -> tuple[int, int]:
-    """(height, width) from "224" or "224x320"; raises UsageError."""
+    """Read (height, width) from "224" or "224x320"; raises UsageError."""
     parts = text.lower().split("x")
     digits = all(part.isdecimal() and len(part) <= MOST_DIGITS for part in parts)
     if len(parts) > 2 or not digits or not all(int(part) for part in parts):
@@ -71,7 +72,7 @@ def size(text: str) -> tuple[int, int]:
 
 
 def normalization(mean: str | None, std: str | None) -> Normalization:
-    """Mean and standard deviation from "R,G,B" each, ImageNet's where None; raises UsageError."""
+    """Read mean and standard deviation, each "R,G,B"; None gives ImageNet's. Raises UsageError."""
     return Normalization(
         mean=IMAGENET.mean if mean is None else _rgb("--mean", mean),
         std=IMAGENET.std if std is None else _rgb("--std", std),
@@ -79,6 +80,7 @@ def normalization(mean: str | None, std: str | None) -> Normalization:
 
 
 def _rgb(option: str, text: str) -> tuple[float, float, float]:
+    """Read "R,G,B", each in 0..1; raises UsageError."""
     try:
         r, g, b = (float(part) for part in text.split(","))
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""The verbs: convert, check, compare and inspect. Each reads from top to bottom."""
+"""The four operations on models and artifacts: convert, check, compare and inspect."""

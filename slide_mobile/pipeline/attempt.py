@@ -22,9 +22,9 @@ from slide_mobile.tasks import Outputs
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is converted to what, and the images on which file and PyTorch have to agree.
+    """Everything that an attempt needs: the model, the target, and the images.
 
-    `expected` is what PyTorch gives for the evaluation images.
+    `expected` holds PyTorch's outputs for the evaluation images.
     """
 
     target: str
@@ -38,9 +38,9 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """A model file, and how its outputs compare with PyTorch's.
+    """A model file, and the comparison of its outputs with PyTorch's.
 
-    `float_modules` are modules that the recipe would quantise, and that stay in float.
+    `float_modules` are modules that stay in float although the recipe would quantize them.
     """
 
     path: Path
@@ -51,9 +51,9 @@ class Attempt:
 
 
 def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Progress) -> Attempt:
-    """Write the model file into a folder, in place of another one, and compare it.
+    """Write the model file into a folder, replacing an earlier one, and compare it with PyTorch.
 
-    Raises GateFailed for a graph that the target's accelerators refuse.
+    Raises GateFailed if the graph has tensors of a higher rank than the target supports.
     """
     ref, converter, compared = job.ref, job.converter, job.images.evaluation
     request = dataclasses.replace(job.request, float_modules=float_modules)
@@ -61,14 +61,14 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
     path = folder / f"model{converter.SUFFIX}"
     if path.is_dir():
         shutil.rmtree(path)
-    path.unlink(missing_ok=True)  # not written over: a runtime may have it mapped
+    path.unlink(missing_ok=True)  # not overwritten in place: a runtime may have mapped it
     converter.convert(export(job.deployed, ref.input_size, converter.LAYOUT), request, path)
     graph = converter.inspect(path)
     if graph.max_rank > converter.MAX_RANK:
         raise GateFailed(
             f"the graph has tensors of rank {graph.max_rank}, and {job.target} takes rank "
-            f"{converter.MAX_RANK} at most: this model has no deploy form, it is a baseline for "
-            "the benchmarks"
+            f"{converter.MAX_RANK} at most: this model has no deploy form and is only a baseline "
+            "for the benchmarks"
         )
     runner = converter.runner(path)
     return Attempt(

@@ -19,7 +19,7 @@ from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
 from slide_mobile.tasks import LOGITS, Outputs
 
-# The images to compare: labelled ones, drawings or a folder, else the golden ones; or these alone.
+# "evaluation": labeled images, drawings or a folder, else the golden images. "golden": only these.
 Samples = Literal["evaluation", "golden"]
 
 
@@ -101,7 +101,7 @@ def _report(
 def _notes(
     recorded: Recorded, ref: Reference | None, samples: Samples, compared: ImageSet
 ) -> tuple[str, ...]:
-    """What a reader of the numbers has to know about the images."""
+    """Return what a reader of the numbers has to know about the images."""
     if ref is not None or samples == "golden":
         return compared.skipped
     note = f"PyTorch's {recorded.kind} were recorded; --checkpoint runs it again"

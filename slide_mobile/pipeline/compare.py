@@ -17,8 +17,9 @@ def compare(
 ) -> Agreement:
     """Run artifacts of one model on the same images, and compare them with each other.
 
-    On the images in `folder`, or drawings where the demo's are known to fit, or the golden images
-    of the first. Raises ArtifactError, GateFailed (integrity), UsageError.
+    The images are those in `folder`; without a folder they are rendered drawings if the reference
+    can be rebuilt, else the golden images of the first artifact. Raises ArtifactError, GateFailed
+    (integrity), UsageError.
     """
     progress("verify the files")
     arts = [Artifact.open(root) for root in roots]

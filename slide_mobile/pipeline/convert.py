@@ -1,4 +1,4 @@
-"""Convert a model: what goes in at the top comes out at the bottom.
+"""Convert a model to an artifact folder.
 
 source -> reference model -> deploy form -> ExportedProgram -> model file -> artifact folder
 """
@@ -28,8 +28,8 @@ from slide_mobile.targets.format import Format, folder_name
 from slide_mobile.targets.registry import Choice
 from slide_mobile.tasks import channels_last
 
-# The deploy form against the reference, both fp32 in PyTorch: the rewrites are exact, so this
-# only catches weights that are numerically out of reach. Measured: 129 dB for slide_swin_tiny.
+# Floor for the deploy form against the reference, both in fp32 in PyTorch. The rewrites are exact,
+# so this fails only for numerically extreme weights. Measured: 129 dB for slide_swin_tiny.
 MIN_DEPLOY_SQNR_DB = 100
 DEPLOY_SAMPLES = 16
 
@@ -43,11 +43,11 @@ def convert(
     force: bool = False,
     progress: Progress = silent,
 ) -> Artifact:
-    """Convert a model to an artifact folder below `out`, and prove it there.
+    """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
-    A plain string is a model's or a target's name. Raises UsageError for a wrong call or bad
-    input, ToolchainMissing, and ParityFailed where the file misses a floor: then no folder is left,
-    only the report `<folder>.parity.json` beside where it would be.
+    A plain string is the name of a model or target. Raises UsageError for a wrong call or bad
+    input, ToolchainMissing, and ParityFailed if the file misses a floor. In that case there is no
+    artifact folder, and the report is saved as `<folder>.parity.json`.
     """
     source = ModelSource(source) if isinstance(source, str) else source
     to = Format(to) if isinstance(to, str) else to
@@ -111,10 +111,10 @@ def _job(
 
 
 def _best_attempt(job: Job, folder: Path, progress: Progress) -> Attempt:
-    """The first file that passes, or the last one tried.
+    """Return the first attempt that passes, or the last attempt.
 
-    The first attempt has every module in the recipe's precision. While static int8 misses a floor,
-    modules go back to float, the most sensitive first.
+    In the first attempt every module has the recipe's precision. While static int8 misses a floor,
+    the next attempt keeps more modules in float, the most sensitive first.
     """
     found = attempt(job, folder, (), progress)
     if found.report.passed or not job.request.recipe.needs_calibration:
@@ -136,12 +136,13 @@ def _require_exact(job: Job) -> None:
         db = metrics.sqnr_db(rows[: len(x)], channels_last(x, job.converter.LAYOUT))
         if not db >= MIN_DEPLOY_SQNR_DB:
             raise GateFailed(
-                f"the deploy form's {name} are {db:.1f} dB from the reference, the floor is "
-                f"{MIN_DEPLOY_SQNR_DB} dB: these weights are numerically extreme"
+                f"the deploy form's {name} have an SQNR of {db:.1f} dB against the reference, the "
+                f"floor is {MIN_DEPLOY_SQNR_DB} dB: these weights are numerically extreme"
             )
 
 
 def _failure(job: Job, found: Attempt, root: Path) -> CheckResult:
+    """Return the result of a failed conversion, with its layer-wise errors."""
     pixels = job.images.evaluation.pixels
     return CheckResult(
         artifact=root,

@@ -8,7 +8,7 @@ from slide_mobile.targets import registry
 
 
 def inspect(root: Path) -> Graph:
-    """Re-read an artifact's file from disk; raises ArtifactError, GateFailed (integrity)."""
+    """Read the graph of an artifact's file; raises ArtifactError, GateFailed (integrity)."""
     art = Artifact.open(root)
     art.verify()
     return registry.load(art.manifest.target).inspect(art.model_path)

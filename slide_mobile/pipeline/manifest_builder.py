@@ -1,4 +1,4 @@
-"""Build the manifest of a file that passed, from the objects that know its parts."""
+"""Build the manifest of a model file that passed its parity check."""
 
 import datetime
 import os
@@ -31,7 +31,7 @@ GOLDEN_SAMPLES = 8
 
 
 def build(job: Job, found: Attempt, *, created: str) -> Manifest:
-    """Write labels and golden images beside the model file, and state what is true of them all."""
+    """Write labels and golden images next to the model file, and return the manifest of all."""
     ref, request, images, folder = job.ref, job.request, job.images, found.path.parent
     if ref.task == "classify":
         (folder / LABELS).write_text("\n".join(request.labels) + "\n", encoding="utf-8")
@@ -65,7 +65,7 @@ def build(job: Job, found: Attempt, *, created: str) -> Manifest:
 
 
 def timestamp() -> str:
-    """Give the time in UTC, ISO 8601, or SOURCE_DATE_EPOCH; raises UsageError if it is no number.
+    """Return the time, or SOURCE_DATE_EPOCH if it is set, in UTC as ISO 8601; raises UsageError.
 
     https://reproducible-builds.org/specs/source-date-epoch/
     """
@@ -76,11 +76,12 @@ def timestamp() -> str:
         try:
             moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
         except (ValueError, OverflowError, OSError) as error:
-            raise UsageError(f"SOURCE_DATE_EPOCH={epoch} is not a time in seconds") from error
+            raise UsageError(f"SOURCE_DATE_EPOCH={epoch} is not a number of seconds") from error
     return moment.isoformat(timespec="seconds")
 
 
 def _model(ref: Reference) -> Model:
+    """Describe the model, with its parameters and multiply-adds."""
     size = census.measure(ref.model, ref.input_size)
     return Model(
         name=ref.name,
@@ -94,6 +95,7 @@ def _model(ref: Reference) -> Model:
 
 
 def _input(job: Job) -> Input:
+    """Describe the image input of the file."""
     layout, normalization = job.converter.LAYOUT, job.ref.normalization
     return Input(
         shape=input_shape(job.ref.input_size, layout),
@@ -105,7 +107,7 @@ def _input(job: Job) -> Input:
 
 
 def _outputs(job: Job) -> tuple[Output, ...]:
-    """Name, shape and type of each output; its layout too, where it is a feature map."""
+    """Describe each output of the file; only feature maps have a layout."""
     dtype = job.converter.output_dtype(job.request.recipe)
     found = []
     for name, rows in job.expected.items():
@@ -113,18 +115,20 @@ def _outputs(job: Job) -> tuple[Output, ...]:
         if rows.ndim == 4:
             layout = job.converter.LAYOUT
             shape = stored_shape(layout, shape)
-        # The class checks names when the manifest is read back (manifest.write).
+        # manifest.write reads the manifest back, which checks the name.
         found.append(Output(name=name, shape=shape, dtype=dtype, layout=layout))  # type: ignore[arg-type]
     return tuple(found)
 
 
 def _calibration(used: ImageSet) -> Calibration:
+    """Describe the calibration set."""
     return Calibration(images=len(used), sha256=used.sha256, source=used.source)
 
 
 def _golden(job: Job, folder: Path) -> tuple[Golden, ...]:
+    """Write the first evaluation images as golden images, and describe them."""
     compared, request = job.images.evaluation, job.request
-    # Only a classifier's labels name the classes of the drawings.
+    # Feature maps have no classes, so the images are not labeled.
     named = compared.labels if request.task == "classify" else None
     return tuple(
         golden.write(
@@ -139,5 +143,6 @@ def _golden(job: Job, folder: Path) -> tuple[Golden, ...]:
 
 
 def _size_bytes(path: Path) -> int:
+    """Return the size of a model file, or of all files of a package."""
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     return sum(file.stat().st_size for file in files)

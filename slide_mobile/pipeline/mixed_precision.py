@@ -1,7 +1,7 @@
-"""Mixed precision: which modules of a static int8 file go back to float, so that it passes.
+"""Mixed precision: choose the modules that stay in float so that a static int8 file passes.
 
-The first file has every dense module in int8 that int8 makes faster. Where it misses a floor,
-modules go back to float, the most sensitive first, as many as the errors measured say.
+In the first file, every dense module that int8 makes faster is in int8. If that file misses a
+floor, the most sensitive modules go back to float; their measured errors say how many.
 """
 
 from collections.abc import Sequence
@@ -17,25 +17,25 @@ from slide_mobile.pipeline.sensitivity import ModuleSensitivity
 from slide_mobile.progress import Progress
 from slide_mobile.recipes import is_quantizable
 
-# Beyond this share of the modules in float, int8 is the wrong precision for the model.
+# If more than this fraction of the modules were in float, int8 would be the wrong precision.
 MOST = 0.5
-# Above the floor, because errors are not quite independent: near it, one more module in float is
-# cheaper than another conversion.
+# Margin above the floor: errors are not quite independent, and one more module in float is cheaper
+# than another conversion.
 MARGIN_DB = 0.5
-# Where agreement misses its floor and SQNR does not, agreement cannot say how far off it is: ask
-# for half the noise.
+# If top-1 agreement misses its floor but SQNR does not, aim for half the noise: agreement does not
+# show how much noise is too much.
 STEP_DB = 3.0
-# Enough: with these the errors of the demo's modules add up to within 1.1 dB of its TFLite file's
-# (benchmarks/results: sensitivity.json, targets.json).
+# With so many images, the errors of the demo's modules add up to within 1.1 dB of the error of its
+# TFLite file (benchmarks/results: sensitivity.json, targets.json).
 CALIBRATION_SAMPLES = 16
 SAMPLES = 4
-NAMED = 3  # modules in a line of progress
+NAMED = 3  # modules that a line of progress names
 
 Ranking = tuple[ModuleSensitivity, ...]
 
 
 def rank(job: Job, progress: Progress) -> Ranking:
-    """Rank the modules that int8 takes by what each costs alone, the most sensitive first."""
+    """Rank the quantizable modules by the error that each causes alone, most sensitive first."""
     return sensitivity.measure(
         job.deployed,
         candidates(job.deployed),
@@ -46,7 +46,7 @@ def rank(job: Job, progress: Progress) -> Ranking:
 
 
 def next_float_modules(ranking: Ranking, found: Attempt) -> tuple[str, ...]:
-    """Name the modules that the next attempt keeps in float; no more than MOST of them all."""
+    """Name the modules that the next attempt keeps in float, at most the fraction MOST of all."""
     report, given = found.report, len(found.float_modules)
     count = sensitivity.enough(
         ranking, given=given, measured_db=report.sqnr_db, wanted_db=wanted_db(report)
@@ -56,7 +56,7 @@ def next_float_modules(ranking: Ranking, found: Attempt) -> tuple[str, ...]:
 
 
 def announcement(found: Attempt, float_modules: Sequence[str]) -> str:
-    """Say which modules the next attempt adds, in a line of progress."""
+    """Return the line of progress that names the modules which go back to float next."""
     report, added = found.report, float_modules[len(found.float_modules) :]
     return (
         f"{report.recipe.name} misses its floor ({'; '.join(report.failures)}): "
@@ -65,7 +65,7 @@ def announcement(found: Attempt, float_modules: Sequence[str]) -> str:
 
 
 def notes(found: Attempt) -> tuple[str, ...]:
-    """A line on modules that were kept in float in vain, where there are any."""
+    """Return a note on the modules that were kept in float without success, if there are any."""
     given = found.float_modules
     if not given:
         return ()
@@ -73,7 +73,7 @@ def notes(found: Attempt) -> tuple[str, ...]:
 
 
 def candidates(deployed: nn.Module) -> list[str]:
-    """Paths of the modules of a deploy form that int8 takes."""
+    """Return the paths of the modules of a deploy form that int8 quantizes."""
     return [
         path
         for path, module in dense(deployed).items()
@@ -82,11 +82,12 @@ def candidates(deployed: nn.Module) -> list[str]:
 
 
 def wanted_db(report: ParityReport) -> float:
-    """SQNR of the worst output that the next file should reach, in dB."""
+    """Return the SQNR that the worst output of the next file should reach, in dB."""
     floor = report.recipe.min_sqnr_db
     return floor + MARGIN_DB if report.sqnr_db < floor else report.sqnr_db + STEP_DB
 
 
 def _listed(modules: Sequence[str]) -> str:
+    """Name the first modules, and count the rest."""
     more = len(modules) - NAMED
     return ", ".join(modules[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,8 +1,8 @@
-"""What int8 costs module by module: each dense module alone in int8, in PyTorch, before any file.
+"""Sensitivity to int8: the error when one dense module alone computes in int8, in PyTorch.
 
-Rounded as the converters round: weights symmetric with a scale an output channel, what enters and
-what leaves with one range a tensor, of the tried clippings the one with the least squared error.
-The toolchains differ from this by a few dB, and hardly in the order of the modules.
+Values are rounded as the converters round them. Weights are quantized symmetrically per output
+channel. Inputs and outputs have one range per tensor, clipped where the squared error is smallest.
+The toolchains give SQNRs that differ by a few dB, but almost the same order of modules.
 """
 
 import copy
@@ -22,31 +22,31 @@ from slide_mobile.preprocess import Pixels
 from slide_mobile.progress import Progress
 from slide_mobile.targets.calibration import Values, clipped, sample_and_extremes
 
-STEPS = 255  # between the least and the greatest of eight bits
+STEPS = 255  # steps between the smallest and the largest 8-bit value
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleSensitivity:
-    """SQNR of the outputs, which all weigh the same, where this module alone computes in int8."""
+    """SQNR of the model's outputs, equally weighted, if this module alone computes in int8."""
 
     module: str
     sqnr_db: float
 
     @property
     def noise(self) -> float:
-        """Power of the error in the outputs, over that of the outputs."""
+        """Ratio of the power of the error to the power of the outputs."""
         return noise(self.sqnr_db)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Range:
-    """Of a tensor in int8, in its own units; zero is a value of it."""
+    """Range of the values that an int8 tensor can represent; it includes zero."""
 
     low: float
     high: float
 
     def rounded(self, x: Tensor) -> Tensor:
-        """The nearest of the 256 values, of any shape."""
+        """Round each element to the nearest of the 256 values, for a tensor of any shape."""
         step = (self.high - self.low) / STEPS
         if step == 0:
             return torch.zeros_like(x)
@@ -56,7 +56,7 @@ class _Range:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ranges:
-    """Of what enters a module, and of what leaves it."""
+    """Ranges of the input and the output of a module."""
 
     input: _Range
     output: _Range
@@ -74,10 +74,10 @@ def measure(
     pixels: Sequence[Pixels],
     progress: Progress,
 ) -> tuple[ModuleSensitivity, ...]:
-    """Rank dense modules of a deploy form, by path, the most sensitive first.
+    """Rank dense modules of a deploy form, the most sensitive first.
 
-    `calibration` gives the ranges, over `pixels` the outputs are compared; both (H, W, 3) bytes at
-    input size. Raises ValueError for a path that is no dense module.
+    The ranges come from `calibration`, and the outputs are compared on `pixels`; both are (H, W, 3)
+    bytes at input size. Raises ValueError if a path in `modules` is not a dense module.
     """
     chosen = {path: module for path, module in dense(deployed).items() if path in set(modules)}
     if unknown := set(modules) - set(chosen):
@@ -96,11 +96,11 @@ def measure(
 def enough(
     ranking: Sequence[ModuleSensitivity], *, given: int, measured_db: float, wanted_db: float
 ) -> int:
-    """How many of the most sensitive modules must be in float for a file to reach `wanted_db`.
+    """Return how many of the most sensitive modules must be in float to reach `wanted_db`.
 
-    `measured_db` is the file's with `given` of them in float. Errors of modules are independent,
-    so their powers add up; the file's, which has all its toolchain's ways in it, says how much
-    each of them weighs there. At least one more than `given`.
+    `measured_db` is the SQNR of a file that has `given` of them in float; the result is larger than
+    `given`. The errors of modules are independent, so their powers add up. Their sum is scaled to
+    the power that was measured in the file, because toolchains quantize differently from PyTorch.
     """
     left = sum(row.noise for row in ranking[given:])
     allowed = left * noise(wanted_db) / noise(measured_db)
@@ -112,12 +112,12 @@ def enough(
 
 
 def noise(db: float) -> float:
-    """Power of an error over that of the signal."""
+    """Convert an SQNR in dB to the ratio of error power to signal power."""
     return float(10 ** (-db / 10))
 
 
 def _sqnr_db(expected: Sequence[Rows], found: Sequence[Rows]) -> float:
-    """Of all outputs together, each at a power of one."""
+    """Return the SQNR of all outputs together, each scaled to a power of one."""
     scales = [float(np.sqrt(np.square(rows, dtype=np.float64).sum())) or 1.0 for rows in expected]
     together = (
         np.concatenate([rows.ravel() / scale for rows, scale in zip(outputs, scales, strict=True)])
@@ -129,7 +129,7 @@ def _sqnr_db(expected: Sequence[Rows], found: Sequence[Rows]) -> float:
 def _ranges(
     deployed: nn.Module, modules: dict[str, nn.Module], calibration: Sequence[Pixels]
 ) -> dict[str, _Ranges]:
-    """Of each module, over all images."""
+    """Measure the input and output range of each module over all images."""
     entering: dict[str, list[Values]] = {path: [] for path in modules}
     leaving: dict[str, list[Values]] = {path: [] for path in modules}
 
@@ -152,18 +152,19 @@ def _ranges(
 
 
 def _sample(x: Tensor) -> Values:
-    """The same places in every image, in whatever order these run."""
+    """Sample the same positions in every image, and the extremes."""
     return sample_and_extremes(x.numpy(), np.random.default_rng(0))
 
 
 def _fit(samples: Sequence[Values]) -> _Range:
-    # Sorted: the images were run in no order, and sums depend on it.
+    """Return the range with the smallest squared error for these samples."""
+    # Images run in any order, and sums depend on the order, so the values are sorted.
     low, high = clipped(np.sort(np.concatenate(samples)))
     return _Range(low=low, high=high)
 
 
 def _in_int8(module: nn.Module, ranges: _Ranges) -> _Hook:
-    """A hook that puts in place of a module's output what it gives in int8."""
+    """Return a hook that replaces a module's output by the output that it has in int8."""
     rounded = copy.deepcopy(module)
     weight = rounded.get_parameter("weight")
     scale = (weight.abs().flatten(1).amax(1) / 127).clamp(min=torch.finfo(weight.dtype).tiny)
@@ -178,7 +179,7 @@ def _in_int8(module: nn.Module, ranges: _Ranges) -> _Hook:
 
 @contextmanager
 def _hooks(hooks: dict[nn.Module, _Hook]) -> Iterator[None]:
-    """Forward hooks, gone again afterwards."""
+    """Register forward hooks for the duration of the block."""
     handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Python accepts and refuses what the apps do: apps/conformance, made by artifact_vectors.py."""
+"""Python and the apps accept and refuse the same artifacts (apps/conformance)."""
 
 import base64
 import json
@@ -75,7 +75,7 @@ def test_any_other_bytes_are_no_golden_image(case: dict[str, Any], tmp_path: Pat
 
 
 def read_golden(case: dict[str, Any], root: Path) -> np.ndarray:
-    """What slide_mobile reads from a folder whose manifest asks for this size."""
+    """Read a golden image from a folder whose manifest states this size."""
     text = json.loads((FOLDER / "manifests.json").read_text())["accepted"][0]["text"]
     plain = json.loads(text)
     plain["input"]["shape"] = [1, case["height"], case["width"], 3]

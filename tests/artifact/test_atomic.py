@@ -1,4 +1,4 @@
-"""The folder appears whole or not at all, whoever else is building it."""
+"""A folder appears complete or not at all, even if another process is building it."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Artifacts into apps: whole, once, and only what the app runs."""
+"""`embed` copies artifacts completely, once, and only those that the app can run."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def made(tmp_path: Path) -> Make:
-    """Write an artifact whose model file no runtime was asked about: `embed` runs none."""
+    """Write an artifact whose model file no runtime could load; `embed` does not run it."""
 
     def make(name: str, target: str = "tflite", backend: str = "xnnpack", content: bytes = b"1"):
         root = tmp_path / "artifacts" / name
@@ -69,7 +69,7 @@ def run(*arguments: object) -> Result:
 
 
 def contents(root: Path) -> dict[str, tuple[bytes, int]]:
-    """Bytes and times: an artifact that is left alone is not written again."""
+    """Return bytes and times of all files, to see that an artifact was not written again."""
     return {
         str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in root.rglob("*")
@@ -123,9 +123,9 @@ def test_a_file_too_many_in_the_app_is_cleared_away(made: Make, android: Path) -
 @pytest.mark.parametrize(
     ("app", "target", "backend", "message"),
     [
-        ("ios", "tflite", "xnnpack", "an iOS app cannot run: it has Core ML and ExecuTorch"),
+        ("ios", "tflite", "xnnpack", "an iOS app cannot run: it runs Core ML and ExecuTorch"),
         ("ios", "onnx", "cpu", "an iOS app cannot run"),
-        ("android", "coreml", "mlprogram", "an Android app cannot run: it has LiteRT, and"),
+        ("android", "coreml", "mlprogram", "an Android app cannot run: it runs LiteRT, and"),
         ("android", "executorch", "coreml", "executorch on coreml, which an Android app cannot"),
     ],
 )
@@ -151,7 +151,7 @@ def test_any_other_folder_takes_everything(made: Make, tmp_path: Path) -> None:
 def test_a_name_that_an_android_app_does_not_read_is_one_line(
     made: Make, android: Path, ios: Path, name: str
 ) -> None:
-    with pytest.raises(UsageError, match="Android takes no folder"):
+    with pytest.raises(UsageError, match="an Android app cannot have a folder"):
         embed.embed([made(name)], android)
     assert not (find(android).folder / INDEX).exists()
     embed.embed([made(f"{name} too", "coreml", "mlprogram")], ios)  # where folders are files

@@ -1,4 +1,4 @@
-"""An artifact folder is opened in one line, and says when one of its files is another."""
+"""An artifact folder: opening it, and refusing it if one of its files was changed."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What is recorded of PyTorch's maps for the golden images, and what of a file it is held to."""
+"""Golden images: what is recorded of PyTorch's maps, and which damage is refused."""
 
 from pathlib import Path
 from types import SimpleNamespace

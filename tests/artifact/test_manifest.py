@@ -1,4 +1,4 @@
-"""A manifest is typed to the leaves, and what contradicts itself is refused where it is read."""
+"""The manifest: every field is typed, and contradictions are refused when it is read."""
 
 import copy
 import json
@@ -80,7 +80,7 @@ def test_another_version_is_refused_in_one_line(version: int, message: str) -> N
 
 
 def edited(document: dict[str, Any], where: tuple[str | int, ...], value: object) -> dict[str, Any]:
-    """A copy with one field changed, or taken away where the value is `...`."""
+    """Return a copy with one field changed, or removed if the value is `...`."""
     found = copy.deepcopy(document)
     owner: Any = found
     for key in where[:-1]:

@@ -1,4 +1,4 @@
-"""What a rewrite has to be: the same function as what it replaces, in either layout."""
+"""Checks that a rewritten module computes the same function as the original, in either layout."""
 
 import copy
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from slide_mobile.deploy.channels_first import turn
 def assert_same(
     new: Callable[[Tensor], Tensor], old: Callable[[Tensor], Tensor], x: Tensor
 ) -> None:
-    """Equal to rounding; measured errors are below 5e-6."""
+    """Check that two modules agree up to rounding; measured errors are below 5e-6."""
     with torch.no_grad():
         torch.testing.assert_close(new(x), old(x), rtol=1e-5, atol=1e-5)
 

@@ -104,7 +104,7 @@ def test_a_whole_model_keeps_its_module_paths(name: str) -> None:
     model = models.create(name)
     last, first = deploy(model), deploy(model, layout="NCHW")
     assert layerwise.dense(last).keys() == layerwise.dense(first).keys()
-    # Linears are left where attention keeps its own layout, and nowhere else.
+    # Linears remain only where attention computes channels last.
     mixers = [part for part in first.modules() if isinstance(part, TokenMixer)]
     kept = {linear for part in mixers for linear in part.modules()}
     assert all(part in kept for part in first.modules() if isinstance(part, nn.Linear))

@@ -1,4 +1,4 @@
-"""Whole networks: the deploy form against the reference, of every family in both layouts."""
+"""Whole networks: deploy form against reference, for every family in both layouts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -76,7 +76,7 @@ def test_no_tensor_of_the_deploy_form_exceeds_rank_4(name: str, layout: Layout) 
 def test_the_deploy_form_survives_fp16(
     magnitude: int, layout: Layout, name: str, randomised: Randomised
 ) -> None:
-    """Every operation rounded to fp16, on a residual stream of large values and means."""
+    """Round every operation to fp16, with large values and means in the residual stream."""
     model = randomised(models.create(name, input_size=(96, 128)))
     with torch.no_grad():
         first = model.get_submodule(model.stages()[0].embed)

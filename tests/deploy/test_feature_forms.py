@@ -1,4 +1,4 @@
-"""Networks without their classifier: the deploy form's four maps against the reference's."""
+"""Networks without a classifier: the four maps of the deploy form against the reference."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8
 
 @torch.no_grad()
 def reference_maps(backbone: nn.Module) -> list[np.ndarray]:
-    """The generator's own maps, behind nothing that belongs to the export."""
+    """Return the maps of `stage_maps`, without the modules that are applied to outputs."""
     assert isinstance(backbone, Backbone)
     images = torch.from_numpy(normalize(PIXELS, IMAGENET))
     return [x.numpy() for x in backbone.stage_maps(images)]

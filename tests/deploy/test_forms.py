@@ -1,4 +1,4 @@
-"""The table of forms: the nearest map decides where none matches."""
+"""The table of forms: a map that was not measured gets the form of the nearest one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Full-size models: the deploy form of each, and one of each family in the targets."""
+"""Full-size models: the deploy form of every model, and one model per family in the targets."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from slide_mobile.tasks import Layout
 
 pytestmark = pytest.mark.full_size
 
-# So many at least are compared: twelve, the demo's, do not tell the power of a noise.
+# At least so many logits are compared: the demo's twelve are too few to estimate noise power.
 LOGITS = 200
 # The Im2Col baseline keeps its rank-6 attention: it is measured, not shipped.
 NAMES = [name for name in models.names() if not name.startswith("im2col")]
@@ -43,18 +43,18 @@ def test_the_deploy_form_of_a_full_size_model_is_its_reference(
         reference.double()
         exact = reference((raw.double() / 255 - mean) / std)
         exact_form = one_by_one(deploy(reference, layout=layout).double(), raw.double())
-    # In fp64, the algebra; what is left is of constants that are kept in fp32. Measured: 136 dB
+    # fp64 tests the algebra; the remaining error is that of constants in fp32. Measured: 136 dB
     # (NAT-B, whose random residuals grow the most) to 300 dB.
     assert sqnr_db(exact, exact_form) > 130
-    # In fp32, the contract's gate; measured: 101 dB (NAT-B), 110 (NAT-S), else 114 and more. And
-    # hardly farther from the truth than the reference is, which in NAT-B is 104 dB off; measured:
-    # at most 3.0 dB farther, channels last.
+    # fp32 has the documented floor; measured: 101 dB (NAT-B), 110 (NAT-S), else 114 and more. The
+    # deploy form is hardly less accurate than the reference, whose own SQNR is 104 dB in NAT-B;
+    # measured: at most 3.0 dB less, channels last.
     assert sqnr_db(single, single_form) > 100
     assert sqnr_db(exact, single_form) > sqnr_db(exact, single) - 4
 
 
 def one_by_one(form: nn.Module, images: Tensor) -> Tensor:
-    """What a deploy form, which takes a batch of one, gives for each image: a batch."""
+    """Run a deploy form, which takes a batch of one, on each image of a batch."""
     return torch.cat([form(image[None]) for image in images])
 
 
@@ -67,7 +67,7 @@ def test_slide_swin_tiny_converts(target: str, precision: str, tmp_path: Path) -
     assert graph.max_rank == 4
     if target in {"tflite", "executorch"}:
         assert graph.partitions == 1 and graph.delegated_ops == graph.total_ops
-    # fp32: the goal. int8: the floor; measured 31 to 32 dB with random weights.
+    # fp32 must reach the goal, int8 the floor; measured 31 to 32 dB with random weights.
     assert art.manifest.parity.sqnr_db > {"fp32": 110, "int8": 20}[precision]
 
 

@@ -1,4 +1,4 @@
-"""What begins a stage: embeddings, positions, pixels and norms, each against its reference."""
+"""The start of a stage: embedding, positions, pixels and norm, each against its reference."""
 
 import copy
 from collections.abc import Callable

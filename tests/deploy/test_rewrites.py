@@ -1,4 +1,4 @@
-"""Each rewrite alone against the module it replaces, every parameter random, at odd sizes."""
+"""Each rewrite alone against the module that it replaces, with random parameters and odd sizes."""
 
 import copy
 from collections.abc import Callable
@@ -167,7 +167,7 @@ def test_centre_norms_is_exact_in_a_block_with_a_large_mean(
     new = centre_norms(copy.deepcopy(folded))
     assert isinstance(new.norm1, TokenScale) and isinstance(new.norm2, TokenScale)
     assert_same(new, folded, tokens)
-    # A mean of 50 deviations: where E[x^2] - E[x]^2 would lose seven bits.
+    # With a mean of 50 deviations, E[x^2] - E[x]^2 would lose seven bits.
     with torch.no_grad():
         assert sqnr_db(folded(tokens + 50).numpy(), new(tokens + 50).numpy()) > 100
 
@@ -177,7 +177,7 @@ def test_merge_patches_is_exact(size: tuple[int, int], randomised: Randomised) -
     old = fold_affine(randomised(PatchMerging(12)))
     new = merge_patches(old)
     assert isinstance(new, MergePatches)
-    # Four tokens of different means, which is what their common norm has to see.
+    # The four tokens have different means, which their common norm has to take into account.
     assert_same(new, old, torch.randn(1, *size, 12) + 5 * torch.randn(1, *size, 1))
 
 

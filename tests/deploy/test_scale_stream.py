@@ -46,7 +46,7 @@ def without_and_with(model: nn.Module) -> tuple[nn.Module, nn.Module]:
 
 
 def streams(model: nn.Module, image: Tensor) -> dict[str, Tensor]:
-    """What each embedding and each block writes to the stream, by path; and the logits."""
+    """Return what each embedding and block writes to the stream, by path, and the logits."""
     found: dict[str, Tensor] = {}
     for part in model.stages():
         written = model.get_submodule(part.blocks).named_children()

@@ -1,4 +1,4 @@
-"""The attentions of the later stages in products of rank 3, against their references."""
+"""Attention of the later stages in products of rank 3, against the reference."""
 
 import copy
 from collections.abc import Callable
@@ -127,7 +127,7 @@ def test_every_token_is_in_a_tile_beside_all_its_neighbours(k: int, extra: int) 
         assert all(set(near[token].tolist()) <= set(beside) for token in tile)
         assert min(beside) >= 0 and max(beside) < n
     assert seen == set(range(n))
-    # What is left of each piece, without what the one before it has, is the side once.
+    # Without their overlaps, the intervals cover the side exactly once.
     assert sum(queries.length - overlap for overlap in queries.overlaps()) == n
 
 
@@ -149,13 +149,13 @@ def attentions(map_size: Size) -> dict[str, nn.Module]:
 def test_a_block_in_deploy_form_is_exact_in_either_layout(
     kind: str, randomised: Randomised
 ) -> None:
-    """All rewrites in their order: affine parts and centring reach every reader of a norm."""
+    """Apply all rewrites: gamma, beta and centering must reach every reader of a norm."""
     old = randomised(attentions((5, 8))[kind])
     new = copy.deepcopy(old)
     for rewrite in rewrites():
         new = apply(rewrite, new)
     assert not any(isinstance(part, nn.LayerNorm) for part in new.modules())
-    # Means of three deviations, which the norms have to take off.
+    # The means are three deviations, and the norms have to subtract them.
     x = tokens(5, 8) + 3 * torch.randn(1, 5, 8, 1)
     assert_same(new, old, x)
     assert_turned(new, x)

@@ -1,4 +1,4 @@
-"""Operations to try, and random inputs for them that are the same in every run."""
+"""Test cases: operations, and random inputs that are the same in every run."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Case = tuple[str, Arrays, dict[str, Any]]
 
 
 class Draw:
-    """Arrays of a shape, in the order of the calls."""
+    """Return random arrays of the given shapes; they depend on the order of the calls."""
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)

@@ -19,7 +19,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def program(kind: str, fed: Arrays, *, target: str = "iOS18", **attributes: Any) -> Program:
-    """A program that does one operation on its inputs; "values.0" feeds the tuple "values"."""
+    """Build a program of one operation; the input "values.0" is part of the tuple "values"."""
     placeholders = {
         name: Placeholder(
             value.shape, dtype=types.numpy_type_to_builtin_type(value.dtype), name=name
@@ -41,7 +41,7 @@ def program(kind: str, fed: Arrays, *, target: str = "iOS18", **attributes: Any)
 
 
 def run(kind: str, fed: Arrays, **attributes: Any) -> list[NDArray[Any]]:
-    """The outputs of one operation, as the evaluator computes them in fp32."""
+    """Compute one operation with the evaluator in fp32."""
     made = program(kind, fed, **attributes)
     outputs = made.run(fed)
     return [outputs[name] for name in made.outputs]
@@ -50,7 +50,7 @@ def run(kind: str, fed: Arrays, **attributes: Any) -> list[NDArray[Any]]:
 def inferred(
     kind: str, fed: Arrays, *, target: str = "iOS18", **attributes: Any
 ) -> list[NDArray[Any]]:
-    """The outputs of one operation, as MIL's own value inference computes them."""
+    """Compute one operation with MIL's own value inference."""
     arguments: dict[str, Any] = dict(attributes)
     with Function({}, opset_version=AvailableTarget[target]):
         for name, value in fed.items():
@@ -71,7 +71,7 @@ def inferred(
 def assert_same(
     found: list[NDArray[Any]], expected: list[NDArray[Any]], tolerance: float = 1e-6
 ) -> None:
-    """Fail unless every output has the other's shape and values, relative to the largest."""
+    """Check that outputs have equal shapes and close values, relative to the largest value."""
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
         value = constant(ours, str(ours.dtype).replace("float", "fp"))

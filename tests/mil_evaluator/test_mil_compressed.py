@@ -1,4 +1,4 @@
-"""Compressed weights: what is evaluated is what decompressing the model gives."""
+"""Compressed weights: a compressed model gives the same results as the decompressed model."""
 
 from pathlib import Path
 

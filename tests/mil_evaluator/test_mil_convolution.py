@@ -28,7 +28,7 @@ def convolved(
     dilations: Sequence[int],
     groups: int,
 ) -> Array:
-    """One output element after the other."""
+    """Compute a convolution one output element at a time."""
     x = np.pad(x, [(0, 0), (0, 0), *pads])
     kernel = weight.shape[2:]
     size = [
@@ -54,7 +54,7 @@ def convolved(
 def spread(
     x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
 ) -> Array:
-    """The unpadded transposed convolution: every input element adds its kernel to the output."""
+    """Compute a transposed convolution without padding: each input element adds its kernel."""
     kernel = weight.shape[2:]
     size = [
         (n - 1) * s + (k - 1) * d + 1
@@ -189,7 +189,7 @@ def test_a_transposed_convolution_is_filled_up_to_its_output_shape() -> None:
 def pooled(
     kind: str, x: Array, kernel: int, stride: int, pads: tuple[int, int], excluded: bool
 ) -> Array:
-    """Pooling of the last axis, one window after the other."""
+    """Pool the last axis one window at a time."""
     before, after = pads
     size = (x.shape[-1] + before + after - kernel) // stride + 1
     out = []

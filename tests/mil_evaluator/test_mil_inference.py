@@ -1,4 +1,4 @@
-"""Rules of arithmetic that MIL can compute itself, against MIL's value inference."""
+"""Arithmetic rules against MIL's value inference."""
 
 from typing import Any
 

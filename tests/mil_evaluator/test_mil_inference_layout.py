@@ -1,4 +1,4 @@
-"""Rules of shape and place that MIL can compute itself, against MIL's value inference."""
+"""Shape and indexing rules against MIL's value inference."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Moving, reading and writing elements, where MIL cannot compute it itself, or does so wrongly."""
+"""Shape and indexing rules for which MIL's value inference is missing or wrong."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whole networks: what coremltools made of them computes what PyTorch computes."""
+"""Whole networks: the program that coremltools wrote computes what PyTorch computes."""
 
 import math
 from collections.abc import Callable
@@ -16,11 +16,11 @@ import mil_evaluator
 from mil_evaluator.replay import replay
 
 SIZE, CLASSES = 64, 5
-# Measured: 1e-7 to 1.1e-6 of the largest logit; 43 to 69 dB in fp16 (Swin v2, whose logits
-# come from cosines times up to 100, has the 43).
+# Measured: 1e-7 to 1.1e-6 of the largest logit; 43 to 69 dB in fp16. Swin v2 has 43 dB: its
+# attention logits are cosines times up to 100.
 MAX_RELATIVE_ERROR = 3e-6
 MIN_FLOAT16_SQNR_DB = 40.0
-# MIL's own reference on the same inputs; measured up to 6e-7 (sums in another order).
+# Against MIL's own reference on the same inputs; measured up to 6e-7 (sums in another order).
 MAX_REPLAY_DIFFERENCE = 3e-6
 
 STAGES = {"hidden_sizes": [8, 16, 24, 32], "depths": [1, 1, 1, 1], "num_labels": CLASSES}
@@ -68,7 +68,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Logits(nn.Module):
-    """A Hugging Face model that returns its logits."""
+    """Wrap a Hugging Face model so that it returns its logits."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Logits(nn.Module):
 
 
 def network(name: str) -> nn.Module:
-    """A network with random weights, and statistics that a wrong fold would show in."""
+    """Build a network with random weights, and statistics that reveal a wrong fold."""
     torch.manual_seed(0)
     model = Logits(NETWORKS[name]()).eval()
     for module in model.modules():
@@ -91,7 +91,7 @@ def network(name: str) -> nn.Module:
 
 
 def exported(model: nn.Module, x: Tensor) -> torch.export.ExportedProgram:
-    """The exported program; coremltools 9 does not know the aten.alias that torch 2.13 leaves."""
+    """Export without the aten.alias of torch 2.13, which coremltools 9 does not support."""
     program = torch.export.export(model, (x,)).run_decompositions({})
     for node in list(program.graph.nodes):
         if node.target == torch.ops.aten.alias.default:
@@ -101,7 +101,7 @@ def exported(model: nn.Module, x: Tensor) -> torch.export.ExportedProgram:
 
 
 def saved(program: torch.export.ExportedProgram, precision: ct.precision, path: Path) -> Path:
-    """The program as Core ML for iOS 17, on disk."""
+    """Convert the program to Core ML for iOS 17, and save it."""
     converted = ct.convert(
         program,
         inputs=[ct.TensorType(name="x", shape=(1, 3, SIZE, SIZE))],

@@ -1,4 +1,4 @@
-"""The norms that MIL cannot compute itself, against their formulas in NumPy."""
+"""Norms without a value inference in MIL, against their formulas in NumPy."""
 
 import numpy as np
 import pytest

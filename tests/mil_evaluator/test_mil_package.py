@@ -1,4 +1,4 @@
-"""Files that are not what they should be: one line each, never a traceback of protobuf."""
+"""Damaged and foreign files: each gives an error of one line, never a traceback of protobuf."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ FLIPS = 60
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package with weights in a file."""
+    """A package whose weights are in a file."""
     model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 4, 3)).eval()
     exported = torch.export.export(model, (torch.rand(1, 3, 8, 8),)).run_decompositions({})
     path = tmp_path_factory.mktemp("whole") / "net.mlpackage"
@@ -34,12 +34,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def package(whole: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """A copy of the package for a test to damage."""
     return Path(shutil.copytree(whole, tmp_path / "net.mlpackage"))
 
 
 def refusal(path: Path) -> str:
-    """The one line that loading fails with."""
+    """Return the one-line message with which loading fails."""
     with pytest.raises(mil_evaluator.UnsupportedProgram) as caught:
         mil_evaluator.load(path)
     assert isinstance(caught.value, ValueError)
@@ -75,7 +75,7 @@ def test_a_missing_specification(package: Path) -> None:
 
 
 def pointing(package: Path, model: str) -> Path:
-    """The package with a manifest whose root is at that path."""
+    """Return the package with a manifest that names this path as its root."""
     manifest = json.loads((package / "Manifest.json").read_bytes())
     manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"] = model
     (package / "Manifest.json").write_text(json.dumps(manifest))
@@ -125,7 +125,7 @@ def test_an_unknown_colour_space(tmp_path: Path) -> None:
     spec = mil_evaluator.specification(path)
     spec.description.input[0].type.imageType.colorSpace = 1000
     (path / MODEL).write_bytes(spec.SerializeToString())
-    assert "unknown colour space, 1000" in refusal(path)
+    assert "unknown color space, 1000" in refusal(path)
 
 
 def test_missing_weights(package: Path) -> None:
@@ -141,7 +141,7 @@ def test_truncated_weights(package: Path, kept: int) -> None:
 
 def test_an_empty_specification(package: Path) -> None:
     (package / MODEL).write_bytes(b"")
-    assert "holds no model, not an ML program" in refusal(package)
+    assert "has no model; convert the model with" in refusal(package)
 
 
 def test_a_specification_of_noise(package: Path) -> None:
@@ -184,7 +184,8 @@ def test_a_neural_network_is_not_an_ml_program(tmp_path: Path) -> None:
     spec.specificationVersion = 4
     spec.neuralNetwork.SetInParent()
     (tmp_path / "old.mlmodel").write_bytes(spec.SerializeToString())
-    assert "holds a Core ML neuralNetwork, not an ML program" in refusal(tmp_path / "old.mlmodel")
+    message = refusal(tmp_path / "old.mlmodel")
+    assert "has a Core ML neuralNetwork instead of an ML program" in message
 
 
 def test_operations_without_a_rule_are_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Programs run from Python: precision, what is kept, inputs, classifiers, and refusals."""
+"""Running programs: precision, kept variables, inputs, classifiers, and errors."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def model() -> nn.Module:
 
 
 def saved(model: nn.Module, path: Path, *, precision: ct.precision = ct.precision.FLOAT32) -> Path:
-    """The model as a classifier of BGR images, on disk."""
+    """Convert the model to a classifier of BGR images, and save it."""
     exported = torch.export.export(model, (torch.rand(1, 3, 8, 12),)).run_decompositions({})
     image = ct.ImageType(
         name="image",

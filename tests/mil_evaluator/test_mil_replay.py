@@ -1,4 +1,4 @@
-"""The comparison with MIL's value inference: it sees errors, and says what it could not see."""
+"""The comparison with MIL's value inference: it finds errors, and lists what it cannot check."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_operations_are_compared_or_counted_as_without_a_reference(package: Path
     assert result.compared["gelu"].operations == 2
     assert 0 <= result.compared["gelu"].difference < 1e-6
     assert result.compared["split"] == Comparison(operations=1, difference=0.0)
-    # MIL's inference of concat ignores interleaving, so it is no reference for this one.
+    # MIL's inference of concat ignores interleaving, so it cannot be the reference here.
     assert result.without_reference == {"conv": 1, "concat": 1}
 
 

@@ -1,4 +1,4 @@
-"""Resizing, against the grids in MIL's docstrings, PyTorch, and bilinear sampling by loops."""
+"""Resizing against the grids in MIL's docstrings, PyTorch, and bilinear sampling in loops."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ def test_bilinear_upsampling_can_do_without_half_pixels() -> None:
 
 
 def sampled(x: NDArray[np.float32], place: NDArray[np.float32], mode: str, value: float) -> float:
-    """One bilinear sample of an image (H, W) at (x, y) in pixels, from the padded image."""
+    """Sample a padded image (H, W) bilinearly at (x, y) in pixels."""
     names = {"border": "edge", "reflection": "reflect", "symmetric": "symmetric"}
     border = 8
     if mode == "constant":

@@ -37,7 +37,7 @@ SIZES = {
     "slide_nat_small": (50.78, 7.896),
     "slide_nat_base": (89.80, 13.84),
 }
-# What the papers of the parents print of theirs: parameters (M) and multiply-adds (G).
+# Figures from the papers of the parent networks: parameters (M) and multiply-adds (G).
 PRINTED = ["pvt_tiny", "pvt_small", "pvt_medium", "pvt_v2_b1", "pvt_v2_b2", "cswin_small"]
 PRINTED += ["nat_mini", "nat_tiny"]
 
@@ -69,7 +69,7 @@ def test_parents_are_as_large_as_their_papers_print(name: str) -> None:
 def test_the_catalogue_has_every_public_model_and_no_test_model() -> None:
     assert list(TABLE) == models.names()
     assert not any(name.endswith("_test") for name in TABLE)
-    # Every size of a family with slide attention is held to its figures above.
+    # Every size of a family with slide attention is compared with its figures above.
     slide = {name for name in TABLE if name.startswith("slide_")} - {"slide_swin_demo"}
     assert slide <= SIZES.keys()
 

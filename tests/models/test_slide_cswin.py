@@ -1,10 +1,10 @@
-"""CSWin: the official keys, and where the stripes are."""
+"""CSWin: the keys of the official state dict, and the layout of the stripes."""
 
 import pytest
 
 from slide_mobile import models
 
-# Of microsoft/CSWin-Transformer @f111ae2, CSWin_64_24322_small_224.
+# From microsoft/CSWin-Transformer @f111ae2, CSWin_64_24322_small_224.
 PARENT = {
     "stage1_conv_embed.0.weight": (64, 3, 7, 7),
     "stage1_conv_embed.2.weight": (64,),
@@ -32,7 +32,7 @@ def shapes(name: str) -> dict[str, tuple[int, ...]]:
 def test_the_parent_has_the_official_keys_and_shapes() -> None:
     state = shapes("cswin_small")
     assert {key: state.get(key) for key in PARENT} == PARENT
-    # 16 or (in the last stage) 14 a block, 4 an embedding, norm, head
+    # 16 per block (14 in the last stage), 4 per embedding, norm, head
     assert len(state) == 38 * 16 + 2 * 14 + 4 * 4 + 2 + 2
     assert "stage4.0.attns.1.get_v.weight" not in state
 

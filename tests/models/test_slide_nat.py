@@ -1,4 +1,4 @@
-"""NAT: the official keys, layer scale, and what it refuses."""
+"""NAT: the keys of the official state dict, layer scale, and sizes that are refused."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from slide_mobile import models
 from slide_mobile.errors import UsageError
 
-# Of SHI-Labs/Neighborhood-Attention-Transformer @d334f5b, nat_mini; the attention's are natten's.
+# From SHI-Labs/Neighborhood-Attention-Transformer @d334f5b, nat_mini; attention keys from natten.
 PARENT = {
     "patch_embed.proj.0.weight": (32, 3, 3, 3),
     "patch_embed.proj.1.weight": (64, 32, 3, 3),
@@ -33,7 +33,7 @@ def shapes(name: str) -> dict[str, tuple[int, ...]]:
 def test_the_parent_has_the_official_keys_and_shapes() -> None:
     state = shapes("nat_mini")
     assert {key: state.get(key) for key in PARENT} == PARENT
-    # 13 a block, 6 the tokenizer, 3 a downsampler, norm, head
+    # 13 per block, 6 for the tokenizer, 3 per downsampler, norm, head
     assert len(state) == 18 * 13 + 6 + 3 * 3 + 2 + 2
     assert "levels.0.downsample.reduction.bias" not in state
 

@@ -1,4 +1,4 @@
-"""PVT: the official keys, positions, and the class token."""
+"""PVT: the keys of the official state dict, positions, and the class token."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SMALL = {
     "num_classes": 5,
 }
 
-# Of whai362/PVT @57e2dfa, pvt_tiny.
+# From whai362/PVT @57e2dfa, pvt_tiny.
 PARENT = {
     "cls_token": (1, 1, 512),
     "pos_embed1": (1, 3136, 64),
@@ -47,7 +47,7 @@ def shapes(name: str) -> dict[str, tuple[int, ...]]:
 def test_the_parent_has_the_official_keys_and_shapes() -> None:
     state = shapes("pvt_tiny")
     assert {key: state.get(key) for key in PARENT} == PARENT
-    # 14 or (with sr) 18 a block, 4 an embedding, positions, token, norm, head
+    # 14 per block (18 with sr), 4 per embedding, positions, token, norm, head
     assert len(state) == 6 * 18 + 2 * 14 + 4 * 4 + 4 + 1 + 2 + 2
     assert "block4.0.attn.sr.weight" not in state
 
@@ -69,7 +69,7 @@ def test_slide_attention_has_its_own_keys_in_stages_1_and_2() -> None:
 
 
 def interpolated(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear, half-pixel centres, not filtered: (H, W, C) -> (*size, C)."""
+    """Resize bilinearly with half-pixel centers and no filter: (H, W, C) -> (*size, C)."""
     for axis, n in enumerate(size):
         length = grid.shape[axis]
         at = np.clip((np.arange(n) + 0.5) * length / n - 0.5, 0, length - 1)

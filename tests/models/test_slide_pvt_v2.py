@@ -1,8 +1,8 @@
-"""PVTv2: the official keys."""
+"""PVTv2: the keys of the official state dict."""
 
 from slide_mobile import models
 
-# Of whai362/PVT @57e2dfa, pvt_v2_b1.
+# From whai362/PVT @57e2dfa, pvt_v2_b1.
 PARENT = {
     "patch_embed1.proj.weight": (64, 3, 7, 7),
     "patch_embed2.proj.weight": (128, 64, 3, 3),
@@ -29,7 +29,7 @@ def shapes(name: str) -> dict[str, tuple[int, ...]]:
 def test_the_parent_has_the_official_keys_and_shapes() -> None:
     state = shapes("pvt_v2_b1")
     assert {key: state.get(key) for key in PARENT} == PARENT
-    # 16 or (with sr) 20 a block, 4 an embedding, a norm a stage, head
+    # 16 per block (20 with sr), 4 per embedding, one norm per stage, head
     assert len(state) == 6 * 20 + 2 * 16 + 4 * 4 + 4 * 2 + 2
 
 

@@ -1,4 +1,4 @@
-"""Swin: the official keys; and what creating a model by name promises."""
+"""Swin: the keys of the official state dict, and the guarantees of models.create."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Which images calibrate and which compare."""
+"""The choice of the calibration set and the evaluation set."""
 
 from pathlib import Path
 

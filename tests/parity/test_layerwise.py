@@ -1,4 +1,4 @@
-"""The error that enters in a module, apart from the error that it was handed."""
+"""Layer-wise error: a module's own error is separated from the errors of earlier modules."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Artifacts beside each other: pairs, floors, and the odd one out."""
+"""Comparison of artifacts with each other: pairs, floors, and the odd one out."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ def test_equal_outputs_agree() -> None:
 
 def test_the_floor_of_a_pair_allows_for_the_noise_of_both() -> None:
     int8 = artifact("a", "int8"), artifact("b", "int8")
-    # Each 20 dB from PyTorch, in directions of their own: 17 dB from each other.
+    # Each has 20 dB against PyTorch; independent errors add up, so they have 17 dB to each other.
     found = compared((int8[0], rows(0.09, 1)), (int8[1], rows(0.09, 2)))
     (pair,) = found.pairs
     assert pair.min_sqnr_db == pytest.approx(16.99, abs=0.01)

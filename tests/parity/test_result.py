@@ -1,4 +1,4 @@
-"""The numbers of the gate, and the verdict that follows from them."""
+"""The parity report: its numbers, and the floors that they miss."""
 
 import dataclasses
 
@@ -94,7 +94,7 @@ def test_one_map_below_the_floor_fails_and_is_named() -> None:
     ref = {f"stage{i}": np.ones((2, 3, 4, 5), np.float32) * 10**i for i in range(1, 5)}
     found = {name: x * (1.5 if name == "stage1" else 1.001) for name, x in ref.items()}
     report = result.compare_outputs(ref, found, recipe=INT8, trained=True)
-    # Together the maps are 60 dB away: the first is a thousandth of the last.
+    # All maps together have 60 dB, because the first map is a thousandth of the last.
     assert report.failures == ("stage1: SQNR 6.0 dB, the floor is 20 dB",)
     assert report.top1_agreement is None and report.samples == 2
     plain = msgspec.to_builtins(report.document(images="noise", runtime="here"))

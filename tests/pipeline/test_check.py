@@ -1,4 +1,4 @@
-"""A check of artifacts on a target in memory: what it compares, finds and refuses."""
+"""`check` with a target in memory: what it compares, reports and refuses."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
 
 @pytest.fixture
 def art(fake: FakeConverter, tmp_path: Path) -> Artifact:
-    """Random weights, which a check builds again by itself."""
+    """An artifact with random weights, whose reference `check` can rebuild without a file."""
     source = ModelSource(MODEL, untrained=True)
     return convert(source, to=Format("fake", "fp16"), out=tmp_path / "untrained")
 
@@ -51,7 +51,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trained(fake: FakeConverter, checkpoint: Path, tmp_path: Path) -> Artifact:
-    """A user's checkpoint, which a check does not find by itself."""
+    """An artifact of a user's checkpoint, whose reference `check` can only rebuild from a file."""
     source = ModelSource(MODEL, checkpoint=checkpoint)
     return convert(source, to=Format("fake", "fp16"), out=tmp_path / "trained")
 
@@ -92,7 +92,7 @@ def test_the_golden_images_alone_are_compared_with_what_was_recorded(trained: Ar
     assert [row.file for row in found.golden] == [item.file for item in golden]
     for row, item in zip(found.golden, golden, strict=True):
         assert row.logits is not None and item.logits is not None
-        # Fake noise is relative to each image, so every one has the SQNR of all.
+        # The fake noise is relative to each image, so each image has the SQNR of all images.
         assert row.sqnr_db == pytest.approx(found.parity.sqnr_db, abs=0.1)
         assert row.logits == pytest.approx(item.logits, abs=0.1)
 
@@ -100,7 +100,7 @@ def test_the_golden_images_alone_are_compared_with_what_was_recorded(trained: Ar
 def test_modules_can_be_left_out(art: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(art.root, modules=False).modules == ()
     assert check(art.root, samples="golden").modules
-    # Nothing of the reference is needed then.
+    # In this case the reference is not needed.
     monkeypatch.setattr(models, "create", None)
     assert check(art.root, samples="golden", modules=False).passed
 

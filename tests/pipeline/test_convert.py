@@ -1,4 +1,4 @@
-"""A conversion on a target in memory: what it writes, refuses, and leaves behind."""
+"""`convert` with a target in memory: what it writes, refuses, and leaves behind."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ FEW = CalibrationImages(samples=4)
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
-    """The target "fake", whose files are as exact as their precision promises."""
+    """The target "fake", whose files have the accuracy of their precision."""
     converter = FakeConverter()
     install(monkeypatch, converter)
     return converter
@@ -69,7 +69,7 @@ def test_features_are_four_maps_in_a_folder_of_their_own(
 
 
 def test_names_alone_will_do(fake: FakeConverter, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="slide_swin_test needs its weights: give --checkpoint"):
+    with pytest.raises(UsageError, match="slide_swin_test needs weights: give --checkpoint"):
         convert(MODEL, to="fake", out=tmp_path)
     assert not any(tmp_path.iterdir())
 
@@ -84,7 +84,7 @@ def test_the_time_is_that_of_the_source_date_epoch(
     assert first.manifest.created == "2026-01-01T00:00:00+00:00"
     assert digest(first.root) == digest(second.root)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH=yesterday is not a time"):
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH=yesterday is not a number"):
         convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path / "c")
 
 
@@ -162,7 +162,7 @@ def test_a_deploy_form_that_is_not_exact_is_refused(
         return form
 
     monkeypatch.setattr(Reference, "deployed", damaged)
-    with pytest.raises(GateFailed, match="from the reference, the floor is 100 dB"):
+    with pytest.raises(GateFailed, match="against the reference, the floor is 100 dB"):
         convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
     assert not any(tmp_path.iterdir()) and not fake.written
 
@@ -217,7 +217,7 @@ def test_int8_learns_from_the_images_it_was_given(fake: FakeConverter, tmp_path:
 
 
 def planted(costly: set[str], *, floor: float = 20.0) -> FakeConverter:
-    """int8 whose files miss the floor until these modules are in float."""
+    """Make int8 files that miss the floor until these modules are in float."""
 
     def decibels(recipe: Recipe, modules: Layers) -> float:
         return floor + 10 if costly <= modules else floor - 5

@@ -1,4 +1,4 @@
-"""int8 that misses its floor gives modules back to float, as few as it takes, and says which."""
+"""Mixed precision: int8 that misses a floor keeps few modules in float, and names them."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,12 +28,12 @@ from slide_mobile.targets.converter import Request
 
 MODEL = "slide_swin_test"
 BLOCK = "layers.1.blocks.0.mlp"
-# One hidden channel is a large constant: no other survives eight bits beside it, on its way out of
-# the one linear and into the other.
+# One hidden channel is a large constant. With 8 bits per tensor, all other channels are lost beside
+# it, at the output of one linear and at the input of the next.
 PLANTED = {f"{BLOCK}.fc1", f"{BLOCK}.fc2"}
 TARGETS = registry.names()
-# What each toolchain does with float modules takes a conversion each: CI looks at one, and
-# `make test-slow` at all.
+# Float modules are tested with one real conversion per toolchain: CI runs one of them, and
+# `make test-slow` runs all.
 IN_TURN = [
     pytest.param(target, marks=() if target == "tflite" else pytest.mark.full_size)
     for target in TARGETS
@@ -47,7 +47,7 @@ CASES = [
 
 
 def in_int8(target: str, path: Path) -> dict[str, bool]:
-    """Whether the weights of each dense module in the file are in a quantised format."""
+    """Whether the weights of each dense module in the file have a quantized format."""
     return READERS[target](path)
 
 
@@ -72,7 +72,7 @@ def in_tflite(path: Path) -> dict[str, bool]:
 
 
 def litert_name(path: str) -> str:
-    """The path without the containers that are only indexed."""
+    """Return the path without the names of nn.ModuleList containers."""
     return path.replace("layers.", "").replace("blocks.", "")
 
 
@@ -125,7 +125,7 @@ READERS: Mapping[str, Callable[[Path], dict[str, bool]]] = {
 
 
 def thick(target: str) -> list[str]:
-    """The modules that int8 takes."""
+    """Return the modules that int8 quantizes."""
     converter = registry.load(target)
     model = models.create(MODEL).requires_grad_(False)
     return mixed_precision.candidates(deploy(model, layout=converter.LAYOUT))
@@ -153,7 +153,7 @@ def test_the_next_file_aims_at_the_floor_that_is_missed(sqnr_db: float, wanted_d
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint with the outlier in it, and images to calibrate with."""
+    """Write a checkpoint with the outlier channel, and calibration images."""
     folder = tmp_path_factory.mktemp("planted")
     model = models.create(MODEL).eval().requires_grad_(False)
     draw = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""Which module int8 costs most, and how many of them must be in float again."""
+"""Sensitivity to int8: the ranking of the modules, and how many of them must be in float."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ OUTLIER = 1e3
 
 
 class Net(nn.Module):
-    """Three linears; a channel in front of `wide` is scaled up, and down again in its column."""
+    """Three linears; one input channel of `wide` is large, and its column of weights small."""
 
     def __init__(self, outlier: float) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ def ranking(*dbs: float) -> list[ModuleSensitivity]:
 @pytest.mark.parametrize(
     ("given", "measured_db", "wanted_db", "count"),
     [
-        # Noise of each: 0.1, 0.01, 0.001, 0.001; of all 0.112, which is 9.51 dB.
+        # The noise powers are 0.1, 0.01, 0.001 and 0.001; together 0.112, which is 9.51 dB.
         (0, 9.51, 19.0, 1),  # 0.012 is left, 0.0126 is allowed
         (0, 9.51, 20.0, 2),  # 0.002 is left, 0.01 is allowed
         (0, 9.51, 27.5, 3),  # 0.001 is left, 0.0018 is allowed

@@ -1,4 +1,4 @@
-"""Checkpoint files: read safely, matched to a model, fitted into it."""
+"""Checkpoint files: read them safely, match them to a model, and load them into it."""
 
 from slide_mobile.models.checkpoint.loading import Checkpoint as Checkpoint
 from slide_mobile.models.checkpoint.loading import Fit as Fit

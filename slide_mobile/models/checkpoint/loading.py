@@ -1,11 +1,11 @@
-"""Official checkpoint files -> our models.
+"""Load official checkpoint files into our models.
 
-Accepts what LeapLabTHU/Slide-Transformer @6b1e184 (main.py, main_ema.py), LeapLabTHU/DAT @2f31405
-(models/slide.py), whai362/PVT @57e2dfa, microsoft/CSWin-Transformer @f111ae2 and
-SHI-Labs/Neighborhood-Attention-Transformer @d334f5b write, and what people make of it: wrapped in
-containers and prefixes, in fp16, with the two depthwise paths already merged, with a separate path
-for V, without some biases, with 7x7 or with global windows. What the file leaves open is read off
-its shapes: see matching.py and variants.py.
+Reads the files of LeapLabTHU/Slide-Transformer @6b1e184 (main.py, main_ema.py), LeapLabTHU/DAT
+@2f31405 (models/slide.py), whai362/PVT @57e2dfa, microsoft/CSWin-Transformer @f111ae2 and
+SHI-Labs/Neighborhood-Attention-Transformer @d334f5b. Also reads common variants of them: weights
+inside containers or under prefixes, in fp16, with the two depthwise paths already merged, with a
+separate path for V, without some biases, with 7x7 or with global windows. A file does not name its
+variant; matching.py and variants.py find it from the shapes of the tensors.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ from slide_mobile.models.checkpoint.unpickle import Stored, Unreadable, shown
 
 __all__ = ["Checkpoint", "Fit", "fit", "inherit", "read"]
 
-# Keys under which training scripts file the weights: main.py, main_ema.py, timm, Lightning.
+# Keys under which training scripts store the weights: main.py, main_ema.py, timm, Lightning.
 EMA = ("state_dict_ema", "model_ema", "ema_state_dict")
 RAW = ("model", "state_dict", "model_state_dict", "module")
 PREFIX = re.compile(r"^(?:(?:module|model|backbone|_orig_mod)\.)+")
-# Rebuilt from the configuration, or counters: not weights.
+# Tables that the model builds itself, and counters: not weights.
 BUFFER = re.compile(
     r"(?:^|\.)(?:relative_position_index|relative_coords_table|attn_mask|atten_mask_matrix"
     r"|n_averaged|num_batches_tracked)$"
@@ -42,7 +42,7 @@ FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """The weights of a file: float32, finite, under their plain names, without buffers."""
+    """The weights of a file: finite float32 tensors by plain name, without buffers."""
 
     path: Path
     sha256: str
@@ -64,8 +64,8 @@ class Fit:
 def read(path: Path, *, ema: bool = True) -> Checkpoint:
     """Read a `.pth`, `.pt` or `.safetensors` file; nothing in it is executed.
 
-    Where a file holds both, `ema` prefers the averaged weights (main_ema.py writes them beside
-    the raw ones; they are what its authors evaluate and one deploys). Raises CheckpointError.
+    If a file holds both, `ema` takes the averaged weights rather than the raw ones: main_ema.py
+    writes both, and its authors evaluate the averaged ones. Raises CheckpointError.
     """
     try:
         return _read(path, ema=ema)
@@ -83,12 +83,12 @@ def fit(
     input_size: tuple[int, int] | None = None,
     headless: bool = False,
 ) -> Fit:
-    """Build the registered model `name` around the checkpoint's weights.
+    """Build the registered model `name` with the checkpoint's weights.
 
-    Windows, kernel size, dim_reduction, a separate V path, the stages with slide attention, PVT's
-    class token, CSwin's LePE and the number of classes come from the file; `num_classes` only
-    checks it. With `headless` the file may be a backbone's: the classifier that it leaves out is
-    zeros. Raises CheckpointError, UnknownName, UsageError.
+    The file decides windows, kernel size, dim_reduction, a separate V path, the stages with slide
+    attention, PVT's class token, CSwin's LePE and the number of classes; `num_classes` only checks
+    that number. With `headless` the file may lack a classifier, whose weights are then zero. Raises
+    CheckpointError, UnknownName, UsageError.
     """
     size = input_size or models.spec(name).input_size
     plan = matching.plan(checkpoint.tensors, name, size, headless=headless)
@@ -97,7 +97,7 @@ def fit(
     if num_classes not in (None, plan.num_classes):
         raise CheckpointError(
             f"{checkpoint.path} has a head of {plan.num_classes} classes, not {num_classes}; "
-            "leave the number of classes out"
+            "leave out the number of classes"
         )
     _require_size(checkpoint, plan, size)
     return _filled(checkpoint, name, plan, plan.options, _weights(checkpoint, plan))
@@ -106,11 +106,11 @@ def fit(
 def inherit(
     checkpoint: Checkpoint, name: str, *, input_size: tuple[int, int] | None = None, seed: int = 0
 ) -> Fit:
-    """Build the Slide model `name` to be trained, from a checkpoint of its parent.
+    """Build the Slide model `name` for training, from a checkpoint of its parent network.
 
-    What slide attention leaves as it was has the file's weights, the slide attention itself its
-    seeded start; the notes name every parameter that has. Raises CheckpointError if the file is not
-    the parent's, UnknownName, UsageError.
+    Slide attention gets seeded random weights, and the notes name each of these parameters. All
+    other parameters get the parent's weights. Raises CheckpointError if the file is not a
+    checkpoint of the parent, UnknownName, UsageError.
     """
     size = input_size or models.spec(name).input_size
     found = parents.inheritance(checkpoint.tensors, name, size)
@@ -118,8 +118,8 @@ def inherit(
         plan = matching.plan(checkpoint.tensors, name, size)
         if not plan.mismatches:
             raise CheckpointError(
-                f"{checkpoint.path} has all the weights of {name}, there is nothing to inherit: "
-                "fit() them"
+                f"{checkpoint.path} already has all weights of {name}, so there is nothing to "
+                "inherit: use fit()"
             )
         raise CheckpointError(_explain(checkpoint, name, size, plan.mismatches))
     _require_size(checkpoint, found.plan, size)
@@ -131,7 +131,7 @@ def inherit(
 
 
 def _weights(checkpoint: Checkpoint, plan: matching.Plan) -> dict[str, Tensor]:
-    """The file's, and zeros for what it may leave out."""
+    """Return the file's tensors, and zeros for the parameters that it may leave out."""
     zeros = {key: torch.zeros(shape) for key, shape in plan.zeros.items()}
     return {**checkpoint.tensors, **zeros}
 
@@ -146,7 +146,7 @@ def _filled(
     seed: int = 0,
     notes: tuple[str, ...] = (),
 ) -> Fit:
-    """The seeded model with these weights in place of its own."""
+    """Build the seeded model, and replace its weights by the given ones."""
     classes = plan.num_classes
     model = models.create(name, input_size=plan.min_size, num_classes=classes, seed=seed, **options)
     model.load_state_dict({**model.state_dict(), **weights})
@@ -155,15 +155,17 @@ def _filled(
 
 
 def _require_size(checkpoint: Checkpoint, plan: matching.Plan, size: tuple[int, int]) -> None:
+    """Raise UsageError if the file's attention windows need a larger input."""
     if plan.min_size != size:
         asked, needed = (f"{height}x{width}" for height, width in (size, plan.min_size))
         raise UsageError(
             f"{checkpoint.path} has attention windows larger than the feature map at input size "
-            f"{asked}; the smallest that works is {needed}"
+            f"{asked}; the smallest input size that works is {needed}"
         )
 
 
 def _read(path: Path, *, ema: bool) -> Checkpoint:
+    """Read a file; the messages of its errors continue a sentence that begins with the path."""
     if not path.exists():
         raise CheckpointError("does not exist")
     if not path.is_file():
@@ -192,11 +194,11 @@ def _read(path: Path, *, ema: bool) -> Checkpoint:
 
 
 def _unwrap(root: object, containers: tuple[str, ...], notes: list[str]) -> Mapping[str, object]:
-    """Find the innermost dict of tensors; a choice among several goes to `notes`."""
+    """Return the innermost dict of tensors; if there was a choice, add a line to `notes`."""
     for _ in containers:  # a file may contain itself
         if not isinstance(root, dict):
             break
-        # An empty one was not filled; an empty object of a class is a pickled module.
+        # An empty dict is an unused container; an empty object of a class is a pickled module.
         inner = {c: root[c] for c in containers if isinstance(root.get(c), dict)}
         found = [c for c, value in inner.items() if value or type(value) is not dict]
         if not found:
@@ -213,18 +215,20 @@ def _unwrap(root: object, containers: tuple[str, ...], notes: list[str]) -> Mapp
         what = f"a dict of {', '.join(map(str, list(root)[:5])) or 'nothing'}"
     elif isinstance(root, Stored | Unreadable):
         what = "one tensor without a name"
-    raise CheckpointError(f"holds no weights but {shown(what)}; save the state_dict() of the model")
+    raise CheckpointError(
+        f"holds {shown(what)} instead of weights; save the state_dict() of the model"
+    )
 
 
 def _clean(found: Mapping[str, Tensor | Unreadable]) -> Mapping[str, Tensor]:
-    """Plain names, float32, finite; buffers left out."""
+    """Strip prefixes, drop buffers, and convert to float32; raises CheckpointError for NaN."""
     tensors: dict[str, Tensor] = {}
     for key, tensor in found.items():
         name = PREFIX.sub("", key)
         if BUFFER.search(name):
             continue
         if name in tensors:
-            raise CheckpointError(f"has several tensors for {shown(name)}")
+            raise CheckpointError(f"has more than one tensor for {shown(name)}")
         if isinstance(tensor, Unreadable) or tensor.dtype not in FLOATS:
             kind = tensor.kind if isinstance(tensor, Unreadable) else tensor.dtype
             raise CheckpointError(
@@ -240,7 +244,7 @@ def _clean(found: Mapping[str, Tensor | Unreadable]) -> Mapping[str, Tensor]:
 def _explain(
     checkpoint: Checkpoint, name: str, size: tuple[int, int], mismatches: tuple[str, ...]
 ) -> str:
-    """One line: what does not fit, and whose weights these may be."""
+    """Say in one line what does not fit, and which model the weights may belong to."""
     other, its_plan = matching.closest(checkpoint.tensors)
     found = parents.inheritance(checkpoint.tensors, name, size)
     if found is not None:
@@ -253,11 +257,13 @@ def _explain(
     if "head.weight" not in checkpoint.tensors and its_plan.likeness > 0.5:
         extra = checkpoint.tensors.keys() - matching.as_registered(other).keys()
         norms = sorted(key for key in extra if re.match(r"norm\d\.weight$", key))
-        detector = f", of a detector ({', '.join(norms)} in place of norm.weight)" if norms else ""
+        kind = "a backbone"
+        if norms:
+            kind = f"the backbone of a detector ({', '.join(norms)} instead of norm.weight)"
         return (
-            f"{checkpoint.path} has no classifier head (head.weight); it is a backbone{detector}: "
+            f"{checkpoint.path} has no classifier head (head.weight); it is {kind}: "
             "give the checkpoint of a classifier"
-            + ("" if detector else ", or convert its maps alone: --task features")
+            + ("" if norms else ", or convert the feature maps alone: --task features")
         )
     more = f"; and {len(mismatches) - 3} more" if len(mismatches) > 3 else ""
     if other == name or not its_plan.likeness:

@@ -1,6 +1,6 @@
-"""What a file's tensors say about the model they belong to, and where they disagree with it.
+"""Match a file's tensors to a registered model, and list where they do not fit.
 
-Only shapes are compared, and the models are built for theirs alone.
+Only shapes are compared, so models are built without memory for their weights (meta.py).
 """
 
 import functools
@@ -22,24 +22,25 @@ from slide_mobile.models.meta import MetaInit
 
 __all__ = ["Plan", "as_registered", "closest", "plan", "shapes"]
 
-# Left out of a file where qkv_bias or rpb was off, or a convolution had no bias. CSwin's own blocks
-# have no module `attn`; theirs is qkv.
+# A file may lack these: qkv_bias or rpb was off, or a convolution had no bias. In CSwin's own
+# blocks qkv is not inside a module `attn`.
 OPTIONAL = re.compile(
     r"\.(?:qkv|attn\.(?:q|kv|dep_conv[12]?|get_v))\.bias$|\.attn\.relative_position_bias_table$"
 )
 MERGED = re.compile(r"\.attn\.dep_conv1\.(?:weight|bias)$")
-STAGE = re.compile(r"^layers\.(\d+)\.blocks\.0\.attn$")  # of Swin, which alone has windows
-CANDIDATES = 5  # models compared in full; those of one size differ in their stages' attention only
+STAGE = re.compile(r"^layers\.(\d+)\.blocks\.0\.attn$")  # Swin, the only family with windows
+# Models that are compared in full: models of one size differ only in the attention of some stages.
+CANDIDATES = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """How a file's tensors go into a registered model, or why they do not."""
+    """How a file's tensors fit a registered model, or why they do not."""
 
     options: dict[str, Any]  # for models.create
     num_classes: int
-    min_size: tuple[int, int]  # the input size asked for, or the larger one the windows need
-    zeros: Shapes  # parameters that the file leaves out
+    min_size: tuple[int, int]  # the requested input size, or a larger one that the windows need
+    zeros: Shapes  # parameters that the file leaves out and that are zero
     notes: tuple[str, ...]
     mismatches: tuple[str, ...]
     likeness: float  # share of the keys whose shapes are equal, in [0, 1]
@@ -53,10 +54,10 @@ def plan(
     headless: bool = False,
     **given: Any,
 ) -> Plan:
-    """Read off the shapes how to build the registered model `name`, and what would not fit.
+    """Find out from the shapes how to build the registered model `name`, and what does not fit.
 
-    With `headless` the file may leave the classifier out. `given` are options for models.create
-    that the file has no say in.
+    With `headless` the file may lack the classifier. `given` are options for models.create that
+    are not read from the file.
     """
     found = shapes(tensors)
     classes = _rows(found, "head.weight") or models.spec(name).num_classes
@@ -98,9 +99,9 @@ def plan(
 
 
 def closest(tensors: Mapping[str, Tensor]) -> tuple[str, Plan]:
-    """Return the registered model that a file resembles most; exact fits come first."""
+    """Return the registered model that is most like a file; exact fits come first."""
     found = shapes(tensors)
-    # Building is what takes the time, so few are built and fewer are compared in full.
+    # Building models takes most of the time, so few are built, and fewer are compared in full.
     likeness = {name: _likeness(as_registered(name), found) for name in _relatives(found)}
     names = sorted(likeness, key=lambda name: -likeness[name])
     names = names[: 1 if likeness[names[0]] == 1 else CANDIDATES]
@@ -113,10 +114,10 @@ def closest(tensors: Mapping[str, Tensor]) -> tuple[str, Plan]:
 
 
 def _relatives(found: Shapes) -> list[str]:
-    """Models of the network whose names begin as most of the file's keys do."""
+    """List the models of the network whose parameter names match the file's keys best."""
     starts = [key.partition(".")[0] for key in found]
     specs = [models.spec(name) for name in models.names(tests=True)]
-    # The tests' own models are the quickest to build, and every network has one.
+    # Every network has a small test model, which is the fastest to build.
     agreement = {}
     for spec in specs:
         if spec.preset == "test":
@@ -127,29 +128,33 @@ def _relatives(found: Shapes) -> list[str]:
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> Shapes:
-    """Of each tensor, by its key."""
+    """Return the shape of each tensor, by key."""
     return {key: tuple(tensor.shape) for key, tensor in tensors.items()}
 
 
 @functools.cache
 def as_registered(name: str) -> Shapes:
-    """The parameters of a model as registered."""
+    """Return the shapes of a registered model's parameters, by name."""
     with MetaInit():
         return shapes(dict(models.create(name).named_parameters()))
 
 
 def _likeness(expected: Shapes, found: Shapes) -> float:
+    """Return the fraction of keys, in 0..1, that both have with the same shape."""
     return len(expected.items() & found.items()) / len(expected.keys() | found.keys())
 
 
 def _rows(found: Shapes, key: str) -> int:
-    """First dimension, 0 if there is none, or no value: an empty tensor claims what it likes."""
+    """Return the first dimension, 0 if there is none, or if the tensor is empty.
+
+    The other dimensions of an empty tensor cost no memory, so a file could state any size.
+    """
     shape = found.get(key, ())
     return shape[0] if shape and all(shape) else 0
 
 
 def _local_attention(model: nn.Module, found: Shapes) -> dict[str, Any]:
-    """Kernel size, dim_reduction and V path of the slide attention, where they are not usual."""
+    """Return the option for a slide attention with another kernel size, reduction or V path."""
     local = [(n, m) for n, m in model.named_modules() if isinstance(m, SlideAttention)]
     if not local:
         return {}
@@ -172,9 +177,10 @@ def _local_attention(model: nn.Module, found: Shapes) -> dict[str, Any]:
 def _windows(
     model: nn.Module, found: Shapes, input_size: tuple[int, int]
 ) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """Window of each stage, or nothing if the model has them already; the input size they need.
+    """Return the window of each stage, and the input size that the windows need.
 
-    A table has (2 * window - 1) ** 2 rows. Slide stages have no window: 1 stands there.
+    The windows are empty if the model already has them. A position table has
+    (2 * window - 1) ** 2 rows. Stages with slide attention have no window and get 1.
     """
     windows: list[int] = []
     usual, needed_px = True, 0
@@ -185,7 +191,7 @@ def _windows(
             windows.append(1)
             continue
         table = found.get(f"{name}.relative_position_bias_table", ())
-        rows = table[0] if len(table) == 2 else 0  # a local attention's has six dimensions
+        rows = table[0] if len(table) == 2 else 0  # the table of slide attention has six dimensions
         side = math.isqrt(rows)
         if side % 2 == 0 or side * side != rows:
             return (), input_size
@@ -199,7 +205,7 @@ def _windows(
 
 
 def _zeros(expected: Shapes, found: Shapes) -> tuple[Shapes, tuple[str, ...]]:
-    """Parameters that a file may leave out, with one note for each reason."""
+    """Return the parameters that a file may leave out, and one note for each reason."""
     merged, absent = [], []
     for key in expected.keys() - found.keys():
         path, _, leaf = key.rpartition(".")
@@ -215,14 +221,14 @@ def _zeros(expected: Shapes, found: Shapes) -> tuple[Shapes, tuple[str, ...]]:
     notes = []
     if merged:
         where = sorted({key.partition(".dep_conv1.")[0] for key in merged})
-        notes.append(f"shift and deformation are already merged in {', '.join(where)}")
+        notes.append(f"shift and deformation are already merged in the file: {', '.join(where)}")
     if absent:
         notes.append(f"not in the file, taken as zero: {', '.join(sorted(absent))}")
     return {key: expected[key] for key in merged + absent}, tuple(notes)
 
 
 def _mismatches(expected: Shapes, found: Shapes) -> tuple[str, ...]:
-    """One line for each key, the most telling first."""
+    """Return one line per key that does not fit: wrong shapes, then missing, then unexpected."""
     wrong = [
         f"{key} is {found[key]}, expected {shape}"
         for key, shape in expected.items()

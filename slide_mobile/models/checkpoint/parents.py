@@ -1,8 +1,8 @@
-"""A file of the network that a Slide model was made from: what of it the Slide model keeps.
+"""Weights that a Slide model can inherit from a checkpoint of its parent network.
 
-Slide attention replaces the attention of some stages and leaves all else as it is. Nothing of a
-replaced attention is taken over, even where a name and a shape agree: the rows of Swin's and NAT's
-`qkv` are in another order than the slide attention's (see slide_attention.py).
+A Slide model is its parent with slide attention in some stages; everything else is the same. No
+weight of a replaced attention is inherited, even if its name and shape fit: the rows of `qkv` have
+another order in Swin and NAT than in slide attention (see slide_attention.py).
 """
 
 from collections.abc import Mapping
@@ -23,45 +23,45 @@ __all__ = ["Inheritance", "inheritance"]
 
 @dataclass(frozen=True, kw_only=True)
 class Replaced:
-    """The local attention of one stage, which a parent's file cannot have."""
+    """The slide attention of one stage, which a parent's file does not have."""
 
     stage: int  # from 1
     attentions: tuple[str, ...]  # paths of the modules
     leaves: tuple[str, ...]  # names of the parameters, the same in each of them
-    where: str  # all the paths as one pattern
+    where: str  # one pattern for all the paths
 
     @property
     def tensors(self) -> int:
-        """How many parameters there are."""
+        """Return the number of parameters."""
         return len(self.attentions) * len(self.leaves)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inheritance:
-    """How a parent's file goes into a Slide model.
+    """How a parent's file fits into a Slide model.
 
-    `plan` is for the parent, the registered model without any slide stage; `options` are those with
-    which models.create builds the Slide model itself.
+    `plan` is the plan for the parent: the registered model without slide attention. `options` are
+    the options with which models.create builds the Slide model itself.
     """
 
     plan: matching.Plan
     options: dict[str, Any]
-    kept: tuple[str, ...]  # parameters whose values the parent has
+    kept: tuple[str, ...]  # parameters that are inherited
     replaced: tuple[Replaced, ...]
 
     @property
     def stages(self) -> str:
-        """The stages that the parent's file cannot fill."""
+        """Name the stages whose attention cannot be inherited: "stages 1 and 2"."""
         numbers = [part.stage for part in self.replaced]
         return f"stage{'s' * (len(numbers) > 1)} {listed(numbers)}"
 
     def missing(self) -> str:
-        """What has to be trained, in a few words."""
+        """Describe the parameters that have to be trained."""
         counts = ", ".join(f"{part.tensors} tensors in {part.where}" for part in self.replaced)
         return f"the slide attention of {self.stages} ({counts})"
 
     def notes(self) -> tuple[str, ...]:
-        """Every parameter that keeps its seeded start, a line a stage."""
+        """Name every parameter that starts from seeded random values, one line per stage."""
         return tuple(
             f"stage {part.stage} starts from random slide attention: {', '.join(part.leaves)} of "
             f"{listed(list(part.attentions))}"
@@ -72,7 +72,7 @@ class Inheritance:
 def inheritance(
     tensors: Mapping[str, Tensor], name: str, input_size: tuple[int, int]
 ) -> Inheritance | None:
-    """What the Slide model `name` keeps of its parent's weights; None if these are not they."""
+    """Find what the Slide model `name` can inherit; None if the file is not its parent's."""
     plan = matching.plan(tensors, name, input_size, slide_stages=0)
     if plan.mismatches:
         return None
@@ -81,14 +81,14 @@ def inheritance(
         model = models.create(name, input_size=plan.min_size, num_classes=plan.num_classes, **own)
     replaced = _replaced(model)
     if not replaced:
-        return None  # the parent itself
+        return None  # `name` has no slide attention: it is a parent network itself
     dropped = tuple(f"{path}." for part in replaced for path in part.attentions)
     kept = (key for key, _ in model.named_parameters() if not key.startswith(dropped))
     return Inheritance(plan=plan, options=own, kept=tuple(kept), replaced=replaced)
 
 
 def _replaced(model: nn.Module) -> tuple[Replaced, ...]:
-    """Stage by stage; stages without slide attention are left out."""
+    """List the slide attention of each stage that has it."""
     assert isinstance(model, Backbone)
     attentions = {n: m for n, m in model.named_modules() if isinstance(m, SlideAttention)}
     found = []

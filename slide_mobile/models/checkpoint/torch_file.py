@@ -1,9 +1,9 @@
-"""Tensors out of a file that `torch.save` wrote, believing no size that the file states.
+"""Read tensors from a file of `torch.save` without trusting any size that the file states.
 
-Layouts (torch/serialization.py, torch 2.13): since torch 1.6 a zip of uncompressed entries,
-`<root>/data.pkl` and one `<root>/data/<key>` a storage; before, five pickles in a row, then the
-storages, each an int64 count and its values. Only the tensors that the caller picks are read.
-`torch.load` is not used even for the layout: it takes sizes from the pickle.
+There are two layouts (torch/serialization.py, torch 2.13). Since torch 1.6 the file is a zip of
+uncompressed entries: `<root>/data.pkl`, and one `<root>/data/<key>` per storage. Before that it was
+five pickles, then the storages, each an int64 count and its values. Only the tensors that the
+caller picks are read. `torch.load` is not used, because it trusts the sizes in the pickle.
 """
 
 import io
@@ -27,7 +27,8 @@ __all__ = ["ZIP_MAGIC", "load"]
 ZIP_MAGIC = b"PK\x03\x04"
 # torch/serialization.py: MAGIC_NUMBER and PROTOCOL_VERSION of the old layout.
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-# What the standard library raises on damaged bytes, found by flipping them (test_torch_file.py).
+# Errors that the standard library raises on damaged files; found by flipping bytes
+# (test_torch_file.py).
 DAMAGE = (
     pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, OSError, ValueError,
     TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError, Warning,
@@ -37,9 +38,9 @@ Tensors = dict[str, Tensor | Unreadable]
 
 
 def load(path: Path, pick: Callable[[object], Mapping[str, object]]) -> Tensors:
-    """Read the tensors among the values that `pick` chooses from the file's root object.
+    """Read the tensors that `pick` chooses from the file's root object.
 
-    A picked value that is neither Stored nor Unreadable is left out. Raises CheckpointError.
+    Picked values that are neither Stored nor Unreadable are left out. Raises CheckpointError.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
@@ -50,7 +51,7 @@ def load(path: Path, pick: Callable[[object], Mapping[str, object]]) -> Tensors:
 
 
 def _read(picked: Mapping[str, object], source: "Zip | Legacy", limit_bytes: int) -> Tensors:
-    """Materialise; a few bytes of pickle cannot claim more than the whole file holds."""
+    """Read the picked tensors; raises CheckpointError if they claim more than the file holds."""
     tensors: Tensors = {}
     buffers: dict[str, bytearray] = {}
     read_bytes = values = 0
@@ -65,7 +66,7 @@ def _read(picked: Mapping[str, object], source: "Zip | Legacy", limit_bytes: int
             read_bytes += len(buffers[storage.key])
         values += math.prod(entry.shape)
         if max(read_bytes, values) > limit_bytes:
-            raise CheckpointError("claims more values than it has room for")
+            raise CheckpointError("claims more values than fit into a file of its size")
         buffer = buffers[storage.key]
         if storage.numel * storage.dtype.itemsize > len(buffer):
             raise CheckpointError(f"is truncated inside {shown(name)}")
@@ -75,7 +76,7 @@ def _read(picked: Mapping[str, object], source: "Zip | Legacy", limit_bytes: int
 
 
 class Zip:
-    """The layout since torch 1.6."""
+    """Reader of the layout since torch 1.6."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._zip = zipfile.ZipFile(file)
@@ -94,14 +95,17 @@ class Zip:
         return bytearray(self._entry(f"data/{storage.key}"))
 
     def _entry(self, name: str) -> bytes:
+        """Return the bytes of an uncompressed entry; raises CheckpointError."""
         info = self._zip.getinfo(self._folder + name)
         if info.compress_type != zipfile.ZIP_STORED:
-            raise CheckpointError("has compressed entries, torch.save writes none; save it again")
+            raise CheckpointError(
+                "has compressed entries, which torch.save does not write; save it again"
+            )
         return self._zip.read(info)
 
 
 class Legacy:
-    """The layout before torch 1.6, and of `_use_new_zipfile_serialization=False`."""
+    """Reader of the layout before torch 1.6 (`_use_new_zipfile_serialization=False`)."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
@@ -127,5 +131,6 @@ class Legacy:
 
 
 def _little_endian(yes: object) -> None:
+    """Raise CheckpointError unless the file's byte order is little-endian."""
     if not yes:
         raise CheckpointError("is big-endian; save it again on a little-endian machine")

@@ -1,9 +1,9 @@
-"""Values out of a pickle that torch wrote, without importing or calling anything it names.
+"""Read a pickle that torch wrote, without importing or calling anything that it names.
 
-A pickle is a program: it names functions and has them called. `torch.load(weights_only=True)`
-stops at the yacs config inside the official checkpoints, `weights_only=False` runs whatever is
-there. Here tensors become `Stored` records, objects of other classes `Inert`, and a file that
-calls a function is refused.
+A pickle is a program that can call any function. `torch.load(weights_only=True)` fails on the yacs
+config inside the official checkpoints, and `weights_only=False` runs any code in the file. Here
+tensors become `Stored` records, objects of other classes become `Inert`, and a file that calls any
+other function is refused.
 """
 
 import builtins
@@ -31,11 +31,11 @@ STORAGES = {
     "ComplexDoubleStorage": torch.complex128, "UntypedStorage": torch.uint8,
     "QInt8Storage": torch.qint8, "QUInt8Storage": torch.quint8, "QInt32Storage": torch.qint32,
 }  # fmt: skip
-# Modules of the standard library that only hold data; any other name from there is refused.
+# Modules of the standard library whose classes only hold data; the rest of the library is refused.
 DATA_MODULES = frozenset(
     {"argparse", "collections", "datetime", "decimal", "enum", "pathlib", "types", "typing"}
 )
-# Functions and lower-case classes that rebuild data around weights, never weights.
+# Functions and lower-case classes that rebuild other data beside the weights, never weights.
 HARMLESS = frozenset({
     "builtins.getattr", "copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__",
     "_codecs.encode", "torch.device", "torch.serialization._get_layout",
@@ -44,9 +44,9 @@ HARMLESS = frozenset({
 })  # fmt: skip
 
 
-# Tuples, for a pickle can assign to the attributes of anything that has a __dict__.
+# These are tuples, because a pickle can set attributes of any object that has a __dict__.
 class Storage(NamedTuple):
-    """A run of values in the file."""
+    """A storage: consecutive values in the file."""
 
     key: str
     dtype: torch.dtype
@@ -54,7 +54,7 @@ class Storage(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A tensor that is still in the file: a strided view of a storage."""
+    """A tensor that has not been read yet: a strided view of a storage."""
 
     storage: Storage
     offset: int
@@ -74,31 +74,31 @@ class Stored(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A tensor of a kind that no weight has: sparse, quantised, or without a plain storage."""
+    """A tensor that cannot be a weight: sparse, quantized, or without a plain storage."""
 
     kind: str
 
 
 class Inert(dict[object, object]):
-    """Stands for an object of a class that is not imported; takes items, ignores everything else.
+    """Placeholder for an object whose class is not imported; keeps dict items, ignores the rest.
 
-    A dict, because what is pickled around weights mostly is one (yacs' CfgNode, OrderedDict).
+    It is a dict because most such objects are (yacs' CfgNode, OrderedDict).
     """
 
     __slots__ = ()
-    __hash__ = object.__hash__  # type: ignore[assignment]  # frozen configs serve as keys
+    __hash__ = object.__hash__  # type: ignore[assignment]  # frozen configs are used as keys
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
 
     def __setstate__(self, *state: object) -> None:
-        """Ignore attributes. On the class itself too: a file may address that."""
+        """Ignore attributes, also those that a file sets on the class itself."""
 
     append = extend = add = __setstate__
 
 
 class Function:
-    """A function that a file names: ours if it rebuilds a tensor, else refused when called."""
+    """A function named by a file: a call runs our substitute, or raises if there is none."""
 
     __slots__ = ("_call", "_name")
 
@@ -106,44 +106,46 @@ class Function:
         self._name, self._call = name, call
 
     def __call__(self, *args: object) -> object:
+        """Run the substitute; raises CheckpointError if there is none."""
         if self._call is None:
             raise CheckpointError(f"refused: the file wants to run {shown(self._name)}")
         return self._call(*args)
 
     def __setstate__(self, *state: object) -> None:
-        """Ignore what would change this function for the next file."""
+        """Ignore attributes; they would change this function for the next file."""
 
 
 def shown(text: object) -> str:
-    """Text from a file, safe to print on one line."""
+    """Escape text from a file so that it prints on one line, at most 100 characters."""
     return ascii(str(text))[1:-1][:100]
 
 
 def unpickle(file: BinaryIO | mmap.mmap, storages: dict[str, Storage]) -> object:
-    """Run one pickle, from the file's position to its STOP.
+    """Read one pickle, from the file's position to its STOP opcode.
 
-    The storages that it names are added to `storages`. Raises CheckpointError, and on damage
-    whatever the standard library does.
+    Adds the storages that it names to `storages`. Raises CheckpointError for a refused file, and
+    errors of the standard library (torch_file.DAMAGE) for a damaged one.
     """
     start = file.tell()
     for opcode, argument, position in pickletools.genops(file):  # type: ignore[arg-type]
-        # The C unpickler allocates the memo up to the index that it is told.
+        # The C unpickler allocates its memo up to any index that the pickle states.
         if "PUT" in opcode.name and (argument or 0) > (position or 0):
-            raise CheckpointError("refused: its pickle asks for an absurd amount of memory")
+            raise CheckpointError("refused: its pickle asks for far more memory than it needs")
     end = file.tell()
     file.seek(start)
     return _Unpickler(file.read(end - start), storages).load()
 
 
 class _Unpickler(pickle.Unpickler):
-    """Resolves every name to something of this module; notes the storages."""
+    """An unpickler that resolves every name to an object of this module, and records storages."""
 
     def __init__(self, data: bytes, storages: dict[str, Storage]) -> None:
-        super().__init__(io.BytesIO(data), encoding="latin1")  # never fails on Python 2's strings
+        super().__init__(io.BytesIO(data), encoding="latin1")  # reads any string of Python 2
         self._storages = storages
 
     def find_class(self, module: str, name: str, /) -> Any:
-        # Protocol 2, torch's choice, spells the standard library as Python 2 did.
+        """Return the harmless substitute of a name; raises CheckpointError for a refused one."""
+        # torch uses protocol 2, which has the standard library's names of Python 2.
         renamed = IMPORT_MAPPING.get(module, module), name
         module, name = NAME_MAPPING.get((module, name), renamed)
         full = f"{module}.{name}"
@@ -156,11 +158,12 @@ class _Unpickler(pickle.Unpickler):
         data = full in HARMLESS or module in DATA_MODULES or _is_constant(module, name)
         if not data and module.partition(".")[0] in sys.stdlib_module_names:
             raise CheckpointError(f"refused: the file wants to run {shown(full)}")
-        if data or name.rpartition(".")[2].lstrip("_")[:1].isupper():  # a class, by its spelling
+        if data or name.rpartition(".")[2].lstrip("_")[:1].isupper():  # spelled like a class
             return type(name, (Inert,), {"__slots__": (), "__module__": module})
         return Function(full)
 
     def persistent_load(self, pid: Any, /) -> Any:
+        """Return the Storage that a persistent id describes, or the kind of a pickled module."""
         match pid:
             case ("module", kind, *_):
                 return kind
@@ -170,18 +173,19 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _is_constant(module: str, name: str) -> bool:
-    """Whether the name is a built-in type, or one of torch's dtypes, layouts and formats."""
+    """Whether the name is a built-in type, or a torch dtype, layout or memory format."""
     if module == "builtins":
         return isinstance(vars(builtins).get(name), type)
     return module == "torch" and type(vars(torch).get(name)).__module__ == "torch"
 
 
 def _tensor(storage: Storage, offset: int, shape: Any, stride: Any, *_: object) -> Stored:
+    """Stand in for torch._utils._rebuild_tensor_v2."""
     return Stored(storage, offset, tuple(shape), tuple(stride))
 
 
 def _from_type(rebuild: object, _type: object, args: Any, *_: object) -> object:
-    """Rebuild a tensor subclass, or a tensor with attributes."""
+    """Stand in for torch._tensor._rebuild_from_type_v2: tensor subclasses, and attributes."""
     return rebuild(*args) if isinstance(rebuild, Function) else Unreadable("tensor subclass")
 
 

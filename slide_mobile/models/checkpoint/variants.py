@@ -1,8 +1,8 @@
-"""What a family leaves open, read off a file: how it classifies, where it slides, what it keeps.
+"""Read from a file which variant of a family it is: stages with slide attention, token, LePE.
 
-Each reader answers with an option of the family's network and a note, or with nothing where the
-file agrees with the registered model or does not say clearly; what is unclear is left to the
-comparison of shapes, which refuses it.
+Each reader returns an option of the family's network with a note. It returns None if the file
+agrees with the registered model, or if the file is ambiguous; the comparison of shapes then
+rejects an ambiguous file.
 """
 
 import math
@@ -23,20 +23,24 @@ Found = tuple[dict[str, Any], str] | None
 
 
 def read_off(model: nn.Module, found: Shapes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Options with which to build `model` again for a file of these shapes, and what to say."""
+    """Return the options with which to rebuild `model` for these shapes, and notes on them."""
     answers = [answer for reader in READERS if (answer := reader(model, found)) is not None]
     options = {key: value for given, _ in answers for key, value in given.items()}
     return options, tuple(note for _, note in answers)
 
 
 def listed(items: list[Any]) -> str:
-    """As in a sentence: 1, 2 and 3."""
+    """Join items as in a sentence: 1, 2 and 3."""
     *most, last = map(str, items)
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def _slide_stages(model: nn.Module, found: Shapes) -> Found:
-    """The first stages, and no others; none at all is the parent's file, not a choice."""
+    """Read how many of the first stages have slide attention.
+
+    A file without any is a checkpoint of the parent, not a variant; one in which a later stage has
+    it but an earlier one does not is ambiguous.
+    """
     if not isinstance(model, Backbone):
         return None
     attentions = {n for n, m in model.named_modules() if isinstance(m, SlideAttention)}
@@ -51,7 +55,7 @@ def _slide_stages(model: nn.Module, found: Shapes) -> Found:
 
 
 def _class_token(model: nn.Module, found: Shapes) -> Found:
-    """PVT: a class token has a row in front of the last stage's position embeddings."""
+    """Read whether a PVT has a class token, which adds a row to the last position embedding."""
     if not isinstance(model, PyramidVisionTransformer):
         return None
     token = "cls_token" in found
@@ -59,12 +63,13 @@ def _class_token(model: nn.Module, found: Shapes) -> Found:
     side = math.isqrt(rows)
     if token == model.class_token or rows != side * side + token:
         return None
-    by = "the class token, which the file has" if token else "the mean: the file has no class token"
-    return {"class_token": token}, f"classified by {by}"
+    if token:
+        return {"class_token": True}, "classifies by the class token, which the file has"
+    return {"class_token": False}, "classifies by the mean, because the file has no class token"
 
 
 def _positional_encoding(model: nn.Module, found: Shapes) -> Found:
-    """CSWin: LePE in every slide block, or in none."""
+    """Read whether the slide blocks of a CSWin have LePE; a mixture is ambiguous."""
     if not isinstance(model, CSWinTransformer):
         return None
     usual = {m.get_v is not None for m in model.modules() if isinstance(m, SlideAttention)}
@@ -73,7 +78,8 @@ def _positional_encoding(model: nn.Module, found: Shapes) -> Found:
     if len(usual) != 1 or len(kept) != 1 or usual == kept:
         return None
     (lepe,) = kept
-    return {"lepe": lepe}, f"slide attention with{'' if lepe else 'out'} LePE, as in the file"
+    note = f"slide attention with{'' if lepe else 'out'} positional encoding (LePE), as in the file"
+    return {"lepe": lepe}, note
 
 
 DEP_CONV = ".attn.dep_conv.weight"

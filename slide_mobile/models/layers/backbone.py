@@ -1,9 +1,9 @@
-"""What the families share: four stages of blocks at strides 4, 8, 16 and 32, and a classifier.
+"""The network that all families share: four stages at strides 4, 8, 16 and 32, and a classifier.
 
-Without its classifier (`without_head`) a network gives the maps of its stages.
+Without its classifier (`without_head`) a network returns the feature maps of its stages.
 
-Maps are (B, H, W, C) throughout. Names of parameters are the official ones of each family, so the
-classes here leave them to the family's own file.
+Feature maps are (B, H, W, C). Each family's file names the parameters, because they have the names
+of the family's official checkpoints.
 """
 
 import copy
@@ -29,21 +29,21 @@ __all__ = [
 ]
 
 STAGES = 4
-STRIDE_PX = 32  # of the last stage
-MAX_MAP = 64  # tokens a side there: 2048 pixels, beyond what a phone would be given
+STRIDE_PX = 32  # stride of the last stage
+MAX_MAP = 64  # most tokens per side in the last stage: 2048 pixels, more than a phone is given
 IMAGE_CHANNELS = 3
 
 
 class Attention(nn.Module):
-    """Mixes the tokens of a map; its products of tokens are not in any weight."""
+    """An attention layer: it mixes the tokens of a feature map."""
 
     def product_macs(self, h: int, w: int) -> int:
-        """Multiply-adds of q.k and attention.v on an H x W map."""
+        """Return the multiply-adds of q.k and attention.v on an H x W map; no weight shows them."""
         raise NotImplementedError
 
 
 class Mlp(nn.Module):
-    """Linear, exact GELU, linear."""
+    """A multilayer perceptron: linear, exact GELU, linear."""
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
@@ -57,10 +57,10 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and MLP, each behind a LayerNorm and beside a shortcut.
+    """A pre-norm transformer block: attention, then an MLP, each with a residual connection.
 
-    With `layer_scale`, what each adds is multiplied by a learned factor a channel that starts there
-    (gamma1, gamma2; CaiT, arXiv:2103.17239).
+    `layer_scale` multiplies both branches by learned per-channel factors (gamma1, gamma2) with this
+    initial value (CaiT, arXiv:2103.17239).
     """
 
     attn: nn.Module
@@ -78,7 +78,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps)
-        if attn is not None:  # a family's own block may have the parts of it instead
+        if attn is not None:  # CSwin's block holds the parts of its attention itself
             self.attn = attn
         self.norm2 = nn.LayerNorm(dim, eps)
         self.mlp = mlp
@@ -94,22 +94,22 @@ class Block(nn.Module):
         return x + (added if self.gamma2 is None else self.gamma2 * added)
 
     def mix(self, x: Tensor) -> Tensor:
-        """The attention, on the normalised map."""
+        """Apply the attention to the normalized map."""
         return self.attn(x)
 
 
 class ConvEmbed(nn.Module):
-    """Strided convolutions, then a LayerNorm: what begins a stage.
+    """The embedding at the start of a stage: strided convolutions, then a LayerNorm.
 
-    `CONVS` and `NORM` are the names that the family gives its parts. A first stage's takes an
-    image, (B, 3, H, W), a later one's the map of the stage before, (B, H, W, C).
+    `CONVS` and `NORM` are the family's names for these parts. The embedding of the first stage
+    takes an image, (B, 3, H, W); later ones take the map of the previous stage, (B, H, W, C).
     """
 
     CONVS: ClassVar[tuple[str, ...]] = ("proj",)
     NORM: ClassVar[str] = "norm"
 
     def convs(self) -> Sequence[nn.Conv2d]:
-        """The convolutions, in order."""
+        """Return the convolutions in the order in which they run."""
         found = [self.get_submodule(name) for name in self.CONVS]
         return [conv for conv in found if isinstance(conv, nn.Conv2d)]
 
@@ -124,7 +124,7 @@ class ConvEmbed(nn.Module):
 
 
 class Stage(nn.Module):
-    """Blocks at one resolution, then (except in the last stage) what begins the next one."""
+    """Blocks at one resolution, then the embedding of the next stage (none in the last stage)."""
 
     def __init__(self, blocks: Sequence[nn.Module], downsample: nn.Module | None) -> None:
         super().__init__()
@@ -132,14 +132,14 @@ class Stage(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, H, W, C) -> the same, and what the next stage takes, (B, H / 2, W / 2, 2C)."""
+        """(B, H, W, C) -> the map (B, H, W, C), and the next stage's input (B, H/2, W/2, 2C)."""
         for block in self.blocks:
             x = block(x)
         return x, x if self.downsample is None else self.downsample(x)
 
 
 class MapMean(nn.Module):
-    """The mean over a map."""
+    """Mean over the positions of a feature map."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, C)."""
@@ -148,9 +148,9 @@ class MapMean(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class StageParts:
-    """Where a stage's parts are, by their paths in the backbone.
+    """Paths of a stage's parts in the backbone.
 
-    `norm` is the LayerNorm that a family puts behind the blocks of every stage, or None.
+    `norm` is the LayerNorm after the stage's blocks, None in families that have no such norm.
     """
 
     embed: str
@@ -159,10 +159,10 @@ class StageParts:
 
 
 class Backbone(nn.Module):
-    """Logits, (B, num_classes), of a normalised (B, 3, H, W) image; or the maps of its stages.
+    """A network that maps normalized images to logits, or without its head to feature maps.
 
-    `NORM` is the path of the norm in front of the classifier. `outputs` is what each stage's map
-    passes through where it is an output: nothing, unless a family or a rewrite says otherwise.
+    `NORM` is the path of the norm before the classifier. `outputs` holds one module per stage,
+    which is applied to the stage's map where it is an output; by default the identity.
     """
 
     NORM: ClassVar[str] = "norm"
@@ -170,7 +170,7 @@ class Backbone(nn.Module):
     head: nn.Linear | None
 
     def __init__(self, input_size: tuple[int, int], num_classes: int, *, smallest: int) -> None:
-        """`smallest` is the fewest tokens a side that the last stage can have.
+        """`smallest` is the smallest number of tokens per side that the last stage supports.
 
         Raises UsageError for an input size that the strides do not divide.
         """
@@ -188,23 +188,23 @@ class Backbone(nn.Module):
             )
 
     def map_size(self, stage: int) -> tuple[int, int]:
-        """Height and width of a stage's map in tokens, of the first stage's for 0."""
+        """Return the height and width of a stage's map in tokens; stages count from 0."""
         height, width = self.input_size
         return height // 4 >> stage, width // 4 >> stage
 
     def stages(self) -> Sequence[StageParts]:
-        """The parts of the four stages, in the order in which they run."""
+        """Return the parts of the four stages, in the order in which they run."""
         raise NotImplementedError
 
     def classifier(self) -> tuple[str, ...]:
-        """Names of the parts that only the logits need: the head, and a norm that no stage has."""
+        """Name the parts that only the logits need: the head, and the norm if no stage has it."""
         of_stages = any(part.norm == self.NORM for part in self.stages())
         return ("head",) if of_stages else ("head", self.NORM)
 
     def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> what each stage gives, (B, H / s, W / s, C), s being 4, 8, 16, 32.
+        """(B, 3, H, W) -> the map of each stage, (B, H / s, W / s, C), for strides s = 4 to 32.
 
-        Behind the norm of the stage, if there is one.
+        The stage's norm is applied, if it has one.
         """
         x = image
         for part in self.stages():
@@ -213,18 +213,18 @@ class Backbone(nn.Module):
             yield x
 
     def features(self, image: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) -> four maps (B, H / s, W / s, C): what heads of other tasks take."""
+        """(B, 3, H, W) -> four maps (B, H / s, W / s, C), the input of heads for other tasks."""
         maps = zip(self.outputs, self.stage_maps(image), strict=True)
         return tuple(output(x) for output, x in maps)
 
     def classify(self, x: Tensor) -> Tensor:
         """The last map -> (B, num_classes)."""
         assert self.head is not None
-        # Channels first, the head is a convolution and leaves two axes of one.
+        # In channels-first form the head is a convolution, and its result has two axes of length 1.
         return self.head(self.pool(self.get_submodule(self.NORM)(x))).flatten(1)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """(B, 3, H, W), normalised -> (B, num_classes), or `features` where there is no head."""
+        """(B, 3, H, W), normalized -> (B, num_classes), or `features` if there is no head."""
         if self.head is None:
             return self.features(image)
         *_, last = self.stage_maps(image)
@@ -232,15 +232,15 @@ class Backbone(nn.Module):
 
 
 class NestedBackbone(Backbone):
-    """A Backbone of Stages: each but the last holds what begins the next one.
+    """A Backbone whose parts are `Stage` modules, each with the embedding of the next stage.
 
-    `LEVELS` is the name of their list; `patch_embed` begins the first.
+    `LEVELS` is the name of their list; `patch_embed` is the embedding of the first stage.
     """
 
     LEVELS: ClassVar[str]
 
     def stages(self) -> Sequence[StageParts]:
-        """The parts of the four stages."""
+        """Return the parts of the four stages."""
         paths = [f"{self.LEVELS}.{i}" for i in range(STAGES)]
         embeds = ("patch_embed", *(f"{path}.downsample" for path in paths[:-1]))
         return [
@@ -249,7 +249,7 @@ class NestedBackbone(Backbone):
         ]
 
     def stage_maps(self, image: Tensor) -> Iterator[Tensor]:
-        """(B, 3, H, W) -> a map (B, H, W, C) of each stage."""
+        """(B, 3, H, W) -> the map (B, H, W, C) of each stage."""
         x = self.get_submodule("patch_embed")(image)
         for i in range(STAGES):
             found, x = self.get_submodule(f"{self.LEVELS}.{i}")(x)
@@ -257,7 +257,7 @@ class NestedBackbone(Backbone):
 
 
 def without_head(model: nn.Module) -> Backbone:
-    """A copy of a Backbone without its classifier and the norm that only that reads."""
+    """Return a copy of a Backbone without its classifier and the norm that only it reads."""
     assert isinstance(model, Backbone)
     model = copy.deepcopy(model)
     for part in model.classifier():
@@ -266,7 +266,7 @@ def without_head(model: nn.Module) -> Backbone:
 
 
 def init_linears(module: nn.Module) -> None:
-    """As all families initialise theirs; convolutions keep PyTorch's default, or set their own."""
+    """Initialize a linear as all families do; other modules are left alone."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:

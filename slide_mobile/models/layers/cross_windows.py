@@ -1,9 +1,9 @@
-"""Attention inside stripes of the map, half of the heads in upright and half in level ones.
+"""Attention inside stripes of the map: half of the heads use vertical stripes, half horizontal.
 
 Paper: https://arxiv.org/abs/2107.00652 (CSWin). Origin of names and shapes:
 microsoft/CSWin-Transformer @f111ae2 (MIT), models/cswin.py, and
-segmentation/backbone/cswin_transformer.py for maps that the stripes do not divide; state dicts are
-its own, key for key.
+segmentation/backbone/cswin_transformer.py for maps that the stripes do not divide. The state dict
+has the same keys as the official one.
 """
 
 from math import prod
@@ -18,12 +18,12 @@ __all__ = ["CrossWindowBlock", "StripeAttention"]
 
 
 class StripeAttention(Attention):
-    """Attention inside windows of one size, and the positional encoding that goes with it (LePE).
+    """Attention inside windows of one size, plus a positional encoding of the values (LePE).
 
-    `get_v` is that encoding, a depthwise convolution of the values inside each window, with zeros
-    around the window. A map that the windows do not divide gets zeros around its q, k and v, as
-    evenly as they go, and the padding is not masked (the official segmentation code; the
-    classification code refuses such sizes).
+    `get_v` computes that encoding: a depthwise convolution of the values inside each window, with
+    zeros around the window. If the windows do not divide the map, q, k and v are padded with zeros,
+    half on each side, and the padding is not masked. The official segmentation code does the same;
+    the official classification code rejects such sizes.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class StripeAttention(Attention):
         self.get_v = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
 
     def product_macs(self, h: int, w: int) -> int:
-        """Multiply-adds of q.k and attention.v on an H x W map."""
+        """Return the multiply-adds of q.k and attention.v on an H x W map."""
         return 2 * self.padded_size[0] * self.padded_size[1] * prod(self.window) * self.dim
 
     def origin(self) -> tuple[int, int]:
-        """Rows of padding above the map, and columns left of it."""
+        """Return the number of padding rows above the map, and of padding columns to its left."""
         (h, w), (hp, wp) = self.map_size, self.padded_size
         return (hp - h) // 2, (wp - w) // 2
 
     def pad(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) -> the same, in whole windows."""
+        """(B, H, W, C) -> (B, H', W', C), padded with zeros to whole windows."""
         (h, w), (hp, wp), (top, left) = self.map_size, self.padded_size, self.origin()
         return F.pad(x, (0, 0, left, wp - w - left, top, hp - h - top))
 
@@ -102,7 +102,7 @@ class CrossWindowBlock(Block):
         )
 
     def mix(self, x: Tensor) -> Tensor:
-        """The attention, on the normalised map."""
+        """Apply the attention to the normalized map."""
         parts = [part.chunk(len(self.attns), -1) for part in self.qkv(x).chunk(3, -1)]
         shares = zip(*parts, strict=True)
         found = [attn(*share) for attn, share in zip(self.attns, shares, strict=True)]

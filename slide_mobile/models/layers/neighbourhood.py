@@ -1,8 +1,8 @@
-"""Attention of every token to its nearest neighbours, whatever the border.
+"""Neighborhood attention: every token attends to its k x k nearest tokens, at borders too.
 
 Paper: https://arxiv.org/abs/2204.07143 (NAT). Origin of names and shapes:
-SHI-Labs/Neighborhood-Attention-Transformer @d334f5b (MIT), classification/nat.py and natten; state
-dicts are its own, key for key.
+SHI-Labs/Neighborhood-Attention-Transformer @d334f5b (MIT), classification/nat.py and natten. The
+state dict has the same keys as the official one.
 """
 
 import torch
@@ -14,19 +14,19 @@ __all__ = ["NeighbourhoodAttention", "windows"]
 
 
 def windows(length: int, k: int) -> Tensor:
-    """(length, k): the k positions that each position of a line attends to.
+    """Return the k positions that each position of a line attends to, (length, k).
 
-    A window that would reach beyond an end is shifted inwards: nothing is padded.
+    A window that would reach past an end is shifted inwards, so nothing is padded.
     """
     first = (torch.arange(length) - k // 2).clamp(0, length - k)
     return first[:, None] + torch.arange(k)
 
 
 class NeighbourhoodAttention(Attention):
-    """Multi-head attention of each token to the k x k nearest to it, itself included.
+    """Multi-head attention of each token to its k x k nearest tokens, itself included.
 
-    `rpb` holds a bias for each head and offset, (heads, 2k - 1, 2k - 1): towards a border a token
-    sees neighbours that are up to k - 1 away.
+    `rpb` holds one bias per head and offset, (heads, 2k - 1, 2k - 1): near a border, neighbors are
+    up to k - 1 tokens away.
     """
 
     def __init__(self, dim: int, num_heads: int, k: int = 7, *, map_size: tuple[int, int]) -> None:
@@ -39,11 +39,11 @@ class NeighbourhoodAttention(Attention):
         self.proj = nn.Linear(dim, dim)
 
     def product_macs(self, h: int, w: int) -> int:
-        """Multiply-adds of q.k and attention.v on an H x W map."""
+        """Return the multiply-adds of q.k and attention.v on an H x W map."""
         return 2 * h * w * self.k**2 * self.dim
 
     def bias(self) -> Tensor:
-        """(heads, H, k, W, k): of each token and neighbour."""
+        """Return the bias of each token and neighbor, (heads, H, k, W, k)."""
         rows, columns = (
             windows(n, self.k) - torch.arange(n)[:, None] + self.k - 1 for n in self.map_size
         )

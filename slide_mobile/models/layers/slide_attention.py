@@ -5,11 +5,11 @@ Pan et al., CVPR 2023 (https://arxiv.org/abs/2304.04237).
 Origin of names and shapes: LeapLabTHU/Slide-Transformer @6b1e184, models/slide_swin.py;
 the third path and `dim_reduction`: LeapLabTHU/DAT @2f31405, models/slide.py.
 
-Two details of the published code differ from what one would guess, and every rewrite
-depends on them: the rows of `qkv` are head-major ([head][q|k|v][d], Swin's are
-[q|k|v][head][d]), and the relative position bias is added to K, not to the logits.
-Neighbours outside the image are not masked: they take part in the softmax with K equal
-to the convolution's bias, because zero padding comes after the qkv linear.
+Two details of the published code are unexpected, and every rewrite depends on them. The rows
+of `qkv` are head-major, [head][q|k|v][d], where Swin's are [q|k|v][head][d]. The relative
+position bias is added to K, not to the logits. Neighbors outside the image are not masked:
+they take part in the softmax, and their K is the convolution's bias, because the zero padding
+comes after the qkv linear.
 """
 
 import torch
@@ -22,15 +22,15 @@ __all__ = ["Im2ColAttention", "SlideAttention"]
 
 
 def shift_kernel(head_dim: int, k: int) -> Tensor:
-    """One-hot depthwise kernels, (head_dim * k * k, 1, k, k): tap i reads neighbour i."""
+    """Return one-hot depthwise kernels, (head_dim * k * k, 1, k, k): tap i reads neighbor i."""
     return torch.eye(k * k).reshape(k * k, 1, k, k).repeat(head_dim, 1, 1, 1)
 
 
 class LocalAttention(Attention):
-    """What the two local attentions share: projections, softmax over k * k neighbours.
+    """Base of the two local attentions: projections, and softmax over k * k neighbors.
 
-    With `lepe`, CSwin's positional encoding is added to what the neighbours give: `get_v`, a 3x3
-    depthwise convolution of the values (arXiv:2107.00652).
+    `lepe` adds CSwin's positional encoding to the output: `get_v`, a 3x3 depthwise convolution of
+    the values (arXiv:2107.00652).
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class LocalAttention(Attention):
         self.get_v = nn.Conv2d(inner, inner, 3, padding=1, groups=inner) if lepe else None
 
     def neighbours(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """(B * heads, d, H, W) twice -> (B * heads, d * k * k, H, W) twice."""
+        """Gather neighbors: (B * heads, d, H, W) twice -> (B * heads, d * k * k, H, W) twice."""
         raise NotImplementedError
 
     def product_macs(self, h: int, w: int) -> int:
-        """Multiply-adds of q.K and attention.V on an H x W map."""
+        """Return the multiply-adds of q.K and attention.V on an H x W map."""
         return 2 * h * w * self.inner_dim * self.k**2
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,11 +85,11 @@ class LocalAttention(Attention):
 
 
 class SlideAttention(LocalAttention):
-    """Neighbours gathered by depthwise convolutions: a fixed shift plus a learned deformation.
+    """Local attention that gathers neighbors by depthwise convolutions: shift plus deformation.
 
-    `dep_conv` starts as the pure shift (its weight is frozen in the released training, its
-    bias is not); `dep_conv1` is learned and starts from PyTorch's default, not from zero.
-    With `separate_v`, V's learned path is `dep_conv2` (DAT's `share_dwc_kernel=False`).
+    `dep_conv` starts as the pure shift; the released training freezes its weight but not its bias.
+    `dep_conv1` is the learned deformation, and starts from PyTorch's default, not from zero. With
+    `separate_v`, V has its own learned path `dep_conv2` (DAT's `share_dwc_kernel=False`).
     """
 
     def __init__(
@@ -113,21 +113,22 @@ class SlideAttention(LocalAttention):
         self.dep_conv2 = path() if separate_v else None
 
     def neighbours(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift plus deformation, on K and on V."""
+        """Add shift and deformation, for K and for V."""
         learned_v = self.dep_conv1 if self.dep_conv2 is None else self.dep_conv2
         return self.dep_conv(k) + self.dep_conv1(k), self.dep_conv(v) + learned_v(v)
 
 
 class Im2ColAttention(LocalAttention):
-    """Neighbours gathered by `unfold`: the paper's Im2Col baseline (its figure 2).
+    """Local attention that gathers neighbors by `unfold`: the paper's Im2Col baseline (figure 2).
 
-    Equal to SlideAttention with the pure shift alone (no deformation, no biases).
+    It equals SlideAttention with the pure shift alone, without deformation and biases.
     """
 
     def neighbours(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Unfold K and V, zeros outside the image."""
+        """Unfold K and V, with zeros outside the image."""
         return self._unfold(k), self._unfold(v)
 
     def _unfold(self, x: Tensor) -> Tensor:
+        """(N, d, H, W) -> (N, d * k * k, H, W)."""
         n, _, h, w = x.shape
         return F.unfold(x, self.k, padding=self.k // 2).reshape(n, -1, h, w)

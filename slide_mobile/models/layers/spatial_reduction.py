@@ -1,8 +1,8 @@
-"""Attention of every token to a map that a strided convolution has made smaller.
+"""Spatial-reduction attention: keys and values come from a map that a strided convolution shrinks.
 
 Papers: https://arxiv.org/abs/2102.12122 (PVT), https://arxiv.org/abs/2106.13797 (PVTv2). Origin of
-names and shapes: whai362/PVT @57e2dfa (Apache-2.0), classification/pvt.py and pvt_v2.py; state
-dicts are its own, key for key.
+names and shapes: whai362/PVT @57e2dfa (Apache-2.0), classification/pvt.py and pvt_v2.py. The state
+dict has the same keys as the official one.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from slide_mobile.models.layers.backbone import Attention
 
 __all__ = ["EPS", "SpatialReduction", "stage_attention"]
 
-EPS = 1e-6  # of the norms that read the residual stream; those that write it have 1e-5
+EPS = 1e-6  # eps of the norms that read the residual stream; those that write it have 1e-5
 
 
 class SpatialReduction(Attention):
     """Multi-head attention whose keys and values come from patches of `ratio` x `ratio` tokens.
 
-    With ratio 1 there is no reduction. The convolution has no padding: rows and columns that do
-    not fill a patch are left out of keys and values.
+    With ratio 1 there is no reduction. The convolution has no padding, so rows and columns that do
+    not fill a patch have no keys and values.
     """
 
     sr: nn.Conv2d | None
@@ -37,7 +37,7 @@ class SpatialReduction(Attention):
         self.norm = nn.LayerNorm(dim) if ratio > 1 else None
 
     def product_macs(self, h: int, w: int) -> int:
-        """Multiply-adds of q.k and attention.v on an H x W map."""
+        """Return the multiply-adds of q.k and attention.v on an H x W map."""
         return 2 * h * w * (h // self.ratio) * (w // self.ratio) * self.dim
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,5 +56,5 @@ class SpatialReduction(Attention):
 def stage_attention(
     dim: int, num_heads: int, ratio: int, local: Callable[..., Attention] | None
 ) -> Attention:
-    """The attention of a block: `local` in a stage that has it, reduced by `ratio` in others."""
+    """Build the attention of a block: `local` if it is given, else a SpatialReduction."""
     return SpatialReduction(dim, num_heads, ratio) if local is None else local(dim, num_heads)

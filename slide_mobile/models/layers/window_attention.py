@@ -1,7 +1,7 @@
-"""Attention inside shifted square windows, as Swin publishes it.
+"""Attention inside shifted square windows, as published in Swin.
 
 Paper: https://arxiv.org/abs/2103.14030. Origin of names and shapes: microsoft/Swin-Transformer
-@f82860b; state dicts are its own, key for key.
+@f82860b. The state dict has the same keys as the official one.
 """
 
 import torch
@@ -14,9 +14,10 @@ __all__ = ["WindowAttention"]
 
 
 def relative_position_index(window: int) -> Tensor:
-    """(N, N) indices into the bias table, N = window * window."""
+    """Return the index of each pair of tokens in the bias table, (N, N) with N = window ** 2."""
     side = torch.arange(window)
-    # Of a token, as if rows were as long as a row of offsets: differences then never collide.
+    # Tokens are numbered as if a row had 2 * window - 1 of them, one per possible offset, so that
+    # two different offsets never have the same difference.
     flat = (side[:, None] * (2 * window - 1) + side).flatten()
     return flat[:, None] + 2 * window * (window - 1) - flat
 
@@ -35,7 +36,7 @@ def window_reverse(windows: Tensor, window: int, h: int, w: int) -> Tensor:
 
 
 def shift_mask(h: int, w: int, window: int, shift: int) -> Tensor:
-    """(windows, N, N): -100 between tokens that the cyclic shift brought together, else 0."""
+    """Return the mask (windows, N, N): -100 between tokens that only the cyclic shift joins."""
     region = torch.zeros(1, h, w, 1)
     cuts = (slice(0, -window), slice(-window, -shift), slice(-shift, None))
     for i, rows in enumerate(cuts):
@@ -48,9 +49,9 @@ def shift_mask(h: int, w: int, window: int, shift: int) -> Tensor:
 class WindowAttention(Attention):
     """Multi-head attention inside square windows, cyclically shifted by `shift` tokens.
 
-    A map that the window does not divide is padded with zeros at the bottom and right before
-    the qkv linear, and the padding is not masked (Swin's detection code, SwinTransformer of
-    mmdetection; the classification code refuses such sizes).
+    If the window does not divide the map, the map is padded with zeros at the bottom and at the
+    right before the qkv linear, and the padding is not masked. Swin's detection code does the same
+    (SwinTransformer of mmdetection); its classification code rejects such sizes.
     """
 
     relative_position_index: Tensor
@@ -79,17 +80,17 @@ class WindowAttention(Attention):
         self.register_buffer("relative_position_index", relative_position_index(window))
 
     def mask(self) -> Tensor | None:
-        """(windows, N, N) for a shifted block, else None."""
+        """Return the mask of a shifted block, (windows, N, N), or None without a shift."""
         return shift_mask(*self.padded_size, self.window, self.shift) if self.shift else None
 
     def position_bias(self) -> Tensor:
-        """(heads, N, N), gathered from the table."""
+        """Gather the position bias from the table, (heads, N, N)."""
         n = self.window**2
         index = self.relative_position_index.reshape(-1)
         return self.relative_position_bias_table[index].reshape(n, n, -1).permute(2, 0, 1)
 
     def product_macs(self, h: int, w: int) -> int:
-        """Multiply-adds of q.k and attention.v on an H x W map."""
+        """Return the multiply-adds of q.k and attention.v on an H x W map."""
         return 2 * self.padded_size[0] * self.padded_size[1] * self.window**2 * self.dim
 
     def attend(self, x: Tensor, mask: Tensor | None) -> Tensor:

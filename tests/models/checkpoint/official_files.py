@@ -16,7 +16,7 @@ State = dict[str, Tensor]
 
 
 def filled(shapes: Shapes, seed: int = 0) -> State:
-    """Random values, the same for the same seed; the weights of norms are about one."""
+    """Make random values from a seed; the weights of norms are around one."""
     generator = torch.Generator().manual_seed(seed)
     state = {key: 0.3 * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
     norms = {key for key, shape in shapes.items() if key.endswith("weight") and len(shape) == 1}
@@ -36,7 +36,7 @@ def norm(name: str, dim: int) -> Shapes:
 
 
 def slide(name: str, dim: int, heads: int, *, lepe: bool = False) -> Shapes:
-    """The slide attention, 3x3."""
+    """Keys of a 3x3 slide attention."""
     d = dim // heads
     return {
         f"{name}.relative_position_bias_table": (1, heads, 1, 9, 1, 1),
@@ -49,7 +49,7 @@ def slide(name: str, dim: int, heads: int, *, lepe: bool = False) -> Shapes:
 
 
 def mlp(block: str, dim: int, hidden: int, *, depthwise: bool = False) -> Shapes:
-    """The norms of a block, and its MLP."""
+    """Keys of a block's norms and MLP."""
     return {
         **norm(f"{block}.norm1", dim),
         **norm(f"{block}.norm2", dim),
@@ -80,7 +80,7 @@ def pvt(
     token: bool = True,
     second: bool = False,
 ) -> Shapes:
-    """PVT, or with `second` PVTv2; `slides` are the stages, from 1, with slide attention."""
+    """Keys of PVT, or of PVTv2 with `second`; `slides` are stages, from 1, with slide attention."""
     shapes: Shapes = {}
     for i, dim in enumerate(dims, 1):
         patch = ((7, 3) if second else (4, 2))[i > 1]
@@ -114,7 +114,7 @@ def cswin(
     slides: Sequence[int] = (),
     lepe: bool = True,
 ) -> Shapes:
-    """CSWin."""
+    """Keys of CSWin."""
     shapes = {**conv("stage1_conv_embed.0", dim, 3, 7), **norm("stage1_conv_embed.2", dim)}
     for i, depth in enumerate(depths, 1):
         for j in range(depth):
@@ -144,7 +144,7 @@ def nat(
     scaled: bool = False,
     k: int = 7,
 ) -> Shapes:
-    """NAT; `scaled` is its layer scale."""
+    """Keys of NAT; `scaled` adds layer scale."""
     shapes = {
         **conv("patch_embed.proj.0", dim // 2, 3, 3),
         **conv("patch_embed.proj.1", dim, dim // 2, 3),
@@ -177,7 +177,7 @@ def swin(
     window: int = 7,
     classes: int = 1000,
 ) -> Shapes:
-    """Swin, without its buffers."""
+    """Keys of Swin, without its buffers."""
     shapes = {**conv("patch_embed.proj", dim, 3, 4), **norm("patch_embed.norm", dim)}
     for i, depth in enumerate(depths):
         for j in range(depth):
@@ -198,7 +198,7 @@ _SMALL = {"dim": 16, "depths": (1, 1, 2, 1), "heads": (2, 2, 4, 4), "classes": 5
 
 
 def small(family: str, slides: Sequence[int] = (1, 2), **options: object) -> Shapes:
-    """Of the registered `<family>_test` with slide attention in these stages."""
+    """Keys of the registered model `<family>_test` with slide attention in these stages."""
     if family in ("slide_pvt", "slide_pvt_v2"):
         made = pvt(
             dims=(16, 32, 48, 64), depths=(1, 1, 2, 1), heads=(1, 2, 3, 4), ratios=(4, 4, 2, 2),

@@ -1,4 +1,4 @@
-"""Official files, and what people make of them: the imported model computes what its source did."""
+"""Official files and variants of them: the loaded model computes what the source model computes."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ State = dict[str, Tensor]
 
 
 def randomized(**options: object) -> nn.Module:
-    """The test model with no parameter left at its default: norms, biases, tables, both paths."""
+    """Make the test model with random values in all parameters, norms and biases included."""
     model = models.create(NAME, seed=1, **options)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -32,12 +32,12 @@ def randomized(**options: object) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def source() -> nn.Module:
-    """One randomised model for the tests that only change its file."""
+    """One randomized model for the tests that only change its file."""
     return randomized()
 
 
 def logits(model: nn.Module, height: int = 64, width: int = 96) -> Tensor:
-    """Of two seeded images."""
+    """Return the logits of two seeded images."""
     images = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         out: Tensor = model(images)
@@ -45,7 +45,7 @@ def logits(model: nn.Module, height: int = 64, width: int = 96) -> Tensor:
 
 
 def save(path: Path, content: object, *, zipped: bool = True) -> Path:
-    """Write as torch does."""
+    """Save with torch.save."""
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     return path
 
@@ -59,7 +59,7 @@ def imported(
 
 
 def refusal(call: Callable[[], object]) -> str:
-    """The message of a CheckpointError: one line, exit code 2."""
+    """Return the message of the CheckpointError, which has one line and exit code 2."""
     with pytest.raises(CheckpointError) as caught:
         call()
     assert caught.value.exit_code == 2
@@ -68,7 +68,7 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 def without(state: Mapping[str, Tensor], *endings: str) -> State:
-    """The state dict without the keys that end so."""
+    """Return the state dict without the keys that have this ending."""
     return {key: value for key, value in state.items() if not key.endswith(endings)}
 
 
@@ -135,9 +135,9 @@ def test_a_merged_file_gives_the_same_logits(source: nn.Module, tmp_path: Path) 
         shift = key.replace("dep_conv1", "dep_conv")
         state[shift] = state[shift] + state.pop(key)
     fit = imported(tmp_path / "w.pth", state)
-    # One convolution in place of two: 7e-6 measured on logits of up to 5.
+    # One convolution instead of two: 7e-6 measured, on logits of up to 5.
     torch.testing.assert_close(logits(fit.model), logits(source), rtol=1e-5, atol=1e-5)
-    assert f"already merged in {ATTENTION}" in fit.notes[0]
+    assert f"already merged in the file: {ATTENTION}" in fit.notes[0]
 
 
 def test_a_file_with_a_third_path_gives_the_same_logits(tmp_path: Path) -> None:
@@ -215,7 +215,8 @@ def test_windows_are_read_off_the_tables(windows: tuple[int, ...], tmp_path: Pat
 def test_a_window_larger_than_the_map_names_the_size_that_works(tmp_path: Path) -> None:
     wide = randomized(input_size=(224, 224), windows=(7, 7, 14, 7))
     found = checkpoint.read(save(tmp_path / "w.pth", wide.state_dict()))
-    with pytest.raises(UsageError, match="at input size 64x96; the smallest that works is 224x224"):
+    explained = "at input size 64x96; the smallest input size that works is 224x224"
+    with pytest.raises(UsageError, match=explained):
         checkpoint.fit(found, NAME)
 
 
@@ -294,7 +295,7 @@ def test_a_detectors_backbone_is_named_as_such(tmp_path: Path) -> None:
     found = checkpoint.read(save(tmp_path / "w.pth", {"state_dict": content}))
     message = refusal(lambda: checkpoint.fit(found, "slide_swin_demo"))
     assert "has no classifier head (head.weight)" in message
-    assert "a detector (norm3.weight in place of norm.weight)" in message
+    assert "a detector (norm3.weight instead of norm.weight)" in message
 
 
 def test_an_unknown_model_is_named(source: nn.Module, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def imported(path: Path, content: object, name: str) -> checkpoint.Fit:
 
 
 def refusal(path: Path, content: object, name: str) -> str:
-    """Of a file that does not fit: one line, exit code 2."""
+    """Return the error message of a file that does not fit: one line, exit code 2."""
     with pytest.raises(CheckpointError) as caught:
         imported(path, content, name)
     assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
@@ -40,21 +40,21 @@ def refusal(path: Path, content: object, name: str) -> str:
 
 
 def assert_carries(model: nn.Module, state: State) -> None:
-    """Every parameter is the file's, and none of the file's is left over."""
+    """Check that every parameter comes from the file, and that the file has no others."""
     parameters = dict(model.named_parameters())
     assert parameters.keys() == state.keys()
     assert all(torch.equal(parameters[key], state[key]) for key in state)
 
 
 def assert_same_logits(model: nn.Module, other: nn.Module, *, atol: float = 0.0) -> None:
-    """Of two seeded images."""
+    """Return the logits of two seeded images."""
     images = torch.randn(2, 3, *model.input_size, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         torch.testing.assert_close(model(images), other(images), rtol=0.0, atol=atol)
 
 
 def built(name: str, state: State, **options: object) -> nn.Module:
-    """The model of these options with these weights, without the importer."""
+    """Build the model with these options and weights, without the loader under test."""
     model = models.create(name, **options)
     model.load_state_dict({**model.state_dict(), **state})
     return model
@@ -111,10 +111,11 @@ def test_merged_depthwise_paths_of_every_family(family: str, tmp_path: Path) -> 
         shift = key.replace("dep_conv1", "dep_conv")
         merged[shift] = merged[shift] + merged.pop(key)
     fit = imported(tmp_path / "w.pth", merged, f"{family}_test")
-    # One convolution in place of two: 1.4e-5 measured, on logits of up to 9.
+    # One convolution instead of two: 1.4e-5 measured, on logits of up to 9.
     assert_same_logits(fit.model, built(f"{family}_test", state), atol=1e-4)
     (note,) = fit.notes
-    assert note.startswith(f"shift and deformation are already merged in {FIRST_STAGE[family]}, ")
+    merged = "shift and deformation are already merged in the file: "
+    assert note.startswith(f"{merged}{FIRST_STAGE[family]}, ")
 
 
 @pytest.mark.parametrize(
@@ -150,14 +151,14 @@ def test_a_slide_pvt_file_with_a_class_token_is_classified_by_it(tmp_path: Path)
     fit = imported(tmp_path / "w.pth", state, "slide_pvt_test")
     assert_carries(fit.model, state)
     assert_same_logits(fit.model, built("slide_pvt_test", state, class_token=True))
-    assert fit.notes == ("classified by the class token, which the file has",)
+    assert fit.notes == ("classifies by the class token, which the file has",)
 
 
 def test_a_pvt_file_without_a_class_token_is_classified_by_the_mean() -> None:
     state = filled(pvt(token=False))
     plan = matching.plan(state, "pvt_tiny", (224, 224))
     assert plan.mismatches == () and plan.options == {"class_token": False}
-    assert plan.notes == ("classified by the mean: the file has no class token",)
+    assert plan.notes == ("classifies by the mean, because the file has no class token",)
 
 
 def test_the_position_of_a_class_token_without_the_token_is_refused(tmp_path: Path) -> None:
@@ -172,7 +173,8 @@ def test_a_file_without_lepe_is_built_without(tmp_path: Path) -> None:
     fit = imported(tmp_path / "w.pth", state, "slide_cswin_test")
     assert_carries(fit.model, state)
     assert_same_logits(fit.model, built("slide_cswin_test", state, lepe=False))
-    assert fit.notes == ("slide attention without LePE, as in the file",)
+    note = "slide attention without positional encoding (LePE), as in the file"
+    assert fit.notes == (note,)
 
 
 def test_lepe_in_one_slide_block_only_is_refused(tmp_path: Path) -> None:
@@ -222,7 +224,7 @@ def test_the_mask_that_cswin_may_register_is_not_taken(tmp_path: Path) -> None:
     ("name", "shapes", "says"),
     [
         ("pvt_v2_b1", pvt(second=True), "it is a backbone:"),
-        ("cswin_small", cswin() | {"norm2.weight": (128,)}, "of a detector (norm2.weight in place"),
+        ("cswin_small", cswin() | {"norm2.weight": (128,)}, "of a detector (norm2.weight instead"),
     ],
 )
 def test_a_backbone_is_named_as_such(name, shapes, says, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A parent's file on its Slide model: what is said, and what a model to be trained takes over."""
+"""A parent's file given to its Slide model: the error message, and what `inherit` takes over."""
 
 from pathlib import Path
 
@@ -17,18 +17,18 @@ FAMILIES = pytest.mark.parametrize(
 
 
 def parent(family: str) -> State:
-    """Of `<family>_test`: what it was before slide attention."""
+    """Return the weights of the parent of `<family>_test`, without slide attention."""
     return filled(small(family, ()))
 
 
 def read(path: Path, state: State) -> checkpoint.Checkpoint:
-    """By way of a file."""
+    """Save to a file and read it back."""
     torch.save({"model": state}, path)
     return checkpoint.read(path)
 
 
 def refusal(found: checkpoint.Checkpoint, name: str, call=checkpoint.fit) -> str:
-    """One line, exit code 2, from the path on."""
+    """Return the error message: one line, exit code 2, beginning with the path."""
     with pytest.raises(CheckpointError) as caught:
         call(found, name)
     assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
@@ -38,7 +38,7 @@ def refusal(found: checkpoint.Checkpoint, name: str, call=checkpoint.fit) -> str
 @pytest.mark.parametrize(
     ("name", "parent", "shapes", "missing"),
     [
-        # 9 tensors an attention, 11 with LePE.
+        # 9 tensors per attention, 11 with LePE.
         (
             "slide_pvt_tiny", "pvt_tiny", pvt(),
             "18 tensors in block1.*.attn, 18 tensors in block2.*.attn",
@@ -116,7 +116,7 @@ SLIDES = {
 
 
 def named(notes: tuple[str, ...], key: str) -> bool:
-    """Whether a note says that this parameter keeps its seeded start."""
+    """Whether a note names this parameter as starting from seeded random values."""
     path, _, leaf = key.partition(".attn.")
     for note in notes:
         leaves, of, paths = note.partition(" of ")
@@ -130,7 +130,7 @@ def test_inheriting_keeps_the_class_token_that_the_file_has(tmp_path: Path) -> N
     state = filled(small("slide_pvt", (), token=True))
     fit = checkpoint.inherit(read(tmp_path / "w.pth", state), "slide_pvt_test")
     assert torch.equal(fit.model.cls_token, state["cls_token"])
-    assert fit.notes[0] == "classified by the class token, which the file has"
+    assert fit.notes[0] == "classifies by the class token, which the file has"
 
 
 def test_inheriting_takes_a_left_out_bias_as_zero_only_where_the_parent_stays(tmp_path) -> None:
@@ -161,7 +161,7 @@ def test_a_slide_file_leaves_nothing_to_inherit(family: str, tmp_path: Path) -> 
     state = dict(models.create(f"{family}_test").named_parameters())
     state = {key: value.detach() for key, value in state.items()}
     message = refusal(read(tmp_path / "w.pth", state), f"{family}_test", checkpoint.inherit)
-    assert f"has all the weights of {family}_test, there is nothing to inherit" in message
+    assert f"already has all weights of {family}_test, so there is nothing to inherit" in message
 
 
 def test_a_parent_inherits_nothing_from_itself() -> None:

@@ -1,4 +1,4 @@
-"""Files that are no checkpoint: one line that says why, exit code 2."""
+"""Files that are not checkpoints: the error is one line that says why, with exit code 2."""
 
 import json
 import struct
@@ -16,7 +16,7 @@ WEIGHT = torch.arange(6.0).reshape(2, 3)
 
 
 def refusal(path: Path) -> str:
-    """What `read` says after the path: one line, exit code 2."""
+    """Return the error message of `read` after the path: one line, exit code 2."""
     with pytest.raises(CheckpointError) as caught:
         checkpoint.read(path)
     assert caught.value.exit_code == 2
@@ -27,7 +27,7 @@ def refusal(path: Path) -> str:
 
 
 def saved(path: Path, content: object) -> Path:
-    """Write as torch does."""
+    """Save with torch.save."""
     torch.save(content, path)
     return path
 
@@ -92,22 +92,23 @@ def test_odd_values_in_a_safetensors_file(tmp_path: Path) -> None:
 
 def test_two_tensors_for_one_name(tmp_path: Path) -> None:
     path = saved(tmp_path / "w.pth", {"module.w": WEIGHT, "w": WEIGHT})
-    assert refusal(path) == "has several tensors for w"
+    assert refusal(path) == "has more than one tensor for w"
 
 
 def test_a_whole_pickled_module(tmp_path: Path) -> None:
     message = refusal(saved(tmp_path / "w.pth", {"model": nn.Linear(2, 2)}))
-    assert "a pickled torch.nn.modules.linear.Linear; save the state_dict()" in message
+    assert "holds a pickled torch.nn.modules.linear.Linear instead of weights; save the" in message
 
 
 def test_a_dict_of_something_else_names_its_keys(tmp_path: Path) -> None:
     message = refusal(saved(tmp_path / "w.pth", {"net": {"w": WEIGHT}, "epoch": 3}))
-    assert "holds no weights but a dict of net, epoch;" in message
+    assert "holds a dict of net, epoch instead of weights;" in message
 
 
 def test_a_tensor_alone_and_an_empty_dict(tmp_path: Path) -> None:
-    assert "no weights but one tensor without a name;" in refusal(saved(tmp_path / "a.pth", WEIGHT))
-    assert "no weights but a dict of nothing;" in refusal(saved(tmp_path / "b.pth", {}))
+    alone, empty = saved(tmp_path / "a.pth", WEIGHT), saved(tmp_path / "b.pth", {})
+    assert "holds one tensor without a name instead of weights;" in refusal(alone)
+    assert "holds a dict of nothing instead of weights;" in refusal(empty)
 
 
 def test_an_empty_tensor_claims_no_classes(tmp_path: Path) -> None:
@@ -122,4 +123,4 @@ def test_an_empty_tensor_claims_no_classes(tmp_path: Path) -> None:
 def test_a_container_within_itself(tmp_path: Path) -> None:
     content: dict[str, object] = {}
     content["model"] = content
-    assert "holds no weights" in refusal(saved(tmp_path / "w.pth", content))
+    assert "instead of weights" in refusal(saved(tmp_path / "w.pth", content))

@@ -1,4 +1,4 @@
-"""Files as torch.save writes them, and as a hostile hand would: for the tests of both readers."""
+"""Files as torch.save writes them, and malicious files, for the tests of both readers."""
 
 import zipfile
 from collections.abc import Callable
@@ -15,18 +15,18 @@ WEIGHT = torch.arange(6.0).reshape(2, 3)
 
 
 def pick_all(root: object) -> dict[str, object]:
-    """Every entry of a dict, nothing of anything else."""
+    """Pick every entry of a dict, and nothing from any other object."""
     return {str(k): v for k, v in root.items()} if isinstance(root, dict) else {}
 
 
 def save(path: Path, value: object, *, zipped: bool = True, protocol: int = 2) -> Path:
-    """Write as torch does."""
+    """Save with torch.save."""
     torch.save(value, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
     return path
 
 
 def assemble(path: Path, pickled: bytes, storages: dict[str, bytes] | None = None) -> Path:
-    """Write a zip file around a pickle of one's own."""
+    """Write a zip file in torch's layout with a given pickle."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
         for key, content in (storages or {}).items():
@@ -35,7 +35,7 @@ def assemble(path: Path, pickled: bytes, storages: dict[str, bytes] | None = Non
 
 
 def tensor_pickle(numel: int, shape: str, stride: str, offset: int = 0) -> bytes:
-    """Protocol 0: {"w": a float32 tensor in storage "0"}."""
+    """Return a pickle, protocol 0, of {"w": a float32 tensor in storage "0"}."""
     return (
         "(S'w'\nctorch._utils\n_rebuild_tensor_v2\n"
         f"((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI{numel}\ntQI{offset}\n"
@@ -44,7 +44,7 @@ def tensor_pickle(numel: int, shape: str, stride: str, offset: int = 0) -> bytes
 
 
 def refusal(path: Path, pick: Callable[[object], dict[str, object]] = pick_all) -> str:
-    """The message with which the file is refused."""
+    """Return the message with which the file is refused."""
     with pytest.raises(CheckpointError) as caught:
         load(path, pick)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What holds for every family: stages, batches, layer scale, and what is refused."""
+"""Properties of every family: stages, batches, layer scale, and refused input sizes."""
 
 import pytest
 import torch

@@ -13,7 +13,7 @@ def in_a_window(q: Tensor, k: Tensor, v: Tensor, heads: int, encoding: nn.Conv2d
     rows, columns, c = q.shape
     parts = [x.reshape(rows * columns, heads, c // heads).transpose(0, 1) for x in (q, k, v)]
     attended = F.scaled_dot_product_attention(*parts).transpose(0, 1).reshape(rows, columns, c)
-    # LePE: a depthwise convolution that sees zeros outside the window.
+    # LePE: a depthwise convolution with zeros outside the window.
     around = F.pad(v, (0, 0, 1, 1, 1, 1))
     encoded = encoding.bias.expand(rows, columns, c).clone()
     for dy in range(3):

@@ -1,4 +1,4 @@
-"""Neighbourhood attention against its definition, written as loops."""
+"""Neighborhood attention against its definition, written as loops."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from slide_mobile.models.layers.neighbourhood import NeighbourhoodAttention, win
 
 
 def nearest(i: int, n: int, k: int) -> list[int]:
-    """The k positions of a line of n that are nearest to i."""
+    """Return the k positions of a line of n that are nearest to i."""
     return sorted(sorted(range(n), key=lambda p: abs(p - i))[:k])
 
 
@@ -22,7 +22,7 @@ def by_definition(attn: NeighbourhoodAttention, x: Tensor) -> Tensor:
             around = [(yy, zz) for yy in nearest(y, h, k) for zz in nearest(z, w, k)]
             for head in range(heads):
                 logits = [
-                    # natten's table: the offset to the neighbour, counted from 1 - k.
+                    # natten's table: the offset to the neighbor, counted from 1 - k.
                     q[y, z, head] @ keys[yy, zz, head] * (c // heads) ** -0.5
                     + attn.rpb[head, yy - y + k - 1, zz - z + k - 1]
                     for yy, zz in around
@@ -44,7 +44,7 @@ def test_neighbourhood_attention_is_its_definition(map_size, k, randomised) -> N
 @pytest.mark.parametrize("k", [3, 7])
 @pytest.mark.parametrize("length", [7, 8, 14, 15])
 def test_a_window_at_a_border_is_shifted_inwards(length: int, k: int) -> None:
-    # natten: max(i - r, 0), less what reaches beyond the end, with r = k // 2.
+    # natten: max(i - r, 0), minus what would reach past the end, with r = k // 2.
     r = k // 2
     first = [max(i - r, 0) - max(i + r + 1 - length, 0) for i in range(length)]
     assert windows(length, k)[:, 0].tolist() == first

@@ -6,7 +6,7 @@ from slide_mobile.models.layers.slide_attention import Im2ColAttention, SlideAtt
 
 
 def by_definition(attn: SlideAttention, x: torch.Tensor) -> torch.Tensor:
-    """models' formula pixel by pixel: (H, W, C) -> (H, W, C)."""
+    """Compute the published formula pixel by pixel: (H, W, C) -> (H, W, C)."""
     h, w, c = x.shape
     d, taps, reach = attn.head_dim, attn.k**2, attn.k // 2
     kernel = (attn.dep_conv.weight + attn.dep_conv1.weight).reshape(d, taps, attn.k, attn.k)

@@ -9,7 +9,7 @@ from slide_mobile.models.layers.spatial_reduction import SpatialReduction
 
 
 def reduced(attn: SpatialReduction, x: Tensor) -> Tensor:
-    """(H, W, C) -> (patches, C); what does not fill a patch is left out."""
+    """(H, W, C) -> (patches, C); rows and columns that do not fill a patch are left out."""
     (h, w, _), side = x.shape, attn.ratio
     if attn.sr is None or attn.norm is None:
         return x.flatten(0, 1)
