@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slide_mobile.artifact import documents, manifest
-from slide_mobile.artifact.embed import Entry, Index
+from slide_mobile.artifact.index import Entry, Index
 
 Json = dict[str, Any]
 DIGEST = "0123456789abcdef" * 4

@@ -7,26 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact import embed as embedding
+from slide_mobile.artifact import index as indexes
+from slide_mobile.artifact.embed import embed as embed_all
 from slide_mobile.artifact.folder import digest
 from slide_mobile.artifact.manifest import MANIFEST
 
 
 def embed(root: Path, *artifacts: Path) -> None:
     """Embed whole artifacts, as `slide-mobile embed` does."""
-    embedding.embed(artifacts, root)
+    embed_all(artifacts, root)
 
 
 def write_index(root: Path) -> None:
     """Write an index of all artifact folders, with the digests of their manifests as they are."""
     found = (
-        embedding.Entry(
+        indexes.Entry(
             folder=path.parent.name, manifest_sha256=hashlib.sha256(path.read_bytes()).hexdigest()
         )
         for path in sorted(root.glob(f"*/{MANIFEST}"))
     )
-    index = embedding.Index(artifacts=tuple(found))
-    (root / embedding.INDEX).write_bytes(documents.encode(index))
+    index = indexes.Index(artifacts=tuple(found))
+    (root / indexes.INDEX).write_bytes(documents.encode(index))
 
 
 def edit(artifact: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from slide_mobile.artifact import documents, golden, manifest
-from slide_mobile.artifact.embed import Index
 from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.index import Index
 from slide_mobile.errors import GateFailed, SlideMobileError
 
 FOLDER = Path(__file__).parents[2] / "apps/conformance"

@@ -24,7 +24,7 @@ FLAGS = (
     "-no-stdlib", "-no-reflect", "-language-version", LANGUAGE, "-api-version", LANGUAGE,
     "-jvm-target", "1.8", "-Xlambdas=class", "-Xsam-conversions=class", "-Xstring-concat=inline",
 )  # fmt: skip
-# Without the JVM's optimising compiler, the Kotlin compiler takes half the time.
+# Without the JVM's optimizing compiler, the Kotlin compiler takes half the time.
 SHORT_LIVED = ("-Xmx1500m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 JUNIT = (
     "junit5", "libapiguardian-java", "libopentest4j-java", "libopentest4j-reporting-java",

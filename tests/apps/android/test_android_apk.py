@@ -183,7 +183,7 @@ def test_every_class_that_the_manifest_and_the_layouts_name_is_compiled(ui: Path
     assert names <= compiled
 
 
-def test_day_and_night_have_the_same_colours_and_styles() -> None:
+def test_day_and_night_have_the_same_colors_and_styles() -> None:
     for name in ("colors", "themes"):
         day, night = (
             {e.get("name") for e in ElementTree.parse(_values(folder, name)).getroot()}
@@ -226,7 +226,7 @@ def test_every_string_is_used() -> None:
 
 
 def test_artifacts_are_where_embed_puts_them() -> None:
-    from slide_mobile.artifact.embed import ANDROID_FOLDER
+    from slide_mobile.artifact.apps import ANDROID_FOLDER
 
     store = _source("ArtifactStore.kt")
     assets, _, folder = ANDROID_FOLDER.rpartition("/")

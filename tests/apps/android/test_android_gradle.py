@@ -22,18 +22,18 @@ KINDS = {"versions": "Version", "libraries": "Library", "plugins": "Plugin"}
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> dict[str, Any]:
+def catalog() -> dict[str, Any]:
     return tomllib.loads((APP / "gradle/libs.versions.toml").read_text())
 
 
-def test_the_scripts_compile(jvm: Jvm, catalogue: dict[str, Any], tmp_path: Path) -> None:
-    jvm.compile(_wrapped(catalogue, tmp_path), tmp_path / "out")
+def test_the_scripts_compile(jvm: Jvm, catalog: dict[str, Any], tmp_path: Path) -> None:
+    jvm.compile(_wrapped(catalog, tmp_path), tmp_path / "out")
 
 
 def test_a_misspelt_script_does_not_compile(
-    jvm: Jvm, catalogue: dict[str, Any], tmp_path: Path
+    jvm: Jvm, catalog: dict[str, Any], tmp_path: Path
 ) -> None:
-    sources = _wrapped(catalogue, tmp_path)
+    sources = _wrapped(catalog, tmp_path)
     (app,) = (path for path in sources if path.name.startswith("app"))
     app.write_text(
         app.read_text().replace("minSdk", "minSdkk").replace("libs.litert", "libs.litter")
@@ -47,36 +47,36 @@ def test_no_script_is_left_out() -> None:
     assert found == SCRIPTS.keys()
 
 
-def test_the_catalogue_is_whole(catalogue: dict[str, Any]) -> None:
+def test_the_catalog_is_whole(catalog: dict[str, Any]) -> None:
     """Every version that is referred to exists, and every entry is used."""
     text = "".join((APP / name).read_text() for name in SCRIPTS)
-    entries = [*catalogue["libraries"].items(), *catalogue["plugins"].items()]
+    entries = [*catalog["libraries"].items(), *catalog["plugins"].items()]
     referred = {entry["version"]["ref"] for _, entry in entries}
-    for name in catalogue["versions"]:
+    for name in catalog["versions"]:
         assert name in referred or f"libs.versions.{name.replace('-', '.')}" in text, name
-    assert referred <= catalogue["versions"].keys()
-    for name in catalogue["libraries"]:
+    assert referred <= catalog["versions"].keys()
+    for name in catalog["libraries"]:
         assert f"libs.{name.replace('-', '.')})" in text, name
-    for name in catalogue["plugins"]:
+    for name in catalog["plugins"]:
         assert f"libs.plugins.{name.replace('-', '.')})" in text, name
 
 
-def test_the_runtimes_are_those_of_the_wheels(catalogue: dict[str, Any]) -> None:
+def test_the_runtimes_are_those_of_the_wheels(catalog: dict[str, Any]) -> None:
     """A .pte needs a runtime no older than its exporter, and the tests run the wheels' kernels."""
     from importlib.metadata import version
 
-    assert catalogue["versions"]["litert"] == version("ai-edge-litert")
-    assert catalogue["versions"]["executorch"] == version("executorch")
+    assert catalog["versions"]["litert"] == version("ai-edge-litert")
+    assert catalog["versions"]["executorch"] == version("executorch")
 
 
-def test_the_tests_run_the_jackson_that_ships(catalogue: dict[str, Any], jvm: Jvm) -> None:
+def test_the_tests_run_the_jackson_that_ships(catalog: dict[str, Any], jvm: Jvm) -> None:
     names = [path.resolve().name for path in jvm.libraries]
-    assert f"jackson-core-{catalogue['versions']['jackson']}.jar" in names
+    assert f"jackson-core-{catalog['versions']['jackson']}.jar" in names
 
 
-def test_the_compiler_reads_the_language_of_the_catalogue(catalogue: dict[str, Any]) -> None:
+def test_the_compiler_reads_the_language_of_the_catalog(catalog: dict[str, Any]) -> None:
     language = FLAGS[FLAGS.index("-language-version") + 1]
-    assert catalogue["versions"]["kotlin"].startswith(f"{language}.")
+    assert catalog["versions"]["kotlin"].startswith(f"{language}.")
 
 
 def test_every_project_that_is_included_is_there() -> None:
@@ -86,10 +86,10 @@ def test_every_project_that_is_included_is_there() -> None:
         assert (APP / name / "build.gradle.kts").is_file()
 
 
-def _wrapped(catalogue: dict[str, Any], out: Path) -> list[Path]:
+def _wrapped(catalog: dict[str, Any], out: Path) -> list[Path]:
     """Write the scripts as functions on Gradle's objects, with the stub and the accessor `libs`."""
     sources = [HERE / "gradle_dsl" / "Dsl.kt", out / "Libs.kt"]
-    sources[1].write_text(_accessors(catalogue))
+    sources[1].write_text(_accessors(catalog))
     for script, receiver in SCRIPTS.items():
         name = re.sub(r"\W", "_", script)
         path = out / f"{name}.kt"
@@ -99,9 +99,9 @@ def _wrapped(catalogue: dict[str, Any], out: Path) -> list[Path]:
     return sources
 
 
-def _accessors(catalogue: dict[str, Any]) -> str:
+def _accessors(catalog: dict[str, Any]) -> str:
     """Write accessors as Gradle does: `libs.junit.jupiter` for `junit-jupiter`."""
-    trees = {kind: _tree(catalogue[kind]) for kind in KINDS}
+    trees = {kind: _tree(catalog[kind]) for kind in KINDS}
     lines = ["object libs {", *_objects(trees["libraries"], "Library")]
     for kind in ("versions", "plugins"):
         lines += [f"object {kind} {{", *_objects(trees[kind], KINDS[kind]), "}"]

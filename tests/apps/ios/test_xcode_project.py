@@ -65,7 +65,7 @@ def _value(tokens: list[tuple[str, bool]], at: int) -> tuple[Plain, int]:
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     plain = parse(PROJECT.read_text())
-    assert plain["objectVersion"] == "77"  # Xcode 16's synchronised folders
+    assert plain["objectVersion"] == "77"  # Xcode 16's synchronized folders
     return plain  # type: ignore[no-any-return]
 
 
@@ -112,7 +112,7 @@ def test_every_file_exists(project: dict[str, Any]) -> None:
 
 
 def test_artifacts_are_copied_and_not_compiled(project: dict[str, Any]) -> None:
-    """A folder reference; in a synchronised folder Xcode would compile the .mlpackage."""
+    """A folder reference; in a synchronized folder Xcode would compile the .mlpackage."""
     artifacts = next(t for t in of(project, "PBXFileReference") if t["path"] == "Artifacts")
     assert artifacts["lastKnownFileType"] == "folder"
     built = {project["objects"][i]["fileRef"] for i in resources(project)}
@@ -154,7 +154,7 @@ def test_the_scheme_builds_measures_and_tests(project: dict[str, Any]) -> None:
         assert reference.attrib["BlueprintName"] == target["name"]
     launch = scheme.find("LaunchAction")
     assert launch is not None
-    # An unoptimised loop under a debugger would be measured, too.
+    # An unoptimized loop under a debugger would be measured, too.
     assert launch.attrib["buildConfiguration"] == "Release"
     assert launch.attrib["selectedDebuggerIdentifier"] == ""
     tested = scheme.find("TestAction/Testables/TestableReference/BuildableReference")

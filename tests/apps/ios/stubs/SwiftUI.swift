@@ -1,5 +1,5 @@
 // The part of SwiftUI that the app uses, as its interface declares it: isolation, generics and
-// result builders as there, no behaviour. What type-checks here is consistent with this file; that
+// result builders as there, no behavior. What type-checks here is consistent with this file; that
 // this file is SwiftUI is known to its authors only.
 @_exported import Foundation
 @_exported import Observation

@@ -13,7 +13,7 @@ public struct Artifact: Sendable {
     public var hasLogits: Bool { manifest.golden.allSatisfy { $0.logits != nil } }
 
     /// Opens and verifies a folder; throws `NotUsable` for one that is damaged. `manifestSHA256` is
-    /// what the index says of manifest.json: nothing in it is believed before its bytes agree.
+    /// what the index says of manifest.json: nothing in it is trusted before its bytes agree.
     public init(root: URL, manifestSHA256: String) throws {
         self.root = root
         self.manifestSHA256 = manifestSHA256
@@ -96,7 +96,7 @@ public struct ArtifactLibrary: Sendable {
     /// Why there is no list at all; nil if there is one.
     public let problem: String?
 
-    /// As slide_mobile/artifact/embed.py writes it.
+    /// As slide_mobile/artifact/index.py writes it.
     struct Index: Decodable {
         static let supportedVersion = 2
 

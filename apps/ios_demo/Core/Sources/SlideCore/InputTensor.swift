@@ -1,4 +1,4 @@
-/// Turns pixels into the numbers that a model takes, still 0...255: it normalises them itself.
+/// Turns pixels into the numbers that a model takes, still 0...255: it normalizes them itself.
 extension Manifest.Input {
     public var byteCount: Int { shape.reduce(elementSize, *) }
 

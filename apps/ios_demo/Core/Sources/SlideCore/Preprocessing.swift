@@ -1,10 +1,10 @@
 /// From decoded pixels to the model's pixels, byte for byte as in slide_mobile/preprocess.py and
 /// the Android app. apps/conformance/README.md states the rules, and its vectors test them.
 public enum Preprocessing {
-    /// The share of the shorter side that the centre crop keeps: 224 of 256, as for ImageNet.
+    /// The share of the shorter side that the center crop keeps: 224 of 256, as for ImageNet.
     public static let crop = 0.875
 
-    /// Turns an image upright, crops its centre and resizes it, unless it has the size already.
+    /// Turns an image upright, crops its center and resizes it, unless it has the size already.
     public static func fit(
         _ image: Raster, exifOrientation: Int = 1, width: Int, height: Int
     ) -> Raster {
@@ -44,13 +44,13 @@ struct Taps {
         var counts: [Int] = []
         var weights = [Int32](repeating: 0, count: count * stride)
         for output in 0..<count {
-            let centre = Double(first) + (Double(output) + 0.5) * scale
-            let lowest = max(0, Int(centre - support + 0.5))
-            let highest = min(size, Int(centre + support + 0.5))
+            let center = Double(first) + (Double(output) + 0.5) * scale
+            let lowest = max(0, Int(center - support + 0.5))
+            let highest = min(size, Int(center + support + 0.5))
             var row: [Double] = []
             var total = 0.0
             for x in lowest..<highest {
-                let weight = Self.bicubic((Double(x) - centre + 0.5) * inverse)
+                let weight = Self.bicubic((Double(x) - center + 0.5) * inverse)
                 row.append(weight)
                 total += weight
             }

@@ -10,7 +10,7 @@ public struct Summary: Equatable, Sendable {
     public let p99: Double
     public let mean: Double
 
-    /// Summarises at least one sample.
+    /// Summarizes at least one sample.
     public init(_ samples: [Double]) {
         let ordered = samples.sorted()
         p50 = percentile(50, ofOrdered: ordered)

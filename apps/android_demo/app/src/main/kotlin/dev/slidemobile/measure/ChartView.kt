@@ -17,7 +17,7 @@ class Series(val name: String, val values: DoubleArray)
 class ChartView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
     private val dash = pixels(TypedValue.COMPLEX_UNIT_DIP, DASH_DP)
 
-    // Two lines differ by colour, and by dashes for people who cannot tell the colours apart.
+    // Two lines differ by color, and by dashes for people who cannot tell the colors apart.
     private val lines = listOf(
         line(R.color.series_a),
         line(R.color.series_b).apply { pathEffect = DashPathEffect(floatArrayOf(dash, dash), 0f) },

@@ -28,7 +28,7 @@ class Artifact(
 
         /**
          * Reads a folder and verifies every file in it; throws [NotUsable]. [manifestSha256] is the
-         * index's digest of manifest.json: nothing in the manifest is believed before they agree.
+         * index's digest of manifest.json: nothing in the manifest is trusted before they agree.
          */
         fun open(folder: File, manifestSha256: String): Artifact = try {
             if (!folder.isDirectory) throw NotUsable("the folder is missing")

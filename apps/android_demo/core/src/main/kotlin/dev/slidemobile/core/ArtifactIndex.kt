@@ -18,7 +18,7 @@ object ArtifactIndex {
     const val FILE = "index.json"
     private const val SCHEMA_VERSION = 2
 
-    // As in embed.py: aapt leaves out folders that begin with an underscore.
+    // As in slide_mobile/artifact/apps.py: aapt leaves out folders that begin with an underscore.
     private val FOLDER = Regex("[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
     /** Every folder of the index, usable or not; throws [NotUsable] if the index itself is not. */

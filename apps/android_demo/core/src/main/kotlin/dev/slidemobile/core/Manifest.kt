@@ -1,6 +1,6 @@
 package dev.slidemobile.core
 
-/** The input tensor: raw RGB in 0..255, the normalisation is inside the model. */
+/** The input tensor: raw RGB in 0..255, the normalization is inside the model. */
 data class InputSpec(val shape: List<Int>, val layout: Layout, val type: ElementType) {
     enum class Layout { NHWC, NCHW }
 

@@ -8,13 +8,13 @@ import java.nio.ByteOrder
  * slide_mobile/preprocess.py: apps/conformance/resize tests it.
  */
 object Preprocessing {
-    /** The share of the shorter side that the centre crop keeps (slide_mobile/preprocess.py). */
+    /** The share of the shorter side that the center crop keeps (slide_mobile/preprocess.py). */
     private const val CROP = 0.875
 
-    /** The centre of an upright image at the model's size; one of that size is kept as it is. */
+    /** The center of an upright image at the model's size; one of that size is kept as it is. */
     fun fit(picture: Picture, height: Int, width: Int): Picture {
         if (picture.height == height && picture.width == width) return picture
-        // The largest box of the wanted shape, shrunk, around the centre.
+        // The largest box of the wanted shape, shrunk, around the center.
         val fitting = minOf(picture.width.toDouble() / width, picture.height.toDouble() / height)
         val scale = fitting * CROP
         val boxWidth = width * scale

@@ -47,7 +47,7 @@ internal object Resampling {
         return Picture(height, width, result)
     }
 
-    /** One output pixel: its three channels are neighbours, its taps are [step] bytes apart. */
+    /** One output pixel: its three channels are neighbors, its taps are [step] bytes apart. */
     private fun weigh(
         source: ByteArray, start: Int, step: Int, tap: Tap, target: ByteArray, to: Int,
     ) {
@@ -72,11 +72,11 @@ internal object Resampling {
         val support = RADIUS * filterScale
         val inverse = 1.0 / filterScale
         return List(out) { index ->
-            val centre = span.first + (index + 0.5) * scale
-            val lowest = maxOf(0, (centre - support + 0.5).toInt())
-            val end = minOf(size, (centre + support + 0.5).toInt())
+            val center = span.first + (index + 0.5) * scale
+            val lowest = maxOf(0, (center - support + 0.5).toInt())
+            val end = minOf(size, (center + support + 0.5).toInt())
             val weights = DoubleArray(end - lowest) {
-                bicubic((it + lowest - centre + 0.5) * inverse)
+                bicubic((it + lowest - center + 0.5) * inverse)
             }
             var sum = 0.0
             for (weight in weights) sum += weight

@@ -33,7 +33,7 @@ object Statistics {
     fun percentile(samples: DoubleArray, percent: Double): Double =
         percentileOfSorted(samples.sortedArray(), percent)
 
-    /** Summarises at least one sample. */
+    /** Summarizes at least one sample. */
     fun summary(samples: DoubleArray): Summary {
         val sorted = samples.sortedArray()
         return Summary(
