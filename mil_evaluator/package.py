@@ -46,8 +46,8 @@ def read(path: Path, known: Iterable[str]) -> Package:
     name = spec.description.defaultFunctionName or "main"
     if name not in spec.mlProgram.functions:
         raise UnsupportedProgram(f"{path} has no function named {name!r}; it is damaged")
-    found = set(_operation_types(spec.mlProgram.functions[name]))
-    if unknown := sorted(found - {"const", *known}):
+    used = set(_operation_types(spec.mlProgram.functions[name]))
+    if unknown := sorted(used - {"const", *known}):
         raise UnsupportedProgram(
             f"{path} has operation types that cannot be evaluated: {', '.join(unknown)}"
         )
