@@ -22,6 +22,10 @@ COMPARED_UNTRAINED = 16
 COMPARED_MAPS = 8
 # With fewer unseen images than this, the calibration images are used for evaluation, too.
 ENOUGH = 32
+_OVERLAP = (
+    f"the file was compared on images that it was calibrated on, because fewer than {ENOUGH} others "
+    "are left: give more --calibration images"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,7 @@ class Datasets:
 
     calibration: ImageSet | None
     evaluation: ImageSet
+    overlap: bool = False  # whether images of the calibration set are in the evaluation set
 
     @property
     def calibration_pixels(self) -> tuple[Pixels, ...]:
@@ -37,11 +42,13 @@ class Datasets:
         return () if self.calibration is None else tuple(self.calibration.pixels)
 
     @property
-    def skipped(self) -> tuple[str, ...]:
-        """A line for each image that could not be read."""
+    def notes(self) -> tuple[str, ...]:
+        """A line for each image that could not be read, and one if the two sets overlap."""
         lines = self.evaluation.skipped
         if self.calibration is not None:
             lines = self.calibration.skipped + lines
+        if self.overlap:
+            lines = (*lines, _OVERLAP)
         return tuple(dict.fromkeys(lines))
 
 
@@ -111,16 +118,17 @@ def _from_folder(
 ) -> Datasets:
     """Split a user's folder into a calibration set and an evaluation set."""
     paths = find(folder)
-    calibration, rest = None, paths
+    calibration, rest, overlap = None, paths, False
     if recipe.needs_calibration:
         chosen = images.spread(paths, samples)
         calibration = images.read(chosen, ref.input_size, source=folder.name)
         unseen = [path for path in paths if path not in set(chosen)]
-        rest = unseen if len(unseen) >= ENOUGH else paths
+        overlap = len(unseen) < ENOUGH and not has_held_out(ref)
+        rest = paths if overlap else unseen
     if has_held_out(ref):
         evaluation = held_out(ref, progress)
     else:
         evaluation = images.read(
             images.spread(rest, count(ref)), ref.input_size, source=folder.name
         )
-    return Datasets(calibration=calibration, evaluation=evaluation)
+    return Datasets(calibration=calibration, evaluation=evaluation, overlap=overlap)

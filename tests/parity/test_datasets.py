@@ -50,13 +50,18 @@ def test_calibration_and_comparison_share_no_image_where_there_are_enough(
     found = gather(trained, "int8", photos)
     assert found.calibration is not None
     assert (len(found.calibration), len(found.evaluation)) == (4, 36)
+    assert found.notes == ()
     assert not keys(found.calibration.pixels) & keys(found.evaluation.pixels)
 
 
-def test_a_small_folder_is_compared_on_whole(trained: Reference, photos: Path) -> None:
+def test_a_small_folder_is_compared_on_whole_and_a_note_says_so(
+    trained: Reference, photos: Path
+) -> None:
     found = gather(trained, "int8", photos, samples=39)
     assert found.calibration is not None
     assert (len(found.calibration), len(found.evaluation)) == (39, 40)
+    (note,) = found.notes
+    assert note.startswith("the file was compared on images that it was calibrated on")
 
 
 def test_a_float_format_is_compared_on_every_image(trained: Reference, photos: Path) -> None:
@@ -67,7 +72,7 @@ def test_a_float_format_is_compared_on_every_image(trained: Reference, photos: P
 def test_a_corrupt_image_is_named_once(trained: Reference, photos: Path) -> None:
     (photos / "999.png").write_bytes(b"broken")
     found = gather(trained, "int8", photos, samples=40)
-    assert [line.count("999.png") for line in found.skipped] == [1]
+    assert [line.count("999.png") for line in found.notes] == [1, 0]
 
 
 def test_int8_of_a_trained_model_never_learns_from_other_images(trained: Reference) -> None:
