@@ -23,8 +23,8 @@ COMPARED_MAPS = 8
 # With fewer unseen images than this, the calibration images are used for evaluation, too.
 ENOUGH = 32
 _OVERLAP = (
-    f"the file was compared on images that it was calibrated on, because fewer than {ENOUGH} others "
-    "are left: give more --calibration images"
+    f"the file was compared on images that it was calibrated on, because fewer than {ENOUGH} "
+    "others are left: give more --calibration images"
 )
 
 
