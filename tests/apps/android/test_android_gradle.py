@@ -70,7 +70,7 @@ def test_the_runtimes_are_those_of_the_wheels(catalog: dict[str, Any]) -> None:
 
 
 def test_the_tests_run_the_jackson_that_ships(catalog: dict[str, Any], jvm: Jvm) -> None:
-    names = [path.resolve().name for path in jvm.libraries]
+    names = [path.name for path in jvm.libraries]
     assert f"jackson-core-{catalog['versions']['jackson']}.jar" in names
 
 
