@@ -18,7 +18,7 @@ MOST_BYTES = 1 << 28  # size limit of a document; a large bench document has a f
 MOST_PLACE = 80  # characters of the place in an error
 MOST = (1 << 53) - 1  # the largest integer that every JSON reader represents exactly
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]  # no line end after it
 Text = Annotated[str, Meta(max_length=100_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=4_096)]
 Count = Annotated[int, Meta(ge=0, le=MOST)]

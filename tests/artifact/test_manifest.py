@@ -115,6 +115,7 @@ def test_a_damaged_field_is_refused(key: str, value: object) -> None:
         (("files", ".hidden"), SHA),
         (("files", "a\\b"), SHA),
         (("files", "model.tflite"), "0"),
+        (("files", "model.tflite"), SHA + "\n"),
         (("files", "model.tflite"), ...),
         (("files", "labels.txt"), ...),  # though a classifier
         (("files", "golden/00.ppm"), ...),
