@@ -39,9 +39,9 @@ def read(path: Path, known: Iterable[str]) -> Package:
     model = _model_file(path)
     spec = _parsed(model)
     if (kind := spec.WhichOneof("Type")) != "mlProgram":
-        found = f"a Core ML {kind} instead of an ML program" if kind else "no model"
+        held = f"a Core ML {kind} instead of an ML program" if kind else "no model"
         raise UnsupportedProgram(
-            f"{path} has {found}; convert the model with minimum_deployment_target iOS15 or newer"
+            f"{path} has {held}; convert the model with minimum_deployment_target iOS15 or newer"
         )
     name = spec.description.defaultFunctionName or "main"
     if name not in spec.mlProgram.functions:
