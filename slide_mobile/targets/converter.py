@@ -31,7 +31,7 @@ class Request:
     `version`, `facts` and `labels` go into the metadata of the file; `labels` are class names in
     the order of the logits, and empty for a task without logits. `calibration` holds images at the
     input size, and is empty where the recipe needs none. `float_modules` are module paths in the
-    deploy form: these stay in float although the recipe would quantise them.
+    deploy form: these stay in float although the recipe would quantize them.
     """
 
     recipe: Recipe
@@ -136,4 +136,4 @@ class Converter(Protocol):
 def require_quantized(float_modules: Collection[str], quantized: Collection[str]) -> None:
     """Raise ValueError for a module to keep in float that would stay in float anyway."""
     if unknown := sorted(set(float_modules) - set(quantized)):
-        raise ValueError(f"cannot keep in float what is not quantised: {', '.join(unknown)}")
+        raise ValueError(f"cannot keep in float what is not quantized: {', '.join(unknown)}")

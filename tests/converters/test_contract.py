@@ -123,7 +123,7 @@ def test_golden_images_replay_to_their_logits(target: str, converted) -> None:
 
 
 class Small(nn.Module):
-    """A layer of each kind that is named, quantised or left in float."""
+    """A layer of each kind that is named, quantized or left in float."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,37 +1,25 @@
 """Backbones through every target: four named maps, each held to PyTorch's and to the floor.
 
-What depends on no toolchain is tested on a converter in memory.
+What depends on no toolchain is tests/pipeline/test_feature_maps.py's, on a converter in memory.
 """
 
 import platform
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from fake_converter import FakeConverter, Layers, install
-from msgspec.structs import replace
 from PIL import Image
-from safetensors.numpy import load_file as load_tensors
-from safetensors.numpy import save_file as save_tensors
 from safetensors.torch import save_file
-from torch import nn
 
 import slide_mobile
 from slide_mobile import models, recipes
-from slide_mobile.artifact import manifest as manifests
-from slide_mobile.artifact.folder import Artifact, digests
+from slide_mobile.artifact.folder import Artifact
 from slide_mobile.demo.render import render_many
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import UsageError
 from slide_mobile.models.layers.backbone import without_head
-from slide_mobile.parity.check_result import ParityFailed
-from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.source import CalibrationImages, ModelSource
-from slide_mobile.pipeline import convert
-from slide_mobile.recipes import Recipe
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import Format
 from slide_mobile.tasks import STAGES
@@ -216,108 +204,6 @@ def test_the_second_exporter_of_tflite_is_for_classifiers(made: Made, tmp_path: 
     with pytest.raises(UsageError, match="--via onnx converts classifiers only"):
         made.convert(MODEL, "tflite", "fp32", via="onnx", out=tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
-    """A target in memory."""
-    converter = FakeConverter()
-    install(monkeypatch, converter)
-    return converter
-
-
-@pytest.fixture
-def in_memory(made: Made, fake: FakeConverter, tmp_path: Path) -> Artifact:
-    """Maps of a target in memory, to be edited."""
-    return made.convert(MODEL, "fake", "fp32", out=tmp_path / "in_memory")
-
-
-def test_images_and_modules_need_the_checkpoint(in_memory: Artifact, made: Made) -> None:
-    with pytest.raises(UsageError, match="give the --checkpoint whose sha256"):
-        slide_mobile.check(in_memory.root, folder=made.photos)
-    with pytest.raises(UsageError, match=r"^--modules needs the reference model"):
-        slide_mobile.check(in_memory.root, modules=True)
-
-
-def test_images_of_yours_need_no_class_folders(in_memory: Artifact, made: Made) -> None:
-    result = slide_mobile.check(in_memory.root, folder=made.photos, checkpoint=made.weights(MODEL))
-    assert result.parity.passed and result.parity.samples == 8
-
-
-def spoil(stage: int) -> Callable[..., nn.Module]:
-    """A `Reference.deployed` whose map of one stage is off."""
-    exact = Reference.deployed
-
-    class Off(nn.Module):
-        def forward(self, x: Any) -> Any:
-            return x * 1.01
-
-    def spoilt(self: Reference, *args: Any) -> nn.Module:
-        form: Any = exact(self, *args)
-        form.outputs[stage - 1] = nn.Sequential(form.outputs[stage - 1], Off())
-        return form
-
-    return spoilt
-
-
-@pytest.mark.parametrize("stage", [1, 3])
-def test_one_map_that_is_off_fails_the_conversion(
-    stage: int, made: Made, fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Reference, "deployed", spoil(stage))
-    with pytest.raises(GateFailed, match=rf"stage{stage} are 40\.0 dB from the reference"):
-        made.convert(MODEL, "fake", "fp32", out=tmp_path)
-    monkeypatch.setattr(convert, "MIN_DEPLOY_SQNR_DB", 30)
-    with pytest.raises(ParityFailed, match=f"stage{stage}: SQNR 40.0 dB, the floor") as caught:
-        made.convert(MODEL, "fake", "fp32", out=tmp_path)
-    assert len(caught.value.result.document().failures) == 1
-    assert list(tmp_path.iterdir()) == [caught.value.report]
-
-
-def test_int8_gives_modules_back_for_the_worst_map(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def decibels(recipe: Recipe, modules: Layers) -> float:
-        return recipe.min_sqnr_db + (1 if modules else -1)
-
-    install(monkeypatch, FakeConverter(decibels=decibels))
-    art = made.convert(MODEL, "fake", "int8", out=tmp_path)
-    assert art.manifest.float_modules
-    assert art.manifest.parity.sqnr_db >= recipes.lookup("int8").min_sqnr_db
-
-
-def with_true_digests(art: Artifact) -> None:
-    """Make the manifest match the files as they are now."""
-    manifests.write(art.root, replace(art.manifest, files=digests(art.root)))
-
-
-def test_edited_golden_maps_are_found(in_memory: Artifact, made: Made) -> None:
-    path = in_memory.root / "golden/00.safetensors"
-    tensors = load_tensors(path)
-    tensors["stage2"][0, 0] += 1
-    save_tensors(tensors, path)
-    with pytest.raises(GateFailed, match=r"00\.safetensors does not match the manifest"):
-        slide_mobile.check(in_memory.root)
-    with_true_digests(in_memory)
-    assert not slide_mobile.check(in_memory.root).parity.passed
-    with pytest.raises(GateFailed, match="golden stage2"):
-        slide_mobile.check(in_memory.root, checkpoint=made.weights(MODEL))
-
-
-def test_a_classifier_in_place_of_a_backbone_is_refused(
-    in_memory: Artifact, made: Made, tmp_path: Path
-) -> None:
-    art = slide_mobile.convert(
-        ModelSource(MODEL, input_size=SIZE, checkpoint=made.weights(MODEL)),
-        to=Format("fake", "fp32"),
-        out=tmp_path / "classifier",
-    )
-    with pytest.raises(UsageError, match="not artifacts of one model: task classify and features"):
-        slide_mobile.compare([art.root, in_memory.root])
-    shutil.copy(art.model_path, in_memory.model_path)
-    with_true_digests(in_memory)
-    with pytest.raises(UsageError, match="gives logits instead of stage1, stage2"):
-        slide_mobile.check(in_memory.root)
 
 
 @pytest.mark.full_size

@@ -71,7 +71,7 @@ def compression(recipe: Recipe, program: Any, *, keep: Collection[str] = ()) -> 
 
 
 def quantizable(program: Any) -> Iterator[Any]:
-    """The convolutions and linears of a MIL program that int8 recipes quantise."""
+    """The convolutions and linears of a MIL program that int8 recipes quantize."""
     for op in program.functions["main"].operations:
         grouped = op.op_type == "conv" and op.groups.val != 1
         if (

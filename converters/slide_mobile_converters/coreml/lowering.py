@@ -120,7 +120,7 @@ def module_paths(program: ExportedProgram) -> dict[str, str]:
 def kept(
     program: ExportedProgram, paths: Mapping[str, str], float_modules: Collection[str]
 ) -> set[str]:
-    """Node names of the float modules; raises ValueError for one that is not quantised anyway."""
+    """Node names of the float modules; raises ValueError for one that is not quantized anyway."""
     names = {paths[node.name]: node.name for node in quantizable(program)}
     require_quantized(float_modules, names)
     return {names[path] for path in float_modules}

@@ -3,9 +3,9 @@
 They are written into the exported program, as operations that coremltools' frontend translates to
 MIL's own (converters/mil/frontend/torch/quantization_ops.py). The alternatives are worse: the
 calibration of coremltools 9 needs Apple's `predict`, and its `_update_tensor_range` keeps only the
-range of the last image; torchao's PT2E would quantise additions and pooling too.
+range of the last image; torchao's PT2E would quantize additions and pooling too.
 
-Core ML runs a convolution in int8 if its input, weights and output are all quantised (coremltools,
+Core ML runs a convolution in int8 if its input, weights and output are all quantized (coremltools,
 "Quantization Overview"; from A17 Pro and M4 on). Ranges are symmetric, which is the default of
 `linear_quantize_activations`, because a zero point costs the kernels a correction.
 """
@@ -60,7 +60,7 @@ def operand(node: Node, index: int) -> Node:
 
 
 def quantizable(program: ExportedProgram) -> Iterator[Node]:
-    """The dense nodes that int8 recipes quantise, in execution order."""
+    """The dense nodes that int8 recipes quantize, in execution order."""
     for node in dense(program):
         if is_quantizable(*operand(node, 1).meta["val"].shape[:2]):
             yield node
@@ -69,7 +69,7 @@ def quantizable(program: ExportedProgram) -> Iterator[Node]:
 def quantize_activations(
     program: ExportedProgram, images: Sequence[Tensor], *, keep: Collection[str] = ()
 ) -> None:
-    """Quantise the inputs and outputs of the quantisable nodes, in place.
+    """Quantize the inputs and outputs of the quantizable nodes, in place.
 
     The ranges are measured on `images`, which are inputs of the program. Nodes named in `keep` stay
     in float. So does the output of the last dense node: rounded logits would tie, and no operation

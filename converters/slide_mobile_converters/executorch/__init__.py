@@ -39,7 +39,7 @@ def output_dtype(recipe: Recipe) -> Literal["float32", "float16"]:
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
-    """Quantise, describe, lower and write one file."""
+    """Quantize, describe, lower and write one file."""
     with quiet():
         program = quantization.in_format(program, request)
         constants = metadata.describe(program, request, dtype=input_dtype(request.recipe))

@@ -10,7 +10,7 @@ ExecuTorch has no other place for metadata. Apps call these methods as they call
     input_shape   four integers
     input_dtype   "float32" or "float16"
     input_color   "RGB"
-    input_range   0, 255: normalisation is inside the model
+    input_range   0, 255: normalization is inside the model
     name, description, version    one string each
     facts         one string, JSON: further facts about the model
     exporter      version of ExecuTorch that wrote the file; older runtimes may not read it

@@ -42,7 +42,7 @@ Activations = dict[str, NDArray[np.float32]]
 
 
 def activations(path: Path, image: Pixels) -> Activations:
-    """Outputs of convolutions and linears by module path, channels last, dequantised.
+    """Outputs of convolutions and linears by module path, channels last, dequantized.
 
     Raises ArtifactError for a damaged file, and for one that slide-mobile did not write.
     """
@@ -60,7 +60,7 @@ def activations(path: Path, image: Pixels) -> Activations:
         opened = dict(_open(file, names))
         outputs = running.Loaded(reading.write(file), path)(given)[own:]
         pairs = zip(opened.items(), outputs, strict=True)
-        return {module: _dequantised(output, value) for (module, value), output in pairs}
+        return {module: _dequantized(output, value) for (module, value), output in pairs}
 
 
 def ranges(path: Path) -> dict[str, tuple[float, float]]:
@@ -146,7 +146,7 @@ def _declare(plan: ExecutionPlan, value: Value) -> int:
     return len(plan.values) - 1
 
 
-def _dequantised(output: Any, value: Value) -> NDArray[np.float32]:
+def _dequantized(output: Any, value: Value) -> NDArray[np.float32]:
     x: NDArray[np.float32] = output.float().numpy()
     if value.scale is None:
         return x

@@ -99,7 +99,7 @@ class DenseQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no stubs
         self.dynamic, self.float_modules = dynamic, float_modules
 
     def annotate(self, model: GraphModule) -> GraphModule:
-        """Mark the operations to quantise, and return the argument."""
+        """Mark the operations to quantize, and return the argument."""
         maps = _maps(dynamic=self.dynamic)
         for node in dense(model):
             if module_path(node) in self.float_modules:
@@ -118,7 +118,7 @@ class DenseQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no stubs
 
 
 def dense(model: GraphModule) -> Iterator[Node]:
-    """The convolutions and linears that int8 recipes quantise, in execution order."""
+    """The convolutions and linears that int8 recipes quantize, in execution order."""
     for node in model.graph.nodes:
         if node.op != "call_function" or node.target not in {CONV, LINEAR}:
             continue

@@ -11,7 +11,7 @@ In static int8, a pad with zeros becomes a pad with 1e-30. `InsertPadQDQPass` as
 zero pad behind an int8 convolution is followed by another one, and the result does not load.
 
 In fp16, GELU becomes x * sigmoid(x * (a + b x^2)), because ExecuTorch's partitioner does not take
-GELU in fp16. a and b minimise the largest error over all x, which is 2.7e-4 (the usual tanh form:
+GELU in fp16. a and b minimize the largest error over all x, which is 2.7e-4 (the usual tanh form:
 4.7e-4): half a step of fp16 at 1. On maps, a + b x^2 is a depthwise convolution, because a constant
 next to a map costs two transposes.
 """
@@ -63,7 +63,7 @@ def linears_behind_reshapes(model: GraphModule) -> None:
 def linears_on_rows(model: GraphModule) -> None:
     """Flatten the input of each dense linear on tokens of rank 4 to a matrix, in place.
 
-    Behind maps, executorch 1.4 changes the layout between a dynamically quantised input of rank 4
+    Behind maps, executorch 1.4 changes the layout between a dynamically quantized input of rank 4
     and its linear, and then refuses it: "Weight and Input should both be quantized". Linears that
     share an input stay next to each other (see `siblings_together`).
     """

@@ -73,13 +73,13 @@ def values(parsed: XNNGraph) -> dict[int, Value]:
 
 
 def tensor(value: Any) -> Any:
-    """The XNNTensorValue of a value, quantised or not."""
+    """The XNNTensorValue of a value, quantized or not."""
     return value.tensor_value if isinstance(value, XNNQuantizedTensorValue) else value
 
 
 def _value(value: Any) -> Value:
-    quantised = isinstance(value, XNNQuantizedTensorValue)
-    held, parameters = tensor(value), value.quant_params if quantised else None
+    quantized = isinstance(value, XNNQuantizedTensorValue)
+    held, parameters = tensor(value), value.quant_params if quantized else None
     scale = getattr(parameters, "scale", None)
     if prod(held.dims) * 4 > MAX_BYTES:  # in float32, the widest type
         raise ValueError(f"tensor {held.id_out} claims the shape {held.dims}")

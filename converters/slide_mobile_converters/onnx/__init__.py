@@ -1,4 +1,4 @@
-"""ONNX .onnx by torch.onnx, quantised and run by ONNX Runtime on the CPU."""
+"""ONNX .onnx by torch.onnx, quantized and run by ONNX Runtime on the CPU."""
 
 from pathlib import Path
 from typing import Literal
@@ -36,7 +36,7 @@ def output_dtype(recipe: Recipe) -> Literal["float32"]:
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
-    """Lower, quantise, describe and write one file."""
+    """Lower, quantize, describe and write one file."""
     with quiet():
         model = lowering.lower(program, request)
         model = quantization.in_format(model, request)

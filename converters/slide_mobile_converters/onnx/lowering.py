@@ -4,7 +4,7 @@ torch's exporter writes a stack trace with paths of this machine, the FX node an
 signature into the metadata of each node. None of that belongs in a file that ships, and it would
 differ from machine to machine, so it is removed. Names remain: a node is called
 `<module path>/<operator>`, and the output of a convolution or linear has the module path as its
-name. Quantisation and the conversion to fp16 keep both names.
+name. Quantization and the conversion to fp16 keep both names.
 """
 
 import ast

@@ -19,9 +19,9 @@ Values = dict[str, NDArray[np.generic]]
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
-    """Outputs of convolutions and linears by module path, channels last, dequantised.
+    """Outputs of convolutions and linears by module path, channels last, dequantized.
 
-    They are added to the outputs of the model. In an int8 file the dequantised tensors are added:
+    They are added to the outputs of the model. In an int8 file the dequantized tensors are added:
     with the tensor between a convolution and its QuantizeLinear as an output, ONNX Runtime would
     run the convolution in float.
     """

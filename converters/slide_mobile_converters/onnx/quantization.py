@@ -62,7 +62,7 @@ def to_float16(model: ModelProto) -> ModelProto:
 def to_int8(
     model: ModelProto, calibration: Sequence[Input], float_modules: Collection[str] = ()
 ) -> ModelProto:
-    """The model with QuantizeLinear and DequantizeLinear around its quantisable operations."""
+    """The model with QuantizeLinear and DequantizeLinear around its quantizable operations."""
     every = list(dense_nodes(model))
     require_quantized(float_modules, {module_path(node) for node in every})
     nodes = [node for node in every if module_path(node) not in float_modules]
@@ -89,7 +89,7 @@ def to_int8(
 
 
 def dense_nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """The convolutions and products with constant weights that int8 recipes quantise."""
+    """The convolutions and products with constant weights that int8 recipes quantize."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type not in _DENSE or (shape := shapes.get(node.input[1])) is None:

@@ -1,4 +1,4 @@
-"""LiteRT .tflite by litert-torch, quantised by ai-edge-quantizer, run by LiteRT with XNNPACK."""
+"""LiteRT .tflite by litert-torch, quantized by ai-edge-quantizer, run by LiteRT with XNNPACK."""
 
 from pathlib import Path
 from typing import Literal
@@ -42,7 +42,7 @@ def output_dtype(recipe: Recipe) -> Literal["float32"]:
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:
-    """Lower, quantise, describe and write one file."""
+    """Lower, quantize, describe and write one file."""
     with quiet():
         lowered = lowering.lower(program, request)
         model = quantization.in_format(lowered.model, request, lowered.float_modules)

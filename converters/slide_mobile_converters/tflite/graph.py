@@ -95,7 +95,7 @@ _MACS: dict[str, Callable[[Op], int]] = {
 def _macs_by_kind(ops: Iterable[Op]) -> Counter[tuple[str, bool]]:
     """Multiply-adds by operation, and whether its kernel computes in int8.
 
-    That is decided by int8 weights, also with float activations: hybrid kernels quantise these at
+    That is decided by int8 weights, also with float activations: hybrid kernels quantize these at
     run time. Weights behind a DEQUANTIZE are float for the kernel, and count as float.
     """
     macs: Counter[tuple[str, bool]] = Counter()
@@ -126,7 +126,7 @@ def _findings(
     of_weights = [op for op in ops if op.name == "DEQUANTIZE" and op.input(0).constant]
     if of_weights:
         found.append(
-            f"{len(of_weights)} weights are dequantised in the graph: they compute in float"
+            f"{len(of_weights)} weights are dequantized in the graph: they compute in float"
         )
     borders = [op.name for op in ops if op.name in {"QUANTIZE", "DEQUANTIZE"}]
     if len(borders) - len(of_weights) > _MANY_BORDERS * len(ops):

@@ -44,7 +44,7 @@ def model_metadata(request: Request, maps: Sequence[str]) -> bytes:
 
 
 def _image(builder: flatbuffers.Builder) -> int:
-    """TensorMetadata of the input: raw RGB, because the model normalises it."""
+    """TensorMetadata of the input: raw RGB, because the model normalizes it."""
     properties = _table(builder, {}, enums={0: _RGB})
     content = _table(builder, {1: properties}, enums={0: _IMAGE_PROPERTIES})
     normalization = _table(builder, {0: _floats(builder, 0.0), 1: _floats(builder, 1.0)})

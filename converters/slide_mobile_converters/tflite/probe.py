@@ -22,7 +22,7 @@ _PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
-    """Outputs of convolutions and linears by module path, dequantised.
+    """Outputs of convolutions and linears by module path, dequantized.
 
     LiteRT's builtin kernels compute them, because a delegate does not give out inner tensors.
     """
@@ -42,7 +42,7 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
             continue
         tensor = details[op["outputs"][0]]
         if module := module_path(tensor["name"]):
-            found[module] = _dequantised(interpreter.get_tensor(tensor["index"]), tensor)
+            found[module] = _dequantized(interpreter.get_tensor(tensor["index"]), tensor)
     return found
 
 
@@ -95,7 +95,7 @@ def traced(program: ExportedProgram, *, task: Task) -> dict[str, str]:
     return found | ({last: LAST} if task == "classify" else {})
 
 
-def _dequantised(values: NDArray[Any], tensor: Mapping[str, Any]) -> NDArray[np.float32]:
+def _dequantized(values: NDArray[Any], tensor: Mapping[str, Any]) -> NDArray[np.float32]:
     quantization = tensor["quantization_parameters"]
     if not quantization["scales"].size:
         return values.astype(np.float32)

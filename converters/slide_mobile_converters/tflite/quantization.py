@@ -39,7 +39,7 @@ _CASTABLE = (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CO
 
 @dataclass(frozen=True, kw_only=True)
 class DenseOp:
-    """An operation to quantise: names of its tensors, and the path of its module if known.
+    """An operation to quantize: names of its tensors, and the path of its module if known.
 
     `reads_output` says that its input is also an output of the graph.
     """
@@ -66,7 +66,7 @@ def in_format(model: bytes, request: Request, float_modules: Collection[str]) ->
 
 
 def to_float16(model: bytes) -> bytes:
-    """The file with fp16 weights, which are dequantised when they are used."""
+    """The file with fp16 weights, which are dequantized when they are used."""
     quantizer = Quantizer(model)
     for kind in _CASTABLE:
         quantizer.update_quantization_recipe(".*", kind, _FLOAT16, AlgorithmName.FLOAT_CASTING)
@@ -97,7 +97,7 @@ def to_int8(
 
 
 def dense_ops(model: bytes) -> Iterator[DenseOp]:
-    """The operations that int8 recipes quantise."""
+    """The operations that int8 recipes quantize."""
     parsed = schema.ModelT.InitFromPackedBuf(model, 0)
     (graph,) = parsed.subgraphs
     for op in graph.operators:
