@@ -73,7 +73,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.targets --force
 	rm -rf build/benchmarks
 	$(BIN)/python -m benchmarks.whole --files build/benchmarks
-	$(BIN)/python -m benchmarks.whole --files build/benchmarks --tiles --out benchmarks/results/whole_tiles.json
+	$(BIN)/python -m benchmarks.whole --files build/benchmarks --amx --out benchmarks/results/whole_amx.json
 	$(BIN)/python -m benchmarks.families --files build/benchmarks
 	$(BIN)/python -m benchmarks.memory --files build/benchmarks
 	$(BIN)/python -m benchmarks.growth --files build/benchmarks

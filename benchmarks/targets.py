@@ -42,6 +42,19 @@ NO_LATENCY = {"coreml"}  # evaluated here, not run
 STOCK = "stock"
 
 
+class _Converted(msgspec.Struct, frozen=True):
+    """The parts of `convert --json` that its manifest does not have."""
+
+    seconds: float
+    peak_rss_bytes: int
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """What `convert --json` prints where there is no file."""
+
+    error: str
+
+
 def main() -> None:
     """Convert what is missing, then time; each step is saved as soon as it is done."""
     arguments = parser(__doc__, out="targets.json", runs=20)
@@ -100,11 +113,12 @@ def convert(cell: Cell, folder: Path) -> Conversion | RefusedCell:
     command += ["--out", str(root(cell, folder).parent), "--json", "--quiet", "--force"]
     command += [] if cell.model == DEMO else ["--untrained"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    printed = documents.load(done.stdout.encode())
     if done.returncode:
-        return RefusedCell(**msgspec.structs.asdict(cell), error=printed["error"])
+        refused = documents.decode(done.stdout.encode(), _Refused)
+        return RefusedCell(**msgspec.structs.asdict(cell), error=refused.error)
+    printed = documents.decode(done.stdout.encode(), _Converted)
     artifact = Artifact.open(root(cell, folder))
-    return conversion(cell, artifact, printed["seconds"], printed["peak_rss_bytes"])
+    return conversion(cell, artifact, printed.seconds, printed.peak_rss_bytes)
 
 
 def conversion(cell: Cell, artifact: Artifact, seconds: float, peak_rss_bytes: int) -> Conversion:
@@ -129,7 +143,7 @@ def conversion(cell: Cell, artifact: Artifact, seconds: float, peak_rss_bytes: i
         toolchain=dict(manifest.toolchain),
         created=manifest.created,
         cpu=cpu(),
-        tiles=has_amx(),
+        with_amx=has_amx(),
         forms_sha256=provenance.digest(),
         seconds=seconds,
         peak_rss_bytes=peak_rss_bytes,

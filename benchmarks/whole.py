@@ -1,13 +1,13 @@
 """Whole models side by side on LiteRT and ExecuTorch, both with XNNPACK, and the gates they meet.
 
     python -m benchmarks.whole [--models M ...] [--targets T ...] [--threads 1 2] [--runs 30]
-        [--files DIR] [--tiles] [--out benchmarks/results/whole.json]
+        [--files DIR] [--amx] [--out benchmarks/results/whole.json]
 
 "published" is the reference graph as it is, on raw pixels; "deploy" is what `convert` ships;
 "floor" is that without attention core and norms. Random weights: SQNR is against the same weights
 in PyTorch, on the same pixels. All files of a target are timed in turn in one process, medians; a
 spread (p90 over median) above 10 % is marked invalid. Only the ratios carry over to another
-machine, and not all of them. XNNPACK gets no AMX, which phones have not, unless --tiles is given.
+machine, and not all of them. XNNPACK gets no AMX, which phones have not, unless --amx is given.
 """
 
 from benchmarks.lib.arguments import add_files, parser
@@ -24,10 +24,10 @@ def main() -> None:
     arguments.add_argument("--models", nargs="+", default=MODELS, help="the first is ours")
     arguments.add_argument("--targets", nargs="+", default=TARGETS)
     arguments.add_argument("--threads", nargs="+", type=int, default=(1, 2))
-    arguments.add_argument("--tiles", action="store_true", help="with AMX, if there is any")
+    arguments.add_argument("--amx", action="store_true", help="with AMX, if there is any")
     add_files(arguments)
     options = arguments.parse_args()
-    if not options.tiles:
+    if not options.amx:
         renounce_amx()
     wanted = candidates(options.models, options.targets)
     rows, refused = built_and_timed(

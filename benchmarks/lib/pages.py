@@ -76,7 +76,7 @@ TABLES: Mapping[str, Table[Any]] = {
     "runtimes": Table(_results("runtimes"), runtimes.Runtimes, runtimes.table),
     "whole": Table(_results("whole"), whole.Whole, whole.table),
     "gates": Table(_results("whole"), whole.Whole, whole.gates),
-    "gates-tiles": Table(_results("whole_tiles"), whole.Whole, whole.gates),
+    "gates-amx": Table(_results("whole_amx"), whole.Whole, whole.gates),
     "families": Table(_results("families"), families.Families, families.table),
     "memory": Table(_results("memory"), memory.Memory, memory.table),
     "growth": Table(_results("growth"), growth.Growth, growth.table),

@@ -7,20 +7,20 @@ recorded carry none, and their table is unknown.
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
-from slide_mobile.artifact import documents
-from slide_mobile.deploy.forms import TABLE
+import msgspec
+
+from slide_mobile.deploy import forms
 
 Age = Literal["current", "earlier", "unknown"]
 
-_DECIDES = ("target", "backend", "precision", "attention", "shape", "form")
 
-
-def digest() -> str:
+def digest(table: Path = forms.TABLE) -> str:
     """SHA-256 of what forms.json decides; the latencies in it change no file."""
-    rows = documents.load(TABLE.read_bytes())["rows"]
-    decided = sorted(json.dumps([row[key] for key in _DECIDES], sort_keys=True) for row in rows)
+    rows = (list(msgspec.to_builtins(row).values()) for row in forms.rows(table))
+    decided = sorted(json.dumps(row, sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(decided).encode()).hexdigest()
 
 

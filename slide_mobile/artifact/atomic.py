@@ -92,6 +92,14 @@ def write_file(path: Path, content: str | bytes) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
+def remove_tree(path: Path) -> None:
+    """Delete a file or a folder if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _refuse_existing(root: Path, force: bool) -> None:
     """Raise OutputError if `root` exists and may not be replaced."""
     if os.path.lexists(root) and not force:
@@ -148,7 +156,7 @@ def _sweep(root: Path) -> None:
                 os.close(lock)
     for old in _siblings(root, "replaced"):
         if os.path.lexists(root):
-            _remove(old)
+            remove_tree(old)
         else:
             old.rename(root)
 
@@ -164,12 +172,4 @@ def _replace(partial: Path, root: Path) -> None:
         if os.path.lexists(old):
             old.rename(root)
         raise
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    """Delete a file or a folder if it exists."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    remove_tree(old)

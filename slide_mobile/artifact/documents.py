@@ -7,7 +7,7 @@ by their types, so no other code has to handle 1e999 or a shape of 10^30.
 
 import json
 import math
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -37,13 +37,19 @@ class DocumentError(ValueError):
     """The bytes are not JSON, or not a document of this class; the message says where."""
 
 
+class _Versioned(msgspec.Struct, frozen=True):
+    """Any document with a version."""
+
+    schema_version: int
+
+
 def decode(data: bytes, kind: type[T]) -> T:
     """Read a document of this class; raises DocumentError.
 
     Refuses JSON that other readers may understand differently: a key that occurs twice in an
     object, NaN, Infinity, and numbers that do not fit into a double or a 64-bit integer.
     """
-    return convert(load(data), kind)
+    return convert(_plain(data), kind)
 
 
 def convert(plain: object, kind: type[T]) -> T:
@@ -57,7 +63,19 @@ def convert(plain: object, kind: type[T]) -> T:
         raise DocumentError(_placed(str(error))) from error
 
 
-def load(data: bytes) -> Any:
+def version(data: bytes) -> int | None:
+    """Read the `schema_version` of a document of any class; None where it has none.
+
+    Raises DocumentError for bytes that are not JSON.
+    """
+    plain = _plain(data)
+    try:
+        return convert(plain, _Versioned).schema_version
+    except DocumentError:
+        return None
+
+
+def _plain(data: bytes) -> object:
     """Read any JSON into dictionaries and lists, as strictly as `decode`; raises DocumentError."""
     if len(data) > MOST_BYTES:
         raise DocumentError(f"it has {len(data)} bytes, {MOST_BYTES} are allowed")
@@ -88,10 +106,10 @@ def encode(document: object) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a document class."""
-    found = json.loads(msgspec.json.encode(msgspec.json.schema(kind)))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **found}
+def schema(kind: type[msgspec.Struct], title: str) -> bytes:
+    """Return the JSON Schema (2020-12) of a document class, as the contents of its file."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return encode(head | msgspec.json.schema(kind))
 
 
 def shortened(error: SlideMobileError | ValueError, most: int = 200) -> str:
@@ -100,7 +118,7 @@ def shortened(error: SlideMobileError | ValueError, most: int = 200) -> str:
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build an object; raises DocumentError for a key that occurs twice."""
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from slide_mobile.artifact import index
 from slide_mobile.artifact.apps import App, Kind, find, folder_name, require_names
-from slide_mobile.artifact.atomic import alone_in, staging
+from slide_mobile.artifact.atomic import alone_in, remove_tree, staging
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
 from slide_mobile.artifact.folder import Artifact, digest
 from slide_mobile.artifact.index import Entry, Index
@@ -115,7 +115,7 @@ def embed(
         for name in remove:
             listed.pop(name, None)
             index.save(app.folder, listed)
-            _delete(app.folder / name)
+            remove_tree(app.folder / name)
         embedded, failures = [], []
         for root in roots:
             progress(f"embed {folder_name(root)}")
@@ -196,11 +196,3 @@ def _copy(source: Path, destination: Path) -> None:
     """Copy one file, and make the folders that it needs."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, destination)
-
-
-def _delete(root: Path) -> None:
-    """Delete an artifact folder, or whatever has its name."""
-    if root.is_dir() and not root.is_symlink():
-        shutil.rmtree(root, ignore_errors=True)
-    else:
-        root.unlink(missing_ok=True)

@@ -11,10 +11,16 @@ golden/00.safetensors    features only: PyTorch's maps for that image, at some p
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from slide_mobile.artifact import manifest as manifests
 from slide_mobile.artifact.manifest import LABELS, MANIFEST, Manifest
 from slide_mobile.errors import ArtifactError, GateFailed
+
+# Every file matches the manifest. To prove that nobody changed the manifest itself takes a
+# signature, or a digest of it that is kept elsewhere.
+Integrity = Literal["self-consistent"]
+SELF_CONSISTENT: Integrity = "self-consistent"
 
 
 @dataclass(frozen=True, kw_only=True)

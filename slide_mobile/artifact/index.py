@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import write_file
-from slide_mobile.artifact.documents import Name, Sha256
+from slide_mobile.artifact.documents import DocumentError, Name, Sha256
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import SlideMobileError, UsageError
 
@@ -40,15 +40,15 @@ def read(folder: Path) -> dict[str, str]:
     path = folder / INDEX
     try:
         data = path.read_bytes()
-        version = documents.load(data)["schema_version"]
-        if version > INDEX_VERSION:
+        version = documents.version(data)
+        if version is not None and version > INDEX_VERSION:
             raise UsageError(
                 f"{path} has schema {version}, newer than {INDEX_VERSION}: update slide-mobile"
             )
         found = documents.decode(data, Index)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, DocumentError):
         return dict(_present(folder))
     listed = {item.folder: item.manifest_sha256 for item in found.artifacts}
     return listed if all(map(is_plain, listed)) else dict(_present(folder))

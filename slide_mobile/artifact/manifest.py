@@ -6,7 +6,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -24,9 +24,9 @@ from slide_mobile.artifact.documents import (
     Text,
     decode,
     encode,
-    load,
     schema,
     shortened,
+    version,
 )
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.tasks import Layout, Task, output_names
@@ -200,16 +200,12 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def read(data: bytes) -> Manifest:
     """Read a manifest.json; raises ArtifactError for another version, GateFailed for damage."""
     try:
-        plain = load(data)
-    except DocumentError as error:
-        raise GateFailed(f"the manifest is damaged: {shortened(error)}") from error
-    version = plain.get("schema_version") if isinstance(plain, dict) else None
-    if isinstance(version, int) and version != SCHEMA_VERSION:
-        raise ArtifactError(
-            f"manifest schema {version} is not {SCHEMA_VERSION}: "
-            + ("update slide-mobile" if version > SCHEMA_VERSION else "convert the model again")
-        )
-    try:
+        found = version(data)
+        if found is not None and found != SCHEMA_VERSION:
+            raise ArtifactError(
+                f"manifest schema {found} is not {SCHEMA_VERSION}: "
+                + ("update slide-mobile" if found > SCHEMA_VERSION else "convert the model again")
+            )
         manifest = decode(data, Manifest)
     except DocumentError as error:
         raise GateFailed(f"the manifest is damaged: {shortened(error)}") from error
@@ -272,6 +268,6 @@ def _of_features(manifest: Manifest) -> Iterator[str]:
         yield "its golden images have no feature maps"
 
 
-def published() -> dict[str, Any]:
+def published() -> bytes:
     """Return the contents of manifest.schema.json."""
     return schema(Manifest, f"slide-mobile artifact manifest, schema version {SCHEMA_VERSION}")

@@ -28,14 +28,6 @@ class Baseline:
         return cls(file=file, document=document, fail_over_percent=fail_over_percent)
 
 
-class NothingToCompare(UsageError):
-    """The baseline has none of these artifacts; `document` is what was measured all the same."""
-
-    def __init__(self, message: str, document: BenchDocument) -> None:
-        super().__init__(message)
-        self.document = document
-
-
 def percent(text: str) -> float:
     """Read "5%" or "5" as a percentage; raises UsageError."""
     try:
@@ -52,12 +44,12 @@ def compare(document: BenchDocument, baseline: Baseline) -> BaselineComparison:
 
     A result that is more than `fail_over_percent` slower fails. So does one that cannot be compared
     because either run is invalid: a gate that could not look must not pass. A new artifact passes.
-    Raises NothingToCompare if the baseline has none of these artifacts.
+    Raises UsageError if the baseline has none of these artifacts.
     """
     known = {_key(*measured): measured[1] for measured in baseline.document.measurements()}
     pairs = [(env, now, known.get(_key(env, now))) for env, now in document.measurements()]
     if not any(earlier for _, _, earlier in pairs):
-        raise NothingToCompare(_unlike(baseline), document)
+        raise UsageError(_unlike(baseline))
     limit = baseline.fail_over_percent
     changes = tuple(_change(env, now, earlier, limit) for env, now, earlier in pairs)
     return BaselineComparison(

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slide_mobile.bench import statistics
-from slide_mobile.bench.baseline import Baseline
 from slide_mobile.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig:
-    """How to measure, and what to put beside it.
+    """How to measure, and which documents of phones to put beside it.
 
     Each artifact gets at least `min_runs` runs and `min_seconds` seconds in total, and `warm_up`
     runs before that in each process. `profile` adds where the time goes; `imports` are documents
@@ -24,7 +23,6 @@ class BenchConfig:
     warm_up: int = 5
     profile: bool = False
     imports: tuple[Path, ...] = ()
-    baseline: Baseline | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for values that cannot be measured."""

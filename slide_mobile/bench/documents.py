@@ -1,6 +1,6 @@
 """The bench document: what `bench --json` writes, and what both apps share.
 
-The classes are the schema: `schema` writes bench.schema.json from them. A document whose numbers
+The classes are the schema, and bench.schema.json is `published` from them. A document whose numbers
 contradict each other can be neither built nor read.
 """
 
@@ -183,9 +183,9 @@ def read(path: Path) -> BenchDocument:
         raise GateFailed(f"{path} is not a measurement: {reason}") from error
 
 
-def schema() -> bytes:
-    """Write the published JSON Schema, bench.schema.json."""
-    return documents.encode(documents.schema(BenchDocument, TITLE))
+def published() -> bytes:
+    """The contents of bench.schema.json."""
+    return documents.schema(BenchDocument, TITLE)
 
 
 def _version(data: bytes) -> int:

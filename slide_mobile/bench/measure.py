@@ -1,4 +1,4 @@
-"""The measurement from start to end: open, time, profile, import, compare."""
+"""The measurement from start to end: open, time, profile, import."""
 
 import os
 import platform
@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench import documents, host, sessions, verdict
-from slide_mobile.bench.baseline import compare
 from slide_mobile.bench.config import USUAL, BenchConfig
 from slide_mobile.bench.documents import SCHEMA_VERSION, BenchDocument, Environment, Failure
 from slide_mobile.bench.result import Result
@@ -29,8 +28,7 @@ def bench(
     """Time artifacts in turn on the runtimes of this machine.
 
     What cannot be measured or imported stands in `failed`, and the rest goes on; but if it is all
-    that was asked for, its error is raised. Raises UsageError if nothing was asked for, and
-    NothingToCompare, with the document, if the baseline has none of these artifacts.
+    that was asked for, its error is raised. Raises UsageError if nothing was asked for.
     """
     if not roots and not config.imports:
         raise UsageError("nothing to do: give artifacts, or --import FILE.json")
@@ -49,10 +47,7 @@ def bench(
         if number not in broken
     ]
     document = _document(measured, held, config, progress)
-    document = replace(document, failed=_failed((*failures, *unread)), imported=imported)
-    if config.baseline is None:
-        return document
-    return replace(document, baseline=compare(document, config.baseline))
+    return replace(document, failed=_failed((*failures, *unread)), imported=imported)
 
 
 def _document(

@@ -120,10 +120,12 @@ def ratios(medians: Sequence[float | None]) -> list[list[float | None]]:
     return [[None if a is None or b is None else a / b for b in medians] for a in medians]
 
 
-def ratio_interval(rounds: Sequence[tuple[Turns, Turns]], *, seed: int = 0) -> tuple[float, float]:
+def ratio_interval(
+    sessions: Sequence[tuple[Turns, Turns]], *, seed: int = 0
+) -> tuple[float, float]:
     """95 % interval of the ratio of the medians of two models that were timed in turn.
 
-    `rounds` holds the turns of both models in each process. Processes are drawn with replacement,
+    `sessions` holds the turns of both models in each process. Processes are drawn with replacement,
     and within each of them turns, in blocks of about the square root of their number: the place of
     a process in memory matters for its whole life, and a disturbance of the machine lasts longer
     than a turn and affects both models (the circular block bootstrap of Politis and Romano, 1992,
@@ -132,7 +134,7 @@ def ratio_interval(rounds: Sequence[tuple[Turns, Turns]], *, seed: int = 0) -> t
     import numpy as np  # on first use: the command line imports this room for its defaults
 
     draw = np.random.default_rng(seed)
-    pairs = [(np.asarray(a), np.asarray(b)) for a, b in rounds]
+    pairs = [(np.asarray(a), np.asarray(b)) for a, b in sessions]
     found = []
     for _ in range(RESAMPLES):
         firsts, seconds = [], []

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
 from slide_mobile.bench import BenchConfig, BenchDocument
 from slide_mobile.bench import bench as measure
-from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, NothingToCompare, percent
+from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, compare, percent
 from slide_mobile.bench.config import USUAL
 from slide_mobile.bench.documents import BaselineComparison, Change
 from slide_mobile.bench.result import Result
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.printing import escape
+from slide_mobile.cli.session import Session, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.targets.profiles import OperationTime, grouped
 
@@ -80,13 +82,15 @@ def bench(
         warm_up=warm_up,
         profile=profile,
         imports=imports,
-        baseline=_baseline(baseline, fail_over),
     )
-    try:
-        document = measure(artifacts, config=config, progress=session.progress)
-    except NothingToCompare as error:  # minutes of measuring are not lost because of it
-        _show(session, error.document, str(error))
-        return error.exit_code
+    earlier = _baseline(baseline, fail_over)
+    document = measure(artifacts, config=config, progress=session.progress)
+    if earlier is not None:
+        try:
+            document = replace(document, baseline=compare(document, earlier))
+        except UsageError as error:  # minutes of measuring are not lost because of it
+            _show(session, document, str(error))
+            return error.exit_code
     _show(session, document)
     return 0 if document.passed else 1
 

@@ -8,9 +8,9 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from slide_mobile.cli.facts import SELF_CONSISTENT, parity_facts
-from slide_mobile.cli.printing import Fact, mark, new_table, print_facts, print_next
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.facts import INTEGRITY, parity_facts
+from slide_mobile.cli.printing import Fact, escape, mark, new_table, print_facts, print_next
+from slide_mobile.cli.session import Session, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _facts(result: "CheckResult") -> Iterator[Fact]:
     yield from parity_facts(
         parity.document(images=result.images, runtime=result.runtime), parity.accuracy
     )
-    yield "integrity", SELF_CONSISTENT
+    yield "integrity", INTEGRITY
     for line in parity.failures:
         yield "[red]missed[/]", escape(line)
     for note in result.notes:

@@ -15,13 +15,13 @@ from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli import completion
 from slide_mobile.cli.facts import parity_facts, short_graph_facts
-from slide_mobile.cli.printing import Fact, mark, print_facts, print_next
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_next
+from slide_mobile.cli.session import Session, verb
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
 from slide_mobile.targets import registry
-from slide_mobile.targets.format import Format
+from slide_mobile.targets.format import OUT, Format
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
@@ -71,7 +71,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--task",
     type=click.Choice(tasks.TASKS),
-    default=tasks.TASKS[0],
+    default=Format.task,
     show_default=True,
     help="What the file computes: logits, or the feature maps of the four stages (strides 4, 8, "
     "16 and 32).",
@@ -118,7 +118,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default="artifacts",
+    default=OUT,
     show_default=True,
     help="Folder in which the artifact folder is made.",
 )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from slide_mobile.cli.session import KEPT, Session, escape, verb
+from slide_mobile.cli.printing import escape
+from slide_mobile.cli.session import KEPT, Session, verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from slide_mobile.artifact.folder import SELF_CONSISTENT
 from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Manifest, Model, Output, Parity
 from slide_mobile.cli.printing import Fact, escape
 
-SELF_CONSISTENT = "self-consistent: every file is the one that the manifest lists"
+INTEGRITY = f"{SELF_CONSISTENT}: every file is the one that the manifest lists"
 
 
 def parity_facts(

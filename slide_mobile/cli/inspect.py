@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 import click
 from msgspec import Struct
@@ -10,14 +9,12 @@ from msgspec.structs import asdict
 from rich.console import Console
 
 from slide_mobile.artifact.documents import Count, Fraction, Name, Positive, Sha256, Text
+from slide_mobile.artifact.folder import SELF_CONSISTENT, Artifact, Integrity
 from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Model, Output, Parity
-from slide_mobile.cli.facts import SELF_CONSISTENT, file_facts, graph_facts, parity_facts
-from slide_mobile.cli.printing import Fact, print_facts, print_next
-from slide_mobile.cli.session import Session, escape, verb
+from slide_mobile.cli.facts import INTEGRITY, file_facts, graph_facts, parity_facts
+from slide_mobile.cli.printing import Fact, escape, print_facts, print_next
+from slide_mobile.cli.session import Session, verb
 from slide_mobile.tasks import Task
-
-if TYPE_CHECKING:
-    from slide_mobile.artifact.folder import Artifact
 
 EXAMPLES = """
 \b
@@ -37,7 +34,7 @@ class InspectDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     artifact: Text
     manifest_sha256: Sha256
-    integrity: Literal["self-consistent"] = "self-consistent"
+    integrity: Integrity = SELF_CONSISTENT
     file: Name
     size_bytes: Positive
     target: Name
@@ -72,7 +69,6 @@ def inspect(session: Session, artifact: Path) -> None:
     the comparison with PyTorch that was recorded at conversion. Fails with exit code 1 if a file
     in the folder is not the one that the manifest lists.
     """
-    from slide_mobile.artifact.folder import Artifact
     from slide_mobile.pipeline import inspect
 
     session.progress("read the file")
@@ -81,7 +77,7 @@ def inspect(session: Session, artifact: Path) -> None:
     session.emit(_document(opened, graph), lambda console: _print(console, opened, graph))
 
 
-def _document(artifact: "Artifact", graph: Graph) -> InspectDocument:
+def _document(artifact: Artifact, graph: Graph) -> InspectDocument:
     """The object of `inspect --json`: fields of the manifest, and of the graph as read now."""
     manifest = artifact.manifest
     kept = {name for name in InspectDocument.__struct_fields__ if hasattr(manifest, name)}
@@ -93,18 +89,18 @@ def _document(artifact: "Artifact", graph: Graph) -> InspectDocument:
     )
 
 
-def _print(console: Console, artifact: "Artifact", graph: Graph) -> None:
+def _print(console: Console, artifact: Artifact, graph: Graph) -> None:
     """Print the artifact, and the command that checks it again."""
     console.print(f"[bold]{escape(str(artifact.root))}[/]")
     print_facts(console, _facts(artifact, graph))
     print_next(console, ("slide-mobile", "check", str(artifact.root)))
 
 
-def _facts(artifact: "Artifact", graph: Graph) -> Iterator[Fact]:
+def _facts(artifact: Artifact, graph: Graph) -> Iterator[Fact]:
     """File, integrity, recorded parity, and graph."""
     manifest = artifact.manifest
     yield from file_facts(manifest)
-    yield "integrity", SELF_CONSISTENT
+    yield "integrity", INTEGRITY
     yield "recorded", f"passed the comparison with PyTorch on {escape(manifest.created[:10])}:"
     yield from parity_facts(manifest.parity, manifest.accuracy)
     yield from graph_facts(graph, float_modules=manifest.float_modules)

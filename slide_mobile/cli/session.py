@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, Concatenate, ParamSpec
 
 import click
+from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from slide_mobile.artifact import documents
-from slide_mobile.cli.printing import escape as escape
 from slide_mobile.cli.printing import printable
 from slide_mobile.cli.streams import streams
 from slide_mobile.errors import INTERRUPTED, SlideMobileError, UsageError
@@ -33,6 +33,13 @@ KEPT = "interrupted; what was finished is kept"
 ERROR = "error: "
 MOST_CHARACTERS = 300  # of an error
 UNLIMITED = 10_000  # columns; a pipe has no width
+
+
+class ErrorDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object that a command prints with --json where it ends in an error."""
+
+    error: str
+    exit_code: int
 
 
 class Session:
@@ -99,7 +106,8 @@ class Session:
         self.warn(message)
         if self.as_json:
             with contextlib.suppress(OSError, ValueError, UsageError):
-                self.emit({"error": _one_line(message), "exit_code": code}, lambda _: None)
+                document = ErrorDocument(error=_one_line(message), exit_code=code)
+                self.emit(document, lambda _: None)
 
     def warn(self, message: str) -> None:
         """Print an error in one line: of one item among several, where the command goes on.

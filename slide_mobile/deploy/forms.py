@@ -6,12 +6,15 @@ that was not measured gets the form of the nearest measured shape; a target or p
 not measured gets the plain form.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from msgspec import Struct
+
+from slide_mobile.artifact import documents
 
 TABLE = Path(__file__).with_name("forms.json")
 
@@ -66,6 +69,23 @@ class Forms:
 PLAIN = Forms()
 
 
+class Row(Struct, frozen=True, kw_only=True):
+    """A row of the table: the form of one attention; the file has its latencies beside it."""
+
+    target: str
+    backend: str
+    precision: str
+    attention: Attention
+    shape: Shape
+    form: Form
+
+
+class _Table(Struct, frozen=True, kw_only=True):
+    """The part of forms.json that decides."""
+
+    rows: tuple[Row, ...]
+
+
 def chosen(target: str, backend: str, precision: str) -> Forms:
     """Return the rows of the table for one target, backend and precision.
 
@@ -74,15 +94,14 @@ def chosen(target: str, backend: str, precision: str) -> Forms:
     wanted = (target, backend.partition("-")[0], precision)
     return Forms(
         tuple(
-            (row["attention"], Shape(**row["shape"]), Form(**row["form"]))
-            for row in _table()["rows"]
-            if (row["target"], row["backend"], row["precision"]) == wanted
+            (row.attention, row.shape, row.form)
+            for row in rows()
+            if (row.target, row.backend, row.precision) == wanted
         )
     )
 
 
 @cache
-def _table() -> dict[str, Any]:
-    """Read forms.json, once."""
-    table: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
-    return table
+def rows(table: Path = TABLE) -> tuple[Row, ...]:
+    """Every row of forms.json, read once."""
+    return documents.decode(table.read_bytes(), _Table).rows

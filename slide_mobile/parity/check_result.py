@@ -8,25 +8,12 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from slide_mobile.artifact.documents import Count, Decibels, Fraction, NonNegative, Positive, Text
+from slide_mobile.artifact.documents import Decibels, Fraction, NonNegative, Positive, Text
+from slide_mobile.artifact.folder import SELF_CONSISTENT, Integrity
 from slide_mobile.artifact.manifest import Accuracy, OutputParity
 from slide_mobile.errors import GateFailed
 from slide_mobile.parity.layerwise import ModuleParity
 from slide_mobile.parity.result import ParityReport
-
-# Every file matches the manifest. To prove that nobody changed the manifest itself takes a
-# signature, or a digest of it that is kept elsewhere.
-Integrity = Literal["self-consistent"]
-SELF_CONSISTENT: Integrity = "self-consistent"
-
-
-class ModuleError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The error of one module in a JSON document; see layerwise.ModuleParity."""
-
-    module: Text
-    order: Count
-    sqnr_db: Decibels
-    own_db: Decibels
 
 
 class CheckDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +33,7 @@ class CheckDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     runtime: Text
     failures: tuple[Text, ...]
     accuracy: Accuracy | None
-    modules: tuple[ModuleError, ...]
+    modules: tuple[ModuleParity, ...]
     integrity: Integrity = SELF_CONSISTENT
     notes: tuple[Text, ...]
 
@@ -89,7 +76,7 @@ class CheckResult:
             **{name: getattr(numbers, name) for name in numbers.__struct_fields__},
             failures=self.parity.failures,
             accuracy=self.parity.accuracy,
-            modules=tuple(ModuleError(**vars(row)) for row in self.modules),
+            modules=self.modules,
             notes=self.notes,
         )
 

@@ -14,7 +14,7 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import LABELS, OutputParity
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import result
-from slide_mobile.parity.check_result import ModuleError
+from slide_mobile.parity.layerwise import ModuleParity
 from slide_mobile.tasks import Outputs
 
 
@@ -44,7 +44,7 @@ class AgreementDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     samples: Positive
     images: Text
     accuracy: None = None
-    modules: tuple[ModuleError, ...] = ()
+    modules: tuple[ModuleParity, ...] = ()
     runtimes: tuple[Text, ...]
     pairs: tuple[PairDocument, ...]
     odd_one_out: Text | None

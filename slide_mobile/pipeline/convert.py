@@ -24,7 +24,7 @@ from slide_mobile.pipeline.attempt import Attempt, Job, attempt
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Converter, Request
-from slide_mobile.targets.format import Format, folder_name
+from slide_mobile.targets.format import OUT, Format, folder_name
 from slide_mobile.targets.registry import Choice
 from slide_mobile.tasks import channels_last
 
@@ -39,7 +39,7 @@ def convert(
     *,
     to: Format | str,
     calibration: CalibrationImages = DEFAULT_CALIBRATION,
-    out: Path = Path("artifacts"),
+    out: Path = OUT,
     force: bool = False,
     progress: Progress = silent,
 ) -> Artifact:

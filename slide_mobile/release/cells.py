@@ -229,4 +229,4 @@ def _read_printed(path: Path) -> _Printed:
 
 def _save(out: Path, record: Record) -> None:
     """Write a cell's record."""
-    write_file(out / CELLS / f"{record.name}.json", documents.encode(record).decode())
+    write_file(out / CELLS / f"{record.name}.json", documents.encode(record))

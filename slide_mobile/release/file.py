@@ -42,7 +42,8 @@ from slide_mobile.artifact.documents import DocumentError, Name, Positive
 from slide_mobile.bench import BenchConfig
 from slide_mobile.errors import UnknownName, UsageError
 from slide_mobile.parity.source import CalibrationImages
-from slide_mobile.tasks import TASKS, Task
+from slide_mobile.targets.format import Format
+from slide_mobile.tasks import Task
 
 
 # Fields that a file leaves out stay out of a cell's fingerprint (omit_defaults), so that a key
@@ -51,7 +52,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """A [[model]]: its keys are options of `convert`, and `images` is the one of `check`."""
 
     name: Name
-    task: Task = TASKS[0]
+    task: Task = Format.task
     checkpoint: Name | None = None
     untrained: bool = False
     num_classes: Positive | None = None

@@ -4,7 +4,6 @@ What was done with the same inputs is kept, so a release that was killed, or tha
 cell, continues where it stopped.
 """
 
-import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
@@ -86,9 +85,9 @@ def _timed(
     except SlideMobileError as error:
         return None, [_failure(plan, "bench", str(error))]
     failed = [_failure(plan, Path(f.artifact).name, f.error) for f in document.failed]
-    if plan.bench.baseline is not None:
+    if plan.baseline is not None:
         try:
-            changes = baseline.compare(document, plan.bench.baseline).changes
+            changes = baseline.compare(document, plan.baseline).changes
         except SlideMobileError as error:
             return plan.out / BENCH, [*failed, _failure(plan, "baseline", str(error))]
         failed += [
@@ -113,9 +112,8 @@ def _measured(
         return documents.read(path)
     stamp.unlink(missing_ok=True)
     roots = [artifact(plan.out, record.name) for record in good]
-    alone = dataclasses.replace(config, baseline=None)  # a kept document is compared, too
-    document = bench(roots, config=alone, progress=progress)
-    write_file(path, encode(document).decode())
+    document = bench(roots, config=config, progress=progress)
+    write_file(path, encode(document))
     if not document.failed and all(r.valid or r.p50_ms is None for r in document.results):
         write_file(stamp, subject)
     return document

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -13,8 +13,8 @@ import msgspec
 from slide_mobile import recipes
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import digest
-from slide_mobile.bench import BenchConfig, baseline
-from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline
+from slide_mobile.bench import BenchConfig
+from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, percent
 from slide_mobile.doctor import diagnosis
 from slide_mobile.doctor.resources import free_memory
 from slide_mobile.errors import NotInstalled, UnknownName, UsageError
@@ -59,6 +59,7 @@ class Plan:
     jobs: int
     cells: tuple[Cell, ...]
     bench: BenchConfig | None
+    baseline: Baseline | None = None
     formats: tuple[ReportFormat, ...] = ("html",)
 
 
@@ -84,7 +85,8 @@ def read(path: Path) -> Plan:
         memory_bytes=_budget() if file.memory_gb is None else file.memory_gb * 1e9,
         jobs=file.jobs or os.cpu_count() or 1,
         cells=cells,
-        bench=None if file.bench is None else _bench(path, file.bench, out),
+        bench=None if file.bench is None else _bench(path, file.bench),
+        baseline=None if file.bench is None else _baseline(path, file.bench, out),
         formats=tuple(map(_format, file.report.formats)),
     )
 
@@ -179,28 +181,35 @@ def _estimated_bytes(model: str) -> float:
     return BASE_BYTES + BYTES_PER_PARAMETER * count
 
 
-def _bench(path: Path, table: Bench, out: Path) -> BenchConfig:
-    """How to time, with the baseline read; raises UsageError."""
+def _bench(path: Path, table: Bench) -> BenchConfig:
+    """How to time; raises UsageError."""
     try:
-        config = BenchConfig(
+        return BenchConfig(
             threads=table.threads, min_runs=table.min_runs, min_seconds=table.min_seconds
         )
-        percent = FAIL_OVER_PERCENT
-        if table.fail_over is not None:
-            percent = baseline.percent(str(table.fail_over))
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _baseline(path: Path, table: Bench, out: Path) -> Baseline | None:
+    """What to compare with, read from its file; raises UsageError."""
+    limit = FAIL_OVER_PERCENT
+    if table.fail_over is not None:
+        try:
+            limit = percent(str(table.fail_over))
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
     if table.baseline is None:
         if table.fail_over is not None:
             raise UsageError(f"{path}: fail_over needs a baseline to compare with")
-        return config
+        return None
     earlier = path.parent / table.baseline
     if earlier.resolve() == (out / BENCH).resolve():
         raise UsageError(
             f"{path}: this release writes its measurements to {table.baseline}; "
             "keep the baseline elsewhere"
         )
-    return replace(config, baseline=Baseline.read(earlier, fail_over_percent=percent))
+    return Baseline.read(earlier, fail_over_percent=limit)
 
 
 def _format(name: str) -> ReportFormat:

@@ -1,8 +1,11 @@
 """What a model is converted to."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from slide_mobile.tasks import Task
+
+OUT = Path("artifacts")  # where artifact folders are made unless the caller says where
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ all of that while one import or one call runs: it works on Python's streams, war
 
 What C++ code prints goes to the file descriptors of the process. A library must leave those alone;
 the command line owns its process, and points both descriptors to a scratch file while a command
-runs (`slide_mobile.cli.session.streams`). That redirection is the outermost guard. It catches what
+runs (`slide_mobile.cli.streams`). That redirection is the outermost guard. It catches what
 `quiet` cannot, and `--debug` lifts it.
 """
 

@@ -28,7 +28,7 @@ def saved(path: Path, document: object) -> Path:
 
 
 def test_the_published_schema_is_that_of_the_classes() -> None:
-    assert SCHEMA.read_bytes() == documents.schema()
+    assert SCHEMA.read_bytes() == documents.published()
 
 
 @pytest.mark.parametrize("path", sorted(VECTORS.glob("valid/*.json")), ids=lambda p: p.stem)

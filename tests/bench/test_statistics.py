@@ -9,7 +9,7 @@ from slide_mobile.bench import statistics
 Turns = NDArray[np.float64]
 
 
-def rounds(
+def sessions(
     draw: np.random.Generator, *, ratio: float = 1.0, count: int = 4, biases: float = 0.0
 ) -> list[tuple[Turns, Turns]]:
     """Two in turn: 1 % of noise, a drift of 8 % that touches both, and a bias of each process."""
@@ -23,7 +23,7 @@ def rounds(
 
 
 def test_a_drift_that_touches_both_does_not_widen_the_interval() -> None:
-    low, high = statistics.ratio_interval(rounds(np.random.default_rng(0)))
+    low, high = statistics.ratio_interval(sessions(np.random.default_rng(0)))
     assert low < 1 < high and high - low < 0.02
     assert statistics.sure(low, high)
 
@@ -32,14 +32,14 @@ def test_a_drift_that_touches_both_does_not_widen_the_interval() -> None:
 def test_the_interval_covers_the_ratio_nearly_always(biases: float) -> None:
     draw, covered = np.random.default_rng(1), 0
     for _ in range(30):
-        low, high = statistics.ratio_interval(rounds(draw, ratio=1.1, biases=biases))
+        low, high = statistics.ratio_interval(sessions(draw, ratio=1.1, biases=biases))
         covered += low <= 1.1 <= high
     assert covered >= (27 if biases == 0 else 23)  # measured 30 and 26: four processes are few
 
 
 def test_processes_that_disagree_leave_no_ratio() -> None:
     draws = [np.random.default_rng(seed) for seed in range(10)]
-    intervals = [statistics.ratio_interval(rounds(draw, biases=0.08)) for draw in draws]
+    intervals = [statistics.ratio_interval(sessions(draw, biases=0.08)) for draw in draws]
     assert (
         sum(statistics.sure(*interval) for interval in intervals) <= 1
     )  # four may agree by chance
@@ -53,5 +53,5 @@ def test_runs_of_a_turn_are_not_paired_one_by_one() -> None:
 
 
 def test_equal_samples_give_equal_intervals() -> None:
-    pairs = rounds(np.random.default_rng(4))
+    pairs = sessions(np.random.default_rng(4))
     assert statistics.ratio_interval(pairs) == statistics.ratio_interval(pairs)

@@ -8,7 +8,7 @@ from benchmarks.lib.results.files import GraphForm, Refused, Timed
 ENVIRONMENT = Environment(
     machine="x86_64",
     cpu="a machine",
-    tiles=False,
+    with_amx=False,
     cores=2,
     python="3.11",
     toolchain={},

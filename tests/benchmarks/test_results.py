@@ -21,7 +21,7 @@ from slide_mobile.targets import registry
 RESULTS = ROOT / "benchmarks/results"
 TARGETS = read(RESULTS / "targets.json", Targets)
 WHOLE = read(RESULTS / "whole.json", Whole)
-WITH_AMX = read(RESULTS / "whole_tiles.json", Whole)
+WITH_AMX = read(RESULTS / "whole_amx.json", Whole)
 MEMORY = read(RESULTS / "memory.json", Memory)
 GROWTH = read(RESULTS / "growth.json", Growth)
 FORMS = read(ROOT / FORMS_FILE, FormTable)

@@ -27,7 +27,7 @@ def conversion(model: str, target: str = "onnx", precision: str = "fp32") -> Con
         toolchain={},
         created="today",
         cpu="a machine",
-        tiles=False,
+        with_amx=False,
         forms_sha256="0" * 64,
         seconds=1.0,
         peak_rss_bytes=1,

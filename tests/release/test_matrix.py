@@ -23,7 +23,7 @@ from slide_mobile.report.documents import Report, Row
 
 def with_bench(out: Path, *names: str, baseline: Baseline | None = None) -> Plan:
     asked = plan(out, *names)
-    return Plan(**vars(asked) | {"bench": BenchConfig(baseline=baseline)})
+    return Plan(**vars(asked) | {"bench": BenchConfig(), "baseline": baseline})
 
 
 def test_a_measurement_is_kept_if_it_is_good_and_of_the_same(

@@ -28,12 +28,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Environment(Row, frozen=True, kw_only=True):
     """What a measurement was made on and with, and the settings of the script.
 
-    `tiles` says whether XNNPACK had AMX, the matrix instructions that no phone has.
+    `with_amx` says whether XNNPACK had AMX, the matrix instructions that no phone has.
     """
 
     machine: Text
     cpu: Text
-    tiles: bool
+    with_amx: bool
     cores: Positive
     python: Text
     toolchain: dict[Text, Text]
@@ -48,7 +48,7 @@ class Environment(Row, frozen=True, kw_only=True):
     @property
     def amx(self) -> str:
         """Whether it was measured with AMX, in words."""
-        return "with AMX" if self.tiles else "without AMX"
+        return "with AMX" if self.with_amx else "without AMX"
 
 
 class Result(Row, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ def environment(targets: Iterable[str], **settings: str | int) -> Environment:
     plain = {
         "machine": platform.machine(),
         "cpu": host.cpu(),
-        "tiles": host.has_amx(),
+        "with_amx": host.has_amx(),
         "cores": os.cpu_count() or 1,
         "python": platform.python_version(),
         "toolchain": dict(sorted(versions.items())),
@@ -102,4 +102,4 @@ def read(path: Path, kind: type[T]) -> T:
 
 def save(path: Path, result: Row) -> None:
     """Write a result, whole or not at all."""
-    write_file(path, documents.encode(result).decode())
+    write_file(path, documents.encode(result))

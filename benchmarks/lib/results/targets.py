@@ -69,7 +69,7 @@ class Conversion(Cell, frozen=True, kw_only=True):
     toolchain: dict[Text, Text]
     created: Text
     cpu: Text
-    tiles: bool
+    with_amx: bool
     forms_sha256: Sha256
     seconds: NonNegative
     peak_rss_bytes: Count

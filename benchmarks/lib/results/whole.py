@@ -1,4 +1,4 @@
-"""whole.json and whole_tiles.json: whole models side by side."""
+"""whole.json and whole_amx.json: whole models side by side."""
 
 from collections.abc import Mapping
 
