@@ -24,7 +24,7 @@ from benchmarks.lib.map_modules import Map, built
 from benchmarks.lib.results import attention
 from benchmarks.lib.results.attention import AttentionRow
 from benchmarks.lib.results.document import environment, save
-from slide_mobile.bench.host import renounce_amx
+from slide_mobile.bench import amx
 from slide_mobile.deploy.channels_first import turn
 from slide_mobile.deploy.forms import Shape
 from slide_mobile.models.layers.slide_attention import SlideAttention
@@ -47,7 +47,7 @@ def main() -> None:
     arguments.add_argument("--targets", nargs="+", default=("tflite", "executorch"))
     arguments.add_argument("--precisions", nargs="+", default=("fp32", "int8"))
     options = arguments.parse_args()
-    renounce_amx()
+    amx.renounce()
     rows = [
         row
         for size in options.maps

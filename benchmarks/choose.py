@@ -23,7 +23,7 @@ from benchmarks.lib.map_modules import built
 from benchmarks.lib.results.document import environment, read, save
 from benchmarks.lib.results.forms import FormRow, FormTable, MeasuredForm
 from benchmarks.lib.stages import Stage, staged, stages
-from slide_mobile.bench.host import renounce_amx
+from slide_mobile.bench import amx
 from slide_mobile.bench.statistics import MAX_SPREAD
 from slide_mobile.deploy.forms import TABLE, Attention, Form, Shape
 from slide_mobile.parity.source import DEMO
@@ -60,7 +60,7 @@ def main() -> None:
     arguments.add_argument("--precisions", nargs="+", help="all of a target by default")
     arguments.add_argument("--force", action="store_true", help="measure valid rows again too")
     options = arguments.parse_args()
-    renounce_amx()
+    amx.renounce()
     console = Console(stderr=True)
     found = read(options.out, FormTable).rows if options.out.exists() else ()
     rows = {key(row): row for row in found}

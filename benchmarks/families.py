@@ -20,7 +20,7 @@ from benchmarks.lib.results import families
 from benchmarks.lib.results.document import Environment, environment, read, save
 from benchmarks.lib.results.families import Families, FamilyRatios
 from benchmarks.lib.results.files import GraphForm, Refused, Timed
-from slide_mobile.bench.host import renounce_amx
+from slide_mobile.bench import amx
 
 PAIRS = (
     "slide_pvt_tiny:pvt_tiny",
@@ -40,7 +40,7 @@ def main() -> None:
     arguments.add_argument("--pairs", nargs="+", default=PAIRS, help="OURS:PARENT")
     add_files(arguments)
     options = arguments.parse_args()
-    renounce_amx()
+    amx.renounce()
     result = earlier(options.out, environment([TARGET], runs=options.runs))
     for pair in options.pairs:
         new = measured(pair, result.environment, options.files, options.runs)

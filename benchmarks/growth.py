@@ -20,7 +20,7 @@ from benchmarks.lib.results import growth
 from benchmarks.lib.results.document import environment, save
 from benchmarks.lib.results.files import GraphForm, Timed
 from benchmarks.lib.results.growth import Grown
-from slide_mobile.bench.host import renounce_amx
+from slide_mobile.bench import amx
 
 SIZES = (224, 288, 384, 512)  # pixels a side
 TARGET = "tflite"
@@ -37,7 +37,7 @@ def main() -> None:
     arguments.add_argument("--precisions", nargs="+", default=("fp32",))
     add_files(arguments)
     options = arguments.parse_args()
-    renounce_amx()
+    amx.renounce()
     ours, *baselines = options.models
     sides = {(ours, "deploy"), *((name, form) for name in baselines for form in BASELINE_FORMS)}
     wanted = [

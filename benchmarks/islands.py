@@ -28,7 +28,7 @@ from benchmarks.lib.results import islands
 from benchmarks.lib.results.document import environment, save
 from benchmarks.lib.results.islands import Island
 from slide_mobile import models
-from slide_mobile.bench.host import renounce_amx
+from slide_mobile.bench import amx
 from slide_mobile.demo.render import CALIBRATION_SEED, GOLDEN_SEED
 from slide_mobile.deploy.export import export
 from slide_mobile.deploy.forms import chosen
@@ -62,7 +62,7 @@ def main() -> None:
     arguments = parser(__doc__, out="islands.json", runs=30)
     arguments.add_argument("--model", default="slide_swin_tiny")
     options = arguments.parse_args()
-    renounce_amx()
+    amx.renounce()
     with tempfile.TemporaryDirectory() as folder:
         rows = tuple(measure(options.model, Path(folder), runs=options.runs))
     where = environment([TARGET], threads=1, runs=options.runs, model=options.model)

@@ -32,7 +32,8 @@ from benchmarks.lib.results.targets import Cell, Conversion, RefusedCell, Target
 from slide_mobile import models
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.bench.host import cpu, has_amx, renounce_amx
+from slide_mobile.bench import amx
+from slide_mobile.bench.host import cpu
 from slide_mobile.demo.render import GOLDEN_SEED
 from slide_mobile.parity.source import DEMO
 from slide_mobile.targets import registry
@@ -63,7 +64,7 @@ def main() -> None:
     arguments.add_argument("--force", action="store_true", help="convert again what is there")
     arguments.add_argument("--artifacts", type=Path, help="keep the artifacts here, and use them")
     options = arguments.parse_args()
-    renounce_amx()
+    amx.renounce()
     result = Targets(rows=())
     if options.out.exists() and not options.force:
         result = read(options.out, Targets)
@@ -143,7 +144,7 @@ def conversion(cell: Cell, artifact: Artifact, seconds: float, peak_rss_bytes: i
         toolchain=dict(manifest.toolchain),
         created=manifest.created,
         cpu=cpu(),
-        with_amx=has_amx(),
+        with_amx=amx.available(),
         forms_sha256=provenance.digest(),
         seconds=seconds,
         peak_rss_bytes=peak_rss_bytes,

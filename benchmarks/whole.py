@@ -15,7 +15,7 @@ from benchmarks.lib.gates import judged
 from benchmarks.lib.measuring import MODELS, TARGETS, built_and_timed, candidates
 from benchmarks.lib.results import whole
 from benchmarks.lib.results.document import environment, save
-from slide_mobile.bench.host import renounce_amx
+from slide_mobile.bench import amx
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     add_files(arguments)
     options = arguments.parse_args()
     if not options.amx:
-        renounce_amx()
+        amx.renounce()
     wanted = candidates(options.models, options.targets)
     rows, refused = built_and_timed(
         wanted, options.files, threads=options.threads, runs=options.runs

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.bench import documents, host, sessions, verdict
+from slide_mobile.bench import conditions, documents, host, sessions, verdict
 from slide_mobile.bench.config import USUAL, BenchConfig
 from slide_mobile.bench.documents import SCHEMA_VERSION, BenchDocument, Environment, Failure
 from slide_mobile.bench.result import Result
@@ -57,7 +57,7 @@ def _document(
     progress: Progress,
 ) -> BenchDocument:
     """What was measured here."""
-    meanwhile = verdict.conditions(held, config)
+    meanwhile = conditions.observed(held, config)
     results = tuple(verdict.result(one, config, meanwhile) for one in measured)
     ratios, intervals = verdict.compared(measured, results)
     if config.profile and measured:

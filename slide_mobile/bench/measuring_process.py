@@ -22,13 +22,12 @@ from msgspec.structs import replace
 
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.bench import host
+from slide_mobile.bench import amx, host, profiling
 from slide_mobile.bench.messages import (
     AllLoaded,
     Loaded,
     Loading,
     NotLoaded,
-    Profiled,
     ProfileRequest,
     Reply,
     Request,
@@ -37,8 +36,8 @@ from slide_mobile.bench.messages import (
     TimingRequest,
     decode_request,
     encode,
+    text,
 )
-from slide_mobile.bench.result import Operation
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.targets import registry
 
@@ -51,12 +50,13 @@ Call = Callable[[], object]
 def main(descriptor: int, request: Request) -> None:
     """Do what the request asks, and reply line by line."""
     with contextlib.suppress(OSError):  # `Started` says so: the numbers are then of another machine
-        host.renounce_amx()
+        amx.renounce()
     with os.fdopen(descriptor, "wb") as out:
-        reply(out, Started(amx=host.has_amx()))
+        reply(out, Started(amx=amx.available()))
         match request:
             case ProfileRequest():
-                reply(out, profile(Path(os.fsdecode(request.artifact)), threads=request.threads))
+                root = Path(os.fsdecode(request.artifact))
+                reply(out, profiling.profile(root, threads=request.threads))
             case TimingRequest():
                 measure(out, request)
 
@@ -70,7 +70,7 @@ def measure(out: BinaryIO, request: TimingRequest) -> None:
         try:
             found, call = loaded(number, Path(os.fsdecode(name)), request, fresh=place == 0)
         except SlideMobileError as error:
-            why = NotLoaded(number=number, error=_text(error), exit_code=error.exit_code)
+            why = NotLoaded(number=number, error=text(error), exit_code=error.exit_code)
             reply(out, why)
             continue
         reply(out, found)
@@ -87,61 +87,6 @@ def reply(out: BinaryIO, message: Reply) -> None:
     """Send one line at once, so that a crash cannot take it along."""
     out.write(encode(message))
     out.flush()
-
-
-def profile(root: Path, *, threads: int) -> Profiled:
-    """Where the time of an artifact goes, or why its runtime does not say."""
-    artifact = Artifact.open(root)
-    manifest = artifact.manifest
-    image = golden.image(artifact, manifest.golden[0])
-    try:
-        converter = registry.load(manifest.target)
-        times = converter.profile(artifact.model_path, image, threads=threads)
-    except SlideMobileError as error:
-        return Profiled(why_no_operations=_text(error))
-    paths = module_paths(manifest.model.name)
-    return Profiled(
-        operations=tuple(
-            Operation(
-                name=time.name,
-                module=in_pytorch(time.module, paths),
-                microseconds=time.microseconds,
-            )
-            for time in times
-        )
-    )
-
-
-def module_paths(model: str) -> dict[str, str]:
-    """Paths of a model's modules, by the names that a file may give them.
-
-    Empty for a model that is not in the registry.
-    """
-    from torch import nn
-
-    from slide_mobile import models
-    from slide_mobile.models.meta import MetaInit
-    from slide_mobile.parity import layerwise
-
-    try:
-        with MetaInit():
-            reference = models.create(model)
-    except SlideMobileError:
-        return {}
-    return {
-        layerwise.traced(reference, path): path
-        for path, module in reference.named_modules()
-        if path and not isinstance(module, nn.ModuleList)
-    }
-
-
-def in_pytorch(module: str, paths: Mapping[str, str]) -> str:
-    """The module's path in PyTorch; what a rewrite put inside a module keeps its own name there."""
-    parts = module.split(".")
-    for end in range(len(parts), 0, -1):
-        if (path := paths.get(".".join(parts[:end]))) is not None:
-            return ".".join([path, *parts[end:]])
-    return module
 
 
 def loaded(
@@ -217,11 +162,6 @@ def disturbance(
     if before.throttled is None or after.throttled is None:
         return others, stolen, None
     return others, stolen, after.throttled - before.throttled
-
-
-def _text(error: SlideMobileError) -> str:
-    """The error's line; of a path that is not UTF-8, the odd bytes are escaped."""
-    return str(error).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _burst(call: Call, runs: int) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ name need not be UTF-8.
 from msgspec import Struct, json
 
 from slide_mobile.bench.result import Operation
+from slide_mobile.errors import SlideMobileError
 
 
 class TimingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="time"):
@@ -113,3 +114,8 @@ def decode_request(line: bytes) -> Request:
 def decode_reply(line: bytes) -> Reply:
     """Read a reply; raises msgspec.ValidationError for anything else."""
     return json.decode(line, type=Reply)
+
+
+def text(error: SlideMobileError) -> str:
+    """The error's line; of a path that is not UTF-8, the odd bytes are escaped."""
+    return str(error).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -16,7 +16,8 @@ from slide_mobile.bench.config import USUAL
 from slide_mobile.bench.documents import BaselineComparison, Change
 from slide_mobile.bench.result import Result
 from slide_mobile.cli.printing import escape
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.errors import UsageError
 from slide_mobile.targets.profiles import OperationTime, grouped
 

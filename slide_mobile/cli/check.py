@@ -10,7 +10,8 @@ from rich.table import Column, Table
 
 from slide_mobile.cli.facts import INTEGRITY, parity_facts
 from slide_mobile.cli.printing import Fact, escape, mark, new_table, print_facts, print_next
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli import completion
 from slide_mobile.cli.facts import parity_facts, short_graph_facts
 from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_next
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource

@@ -6,7 +6,8 @@ import click
 from rich.console import Console
 
 from slide_mobile.cli.printing import escape, print_facts
-from slide_mobile.cli.session import KEPT, Session, verb
+from slide_mobile.cli.session import KEPT, Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.errors import UsageError
 from slide_mobile.targets import environments
 

@@ -7,7 +7,8 @@ import click
 from rich.console import Console
 
 from slide_mobile.cli.printing import escape
-from slide_mobile.cli.session import KEPT, Session, verb
+from slide_mobile.cli.session import KEPT, Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:

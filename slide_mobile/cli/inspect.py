@@ -13,7 +13,8 @@ from slide_mobile.artifact.folder import SELF_CONSISTENT, Artifact, Integrity
 from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Model, Output, Parity
 from slide_mobile.cli.facts import INTEGRITY, file_facts, graph_facts, parity_facts
 from slide_mobile.cli.printing import Fact, escape, print_facts, print_next
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.tasks import Task
 
 EXAMPLES = """

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from slide_mobile.cli.printing import escape, new_table, print_facts
-from slide_mobile.cli.session import UNLIMITED, Session, verb
+from slide_mobile.cli.session import UNLIMITED, Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.models import catalogue
 from slide_mobile.models.catalogue import Row
 

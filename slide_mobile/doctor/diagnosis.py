@@ -8,8 +8,9 @@ from msgspec import Struct
 from packaging.requirements import Requirement
 
 from slide_mobile._version import __version__
-from slide_mobile.doctor import compatibility, resources
-from slide_mobile.doctor.compatibility import Conflict, KnownBad
+from slide_mobile.doctor import conflicts, known_bad, resources
+from slide_mobile.doctor.conflicts import Conflict
+from slide_mobile.doctor.known_bad import KnownBad
 from slide_mobile.doctor.resources import Resource
 from slide_mobile.errors import NotInstalled
 from slide_mobile.targets import environments, registry
@@ -81,8 +82,8 @@ def diagnose() -> Diagnosis:
         platform=platform.platform(),
         toolchains=toolchains,
         environments=found,
-        conflicts=compatibility.conflicts(DISTRIBUTION, requirements),
-        known_bad=compatibility.known_bad(t.target for t in toolchains if t.ready),
+        conflicts=conflicts.find(DISTRIBUTION, requirements),
+        known_bad=known_bad.concerning(t.target for t in toolchains if t.ready),
         resources=resources.survey(
             environments=environments.cache(),
             environment_bytes=sum(e.size_bytes for e in found if not e.ready),

@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from slide_mobile import demo, models
+from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import digest
+from slide_mobile.demo.shapes import LABELS
+from slide_mobile.demo.weights import WEIGHTS
 from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import Forms
 from slide_mobile.errors import CheckpointError, UsageError
@@ -78,7 +80,7 @@ class Reference:
         if self.task != "classify":
             return ()
         if self.is_demo:
-            return demo.LABELS
+            return LABELS
         return tuple(f"class {i}" for i in range(self.num_classes))
 
     def read_labels(self, path: Path) -> tuple[str, ...]:
@@ -121,7 +123,7 @@ class Reference:
 @functools.cache
 def bundled_sha256() -> str:
     """Return the sha256 of the demo's bundled weights."""
-    return digest(demo.weights_path())
+    return digest(WEIGHTS)
 
 
 def load(source: ModelSource, task: Task = "classify") -> Reference:
@@ -173,4 +175,4 @@ def _weights(source: ModelSource) -> Path:
             f"{source.name} needs weights: give --checkpoint FILE, or --untrained for random "
             "weights (benchmarks only)"
         )
-    return demo.weights_path()
+    return WEIGHTS

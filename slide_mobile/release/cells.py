@@ -8,7 +8,6 @@ A cell or step that was finished with the same inputs is kept. A killed release 
 artifact (artifact/atomic.py), and its child processes die with it.
 """
 
-import contextlib
 import os
 import subprocess
 import time
@@ -21,39 +20,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.atomic import make_folder, write_file
+from slide_mobile.artifact.atomic import make_folder
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench import subprocesses
-from slide_mobile.errors import OutputError, SlideMobileError
+from slide_mobile.errors import OutputError
 from slide_mobile.progress import Progress
 from slide_mobile.release.commands import STEPS, Step, arguments, artifact
 from slide_mobile.release.documents import State
 from slide_mobile.release.plan import Cell, Plan
+from slide_mobile.release.records import CELLS, Record, known, save
 
-CELLS = "cells"
 _POLL_SECONDS = 0.1
-
-
-class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known about a cell: the steps that are `done`, and the error of the one that failed.
-
-    `manifest_sha256` identifies the artifact; `peak_rss_bytes` is the memory of its conversion.
-    """
-
-    name: str
-    fingerprint: str
-    done: tuple[Step, ...] = ()
-    manifest_sha256: str | None = None
-    seconds: float = 0.0
-    peak_rss_bytes: int | None = None
-    error: str | None = None
-    exit_code: int = 0
-
-    @property
-    def passed(self) -> bool:
-        """Whether every step succeeded."""
-        return self.error is None and self.done == STEPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +65,7 @@ def run(plan: Plan, *, force: bool, progress: Progress) -> tuple[Outcome, ...]:
     Raises OutputError where a record cannot be written.
     """
     make_folder(plan.out / CELLS)
-    records = {cell.name: _known(plan.out, cell, force=force) for cell in plan.cells}
+    records = {cell.name: known(plan.out, cell, force=force) for cell in plan.cells}
     kept = {name for name, record in records.items() if record.passed}
     waiting = [cell for cell in plan.cells if cell.name not in kept]
     running: list[_Job] = []
@@ -107,7 +85,7 @@ def run(plan: Plan, *, force: bool, progress: Progress) -> tuple[Outcome, ...]:
             for job in [job for job in running if job.process.poll() is not None]:
                 running.remove(job)
                 record = records[job.cell.name] = _ended(plan.out, job, records[job.cell.name])
-                _save(plan.out, record)
+                save(plan.out, record)
                 if record.error is None and not record.passed:
                     start(job.cell)
             time.sleep(_POLL_SECONDS)
@@ -123,24 +101,6 @@ def _outcome(record: Record, kept: Collection[str]) -> Outcome:
     if record.name in kept:
         return Outcome(record=record, state="kept")
     return Outcome(record=record, state="passed" if record.passed else "failed")
-
-
-def _known(out: Path, cell: Cell, *, force: bool) -> Record:
-    """The record that an earlier release left, as far as it still holds."""
-    fresh = Record(name=cell.name, fingerprint=cell.fingerprint)
-    try:
-        found = documents.decode((out / CELLS / f"{cell.name}.json").read_bytes(), Record)
-    except (OSError, DocumentError):
-        return fresh
-    fresh = replace(fresh, peak_rss_bytes=found.peak_rss_bytes)
-    if force or found.fingerprint != cell.fingerprint or not found.done:
-        return fresh
-    with contextlib.suppress(SlideMobileError):
-        kept = Artifact.open(artifact(out, cell.name))
-        kept.verify()
-        if kept.manifest_sha256 == found.manifest_sha256:
-            return replace(found, error=None, exit_code=0)  # a failed step is tried again
-    return fresh
 
 
 def _fitting(
@@ -225,8 +185,3 @@ def _read_printed(path: Path) -> _Printed:
         return documents.decode(path.read_bytes(), _Printed)
     except (OSError, DocumentError):
         return _Printed()
-
-
-def _save(out: Path, record: Record) -> None:
-    """Write a cell's record."""
-    write_file(out / CELLS / f"{record.name}.json", documents.encode(record))

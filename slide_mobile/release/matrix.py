@@ -18,10 +18,11 @@ from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import Progress, silent
 from slide_mobile.release import cells
 from slide_mobile.release import plan as plans
-from slide_mobile.release.cells import Outcome, Record
+from slide_mobile.release.cells import Outcome
 from slide_mobile.release.commands import artifact
 from slide_mobile.release.documents import CellResult, Failure, Release
 from slide_mobile.release.plan import BENCH, Plan
+from slide_mobile.release.records import Record
 from slide_mobile.report import write
 from slide_mobile.report.documents import ending
 

@@ -9,8 +9,9 @@ from slide_mobile.bench import BenchDocument, documents
 from slide_mobile.bench.documents import Environment
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import SlideMobileError
-from slide_mobile.report.contents import Entry, problem
+from slide_mobile.report.contents import problem
 from slide_mobile.report.documents import Problem
+from slide_mobile.report.entries import Entry
 
 Interval = tuple[float, float]
 

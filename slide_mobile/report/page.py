@@ -12,10 +12,11 @@ from PIL import Image
 
 from slide_mobile._version import __version__
 from slide_mobile.preprocess import Pixels
-from slide_mobile.report import charts, latencies, summary
+from slide_mobile.report import charts, latencies, ranges, summary, trade
 from slide_mobile.report.chart import Table, TableCell, colour
-from slide_mobile.report.contents import Contents, Entry
+from slide_mobile.report.contents import Contents
 from slide_mobile.report.documents import Row
+from slide_mobile.report.entries import Entry
 from slide_mobile.report.measured import Measurements
 
 THUMBNAIL = 160  # pixels of the longer side, twice as many as the page's layout has
@@ -39,7 +40,7 @@ def html(contents: Contents, measured: Sequence[Measurements], *, created: str) 
             not_measured=summary.NOT_MEASURED,
             compared_on=summary.compared_on(measured),
             tiles=summary.tiles(contents, found),
-            trade=summary.trade(found),
+            trade=trade.charts(found),
             histograms=[
                 latencies.histogram(m, key=f"latency-{i}")
                 for i, m in enumerate(measurements)
@@ -50,7 +51,7 @@ def html(contents: Contents, measured: Sequence[Measurements], *, created: str) 
             times=latencies.module_times(measurements),
             shares=charts.shares(entries),
             census=charts.census(entries),
-            ranges=charts.ranges(entries),
+            ranges=ranges.chart(entries),
             sustained=latencies.sustained(measurements),
             devices=[m for m in measurements if m.on_device],
             strangers=[m for m in measurements if m.entry is None],

@@ -43,24 +43,3 @@ def test_each_gets_its_seconds() -> None:
     calls = {0: lambda: sum(range(20_000))}
     found = measuring_process.timed(calls, {0: 1}, asked(turns=1, seconds=0.02))
     assert sum(ms for turn in found.turns[0] for ms in turn) >= 20
-
-
-@pytest.mark.parametrize(
-    ("told", "path"),
-    [
-        ("0.0.attn.qkv", "layers.0.blocks.0.attn.qkv"),
-        ("0.0.attn.qkv.split", "layers.0.blocks.0.attn.qkv.split"),
-        ("layers.0.blocks.1", "layers.0.blocks.1"),
-        ("0", "layers.0"),
-        ("head", "head"),
-        ("(between operations)", "(between operations)"),
-        ("", ""),
-    ],
-)
-def test_modules_get_their_paths_in_pytorch(told: str, path: str) -> None:
-    paths = measuring_process.module_paths("slide_swin_test")
-    assert measuring_process.in_pytorch(told, paths) == path
-
-
-def test_a_model_that_is_not_registered_has_no_known_paths() -> None:
-    assert measuring_process.module_paths("a model of yours") == {}

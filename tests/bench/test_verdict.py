@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from slide_mobile.bench import statistics, verdict
+from slide_mobile.bench.conditions import Conditions
 from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.messages import Loaded, Timed
 from slide_mobile.bench.sessions import Session
 from slide_mobile.bench.statistics import Turns
-from slide_mobile.bench.verdict import UNDISTURBED, Conditions, Measured
+from slide_mobile.bench.verdict import Measured
 
 BUSY = Conditions(doubts=("busy",))
 QUIET = Timed(turns={}, wall=10.0, cpu=9.9, others=0.1, stolen=0.0)
@@ -59,43 +60,6 @@ def test_core_ml_chooses_where_it_computes(target: str, backend: str, accelerato
     assert found.accelerator_requested == accelerator
     assert found.accelerator_used == (None if accelerator == "all" else "cpu")
     assert found.threads == (None if accelerator == "all" else 1)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({}, None),
-        ({"others": 1e4}, "other processes took"),
-        ({"stolen": 1e4}, "the hypervisor took"),
-        ({"cpu": 9.0}, "waited for the processor 10% of the time"),
-    ],
-)
-def test_a_machine_that_was_busy_is_a_reason(changes: dict[str, float], reason: str | None) -> None:
-    held = [session(timed(**changes))]
-    reasons = verdict.conditions(held, BenchConfig()).doubts
-    assert (reasons == ()) if reason is None else (len(reasons) == 1 and reason in reasons[0])
-    if "cpu" in changes:  # several threads may wait for each other
-        assert verdict.conditions(held, BenchConfig(threads=2)).doubts == ()
-
-
-def test_a_machine_that_does_not_say_is_no_reason() -> None:
-    silent = session(timed(others=None, stolen=None))
-    assert verdict.conditions([silent], BenchConfig()) == UNDISTURBED
-    assert verdict.conditions([session(None)], BenchConfig()) == UNDISTURBED
-
-
-@pytest.mark.parametrize(
-    ("counts", "states"),
-    [
-        ([None, None], ("unknown", "unknown")),
-        ([0, 0], ("nominal", "nominal")),
-        ([0, 3], ("nominal", "serious")),
-    ],
-)
-def test_heat_is_what_linux_counts(counts: list[int | None], states: tuple[str, str]) -> None:
-    held = [session(timed(throttled=count)) for count in counts]
-    found = verdict.conditions(held, BenchConfig())
-    assert (found.before, found.after) == states
 
 
 def test_processes_that_differ_are_a_reason() -> None:

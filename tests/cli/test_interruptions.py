@@ -11,7 +11,8 @@ import pytest
 from calls import CONVERT, command, run
 
 from slide_mobile.artifact import embed
-from slide_mobile.cli.session import Session, verb
+from slide_mobile.cli.session import Session
+from slide_mobile.cli.verb import verb
 from slide_mobile.release import matrix
 from slide_mobile.report import writing
 

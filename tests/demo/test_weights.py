@@ -3,30 +3,33 @@
 import hashlib
 
 import torch
+from safetensors.torch import load_file
 
-from slide_mobile import demo, models
+from slide_mobile import models
 from slide_mobile.demo.render import HELD_OUT_SEED, render_many
+from slide_mobile.demo.shapes import LABELS
+from slide_mobile.demo.weights import WEIGHTS
 from tools.demo_training import card
 
 
 def test_the_file_is_under_three_megabytes() -> None:
-    assert demo.weights_path().stat().st_size < 3_000_000
+    assert WEIGHTS.stat().st_size < 3_000_000
 
 
 def test_the_file_is_the_one_the_card_describes() -> None:
-    digest = hashlib.sha256(demo.weights_path().read_bytes()).hexdigest()
+    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     assert card.read().weights_sha256 == digest
 
 
 def test_every_parameter_is_bundled_in_fp32_and_nothing_else() -> None:
     parameters = dict(models.create("slide_swin_demo").named_parameters())
-    bundled = demo.weights()
+    bundled = load_file(WEIGHTS)
     assert {n: p.shape for n, p in bundled.items()} == {n: p.shape for n, p in parameters.items()}
     assert {p.dtype for p in bundled.values()} == {torch.float32}
 
 
 def test_the_labels_are_as_many_as_the_classes() -> None:
-    assert len(demo.LABELS) == len(set(demo.LABELS)) == models.spec("slide_swin_demo").num_classes
+    assert len(LABELS) == len(set(LABELS)) == models.spec("slide_swin_demo").num_classes
 
 
 def test_the_card_meets_the_promise_on_every_held_out_image() -> None:
@@ -36,7 +39,7 @@ def test_the_card_meets_the_promise_on_every_held_out_image() -> None:
 
 def test_the_bundled_model_recognises_held_out_drawings() -> None:
     model = models.create("slide_swin_demo")
-    rest = model.load_state_dict(demo.weights(), strict=False)
+    rest = model.load_state_dict(load_file(WEIGHTS), strict=False)
     assert not rest.unexpected_keys
     images, labels = render_many(HELD_OUT_SEED, 240)
     # A tenth of the held-out split; the whole of it is the card's number.

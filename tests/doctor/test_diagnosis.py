@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from slide_mobile.cli import main
-from slide_mobile.doctor import compatibility, diagnosis, resources
+from slide_mobile.doctor import diagnosis, known_bad, resources
 from slide_mobile.targets import environments, registry
 
 
@@ -104,12 +104,10 @@ def test_another_python_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bad_combinations_are_listed_for_the_targets_that_are_ready() -> None:
     for target in registry.names():
-        rows = compatibility.known_bad([target])
+        rows = known_bad.concerning([target])
         assert rows and all(target in row.targets for row in rows)
-    assert compatibility.known_bad([]) == ()
-    assert {target for row in compatibility.KNOWN_BAD for target in row.targets} <= {
-        *registry.names()
-    }
+    assert known_bad.concerning([]) == ()
+    assert {target for row in known_bad.KNOWN_BAD for target in row.targets} <= {*registry.names()}
 
 
 def test_memory_and_disk_are_compared_with_what_a_conversion_needs(

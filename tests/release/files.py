@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from slide_mobile.parity.source import CalibrationImages, ModelSource
-from slide_mobile.release.cells import Record
 from slide_mobile.release.commands import STEPS
 from slide_mobile.release.plan import Cell, Plan
+from slide_mobile.release.records import Record
 from slide_mobile.targets.format import Format
 
 ROOT = Path(__file__).parents[2]

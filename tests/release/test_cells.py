@@ -16,9 +16,9 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.bench import documents, sessions
 from slide_mobile.cli import main
 from slide_mobile.release import cells, matrix
-from slide_mobile.release.cells import Record
 from slide_mobile.release.commands import artifact
 from slide_mobile.release.plan import Cell, Plan
+from slide_mobile.release.records import Record
 
 
 def run(*arguments: object) -> Result:

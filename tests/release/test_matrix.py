@@ -13,11 +13,12 @@ from slide_mobile.bench.baseline import Baseline
 from slide_mobile.bench.documents import BenchDocument, Failure
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import silent
-from slide_mobile.release import cells, matrix
+from slide_mobile.release import matrix
 from slide_mobile.release.cells import Outcome
 from slide_mobile.release.commands import artifact
 from slide_mobile.release.documents import Release
 from slide_mobile.release.plan import Plan
+from slide_mobile.release.records import Record
 from slide_mobile.report.documents import Report, Row
 
 
@@ -100,7 +101,7 @@ def test_a_file_that_misses_its_floor_in_the_report_fails_the_release_once(
 
 
 def test_a_cell_that_was_not_converted_has_no_artifact(tmp_path: Path) -> None:
-    failed = cells.Record(name="b", fingerprint="", error="no such backend", exit_code=2)
+    failed = Record(name="b", fingerprint="", error="no such backend", exit_code=2)
     asked = plan(tmp_path, "a", "b")
     outcomes = (Outcome(record=record("a"), state="kept"), Outcome(record=failed, state="failed"))
     found = [matrix._result(asked, outcome).artifact for outcome in outcomes]

@@ -1,13 +1,10 @@
-"""The summary: which latencies are compared, and what the charts of trade-offs show."""
-
-import dataclasses
+"""The summary: which latencies are compared."""
 
 from edited import gathered
 from measurements import document
 from msgspec.structs import replace
 
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.artifact.manifest import Accuracy
 from slide_mobile.report import summary
 
 
@@ -35,27 +32,3 @@ def test_latencies_of_other_threads_stand_in_no_column_of_these(
         str(summary.compared_on(documents))
         == "a machine, a processor, a development machine, cpu, 1 thread(s)"
     )
-
-
-def test_accuracy_is_drawn_where_every_artifact_has_it(artifacts: list[Artifact]) -> None:
-    contents, documents = gathered(artifacts, [document(artifacts, [4.0, 2.0, 3.0])])
-    rows = summary.rows(contents, documents)
-    latency, _ = summary.trade(rows)
-    assert latency.title == "SQNR and latency"
-    accuracy = Accuracy(top1=0.9, reference_top1=0.91, images=100)
-    known = [
-        dataclasses.replace(
-            row,
-            entry=dataclasses.replace(
-                row.entry,
-                artifact=dataclasses.replace(
-                    row.entry.artifact,
-                    manifest=replace(row.entry.artifact.manifest, accuracy=accuracy),
-                ),
-            ),
-        )
-        for row in rows
-    ]
-    latency, _ = summary.trade(known)
-    assert latency.title == "Top-1 and latency" and latency.table is not None
-    assert [row[2] for row in latency.table.rows] == [90.0] * 3

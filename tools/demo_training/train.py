@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from slide_mobile import demo, models
+from slide_mobile import models
 from slide_mobile.demo.render import INPUT_PX, LABELS, TRAIN_SEED, render_many
+from slide_mobile.demo.weights import WEIGHTS
 from slide_mobile.errors import UsageError
 from slide_mobile.models.slide_swin import SwinTransformer
 from slide_mobile.preprocess import IMAGENET, normalize
@@ -87,7 +88,7 @@ class Run:
 def main() -> None:
     """Render, train, measure and save."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=demo.weights_path(), help="weights to write")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights to write")
     parser.add_argument("--card", type=Path, default=card.CARD, help="card to write")
     parser.add_argument("--images", type=int, default=48_000, help="rendered once, then augmented")
     parser.add_argument("--cache", type=Path, help="a .npy file that keeps them between runs")

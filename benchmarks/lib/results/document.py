@@ -16,7 +16,7 @@ from benchmarks.lib import provenance
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import Count, Positive, Sha256, Text
-from slide_mobile.bench import host
+from slide_mobile.bench import amx, host
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import Format
 
@@ -85,7 +85,7 @@ def environment(targets: Iterable[str], **settings: str | int) -> Environment:
     plain = {
         "machine": platform.machine(),
         "cpu": host.cpu(),
-        "with_amx": host.has_amx(),
+        "with_amx": amx.available(),
         "cores": os.cpu_count() or 1,
         "python": platform.python_version(),
         "toolchain": dict(sorted(versions.items())),

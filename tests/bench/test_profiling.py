@@ -1,0 +1,26 @@
+"""The operations of a file get the paths of their modules in PyTorch."""
+
+import pytest
+
+from slide_mobile.bench import profiling
+
+
+@pytest.mark.parametrize(
+    ("told", "path"),
+    [
+        ("0.0.attn.qkv", "layers.0.blocks.0.attn.qkv"),
+        ("0.0.attn.qkv.split", "layers.0.blocks.0.attn.qkv.split"),
+        ("layers.0.blocks.1", "layers.0.blocks.1"),
+        ("0", "layers.0"),
+        ("head", "head"),
+        ("(between operations)", "(between operations)"),
+        ("", ""),
+    ],
+)
+def test_modules_get_their_paths_in_pytorch(told: str, path: str) -> None:
+    paths = profiling.module_paths("slide_swin_test")
+    assert profiling.in_pytorch(told, paths) == path
+
+
+def test_a_model_that_is_not_registered_has_no_known_paths() -> None:
+    assert profiling.module_paths("a model of yours") == {}
