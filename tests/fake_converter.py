@@ -21,7 +21,7 @@ from slide_mobile.parity import layerwise
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.converter import Request, Runner
-from slide_mobile.targets.profiles import NoProfiler, OperationTime
+from slide_mobile.targets.profiles import RUNS, NoProfiler, OperationTime
 from slide_mobile.tasks import LOGITS, STAGES, Layout
 
 Layers = frozenset[str]
@@ -102,7 +102,7 @@ class FakeConverter:
         )  # fmt: skip
 
     def profile(
-        self, path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+        self, path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1
     ) -> Sequence[OperationTime]:
         """Refuse: nothing here measures."""
         raise NoProfiler("the fake runtime has no profiler")

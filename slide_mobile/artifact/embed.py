@@ -111,11 +111,7 @@ def embed(
     with alone_in(app.folder):
         listed = index.read(app.folder)
         _require_removable(remove, roots, listed)
-        listed = {name: sha for name, sha in listed.items() if (app.folder / name).is_dir()}
-        for name in remove:
-            listed.pop(name, None)
-            index.save(app.folder, listed)
-            remove_tree(app.folder / name)
+        listed = _removed(remove, listed, app)
         embedded, failures = [], []
         for root in roots:
             progress(f"embed {folder_name(root)}")
@@ -147,6 +143,16 @@ def _require_removable(
         raise UnknownName("artifact in the app", unknown[0], sorted(listed))
     if set(remove) & {folder_name(root) for root in roots}:
         raise UsageError("an artifact cannot be embedded and removed in one call")
+
+
+def _removed(names: Sequence[str], listed: Mapping[str, str], app: App) -> dict[str, str]:
+    """Remove artifacts from the app, and return what is left in it."""
+    left = {name: sha for name, sha in listed.items() if (app.folder / name).is_dir()}
+    for name in names:
+        left.pop(name, None)
+        index.save(app.folder, left)
+        remove_tree(app.folder / name)
+    return left
 
 
 def _embed(root: Path, app: App) -> Embedded:

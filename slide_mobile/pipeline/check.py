@@ -47,7 +47,6 @@ def check(
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
         rebuild.require_recorded(recorded, ref.outputs(golden.pixels))
-
     compared = golden if samples == "golden" else _images(art, ref, golden, folder, progress)
     runner = registry.load(art.manifest.target).runner(art.model_path)
     found = run(runner, compared.pixels, art.manifest.task, progress=progress)

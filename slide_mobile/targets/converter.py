@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from slide_mobile.artifact.manifest import Graph
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
-from slide_mobile.targets.profiles import OperationTime
+from slide_mobile.targets.profiles import RUNS, OperationTime
 from slide_mobile.tasks import LOGITS, Layout, Outputs, Task, channels_last
 
 if TYPE_CHECKING:  # importing slide_mobile must not import torch
@@ -128,7 +128,7 @@ class Converter(Protocol):
         """(lowest, highest) value of the int8 outputs of dense layers, by module path."""
 
     def profile(
-        self, path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+        self, path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1
     ) -> Sequence[OperationTime]:
         """Median time of each operation; raises NoProfiler where the runtime does not tell."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from slide_mobile.errors import UsageError
 
 BETWEEN = "(between operations)"  # time of the interpreter itself, and rounding of the clock
+RUNS = 20  # inferences that a profile takes its medians from, unless told otherwise
 MODEL = "(model)"  # operations that belong to no module
 
 

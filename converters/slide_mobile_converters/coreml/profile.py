@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from slide_mobile.preprocess import Pixels
-from slide_mobile.targets.profiles import NoProfiler, OperationTime
+from slide_mobile.targets.profiles import RUNS, NoProfiler, OperationTime
 
 
 def profile(
-    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+    path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1
 ) -> tuple[OperationTime, ...]:
     """Raise NoProfiler, always: only Xcode's performance report shows the times of operations."""
     raise NoProfiler("coremltools gives no times of operations; Xcode's performance report does")

@@ -25,6 +25,7 @@ from torch.export import ExportedProgram
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters.executorch import coreml_folder, reading
+from slide_mobile_converters.executorch.metadata import Constants
 
 _DEBUGGING = ("debug_info.json", "executorch_debug_handle_mapping.json")
 _DATE = "com.github.apple.coremltools.conversion_date"
@@ -42,7 +43,7 @@ with quiet():
 EVALUATED = mil_evaluator.EVALUATED
 
 
-def lower(program: ExportedProgram, recipe: Recipe, constants: dict[str, Any]) -> bytes:
+def lower(program: ExportedProgram, recipe: Recipe, constants: Constants) -> bytes:
     """The bytes of a .pte with as much as possible in Core ML delegates, for iOS 17."""
     half = recipe.weights == "float16"
     specs = CoreMLBackend.generate_compile_specs(

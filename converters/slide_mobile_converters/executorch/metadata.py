@@ -20,7 +20,6 @@ ExecuTorch has no other place for metadata. Apps call these methods as they call
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from executorch.version import __version__
 from torch import nn
@@ -33,10 +32,11 @@ from slide_mobile_converters.executorch import rewrites
 
 RELEASE = __version__.partition("+")[0]
 EXPORTER, MODULES, OUTPUTS = "exporter", "modules", "output_names"
+Constants = dict[str, str | list[str] | list[int]]  # by the name of the method
 _DENSE = {f"{module.__module__}.{module.__qualname__}" for module in (nn.Conv2d, nn.Linear)}
 
 
-def describe(program: ExportedProgram, request: Request, *, dtype: str) -> dict[str, Any]:
+def describe(program: ExportedProgram, request: Request, *, dtype: str) -> Constants:
     """Constants by method name, for `to_edge_transform_and_lower`."""
     (example,) = program.example_inputs[1].values()
     labels = {"labels": list(request.labels)} if request.labels else {}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from slide_mobile.preprocess import Pixels, planar
-from slide_mobile.targets.profiles import BETWEEN, OperationTime
+from slide_mobile.targets.profiles import BETWEEN, RUNS, OperationTime
 from slide_mobile_converters.onnx import reading, running
 from slide_mobile_converters.onnx.lowering import INPUT, module_path
 
@@ -26,7 +26,7 @@ _RUN = "model_run"
 
 
 def profile(
-    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+    path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1
 ) -> tuple[OperationTime, ...]:
     """Median time of each operation over the runs, in execution order; BETWEEN is last."""
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ import ai_edge_litert
 import numpy as np
 
 from slide_mobile.preprocess import Pixels
-from slide_mobile.targets.profiles import BETWEEN, NoProfiler, OperationTime
+from slide_mobile.targets.profiles import BETWEEN, RUNS, NoProfiler, OperationTime
 from slide_mobile_converters.tflite.operations import parse
 from slide_mobile_converters.tflite.probe import running
 
@@ -48,7 +48,7 @@ _KEEP = ctypes.CFUNCTYPE(None, c_void_p)(lambda _: None)  # frees nothing: Pytho
 
 
 def profile(
-    path: Path, image: Pixels, *, runs: int = 20, threads: int = 1
+    path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1
 ) -> tuple[OperationTime, ...]:
     """Median time of each operation over the runs, in execution order; BETWEEN is last.
 

@@ -16,10 +16,10 @@ error is as large as its output.
 """
 
 import functools
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from slide_mobile.artifact import documents
 from slide_mobile_converters.tflite.operations import Op, operands
 
 CONFIRMED = Path(__file__).with_name("confirmed.json")
@@ -148,9 +148,8 @@ def in_order(releases: Iterable[str]) -> list[str]:
 
 
 @functools.cache
-def _confirmed() -> dict[str, list[str]]:
-    table: dict[str, list[str]] = json.loads(CONFIRMED.read_text(encoding="utf-8"))
-    return table
+def _confirmed() -> dict[str, tuple[str, ...]]:
+    return documents.decode(CONFIRMED.read_bytes(), dict[str, tuple[str, ...]])
 
 
 def _claimed(ops: Iterable[Op]) -> tuple[str | None, list[str]]:
