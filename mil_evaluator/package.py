@@ -90,12 +90,14 @@ def _model_file(path: Path) -> Path:
         raise UnsupportedProgram(f"{path} is not a Core ML package: {reason}") from error
     if links := sorted(file for file in path.rglob("*") if file.is_symlink()):
         raise UnsupportedProgram(
-            f"{path} has a symbolic link, {links[0].relative_to(path)}; replace it by the file"
+            f"{path} has a symbolic link, {links[0].relative_to(path)}; replace it with the file"
         )
     if not inside:
-        raise UnsupportedProgram(f"{path} names a model outside its Data folder: {item['path']}")
+        raise UnsupportedProgram(
+            f"{path} refers to a model outside its Data folder: {item['path']}"
+        )
     if not model.is_file():
-        raise UnsupportedProgram(f"{path} lacks {item['path']}; copy the whole package again")
+        raise UnsupportedProgram(f"{path} has no {item['path']}; copy the whole package again")
     return model
 
 
@@ -126,7 +128,7 @@ def _function(path: Path, model: Path, spec: Any, name: str) -> Any:
     weights = model.parent / "weights"
     for file in sorted(set(_weight_files(spec.mlProgram.functions[name]))):
         if not (weights / file).is_file():
-            raise UnsupportedProgram(f"{path} lacks weights/{file}; copy the whole package again")
+            raise UnsupportedProgram(f"{path} has no weights/{file}; copy the whole package again")
     try:
         with _bounded():
             program = load_milproto(spec, spec.specificationVersion, str(weights))

@@ -23,9 +23,14 @@ def run() -> None:
         with streams(keep=False) as (out, err):
             session = Session(as_json="--json" in sys.argv, quiet=True, out=out, err=err)
             context = getattr(error, "ctx", None)
-            hint = f" ({context.command_path} --help)" if context is not None else ""
-            session.fail(error.format_message() + hint, error.exit_code)
+            hint = f" (see {context.command_path} --help)" if context is not None else ""
+            session.fail(_plain(error.format_message()) + hint, error.exit_code)
         sys.exit(error.exit_code)
+
+
+def _plain(message: str) -> str:
+    """Click's sentence in the form of our errors: no capital letter, no full stop."""
+    return message[:1].lower() + message[1:].removesuffix(".")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class UnknownName(UsageError):
         if len(listed) > MOST_LISTED:
             nearest = difflib.get_close_matches(name, known, n=4, cutoff=0)
             listed = f"{', '.join(nearest)} and {len(known) - len(nearest)} others"
-        super().__init__(f"no {kind} named {name!r}; {hint}known: {listed}")
+        super().__init__(f"no {kind} is named {name!r}; {hint}known: {listed}")
 
 
 class CheckpointError(UsageError):

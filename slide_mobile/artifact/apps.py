@@ -44,7 +44,7 @@ def find(root: Path) -> App:
     android = any((root / f"settings.gradle{suffix}").exists() for suffix in ("", ".kts"))
     if ios and android:
         raise UsageError(
-            f"{root} has an Xcode and a Gradle project: give the app's own folder for artifacts"
+            f"{root} has an Xcode and a Gradle project: give the folder of only one of them"
         )
     if ios:
         return App(

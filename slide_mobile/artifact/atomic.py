@@ -70,7 +70,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise OutputError(f"cannot create the folder {folder}: {error.strerror}") from error
 
 
 def write_file(path: Path, content: str | bytes) -> None:

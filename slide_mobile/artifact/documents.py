@@ -78,7 +78,7 @@ def version(data: bytes) -> int | None:
 def _plain(data: bytes) -> object:
     """Read any JSON into dictionaries and lists, as strictly as `decode`; raises DocumentError."""
     if len(data) > MOST_BYTES:
-        raise DocumentError(f"it has {len(data)} bytes, {MOST_BYTES} are allowed")
+        raise DocumentError(f"it has {len(data)} bytes, more than {MOST_BYTES}")
     try:
         return json.loads(
             data.decode("utf-8"),
@@ -124,7 +124,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise DocumentError(f"it names {twice[:80]!r} twice in one object")
+        raise DocumentError(f"the key {twice[:80]!r} occurs twice in one object")
     return found
 
 

@@ -65,7 +65,8 @@ class Artifact:
             data = path.read_bytes()
         except FileNotFoundError as error:
             raise ArtifactError(
-                f"{root} is not an artifact folder: it has no {MANIFEST}"
+                f"{root} is not an artifact folder: it has no {MANIFEST}; give a folder that "
+                "convert wrote"
             ) from error
         except NotADirectoryError as error:
             raise ArtifactError(f"{root} is a file; give the artifact's folder") from error

@@ -233,13 +233,13 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
     if shape[0] != 1 or shape[3 if manifest.input.layout == "NHWC" else 1] != 3:
         yield "its input is not one RGB image"
     if manifest.model.trained != (manifest.model.checkpoint_sha256 is not None):
-        yield "a trained model has the sha256 of its checkpoint, and no other model has one"
+        yield "it must have the sha256 of a checkpoint if its model is trained, and only then"
     if not manifest.parity.passed:
         yield "its parity check did not pass"
     if unlisted := [name for name in _named_files(manifest) if name not in manifest.files]:
-        yield f"{unlisted[0]} has no sha256 in it"
+        yield f"it has no sha256 for {unlisted[0]}"
     if not any(path.split("/")[0] == manifest.file for path in manifest.files):
-        yield f"{manifest.file} has no sha256 in it"
+        yield f"it has no sha256 for {manifest.file}"
     yield from (_of_classifier if manifest.is_classifier else _of_features)(manifest)
 
 
@@ -263,7 +263,7 @@ def _of_classifier(manifest: Manifest) -> Iterator[str]:
 def _of_features(manifest: Manifest) -> Iterator[str]:
     """Yield the contradictions in the manifest of a features model."""
     if any(len(output.shape) != 4 or output.layout is None for output in manifest.outputs):
-        yield "feature maps have four dimensions and a layout"
+        yield "its feature maps must have four dimensions and a layout"
     if any(item.maps is None for item in manifest.golden):
         yield "its golden images have no feature maps"
 

@@ -35,7 +35,9 @@ def percent(text: str) -> float:
     except ValueError:
         found = -1
     if not 0 <= found < 1000:
-        raise UsageError(f"fail-over is a percentage such as {FAIL_OVER_PERCENT:g}%, not {text!r}")
+        raise UsageError(
+            f"fail-over takes a percentage such as {FAIL_OVER_PERCENT:g}%, not {text!r}"
+        )
     return found
 
 
@@ -64,8 +66,8 @@ def _unlike(baseline: Baseline) -> str:
     """The error of a baseline that has none of these artifacts."""
     devices = {f"{env.device}, {env.cpu}" for env, _ in baseline.document.measurements()}
     return (
-        f"{baseline.file} has no measurement of these artifacts on this device with as many "
-        f"threads; it was made on: {'; '.join(sorted(devices)) or 'no device'}"
+        f"{baseline.file} has no measurement of these artifacts on this device with this number of "
+        f"threads; it was measured on: {'; '.join(sorted(devices)) or 'no device'}"
     )
 
 
@@ -102,7 +104,7 @@ def _why_not(now: Result, earlier: Result | None) -> str | None:
     if earlier is None:
         return "no earlier measurement"
     if now.p50_ms is None and earlier.p50_ms is None:
-        return "has no latency here"
+        return "cannot be timed here"
     for name, result in (("this run", now), ("the baseline", earlier)):
         if not result.valid:
             return f"{name} is invalid: {'; '.join(result.why_invalid)}"

@@ -31,7 +31,7 @@ class BenchConfig:
         if self.min_runs < statistics.MIN_RUNS:
             raise UsageError(
                 f"min-runs must be at least {statistics.MIN_RUNS}, got {self.min_runs}: "
-                "percentiles of fewer runs say nothing"
+                "percentiles of fewer runs mean little"
             )
         if not (0 <= self.min_seconds < math.inf):
             raise UsageError(f"min-seconds must be 0 or more, got {self.min_seconds:g}")

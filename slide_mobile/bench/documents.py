@@ -66,7 +66,9 @@ class Change(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return
         slower = self.slower_percent
         if slower is None or abs(slower - self.change_percent) > 0.01:
-            raise ValueError(f"{self.artifact}: its medians do not give {self.change_percent:+g} %")
+            raise ValueError(
+                f"{self.artifact}: its medians do not differ by {self.change_percent:+g} %"
+            )
 
     @property
     def slower_percent(self) -> float | None:
@@ -89,9 +91,11 @@ class BaselineComparison(Struct, frozen=True, kw_only=True, forbid_unknown_field
         for change in self.changes:
             slower = change.slower_percent
             if slower is not None and change.passed != (slower <= self.fail_over_percent):
-                raise ValueError(f"{change.artifact}: passed is wrong for {slower:+.2f} %")
+                raise ValueError(
+                    f"{change.artifact}: 'passed' contradicts its change of {slower:+.2f} %"
+                )
         if self.passed != all(change.passed for change in self.changes):
-            raise ValueError("passed does not follow from its changes")
+            raise ValueError("'passed' contradicts the changes")
 
 
 class BenchDocument(
@@ -134,7 +138,7 @@ class BenchDocument(
             if rows is not None and [len(row) for row in rows] != [count] * count:
                 raise ValueError(f"{name} is not {count} x {count}")
         if self._levels() > MOST_LEVELS:
-            raise ValueError(f"documents are imported into each other over {MOST_LEVELS} times")
+            raise ValueError(f"imported documents are nested over {MOST_LEVELS} levels deep")
 
     def _levels(self) -> int:
         """How deeply documents are imported into each other, this one included."""
@@ -168,7 +172,7 @@ def read(path: Path) -> BenchDocument:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise UsageError(f"{path} is missing") from error
+        raise UsageError(f"{path} does not exist") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from error
     try:
@@ -176,8 +180,7 @@ def read(path: Path) -> BenchDocument:
     except DocumentError as error:
         if (version := _version(data)) > SCHEMA_VERSION:
             raise UsageError(
-                f"{path} has schema {version}, this version reads {SCHEMA_VERSION}: "
-                "update slide-mobile"
+                f"{path} has schema {version}, newer than {SCHEMA_VERSION}: update slide-mobile"
             ) from error
         reason = documents.shortened(error)
         raise GateFailed(f"{path} is not a measurement: {reason}") from error

@@ -31,7 +31,7 @@ def bench(
     that was asked for, its error is raised. Raises UsageError if nothing was asked for.
     """
     if not roots and not config.imports:
-        raise UsageError("nothing to do: give artifacts, or --import FILE.json")
+        raise UsageError("nothing to do: give artifact folders, or --import FILE.json")
     imported, unread = _imported(config.imports)
     _raise_if_all(unread, (*config.imports, *roots))
     if roots:

@@ -81,7 +81,7 @@ def hold(
         left = _left(len(roots), held)
         if not left:
             break
-        progress(f"session {index + 1} of {count}", index / count)
+        progress(f"measure, session {index + 1} of {count}", index / count)
         order = _order(left, held, seed=index)
         request = TimingRequest(
             artifacts=tuple((number, os.fsencode(roots[number])) for number in order),
@@ -101,7 +101,7 @@ def profile(root: Path, *, threads: int) -> Profiled:
     for reply in ending.replies:
         if isinstance(reply, Profiled):
             return reply
-    why = f"the process that profiled it ended with {ending.status}: {ending.last_words}"
+    why = f"the process that profiled it ended with status {ending.status}: {ending.last_words}"
     return Profiled(why_no_operations=why)
 
 
@@ -137,7 +137,10 @@ def _session(request: TimingRequest, ending: Ending) -> Session:
     if ending.status != 0:
         roots = {number: Path(os.fsdecode(name)) for number, name in request.artifacts}
         for number in _culprits(request, replies):
-            why = f"the process that measured it ended with {ending.status}: {ending.last_words}"
+            why = (
+                f"the process that measured it ended with status {ending.status}: "
+                f"{ending.last_words}"
+            )
             failures[number] = NotMeasured(f"{roots[number]}: {why}", 1)
     return Session(
         loaded={reply.number: reply for reply in replies if isinstance(reply, Loaded)},
@@ -178,7 +181,7 @@ def _run(request: Request) -> Ending:
             process.kill()
             process.wait()
         words.seek(0)
-        last_words = (words.read().strip().splitlines() or ["without a word"])[-1]
+        last_words = (words.read().strip().splitlines() or ["it printed nothing"])[-1]
         return Ending(replies=replies, status=status, last_words=last_words)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from slide_mobile.parity.pairwise import Agreement
 
 AGAINST_ALONE = (
-    "--against compares artifacts with each other, without PyTorch: leave out --checkpoint and "
+    "--against compares artifacts with each other, not with PyTorch: leave out --checkpoint and "
     "--modules"
 )
 SHOWN = 8  # modules, where not all were asked for
@@ -43,7 +43,8 @@ Examples:
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
-    help="Folder with one subfolder of images for each class; for features, any folder of images.",
+    help="Folder of images to compare on, with one subfolder for each class; for features, any "
+    "folder of images.",
 )
 @click.option(
     "--checkpoint",
@@ -104,7 +105,7 @@ def _print(console: Console, result: "CheckResult", manifest: "Manifest", everyt
     console.print(f"{mark(result.passed)}  {escape(root)}")
     print_facts(console, _facts(result))
     if result.modules:
-        order = "in execution order" if everything else "lowest SQNR of their own first"
+        order = "in execution order" if everything else "lowest own SQNR first"
         console.print(f"\nmodules, {order}:\n")
         console.print(_modules(result, everything))
         console.print()
@@ -131,7 +132,7 @@ def _facts(result: "CheckResult") -> Iterator[Fact]:
 def _modules(result: "CheckResult", everything: bool) -> Table:
     """The modules in which most of the error enters, or all of them in execution order."""
     rows = sorted(result.modules, key=lambda row: row.order) if everything else result.modules
-    right = (Column(name, justify="right") for name in ("own SQNR, dB", "SQNR so far, dB"))
+    right = (Column(name, justify="right") for name in ("own SQNR, dB", "cumulative SQNR, dB"))
     table = new_table("module", *right)
     for row in rows if everything else rows[:SHOWN]:
         table.add_row(escape(row.module), f"{row.own_db:.1f}", f"{row.sqnr_db:.1f}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
 
 # A converter knows its own names, but to read them would import its toolchain.
-BY_TARGET = "a wrong NAME lists those of the target, the first of which is the default"
+BY_TARGET = "each target has its own names, and an unknown one lists them, default first"
 EXAMPLES = """
 \b
 Examples:
@@ -86,7 +86,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--num-classes",
     type=click.IntRange(1, 100_000),
-    help="Number of classes; the checkpoint must have as many.",
+    help="Number of classes; it must match the checkpoint.",
 )
 @click.option(
     "--labels",
@@ -94,36 +94,42 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     help="Text file with one label on each line, in the order of the logits.",
 )
 @click.option(
-    "--input-size", metavar="N|HxW", help="Size of the input image in pixels, multiples of 32."
+    "--input-size",
+    metavar="N|HxW",
+    help="Size of the input image in pixels; both sides must be multiples of 32.",
 )
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Folder of calibration images, from which int8 takes the ranges of activations.",
+    help="Folder of calibration images; int8 measures the ranges of activations on them.",
 )
 @click.option(
     "--calibration-samples",
     type=int,
     default=CalibrationImages.samples,
     show_default=True,
-    help="How many of the calibration images to use.",
+    help="Number of calibration images to use.",
 )
 @click.option(
-    "--mean", metavar="R,G,B", help="Mean of RGB in 0..1 that the model expects; else ImageNet's."
+    "--mean",
+    metavar="R,G,B",
+    help="RGB mean that the model expects, in 0..1; ImageNet's by default.",
 )
-@click.option("--std", metavar="R,G,B", help="Standard deviation of RGB in 0..1; else ImageNet's.")
+@click.option(
+    "--std", metavar="R,G,B", help="RGB standard deviation, in 0..1; ImageNet's by default."
+)
 @click.option(
     "--backend", metavar="NAME", help=f"What executes the file on the device; {BY_TARGET}."
 )
-@click.option("--via", metavar="NAME", help=f"Exporter that makes the file; {BY_TARGET}.")
+@click.option("--via", metavar="NAME", help=f"Exporter that writes the file; {BY_TARGET}.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=OUT,
     show_default=True,
-    help="Folder in which the artifact folder is made.",
+    help="Folder in which the artifact folder is created.",
 )
-@click.option("--force", is_flag=True, help="Replace an artifact that exists.")
+@click.option("--force", is_flag=True, help="Replace an existing artifact.")
 @verb
 def convert(
     session: Session,
@@ -149,14 +155,15 @@ def convert(
 ) -> None:
     """Convert MODEL and check the file against PyTorch.
 
-    Writes an artifact folder with the model file, its manifest and golden images. A file that
-    misses the floor of its precision is not kept.
+    Writes an artifact folder with the model file, its manifest and golden images. Each precision
+    has a floor, the lowest SQNR (in dB, against PyTorch) that it may have. A file that misses its
+    floor is not kept.
 
-    MODEL is slide_swin_demo if not given, a small trained model that comes with the package. Every
+    MODEL defaults to slide_swin_demo, a small trained model that comes with the package. Every
     other model needs --checkpoint or --untrained.
 
-    With --task features, the file gives the maps stage1 to stage4 instead of logits. Each of them
-    must reach the floor, and the folder's name contains "features".
+    With --task features, the outputs are the feature maps stage1 to stage4 instead of logits. Each
+    map must reach the floor, and the folder's name contains "features".
     """
     from slide_mobile.pipeline.convert import convert
 
@@ -226,4 +233,4 @@ def _facts(manifest: Manifest) -> Iterator[Fact]:
     for note in manifest.notes:
         yield "[yellow]note[/]", escape(note)
     if not manifest.model.trained:
-        yield "[yellow]note[/]", "untrained weights: for benchmarks only"
+        yield "[yellow]note[/]", "untrained weights: use it for benchmarks only"

@@ -32,24 +32,24 @@ Examples:
     "--install",
     "installs",
     is_flag=True,
-    help=f"Make the environments NAME...: {', '.join(environments.ENVIRONMENTS)}",
+    help=f"Create the environments NAME...: {', '.join(environments.ENVIRONMENTS)}",
 )
 @verb
 def doctor(session: Session, names: tuple[str, ...], installs: bool) -> None:
     """Report what works on this machine, what is wrong, and the command that fixes it.
 
-    Lists the toolchains with their versions and what each makes possible here, packages that
-    conflict, memory and disk space against what a conversion needs, and combinations of formats
-    and runtimes that are known to give bad results.
+    Lists the toolchains, with their versions and what each one can do here; packages that conflict;
+    whether memory and disk space are enough for a conversion; and combinations of formats and
+    runtimes with known problems.
 
-    Some toolchains conflict with the others, so each of these has an environment of its own;
-    --install makes it.
+    Some toolchains conflict with the others, so each of them needs its own environment, which
+    --install creates.
     """
     if installs:
         _install(session, names)
         return
     if names:
-        raise UsageError(f"doctor takes names with --install only, not {names[0]!r:.60} alone")
+        raise UsageError(f"{names[0]!r:.60} needs --install: slide-mobile doctor --install NAME")
     from slide_mobile.doctor.diagnosis import diagnose
 
     found = diagnose()
@@ -89,7 +89,7 @@ def _print(console: Console, found: "Diagnosis") -> None:
         if not resource.enough:
             _print_command(console, resource.command)
     if found.known_bad:
-        console.print("known to give bad results:")
+        console.print("known problems:")
     for row in found.known_bad:
         instead = f"instead: {row.instead}"
         _print_item(console, "", row.combination, row.consequence, instead)

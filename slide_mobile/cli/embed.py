@@ -30,7 +30,7 @@ Examples:
     "--app",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder of an Xcode or Gradle project; any other folder receives the artifacts itself.",
+    help="Folder of an Xcode or Gradle project, or the folder that will contain the artifacts.",
 )
 @click.option(
     "--remove",
@@ -46,14 +46,14 @@ def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tupl
     replaces an artifact of the same name. An iOS app runs Core ML and ExecuTorch; an Android app
     runs TFLite, and ExecuTorch with XNNPACK.
 
-    Exit code 2 means that the app cannot run an artifact, and 1 that an artifact is damaged. The
-    other artifacts are copied all the same.
+    Exit code 1 means that an artifact is damaged, and 2 that the app cannot run it. The other
+    artifacts are still copied.
     """
     from slide_mobile.artifact import embed
 
     session.interruption = KEPT
     if not artifacts and not remove:
-        raise UsageError("nothing to do: give the folders of artifacts, or --remove NAME")
+        raise UsageError("nothing to do: give artifact folders, or --remove NAME")
     done = embed.embed(artifacts, app, remove=remove, progress=session.progress)
     for _, error in done.failures:
         session.warn(str(error))

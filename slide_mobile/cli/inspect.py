@@ -67,8 +67,8 @@ def inspect(session: Session, artifact: Path) -> None:
     """Show what ARTIFACT contains.
 
     Reads the model file again and prints its size, input, outputs and graph, with the result of
-    the comparison with PyTorch that was recorded at conversion. Fails with exit code 1 if a file
-    in the folder is not the one that the manifest lists.
+    the comparison with PyTorch that was recorded at conversion. The exit code is 1 if a file in
+    the folder does not match the manifest.
     """
     from slide_mobile.pipeline import inspect
 

@@ -41,9 +41,9 @@ TEXTS = ("model", "preset", "input", "notes")  # the other columns are numbers
 def models(session: Session) -> None:
     """List the models and their sizes.
 
-    Parameters and multiply-adds (MACs) are counted in our networks, at the input size. Beside them
-    are the figures that the papers print, and the difference in percent. Where the terminal is
-    narrow, some columns are left out; --json has everything.
+    Parameters and multiply-adds (MACs) are counted in this package's networks, at their input size.
+    Next to them are the figures in the papers, and the difference in percent. A narrow terminal
+    shows fewer columns; --json shows everything.
     """
     rows = catalogue.rows()
     session.emit(rows, lambda console: _print(console, rows))

@@ -24,14 +24,15 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Repeat everything, also what is finished.")
+@click.option("--force", is_flag=True, help="Repeat every step, even those that are finished.")
 @verb
 def release(session: Session, file: Path, force: bool) -> int:
     """Convert, check and time the combinations that FILE lists, and write one report.
 
     FILE is a TOML file with models, targets and precisions. Each combination is converted and
-    checked, several side by side within a memory budget; then all are timed. Results of an earlier
-    run with the same inputs are kept, also after a crash. The exit code is 1 if anything failed.
+    checked, several at a time within a memory budget; then all of them are timed. Results of an
+    earlier run with the same inputs are kept, even after a crash. The exit code is 1 if anything
+    failed.
 
     docs/release.md has an example, and one for GitHub Actions.
     """
@@ -57,4 +58,5 @@ def _print(console: Console, done: "Release") -> None:
     if done.passed:
         console.print("[bold green]passed[/]")
     else:
-        console.print(f"[bold red]failed[/]: {len(done.failed)} error(s), see above")
+        errors = "1 error" if len(done.failed) == 1 else f"{len(done.failed)} errors"
+        console.print(f"[bold red]failed[/]: {errors}, see above")

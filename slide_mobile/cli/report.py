@@ -39,18 +39,18 @@ Examples:
     "--bench",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Measurements of `bench --json` or of an app; can be repeated.",
+    help="Measurements from `bench --json` or from an app; can be repeated.",
 )
 @click.option(
     "--format",
     type=click.Choice(FORMATS),
-    help="Format of the file, if the name of --out does not say it.",
+    help="Format of the file; by default, from the ending of --out.",
 )
 @click.option(
     "--modules/--no-modules",
     default=None,
-    help="Compare every artifact with PyTorch module by module, or none.  "
-    "[default: quantised ones of small models]",
+    help="Compare the modules of all artifacts with PyTorch's, or of none.  "
+    "[default: only quantized artifacts of small models]",
 )
 @verb
 def report(
@@ -61,12 +61,12 @@ def report(
     format: Format | None,
     modules: bool | None,
 ) -> int:
-    """Write one file about ARTIFACTS: verdicts, accuracy, latency, size, graphs, images.
+    """Write a report on ARTIFACTS: checks, accuracy, latency, size, graphs, images.
 
-    Every artifact's files are verified and its golden images run again. If one is damaged or
-    misses a floor, the report says so and the exit code is 1. Latencies come from --bench.
+    Verifies the files of every artifact and runs its golden images again. If an artifact is damaged
+    or misses a floor, the report says so and the exit code is 1. Latencies come from --bench.
 
-    An HTML report is one file that needs no network and no script.
+    An HTML report is a single file that loads nothing and runs no script.
     """
     from slide_mobile.report.writing import write
 

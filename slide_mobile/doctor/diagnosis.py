@@ -24,7 +24,7 @@ POSSIBLE = {
     + ("" if ON_MACOS else "; files for its Core ML delegate are evaluated, not run"),
     "coreml": "converts, and runs packages with Core ML (check, bench)"
     if ON_MACOS
-    else "converts, and evaluates packages to check them; only a Mac can run or bench them",
+    else "converts, and checks packages with an evaluator; only a Mac can run or time them",
     "onnx": "converts, and runs files with ONNX Runtime (check, bench)",
 }
 

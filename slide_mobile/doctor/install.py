@@ -36,7 +36,7 @@ def install(names: Sequence[str], *, progress: Progress = silent) -> Installatio
         environments.folder(name)  # raises UnknownName
     made = []
     for i, name in enumerate(names):
-        progress(f"make the environment {name}", i / len(names))
+        progress(f"create the environment {name}", i / len(names))
         already_there = environments.exists(name)
         python = environments.create(name)
         made.append(Made(name=name, python=str(python), already_there=already_there))

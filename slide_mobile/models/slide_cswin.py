@@ -131,7 +131,7 @@ _LEPE = (
     "lepe=False removes it and saves 0.007 to 0.011 G"
 )
 _DEPTHS = (
-    "the paper's plot shows 4.14 G, which no published depths give: here it has CSWin-T's depths"
+    "the paper's plot shows 4.14 G, but no published depths give it: here it has CSWin-T's depths"
 )
 
 _slide = partial(declare, family="slide_cswin", network=CSWinTransformer, notes=(_LEPE,))

@@ -137,7 +137,7 @@ _TEST = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (2, 2, 4, 4), "wi
 
 
 _WINDOWS = (
-    "windows are 7x7, which the paper's figures need; the published configuration, with larger "
+    "windows are 7x7, as the paper's figures imply; the published configuration, with larger "
     "windows, is the model whose name ends in _release"
 )
 _PRINTED = "the paper prints 1.2 to 1.4 M parameters more than its published code builds"

@@ -68,8 +68,8 @@ def gather(
     if recipe.needs_calibration:
         if ref.trained and not ref.is_demo:
             raise UsageError(
-                "int8 needs images like those the model will see: give --calibration DIR "
-                f"({calibration.samples} are plenty), or use --precision int8-dynamic, "
+                "int8 needs images like those that the model will see: give --calibration DIR "
+                f"({calibration.samples} are enough), or use --precision int8-dynamic, "
                 "which needs none"
             )
         learned = drawings(

@@ -57,7 +57,7 @@ def read(paths: Sequence[Path], size: tuple[int, int], *, source: str) -> ImageS
         except UnreadableImage as error:
             skipped.append(str(error))
     if not pixels:
-        raise UsageError(f"none of the {len(paths)} images of {source} can be read: {skipped[0]}")
+        raise UsageError(f"no image in {source} can be read ({len(paths)} tried): {skipped[0]}")
     return ImageSet(pixels=np.stack(pixels), labels=None, source=source, skipped=tuple(skipped))
 
 
@@ -71,13 +71,15 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
     pixels, found, skipped = [], [], []
     paths = find(folder)
     if len(paths) > MOST_IMAGES:
-        raise UsageError(f"{folder} holds {len(paths)} images; {MOST_IMAGES} at most")
+        raise UsageError(
+            f"{folder} has {len(paths)} images; at most {MOST_IMAGES} are read, so remove some"
+        )
     for path in paths:
         name = path.relative_to(folder).parts[0]
         if name not in numbers:
             raise UsageError(
                 f"{folder / name} is not named after a class; "
-                f"class folders are named by label ({', '.join(labels[:3])}, ...) or number"
+                f"name class folders by label ({', '.join(labels[:3])}, ...) or by number"
             )
         try:
             pixels.append(load(path, size))
@@ -85,7 +87,7 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
         except UnreadableImage as error:
             skipped.append(str(error))
     if not pixels:
-        raise UsageError(f"no image of {folder} can be read: {skipped[0]}")
+        raise UsageError(f"no image in {folder} can be read ({len(paths)} tried): {skipped[0]}")
     return ImageSet(
         pixels=np.stack(pixels), labels=tuple(found), source=folder.name, skipped=tuple(skipped)
     )

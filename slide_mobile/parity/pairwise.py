@@ -131,12 +131,14 @@ def require_one_model(artifacts: Sequence[Artifact]) -> None:
     first = artifacts[0]
     for other in artifacts[1:]:
         if first.root.resolve() == other.root.resolve():
-            raise UsageError(f"{other.root} was given twice: give another artifact of the model")
+            raise UsageError(
+                f"{other.root} was given twice: give another artifact of the same model"
+            )
         a, b = _identity(first), _identity(other)
         for key, value in a.items():
             if value != b[key]:
                 raise UsageError(
-                    f"{first.root} and {other.root} are not artifacts of one model: "
+                    f"{first.root} and {other.root} are not artifacts of the same model: "
                     f"{key} {value} and {b[key]}"
                 )
 

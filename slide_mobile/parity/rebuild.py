@@ -43,9 +43,7 @@ def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
     untrained = not facts.trained
     bundled = facts.checkpoint_sha256 == reference.bundled_sha256()
     if (untrained or bundled) and checkpoint is not None:
-        raise UsageError(
-            f"{art.root} was not made from a checkpoint of yours; leave --checkpoint out"
-        )
+        raise UsageError(f"{art.root} needs no checkpoint: leave out --checkpoint")
     if not (untrained or bundled or checkpoint):
         return None
     source = ModelSource(
@@ -60,6 +58,7 @@ def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
     if ref.checkpoint_sha256 != facts.checkpoint_sha256:
         raise UsageError(
             f"{checkpoint} is not this artifact's checkpoint: its sha256 is "
-            f"{ref.checkpoint_sha256}, the manifest has {facts.checkpoint_sha256}"
+            f"{str(ref.checkpoint_sha256)[:12]}..., the manifest has "
+            f"{str(facts.checkpoint_sha256)[:12]}...; give the file that was converted"
         )
     return ref

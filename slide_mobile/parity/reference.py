@@ -90,14 +90,15 @@ class Reference:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read the labels {path}: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise UsageError(f"cannot read the labels {path} ({reason})") from error
         lines = [line.strip() for line in text.rstrip().split("\n")]
         if "" in lines:
-            raise UsageError(f"{path} has no label in line {lines.index('') + 1}")
+            raise UsageError(f"{path} has no label on line {lines.index('') + 1}")
         if len(lines) != self.num_classes:
             raise UsageError(
                 f"{path} has {len(lines)} labels, the model has {self.num_classes} classes: "
-                "give one label a line, in the order of the logits"
+                "give one label per line, in the order of the logits"
             )
         return tuple(lines)
 
@@ -162,7 +163,9 @@ def load(source: ModelSource, task: Task = "classify") -> Reference:
     probe = np.full((1, *size, 3), 128, np.uint8)
     if not all(np.isfinite(rows).all() for rows in reference.outputs(probe).values()):
         where = source.checkpoint or source.name
-        raise CheckpointError(f"{where}: the model's own output is NaN or infinite")
+        raise CheckpointError(
+            f"{where}: the model outputs NaN or infinite values in PyTorch; check its weights"
+        )
     return reference
 
 

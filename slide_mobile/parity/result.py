@@ -64,7 +64,7 @@ class ParityReport:
             if lost > _allowed(count, recipe.max_top1_drop):
                 lines.append(
                     f"task top-1 drops by {100 * lost / count:.2f} points, "
-                    f"{100 * recipe.max_top1_drop:g} are allowed"
+                    f"the limit is {100 * recipe.max_top1_drop:g}"
                 )
         return tuple(lines)
 

@@ -18,7 +18,7 @@ def run(
     """
     names, rows = output_names(task), []
     for i, image in enumerate(pixels):
-        progress("run the written file", i / len(pixels))
+        progress("run the model file", i / len(pixels))
         found = runner.outputs(image)
         if sorted(found) != sorted(names):
             raise ArtifactError(

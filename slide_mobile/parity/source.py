@@ -35,7 +35,7 @@ class ModelSource:
     def __post_init__(self) -> None:
         """Refuse two sources of weights."""
         if self.untrained and self.checkpoint is not None:
-            raise UsageError("--untrained and --checkpoint exclude each other")
+            raise UsageError("give either --untrained or --checkpoint, not both")
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _notes(
     """Return what a reader of the numbers has to know about the images."""
     if ref is not None or samples == "golden":
         return compared.skipped
-    note = f"PyTorch's {recorded.kind} were recorded; --checkpoint runs it again"
+    note = f"compared with PyTorch's recorded {recorded.kind}; --checkpoint FILE runs PyTorch again"
     return (note, *compared.skipped)
 
 

@@ -60,7 +60,7 @@ def announcement(found: Attempt, float_modules: Sequence[str]) -> str:
     report, added = found.report, float_modules[len(found.float_modules) :]
     return (
         f"{report.recipe.name} misses its floor ({'; '.join(report.failures)}): "
-        f"keep {_listed(added)} in float"
+        f"try again with {_listed(added)} in float"
     )
 
 

@@ -81,7 +81,7 @@ def measure(
     """
     chosen = {path: module for path, module in dense(deployed).items() if path in set(modules)}
     if unknown := set(modules) - set(chosen):
-        raise ValueError(f"no dense modules of this deploy form: {', '.join(sorted(unknown))}")
+        raise ValueError(f"not dense modules of this deploy form: {', '.join(sorted(unknown))}")
     ranges = _ranges(deployed, chosen, calibration)
     expected = parallel.outputs(deployed, pixels)
     found = []

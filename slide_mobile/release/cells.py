@@ -168,7 +168,7 @@ def _ended(out: Path, job: _Job, record: Record) -> Record:
     printed = _read_printed(_printed(out, job.cell, job.step))
     if status != 0:
         log = _log(out, job.cell, job.step).relative_to(out)
-        error = printed.error or f"{job.step} ended with exit code {status}; its log is {log}"
+        error = printed.error or f"{job.step} failed with exit code {status}; see its log, {log}"
         return replace(record, error=error, exit_code=status)
     if job.step == "convert":
         record = replace(

@@ -128,14 +128,14 @@ def read(path: Path) -> ReleaseFile:
         known = [field.name for field in msgspec.structs.fields(kind)]
         for key in keys:
             if key not in known:
-                raise UnknownName(f"key in {where}", key, known)
+                raise UnknownName(f"key of {where}", key, known)
     try:
         file = documents.convert(plain, ReleaseFile)
     except DocumentError as error:
         raise UsageError(f"{path}: {error}") from error
     for name, tables in (("model", file.model), ("target", file.target)):
         if not tables:
-            raise UsageError(f"{path} has no [[{name}]]")
+            raise UsageError(f"{path} has no [[{name}]] table; add at least one")
     return file
 
 
@@ -148,4 +148,4 @@ def _tables(
         found = plain.get(name.strip("[]"))
         for table in found if isinstance(found, list) else [found]:
             if isinstance(table, dict):
-                yield f"{name} of {path}", kind, table
+                yield f"{name} in {path}", kind, table

@@ -30,7 +30,8 @@ from slide_mobile.report.documents import ending
 def release(file: Path, *, force: bool = False, progress: Progress = silent) -> Release:
     """Do what a release file asks for (release/file.py); raises UsageError, UnknownName."""
     plan = plans.read(file)
-    with alone_in(plan.out, busy=f"another release is writing to {plan.out}"):
+    busy = f"another release is writing to {plan.out}; wait for it, or choose another out"
+    with alone_in(plan.out, busy=busy):
         outcomes = cells.run(plan, force=force, progress=progress)
         good = [outcome.record for outcome in outcomes if outcome.record.passed]
         measured, slow = _timed(plan, good, force=force, progress=progress)
@@ -92,7 +93,11 @@ def _timed(
         except SlideMobileError as error:
             return plan.out / BENCH, [*failed, _failure(plan, "baseline", str(error))]
         failed += [
-            _failure(plan, Path(c.artifact).name, c.why or f"{c.change_percent:+.1f} % in p50")
+            _failure(
+                plan,
+                Path(c.artifact).name,
+                c.why or f"its median latency changed by {c.change_percent:+.1f} %",
+            )
             for c in changes
             if not c.passed
         ]

@@ -120,7 +120,7 @@ def sustained(measurements: Sequence[Measurement]) -> Chart:
         if m.result.sustained
     ]
     if not series:
-        why = "not measured: an app's sustained run (60 s) writes it; pass its file to --bench"
+        why = "not measured; an app's sustained run (60 s) measures it: pass its file to --bench"
         return none(key, title, why)
     ends = "; ".join(
         f"{s.label} from {s.points[0][1]:.3g} to {s.points[-1][1]:.3g} ms" for s in series
@@ -128,8 +128,8 @@ def sustained(measurements: Sequence[Measurement]) -> Chart:
     words = Words(
         key=key,
         title=title,
-        alt=f"Median latency of every second: {ends}.",
-        note="A rising line means that the device gets warm.",
+        alt=f"Median latency in each second: {ends}.",
+        note="A rising line means that the device slows down as it gets warm.",
         table=Table(
             head=("result", "first second, ms", "last second, ms", "slowest, ms", "seconds"),
             rows=tuple(
@@ -168,8 +168,8 @@ def _module_times(measurement: Measurement, operations: Sequence[Operation], *, 
     words = Words(
         key=key,
         title=f"Where the time goes: {measurement.name}",
-        alt=f"The {len(top)} slowest modules of {measurement.name}; first {top[0][0]} with "
-        f"{top[0][1] / whole:.1%} of the time.",
+        alt=f"The {len(top)} slowest modules of {measurement.name}; the slowest, "
+        f"{top[0][0]}, takes {top[0][1] / whole:.1%} of the time.",
         table=Table(
             head=("module", "microseconds", "share"),
             rows=tuple((name, round(us, 1), f"{us / whole:.1%}") for name, us in top),
@@ -179,7 +179,7 @@ def _module_times(measurement: Measurement, operations: Sequence[Operation], *, 
         Bar(label=name, low=0, high=us, text=f"{us:.0f} us, {us / whole:.1%}", style=style)
         for name, us in top
     ]
-    return bars(shown, words, unit="microseconds of one inference")
+    return bars(shown, words, unit="microseconds per inference")
 
 
 def _ms(value: float | None) -> str:

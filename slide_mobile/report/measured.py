@@ -28,7 +28,11 @@ class Setting(NamedTuple):
     def __str__(self) -> str:
         """The setting in words."""
         place = "a development machine" if self.source == "host" else ""
-        threads = "" if self.threads is None else f"{self.threads} thread(s)"
+        threads = (
+            ""
+            if self.threads is None
+            else f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        )
         return ", ".join(filter(None, (self.device, self.cpu, place, self.accelerator, threads)))
 
 

@@ -168,6 +168,6 @@ def _calibrations(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:
     for entry in entries:
         given = entry.artifact.manifest.calibration
         if given is not None:
-            text = f"{given.images} images, {given.source}, sha256 {given.sha256[:12]}"
+            text = f"{given.images} images ({given.source}), sha256 {given.sha256[:12]}"
             found.setdefault(text, []).append(entry.name)
     return list(found.items())

@@ -57,9 +57,7 @@ def _format(out: Path, format: Format | None) -> Format:
     """The format of a file that can be written; raises UsageError, OutputError."""
     chosen = format or ENDINGS.get(out.suffix.lower())
     if chosen is None:
-        raise UsageError(
-            f"the name {out} does not say the format: end it in .html, .md or .csv, or use --format"
-        )
+        raise UsageError(f"{out} has no known ending: use .html, .md or .csv, or give --format")
     if out.is_dir():
         raise OutputError(f"{out} is a folder; give a file, such as {out / 'report.html'}")
     if out.exists() and not out.is_file():  # to replace /dev/null would break it for everybody

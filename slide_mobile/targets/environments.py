@@ -117,8 +117,8 @@ def create(name: str) -> Path:
             partial.rename(root)
         except (OSError, subprocess.CalledProcessError) as error:
             raise EnvironmentMissing(
-                f"the environment {name!r} could not be made in {root.parent} ({_reason(error)}); "
-                f"set {FOLDER_VARIABLE} to use another folder"
+                f"the environment {name!r} could not be created in {root.parent} "
+                f"({_reason(error)}); set {FOLDER_VARIABLE} to use another folder"
             ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -163,4 +163,4 @@ def _install(name: str, root: Path) -> None:
 def _reason(error: OSError | subprocess.CalledProcessError) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return f"pip ended with {error.returncode}"
+    return f"pip failed with exit code {error.returncode}"

@@ -68,7 +68,7 @@ def _one_of(where: str, kind: str, name: str | None, known: tuple[str, ...]) -> 
     if name is None:
         return known[0]
     if name not in known:
-        raise UnknownName(f"{kind} of {where}", name, known)
+        raise UnknownName(f"{kind} for {where}", name, known)
     return name
 
 

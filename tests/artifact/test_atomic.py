@@ -127,7 +127,7 @@ def test_an_error_that_is_not_about_the_output_is_passed_on(tmp_path: Path) -> N
 def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(OutputError, match="cannot make the folder"),
+        pytest.raises(OutputError, match="cannot create the folder"),
         staging(tmp_path / "file" / "a", force=False),
     ):
         raise AssertionError("must not be entered")

@@ -246,7 +246,7 @@ def test_calls_that_make_no_sense(made: Make, ios: Path, tmp_path: Path) -> None
     for call, message in (
         ([], "nothing to do"),
         ([root, twin], "two artifacts are named a"),
-        ([root, "--remove", "b"], "no artifact in the app named 'b'"),
+        ([root, "--remove", "b"], "no artifact in the app is named 'b'"),
     ):
         done = run(*call, "--app", ios)
         assert done.exit_code == 2 and message in done.stderr

@@ -53,8 +53,8 @@ def test_a_repr_is_one_short_line() -> None:
         ("[" * 100_000, "the manifest is damaged: it is nested too deeply"),
         ('{"schema_version": NaN}', "NaN is not a JSON number"),
         ('{"schema_version": 5}', "the manifest is damaged: object missing required field"),
-        ('{"schema_version": 5, "schema_version": 5}', "it names 'schema_version' twice"),
-        ('{"a": {"b": 1, "\\u0062": 2}}', "it names 'b' twice"),
+        ('{"schema_version": 5, "schema_version": 5}', "the key 'schema_version' occurs twice"),
+        ('{"a": {"b": 1, "\\u0062": 2}}', "the key 'b' occurs twice"),
     ],
 )
 def test_what_is_no_manifest_is_damaged_in_one_line(content: str, message: str) -> None:
@@ -199,7 +199,7 @@ def test_features_and_logits_do_not_mix(change: dict[str, Any], why: str) -> Non
 
 def test_maps_state_their_layout() -> None:
     document = edited(plain_features(), ("outputs", 2, "layout"), None)
-    with pytest.raises(GateFailed, match="feature maps have four dimensions and a layout"):
+    with pytest.raises(GateFailed, match="its feature maps must have four dimensions and a layout"):
         read(document)
 
 

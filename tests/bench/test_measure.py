@@ -133,7 +133,7 @@ def test_what_is_damaged_or_kills_its_process_fails_alone(
     errors = {Path(failure.artifact).name: failure.error for failure in document.failed}
     assert errors.keys() == {"damaged", "deadly", "nothing", "older"}
     assert "model.tflite" in errors["damaged"]
-    assert "ended with 9: its last words" in errors["deadly"]
+    assert "ended with status 9: its last words" in errors["deadly"]
     assert "is not an artifact folder" in errors["nothing"]
     assert "schema 3 is not 5" in errors["older"]
     with pytest.raises(GateFailed, match=r"model\.tflite"):
@@ -163,7 +163,7 @@ def test_phones_stand_beside_the_host_and_a_baseline_judges(
 
 
 def test_nothing_asked_for_is_refused() -> None:
-    with pytest.raises(UsageError, match="nothing to do: give artifacts"):
+    with pytest.raises(UsageError, match="nothing to do: give artifact folders"):
         bench([])
 
 

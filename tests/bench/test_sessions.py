@@ -113,7 +113,7 @@ def test_a_process_that_dies_while_loading_is_repeated_without_that_artifact(
     assert [2 in order for order in orders] == [True, False, False, False, False]
     assert [session.finished for session in found] == [False, True, True, True, True]
     assert found[0].timed is None and set(found[0].failures) == {2}
-    why = "root-2: the process that measured it ended with 9: its last words"
+    why = "root-2: the process that measured it ended with status 9: its last words"
     assert str(found[0].failures[2]) == why and found[0].failures[2].exit_code == 1
 
 
@@ -146,7 +146,7 @@ def test_nothing_to_measure_starts_no_process() -> None:
 def test_a_profile_that_dies_says_so_of_its_artifact(tmp_path: Path) -> None:
     found = sessions.profile(tmp_path, threads=1)
     assert found.operations is None and found.why_no_operations is not None
-    assert "the process that profiled it ended with 1: " in found.why_no_operations
+    assert "the process that profiled it ended with status 1: " in found.why_no_operations
     assert "is not an artifact folder" in found.why_no_operations
 
 

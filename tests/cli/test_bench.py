@@ -92,7 +92,7 @@ def test_phones_alone(tmp_path: Path) -> None:
 
 def test_what_a_phone_measured_is_a_table() -> None:
     done = bench("--import", PHONE)
-    assert "slide_swin_demo-tflite-int8, Pixel 9: LiteRT 2.2.0, cpu, XNNPACK, 4 thread(s)" in (
+    assert "slide_swin_demo-tflite-int8, Pixel 9: LiteRT 2.2.0, cpu, XNNPACK, 4 threads" in (
         done.stdout
     )
     assert "120/121" in done.stdout and "5.1" in done.stdout
@@ -141,9 +141,9 @@ def test_what_was_measured_is_printed_though_the_baseline_is_of_others(tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give artifacts, or --import FILE.json"),
+        ([], "give artifact folders, or --import FILE.json"),
         (["x", "--fail-over", "5%"], "--fail-over needs a --baseline"),
-        (["x", "--baseline", "nowhere.json"], "nowhere.json is missing"),
+        (["x", "--baseline", "nowhere.json"], "nowhere.json does not exist"),
         (["x", "--baseline", str(PHONE), "--fail-over", "much"], "a percentage such as 5%"),
         (["x", "--min-runs", "10"], "min-runs must be at least 30"),
         (["x", "--threads", "0"], "threads must be at least 1"),

@@ -90,13 +90,13 @@ def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Pa
         (["convert", "--to", "coreml", "--precision", "int8-dynamic"], "known: fp16, fp32, int8"),
         (
             ["convert", "--to", "onnx", "--backend", "xnnpack"],
-            "no backend of onnx named 'xnnpack'; known",
+            "no backend for onnx is named 'xnnpack'; known",
         ),
         (["convert", "--to", "tflite", "--precision", "int9"], "did you mean 'int8'"),
         (["convert", "--to", "tflite", "--int8", "--fp16"], "choose one precision"),
         (
             ["convert", "--to", "tflite", "--via", "tf"],
-            "no exporter of tflite named 'tf'; known: litert, onnx",
+            "no exporter for tflite is named 'tf'; known: litert, onnx",
         ),
         (["convert", "--to", "tflite", "--backend", "gpu"], "known: xnnpack, xnnpack-fp16"),
         (["convert", "swin_tiny", "--to", "tflite"], "give --checkpoint FILE, or --untrained"),
@@ -113,10 +113,10 @@ def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Pa
         (["inspect", "nowhere"], "is not an artifact folder"),
         (["check", "nowhere", "--against", "x"], "is not an artifact folder"),
         (["check", "x", "--against", "y", "--modules"], "leave out --checkpoint and --modules"),
-        (["convert", "../../x", "--to", "tflite", "--untrained"], "no model named '../../x'"),
+        (["convert", "../../x", "--to", "tflite", "--untrained"], "no model is named '../../x'"),
         (
             ["convert", "--to", "tflite", "--precision", ""],
-            "no precision of tflite on xnnpack named ''",
+            "no precision for tflite on xnnpack is named ''",
         ),
         ([*CONVERT, "--untrained", "--calibration-samples", "99999999"], "must be 1 to 10000"),
     ],
@@ -161,7 +161,7 @@ def test_an_existing_folder_is_kept_without_force(tmp_path: Path) -> None:
 def test_an_unwritable_output_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = run(*CONVERT, "--untrained", "--out", tmp_path / "file")
-    assert_refused(result, "cannot make the folder")
+    assert_refused(result, "cannot create the folder")
 
 
 def test_an_empty_label_is_named_by_its_line(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_an_empty_label_is_named_by_its_line(tmp_path: Path) -> None:
     result = run(
         *CONVERT, "--untrained", "--labels", tmp_path / "labels.txt", "--out", tmp_path / "out"
     )
-    assert_refused(result, "has no label in line 2")
+    assert_refused(result, "has no label on line 2")
 
 
 def test_a_time_that_is_none_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

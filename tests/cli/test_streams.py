@@ -18,8 +18,8 @@ from slide_mobile import models
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["convert"], "Missing option '--to'. (slide-mobile convert --help)"),
-        (["conver"], "No such command 'conver'"),
+        (["convert"], "missing option '--to' (see slide-mobile convert --help)"),
+        (["conver"], "no such command 'conver'"),
         (["convert", "--to", "tflite", "--num-classes", "0"], "--num-classes"),
     ],
 )

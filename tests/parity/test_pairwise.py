@@ -102,9 +102,9 @@ def test_every_map_of_a_pair_has_to_agree() -> None:
 
 
 def test_artifacts_of_different_models_are_refused() -> None:
-    with pytest.raises(UsageError, match="not artifacts of one model: name m and other"):
+    with pytest.raises(UsageError, match="not artifacts of the same model: name m and other"):
         pairwise.require_one_model([artifact("a"), artifact("b", name="other")])
-    with pytest.raises(UsageError, match=r"not artifacts of one model: labels b+ and c+"):
+    with pytest.raises(UsageError, match=r"not artifacts of the same model: labels b+ and c+"):
         pairwise.require_one_model([artifact("a"), artifact("b", labels="c" * 64)])
     with pytest.raises(UsageError, match="one model: task classify and features"):
         pairwise.require_one_model([artifact("a"), artifact("b", task="features")])

@@ -81,7 +81,7 @@ def test_a_drop_in_task_top1_of_more_than_a_point_fails(lost: int, passes: bool)
     assert report.accuracy is not None and report.accuracy.reference_top1 == 1.0
     assert report.accuracy.lost == lost and report.passed is passes
     if not passes:
-        assert report.failures == ("task top-1 drops by 1.50 points, 1 are allowed",)
+        assert report.failures == ("task top-1 drops by 1.50 points, the limit is 1",)
 
 
 def test_sqnr_below_the_floor_fails_and_says_so() -> None:

@@ -79,7 +79,9 @@ def test_without_its_weights_the_recorded_logits_stand_for_pytorch(
 ) -> None:
     found = check(trained.root)
     assert found.passed and found.modules == ()
-    assert found.notes == ("PyTorch's logits were recorded; --checkpoint runs it again",)
+    assert found.notes == (
+        "compared with PyTorch's recorded logits; --checkpoint FILE runs PyTorch again",
+    )
     again = check(trained.root, checkpoint=checkpoint)
     assert again.passed and again.modules and again.notes == ()
 

@@ -170,10 +170,10 @@ def test_a_deploy_form_that_is_not_exact_is_refused(
 @pytest.mark.parametrize(
     ("to", "message"),
     [
-        (Format("fak"), "no target named 'fak'; did you mean 'fake'"),
-        (Format("fake", "int4"), "no precision of fake named 'int4'; did you mean 'int8'"),
-        (Format("fake", backend="gpu"), "no backend of fake named 'gpu'; known: memory"),
-        (Format("fake", via="onnx"), "of fake named 'onnx'; known: direct"),
+        (Format("fak"), "no target is named 'fak'; did you mean 'fake'"),
+        (Format("fake", "int4"), "no precision for fake is named 'int4'; did you mean 'int8'"),
+        (Format("fake", backend="gpu"), "no backend for fake is named 'gpu'; known: memory"),
+        (Format("fake", via="onnx"), "for fake is named 'onnx'; known: direct"),
     ],
 )
 def test_what_a_target_lacks_is_refused_before_anything_is_written(
@@ -188,7 +188,7 @@ def test_what_a_target_lacks_is_refused_before_anything_is_written(
 def test_an_unknown_model_never_becomes_a_path(
     name: str, fake: FakeConverter, tmp_path: Path
 ) -> None:
-    with pytest.raises(UnknownName, match="no model named"):
+    with pytest.raises(UnknownName, match="no model is named"):
         convert(ModelSource(name, untrained=True), to="fake", out=tmp_path / "new")
     assert not any(tmp_path.iterdir())
 

@@ -202,7 +202,7 @@ def test_outliers_go_back_to_float_and_nothing_else_does(
     kept = ", ".join(art.manifest.float_modules)
     line = f"float {kept} (kept in float to reach the floor)"
     assert line in " ".join(result.stdout.split())
-    assert f"the floor is 97.0%): keep {kept} in float" in result.stderr
+    assert f"the floor is 97.0%): try again with {kept} in float" in result.stderr
     assert line in " ".join(run("inspect", art.root).stdout.split())
     plain = json.loads(run("inspect", art.root, "--json").stdout)
     assert plain["float_modules"] == list(art.manifest.float_modules)

@@ -91,7 +91,7 @@ def test_values_of_eight_bits_cost_nothing() -> None:
 
 
 def test_a_path_that_is_no_dense_module_is_refused(images) -> None:
-    with pytest.raises(ValueError, match=r"no dense modules of this deploy form: blocks\.7"):
+    with pytest.raises(ValueError, match=r"not dense modules of this deploy form: blocks\.7"):
         sensitivity.measure(
             net(1.0), ["conv", "blocks.7"], calibration=images, pixels=images, progress=silent
         )

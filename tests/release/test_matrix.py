@@ -72,7 +72,7 @@ def test_a_baseline_of_another_machine_fails_and_the_measurement_stays(
     assert path is not None and documents.read(path) == document
     (failure,) = failures
     assert failure.artifact is None and failure.error.startswith("baseline: ")
-    assert "it was made on: Pixel 3" in failure.error
+    assert "it was measured on: Pixel 3" in failure.error
 
 
 def row(folder: str, *failures: str) -> Row:

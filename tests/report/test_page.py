@@ -65,7 +65,7 @@ def test_what_is_not_sure_and_what_there_is_none_of(artifacts: list[Artifact]) -
     two = dataclasses.replace(two, guesses=two.guesses[:2], answers=answers)
     contents = dataclasses.replace(contents, pictures=(two,))
     text = page.html(contents, documents, created="2026-11-22T01:02:03Z")
-    assert text.count('<td class="n">not sure <span class="soft whole">') == 2
+    assert text.count('<td class="n">uncertain <span class="soft whole">') == 2
     assert "1.98\N{EN DASH}2.02" in text
     assert '<th scope="col">second</th><th scope="col" class="n">SQNR</th>' in text
 

@@ -30,5 +30,5 @@ def test_latencies_of_other_threads_stand_in_no_column_of_these(
     assert [row.p50_ms is None for row in rows] == [True, False, False]
     assert (
         str(summary.compared_on(documents))
-        == "a machine, a processor, a development machine, cpu, 1 thread(s)"
+        == "a machine, a processor, a development machine, cpu, 1 thread"
     )

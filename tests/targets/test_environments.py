@@ -69,7 +69,9 @@ def test_a_failed_install_leaves_nothing_and_is_one_line(
     absent = f"answer @ {(tmp_path / 'absent.whl').as_uri()}"
     wanted = Environment(purpose="a test", requirements=(absent,), size_bytes=0)
     monkeypatch.setitem(environments.ENVIRONMENTS, "tiny", wanted)
-    with pytest.raises(EnvironmentMissing, match=r"^[^\n]*pip ended with 1[^\n]*$") as caught:
+    with pytest.raises(
+        EnvironmentMissing, match=r"^[^\n]*pip failed with exit code 1[^\n]*$"
+    ) as caught:
         environments.create("tiny")
     assert caught.value.exit_code == 3
     assert not environments.exists("tiny") and not any(p.is_dir() for p in cache.iterdir())

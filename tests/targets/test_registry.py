@@ -121,16 +121,16 @@ def test_the_first_of_everything_is_the_default() -> None:
     [
         (
             {"backend": "tpu"},
-            r"no backend of two named 'tpu'; did you mean 'npu'\? known: cpu, npu",
+            r"no backend for two is named 'tpu'; did you mean 'npu'\? known: cpu, npu",
         ),
-        ({"via": "onnx"}, "no exporter of two named 'onnx'; known: direct, detour"),
+        ({"via": "onnx"}, "no exporter for two is named 'onnx'; known: direct, detour"),
         (
             {"backend": "npu", "precision": "int8"},
-            "no precision of two on npu named 'int8'; known: fp16$",
+            "no precision for two on npu is named 'int8'; known: fp16$",
         ),
         (
             {"precision": "int4"},
-            r"no precision of two on cpu named 'int4'; did you mean 'int8'\? known: fp32, int8$",
+            r"no precision for two on cpu is named 'int4'; did you mean 'int8'\? known: fp32, int8$",
         ),
     ],
     ids=str,

@@ -30,7 +30,7 @@ def findings(program: Program) -> tuple[str, ...]:
         *_shapes(program),
         *_padding(program),
         *_operations(program),
-        "the Neural Engine's rules are unofficial: see Xcode's performance report on a device",
+        "these rules are unofficial; Xcode's performance report shows what the Neural Engine runs",
     )
 
 
@@ -38,7 +38,7 @@ def _wide_floats(program: Program) -> Iterator[str]:
     wide = [op for op in program.operations if "fp32" in op.dtypes and op.type not in _BORDERS]
     if wide:
         yield (
-            f"{len(wide)} operations compute in fp32, which the Neural Engine does not: "
+            f"{len(wide)} operations compute in fp32, which the Neural Engine cannot do: "
             "they run on the CPU or GPU"
         )
 
@@ -47,7 +47,7 @@ def _shapes(program: Program) -> Iterator[str]:
     computed = [op for op in program.operations if op.type != "classify"]
     flexible = [op.outputs[0] for op in computed if any(None in shape for shape in op.shapes)]
     if flexible:
-        yield f"{len(flexible)} tensors have flexible shapes, the first is {flexible[0]!r}"
+        yield f"{len(flexible)} tensors have flexible shapes, first {flexible[0]!r}"
     tensors = list(_activations(program))
     for broken, rule in (
         ([t for t in tensors if len(t[1]) > MAX_RANK], f"a rank above {MAX_RANK}"),
@@ -55,7 +55,7 @@ def _shapes(program: Program) -> Iterator[str]:
     ):
         if broken:
             name, shape, _ = broken[0]
-            yield f"{len(broken)} tensors have {rule}, the first is {name!r} {list(shape)}"
+            yield f"{len(broken)} tensors have {rule}, first {name!r} {list(shape)}"
 
 
 def _padding(program: Program) -> Iterator[str]:
@@ -69,17 +69,17 @@ def _padding(program: Program) -> Iterator[str]:
     if plain and padded > _PADDED * plain:
         *_, name, shape = max(sizes, key=lambda size: size[0] - size[1])
         yield (
-            f"last axes padded to {ROW_BYTES} bytes make the activations {padded / plain:.1f} "
-            f"times as large, most of all {name!r} {list(shape)}"
+            f"padding of last axes to {ROW_BYTES} bytes makes the activations "
+            f"{padded / plain:.1f} times as large, mostly because of {name!r} {list(shape)}"
         )
 
 
 def _operations(program: Program) -> Iterator[str]:
     gathers = [op for op in program.operations if op.type.startswith("gather")]
     if by_data := [op for op in gathers if op.inputs["indices"] not in program.constants]:
-        yield f"{len(by_data)} gathers take their indices from data"
+        yield f"{len(by_data)} gathers have indices that are not constant"
     if linears := [op for op in program.operations if op.type == "linear"]:
-        yield f"{len(linears)} linears: 1x1 convolutions on (1, C, H, W) map better"
+        yield f"{len(linears)} linears: 1x1 convolutions on (1, C, H, W) suit it better"
     moves = Counter(op.type for op in program.operations if op.type in _MOVES)
     listed = ", ".join(f"{name} x{count}" for name, count in moves.most_common())
     yield f"{moves.total()} of {len(program.operations)} operations only move data: {listed}"

@@ -10,4 +10,4 @@ def profile(
     path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1
 ) -> tuple[OperationTime, ...]:
     """Raise NoProfiler, always: only Xcode's performance report shows the times of operations."""
-    raise NoProfiler("coremltools gives no times of operations; Xcode's performance report does")
+    raise NoProfiler("coremltools does not time operations; Xcode's performance report does")

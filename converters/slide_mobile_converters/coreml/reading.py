@@ -31,7 +31,7 @@ def modules(path: Path) -> dict[str, str]:
     """
     own = specification(path).description.metadata.userDefined
     if MODULES not in own:
-        raise ArtifactError(f"{path} does not say which modules it holds; convert the model again")
+        raise ArtifactError(f"{path} does not name its modules; convert the model again")
     try:
         found = json.loads(own[MODULES])
     except (ValueError, RecursionError):

@@ -62,7 +62,9 @@ def _wanted(outputs: Mapping[str, Any]) -> Outputs:
     """The maps of the stages, or else the logits; raises ValueError if there are neither."""
     names = [name for name in STAGES if name in outputs] or [LOGITS]
     if names == [LOGITS] and LOGITS not in outputs:
-        raise ValueError(f"no output {LOGITS!r}; outputs: {', '.join(sorted(outputs))}")
+        raise ValueError(
+            f"it has no output {LOGITS!r}; its outputs are {', '.join(sorted(outputs))}"
+        )
     found = {name: np.asarray(outputs[name], np.float32) for name in names}
     for name, x in found.items():
         if x.ndim != (2 if name == LOGITS else 4) or len(x) != 1:

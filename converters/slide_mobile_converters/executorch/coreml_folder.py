@@ -51,7 +51,9 @@ def _walk(nodes: list[Any]) -> Iterator[tuple[PurePosixPath, Mapping[str, Any]]]
         node = nodes[index]
         path = parent / _plain(node["name"])
         if index in reached or len(path.parts) > _MAX_DEPTH:
-            raise ValueError(f"the Core ML delegate holds {node['name']!r} twice or too deep")
+            raise ValueError(
+                f"the Core ML delegate has {node['name']!r} twice, or nests it too deeply"
+            )
         reached.add(index)
         if node["kind"] == _FILE:
             yield path, node
@@ -73,7 +75,7 @@ def _plain(name: str) -> str:
     # Windows has the strictest rules: both slashes separate, and "c:" is a drive.
     inside = PureWindowsPath(name).name == name not in {"", ".."} and "\0" not in name
     if not inside or len(name.encode()) > _MAX_NAME:
-        raise ValueError(f"the Core ML delegate names a file {name!r}")
+        raise ValueError(f"the Core ML delegate has a file with the unsafe name {name!r}")
     return name
 
 

@@ -113,7 +113,7 @@ def operations(graph: XNNGraph) -> Iterator[Op]:
         name = type(union).__name__
         written = [key for key in present if key.startswith("output_")]  # XNNArgMaxPooling2d: two
         if not written:
-            raise ValueError(f"an {name} writes no tensor")
+            raise ValueError(f"an operation {name} has no output")
         outputs = tuple(present.pop(key) for key in written)
         yield Op(name=name, inputs=present, outputs=outputs)
 
@@ -145,16 +145,16 @@ def _findings(plan: ExecutionPlan, outside: list[str], ops: list[Op]) -> list[st
     """What a person should know about the graph, one line each."""
     found = []
     if outside:
-        found.append(f"left outside the delegate: {counted(outside)}")
+        found.append(f"operations outside the delegate: {counted(outside)}")
     if len(plan.delegates) > 1:
-        found.append(f"the delegate cuts the graph into {len(plan.delegates)} partitions")
+        found.append(f"the delegate splits the graph into {len(plan.delegates)} partitions")
     if other := [d.id for d in plan.delegates[1:] if d.id != XNNPACK]:
-        found.append(f"delegates that are not looked into: {counted(other)}")
+        found.append(f"delegates whose graph is not shown: {counted(other)}")
     written = [(op.name, list(value.shape)) for op in ops for value in op.outputs]
     high = [f"{name} {shape}" for name, shape in written if len(shape) > MAX_RANK]
     if high:
-        found.append(f"{len(high)} outputs have a rank above {MAX_RANK}, the first is {high[0]}")
+        found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, first {high[0]}")
     borders = [op.name.removeprefix("XNN") for op in ops if op.name in _BORDERS]
     if len(borders) > _MANY_BORDERS * len(ops):
-        found.append(f"much of the graph only changes format or layout: {counted(borders)}")
+        found.append(f"many operations only change format or layout: {counted(borders)}")
     return found

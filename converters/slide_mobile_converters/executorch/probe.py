@@ -49,7 +49,7 @@ def activations(path: Path, image: Pixels) -> Activations:
     file = reading.read(path)
     names = reading.constants(file).get(MODULES)
     if names is None:
-        raise ArtifactError(f"{path} does not say which modules it holds; convert the model again")
+        raise ArtifactError(f"{path} does not name its modules; convert the model again")
     with reading.artifact_errors(path):
         given = running.tensor(file, image)
         if reading.first_delegate(file) == reading.COREML:

@@ -11,5 +11,5 @@ def profile(
 ) -> tuple[OperationTime, ...]:
     """Raise NoProfiler, always: to the event tracer, a whole delegate is one operation."""
     raise NoProfiler(
-        "executorch's package is built without XNNPACK's profiler, and times a delegate as one"
+        "the executorch package has no XNNPACK profiler and times a whole delegate at once"
     )

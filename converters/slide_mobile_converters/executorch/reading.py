@@ -50,7 +50,7 @@ def read(path: Path) -> PTEFile:
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     if content[_MAGIC] != b"ET":
-        raise ArtifactError(f"{path} is not a .pte file: it does not carry the mark 'ET'")
+        raise ArtifactError(f"{path} is not a .pte file: its identifier is not 'ET'")
     with artifact_errors(path):
         file = deserialize_pte_binary(content)
         _require_bounded(file)
@@ -62,11 +62,13 @@ def _require_bounded(file: PTEFile) -> None:
     """Raise ValueError for a method that could run without end, or needs absurd memory."""
     for plan in file.program.execution_plan:
         if sum(plan.non_const_buffer_sizes) > MAX_BYTES:
-            raise ValueError(f"method {plan.name!r} asks for {plan.non_const_buffer_sizes} bytes")
+            raise ValueError(
+                f"method {plan.name!r} needs too much memory: {plan.non_const_buffer_sizes} bytes"
+            )
         if any(
             isinstance(i.instr_args, JumpFalseCall) for c in plan.chains for i in c.instructions
         ):
-            raise ValueError(f"method {plan.name!r} jumps, and could run without end")
+            raise ValueError(f"method {plan.name!r} has jumps and might never end")
 
 
 @contextlib.contextmanager
@@ -79,7 +81,7 @@ def artifact_errors(path: Path) -> Iterator[None]:
         if isinstance(error, subprocess.CalledProcessError):
             why = error.stderr.decode(errors="replace").rpartition(": ")[2]
         reason = " ".join(str(why).split())[:200] or "no reason given"
-        raise ArtifactError(f"{path} is damaged: {reason}; convert it again") from error
+        raise ArtifactError(f"{path} is damaged: {reason}; convert the model again") from error
 
 
 def method(file: PTEFile, name: str = FORWARD) -> ExecutionPlan:

@@ -57,7 +57,7 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
         with reading.artifact_errors(path):
             found = compute(tensor(file, image))
             if len(found) != len(names):
-                raise ValueError(f"it gives {len(found)} outputs, not only {', '.join(names)}")
+                raise ValueError(f"it has {len(found)} outputs instead of {', '.join(names)}")
             return {name: np.asarray(x) for name, x in zip(names, found, strict=True)}
 
     def bind(image: Pixels) -> Callable[[], object]:

@@ -54,7 +54,7 @@ def inspect(path: Path) -> Graph:
         int8_mac_fraction=sum(n for (_, int8), n in macs.items() if int8) / total if total else 0.0,
         min_runtime=release,
         findings=(
-            f"no delegate: ONNX Runtime's CPU provider runs the {len(nodes)} operations as "
+            f"no delegate: ONNX Runtime's CPU provider rewrites {len(nodes)} operations to "
             f"{len(rewritten.graph.node)}",
             *_findings(model, rewritten, shapes),
             *float_macs(macs),
@@ -112,16 +112,16 @@ def _findings(model: ModelProto, rewritten: ModelProto, shapes: Shapes) -> list[
     high = sorted(name for name, shape in shapes.items() if len(shape) > MAX_RANK)
     if high:
         first = f"{high[0]!r} {list(shapes[high[0]])}"
-        found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, the first is {first}")
+        found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, first {first}")
     foreign = sorted({n.op_type for n in model.graph.node if n.domain not in OWN_DOMAINS})
     if foreign:
-        found.append(f"operations that are not ONNX's own: {', '.join(foreign)}")
+        found.append(f"operations outside the ONNX standard: {', '.join(foreign)}")
     run, written = (sum(n.op_type == "Cast" for n in m.graph.node) for m in (rewritten, model))
     half = any(t.data_type == onnx.TensorProto.FLOAT16 for t in model.graph.initializer)
     if half and run > written:
         found.append(
             f"the CPU provider computes fp16 operations in fp32 and adds {run - written} casts: "
-            "the file is smaller than fp32, and not faster"
+            "the file is smaller than in fp32, but not faster"
         )
     return found
 
@@ -131,5 +131,7 @@ def _min_runtime(model: ModelProto) -> tuple[str | None, list[str]]:
     opset = next((o.version for o in model.opset_import if o.domain in OWN_DOMAINS), 0)
     release = _RELEASES.get((opset, model.ir_version))
     if release is None:
-        return None, [f"oldest runtime unknown for opset {opset}, IR version {model.ir_version}"]
+        return None, [
+            f"oldest runtime unknown for opset {opset} with IR version {model.ir_version}"
+        ]
     return release, []

@@ -58,7 +58,7 @@ def _checked(path: Path, found: bytes) -> ModelProto:
     inner = any(part.HasField("g") or part.graphs for n in graph.node for part in n.attribute)
     if inner or model.functions or graph.sparse_initializer:
         raise ArtifactError(
-            f"{path} has functions, control flow or sparse tensors, which are not run"
+            f"{path} has functions, control flow or sparse tensors, which slide-mobile does not run"
         )
     try:
         onnx.checker.check_model(model)
@@ -95,11 +95,11 @@ def _refuse_absurd(path: Path, model: ModelProto) -> None:
     for name in (*(value.name for value in graph.input), *computed):
         if name not in fixed:
             raise ArtifactError(
-                f"{path} does not fix the size of tensor {name!r}, so it is not run"
+                f"{path} has a tensor {name!r} without a fixed size, which slide-mobile does not run"
             )
         if prod(fixed[name]) > MAX_ELEMENTS:
             raise ArtifactError(
-                f"{path} claims the shape {fixed[name]} for tensor {name!r}; it is damaged"
+                f"{path} is damaged: tensor {name!r} claims the shape {fixed[name]}"
             )
 
 
@@ -119,7 +119,7 @@ def _parsed(path: Path, found: bytes) -> ModelProto:
     outside = next((tensor for tensor in _tensors(model) if uses_external_data(tensor)), None)
     if outside is not None:
         raise ArtifactError(
-            f"{path} keeps tensor {outside.name!r} in another file; save it with all its tensors"
+            f"{path} keeps tensor {outside.name!r} in another file; save all tensors in one file"
         )
     return model
 
@@ -138,4 +138,6 @@ def _tensors(message: Message) -> Iterator[TensorProto]:
 def damaged(path: Path, error: Exception) -> ArtifactError:
     """The error for a damaged file, in one line."""
     reason = " ".join(str(error).split())[:200] or "no reason given"
-    return ArtifactError(f"{path} is damaged, or is not an ONNX model: {reason}; convert it again")
+    return ArtifactError(
+        f"{path} is damaged, or is not an ONNX model: {reason}; convert the model again"
+    )

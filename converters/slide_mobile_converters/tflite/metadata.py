@@ -114,7 +114,7 @@ def labels(path: Path) -> list[str]:
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     except _ZIP_ERRORS as error:
-        raise ArtifactError(f"{path} carries no {LABELS_FILE}; convert the model again") from error
+        raise ArtifactError(f"{path} has no {LABELS_FILE}; convert the model again") from error
 
 
 def _classes(file: Any) -> int:

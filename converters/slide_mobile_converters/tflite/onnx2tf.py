@@ -67,7 +67,7 @@ def lower(program: ExportedProgram, request: Request) -> bytes:
     GateFailed for float modules that cannot be found again in the file.
     """
     if request.task != "classify":
-        raise UsageError(f"--via onnx converts classifiers only, not {request.task}: leave it out")
+        raise UsageError(f"--via onnx converts only classifiers, not {request.task}: leave it out")
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
             raise ToolchainMissing("onnx", package)
@@ -76,7 +76,7 @@ def lower(program: ExportedProgram, request: Request) -> bytes:
     if unnamed := sorted(set(request.float_modules) - set(weights.values())):
         raise GateFailed(
             f"int8 misses its floor, and onnx2tf cannot keep {', '.join(unnamed)} in float: "
-            "it loses names, and their weights are not unique; use --via litert"
+            "it drops names, and these weights occur more than once; use --via litert"
         )
     model = to_onnx(channels_first(program))
     with tempfile.TemporaryDirectory() as name:
@@ -153,7 +153,7 @@ def reason(log: str) -> str:
     """The last line of a log that contains "error", or else the last line."""
     lines = [" ".join(line.split()) for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["it said nothing"])[-1][:200]
+    return (errors or lines or ["it printed nothing"])[-1][:200]
 
 
 Weights = dict[bytes, str]

@@ -43,7 +43,7 @@ class Op:
         """A required input; raises ValueError if it is absent."""
         tensor = self.inputs[index]
         if tensor is None:
-            raise ValueError(f"{self.name} lacks its input {index}")
+            raise ValueError(f"{self.name} has no input {index}")
         return tensor
 
 

@@ -110,7 +110,9 @@ class _LiteRt:
     def call(self, name: str, *arguments: object) -> None:
         function = getattr(self._library, f"LiteRt{name}", None)
         if function is None:
-            raise NoProfiler(f"no profiler: ai-edge-litert has no LiteRt{name}; 2.2 has")
+            raise NoProfiler(
+                f"no profiler: this ai-edge-litert has no LiteRt{name}; version 2.2 has it"
+            )
         if status := function(*arguments):
             raise NoProfiler(f"no profile: LiteRt{name} failed with status {status}")
 
@@ -180,7 +182,9 @@ def _fill(litert: _LiteRt, buffer: c_void_p, image: Pixels) -> None:
     litert.call("GetTensorBufferSize", buffer, byref(size))
     numbers = image.astype(np.float32)
     if size.value < numbers.nbytes:
-        raise NoProfiler(f"no profile: the input has {size.value} bytes, the image is larger")
+        raise NoProfiler(
+            f"no profile: the image is larger than the input, which has {size.value} bytes"
+        )
     litert.call("LockTensorBuffer", buffer, byref(address), _WRITE)
     ctypes.memmove(address, numbers.ctypes.data, numbers.nbytes)
     litert.call("UnlockTensorBuffer", buffer)

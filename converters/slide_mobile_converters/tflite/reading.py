@@ -64,14 +64,16 @@ def read(path: Path) -> bytes:
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     if model[4:8] != b"TFL3":
-        raise ArtifactError(f"{path} is not a .tflite file: it does not carry the mark 'TFL3'")
+        raise ArtifactError(f"{path} is not a .tflite file: its identifier is not 'TFL3'")
     return model
 
 
 def _damaged(path: Path, why: str) -> ArtifactError:
     """The error for a damaged file, in one line."""
     reason = " ".join(why.split()) or "no reason given"
-    return ArtifactError(f"{path} is damaged, or LiteRT cannot run it: {reason}; convert it again")
+    return ArtifactError(
+        f"{path} is damaged, or LiteRT cannot run it: {reason}; convert the model again"
+    )
 
 
 def interpreter(model: bytes, path: Path, **options: Any) -> Interpreter:
@@ -86,7 +88,7 @@ def bounded(model: bytes, path: Path) -> tuple[list[list[Op]], list[Tensor]]:
         subgraphs, tensors = parse(model)
         _refuse_absurd(subgraphs[0], tensors, path)
     if any(op.name == "WHILE" for subgraph in subgraphs for op in subgraph):
-        raise _damaged(path, "a loop runs as long as it likes")
+        raise _damaged(path, "it has a loop, which might never end")
     return subgraphs, tensors
 
 
@@ -98,7 +100,7 @@ def allocate(loaded: Interpreter, path: Path) -> None:
             shape = [int(length) for length in tensor["shape"]]
             # The memory is reserved, but not yet written to.
             if prod(shape) * np.dtype(tensor["dtype"]).itemsize > _MAX_TENSOR_BYTES:
-                raise _damaged(path, f"tensor {tensor['name']!r} takes the shape {shape}")
+                raise _damaged(path, f"tensor {tensor['name']!r} gets the shape {shape}")
 
 
 def _refuse_absurd(ops: Sequence[Op], tensors: Iterable[Tensor], path: Path) -> None:

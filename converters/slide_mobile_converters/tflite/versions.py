@@ -127,13 +127,13 @@ def _failed(oldest: str, together: set[str]) -> list[str]:
     tried = {release for runs in _confirmed().values() for release in runs}
     ordered = in_order(tried)
     newer = [r for r in ordered[ordered.index(oldest) :] if r not in together]
-    return [f"refused, or wrong, on TFLite {', '.join(newer)} when tried"] if newer else []
+    return [f"when tried, TFLite {', '.join(newer)} failed or gave wrong results"] if newer else []
 
 
 def _unconfirmed(claimed: str, untried: Sequence[str]) -> str:
-    named = ", ".join(untried[:_NAMED]) or "no release ran all of its operations"
+    named = ", ".join(untried[:_NAMED]) or "no release ran all operations of the file"
     more = f" and {len(untried) - _NAMED} more" if len(untried) > _NAMED else ""
-    return f"oldest runtime {claimed} is LiteRT's claim, not confirmed by a run: {named}{more}"
+    return f"LiteRT claims {claimed} as the oldest runtime; no run confirmed it: {named}{more}"
 
 
 def signature(op: Op) -> str:
@@ -170,14 +170,14 @@ def _claimed(ops: Iterable[Op]) -> tuple[str | None, list[str]]:
         else:
             releases.append(known[version - 1])
             if needed > op.version:
-                stale.add(f"{op.name} says {op.version}, needs {needed}")
+                stale.add(f"{op.name} has {op.version} and needs {needed}")
     newest = in_order(releases)[-1]
     remarks = []
     if unknown:
-        remarks.append(f"oldest runtime unknown because of: {', '.join(sorted(unknown))}")
+        remarks.append(f"oldest runtime unknown, because of {', '.join(sorted(unknown))}")
     if stale:
         remarks.append(
-            f"operation versions are too low for the types, so a runtime older than {newest} may "
-            f"load the file and compute wrongly: {'; '.join(sorted(stale))}"
+            f"operation versions are too low for their types, so a runtime older than {newest} may "
+            f"load the file and give wrong results: {'; '.join(sorted(stale))}"
         )
     return (None if unknown else newest), remarks

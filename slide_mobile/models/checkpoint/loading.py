@@ -267,9 +267,9 @@ def _explain(
         )
     more = f"; and {len(mismatches) - 3} more" if len(mismatches) > 3 else ""
     if other == name or not its_plan.likeness:
-        hint = "no registered model is closer"
+        hint = "no other model fits better"
     elif its_plan.mismatches:
-        hint = f"closest model: {other}"
+        hint = f"the closest model is {other}"
     else:
         hint = f"these are weights of {other}"
     return f"{checkpoint.path} does not fit {name}: {'; '.join(mismatches[:3])}{more}; {hint}"

@@ -223,7 +223,7 @@ def _zeros(expected: Shapes, found: Shapes) -> tuple[Shapes, tuple[str, ...]]:
         where = sorted({key.partition(".dep_conv1.")[0] for key in merged})
         notes.append(f"shift and deformation are already merged in the file: {', '.join(where)}")
     if absent:
-        notes.append(f"not in the file, taken as zero: {', '.join(sorted(absent))}")
+        notes.append(f"not in the file, so set to zero: {', '.join(sorted(absent))}")
     return {key: expected[key] for key in merged + absent}, tuple(notes)
 
 

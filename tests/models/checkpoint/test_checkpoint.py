@@ -176,7 +176,7 @@ def test_what_a_file_leaves_out_is_zero_and_noted(
     fit = imported(tmp_path / "w.pth", without(source.state_dict(), ending))
     assert torch.equal(logits(fit.model), logits(zeroed))
     (note,) = fit.notes
-    assert note.startswith("not in the file, taken as zero: ")
+    assert note.startswith("not in the file, so set to zero: ")
     assert f"{ATTENTION}.{ending.rpartition('attn.')[2]}" in note
 
 
@@ -253,7 +253,7 @@ def test_a_mismatch_names_the_closest_model(tmp_path: Path) -> None:
     state = without(models.create("slide_swin_demo").state_dict(), "mlp.fc2.bias")
     found = checkpoint.read(save(tmp_path / "w.pth", state))
     message = refusal(lambda: checkpoint.fit(found, "swin_tiny"))
-    assert message.endswith("closest model: slide_swin_demo")
+    assert message.endswith("the closest model is slide_swin_demo")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_biases_may_be_left_out_in_every_family(family: str, left_out: str, tmp_
     zeroed = {**state, left_out: torch.zeros_like(state.pop(left_out))}
     fit = imported(tmp_path / "w.pth", state, f"{family}_test")
     assert_carries(fit.model, zeroed)
-    assert fit.notes == (f"not in the file, taken as zero: {left_out}",)
+    assert fit.notes == (f"not in the file, so set to zero: {left_out}",)
 
 
 @pytest.mark.parametrize("left_out", ["levels.2.blocks.0.attn.rpb", "levels.3.blocks.0.gamma1"])

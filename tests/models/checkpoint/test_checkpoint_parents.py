@@ -185,4 +185,4 @@ def test_the_closest_model_of_a_models_own_weights_is_itself(name: str) -> None:
 
 def test_weights_of_something_else_have_no_closest_model(tmp_path: Path) -> None:
     found = read(tmp_path / "w.pth", {"conv1.weight": torch.ones(64, 3, 7, 7)})
-    assert refusal(found, "slide_nat_mini").endswith("no registered model is closer")
+    assert refusal(found, "slide_nat_mini").endswith("no other model fits better")
