@@ -97,7 +97,7 @@ def test_a_corrupt_image_among_good_ones_is_skipped_and_named(tmp_path: Path) ->
 
 def test_only_corrupt_images_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"broken")
-    with pytest.raises(UsageError, match="none of the 1 images"):
+    with pytest.raises(UsageError, match="no image in here can be read"):
         images.read(preprocess.find(tmp_path), (32, 32), source="here")
 
 

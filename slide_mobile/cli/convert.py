@@ -233,4 +233,4 @@ def _facts(manifest: Manifest) -> Iterator[Fact]:
     for note in manifest.notes:
         yield "[yellow]note[/]", escape(note)
     if not manifest.model.trained:
-        yield "[yellow]note[/]", "untrained weights: use it for benchmarks only"
+        yield "[yellow]note[/]", "untrained weights: use the file for benchmarks only"

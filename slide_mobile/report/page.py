@@ -145,7 +145,7 @@ def _toolchains(entries: Sequence[Entry]) -> Table:
         for pair in entry.artifact.manifest.toolchain.items():
             users.setdefault(pair, []).append(entry.name)
     return Table(
-        head=("package", "version", "wrote"),
+        head=("package", "version", "artifacts"),
         rows=tuple(
             (*pair, "all" if len(names) == len(entries) else ", ".join(names))
             for pair, names in sorted(users.items())

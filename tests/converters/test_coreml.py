@@ -216,7 +216,7 @@ def test_inspect_states_what_the_file_holds(made: Made) -> None:
     assert f"reshape x{graph.ops['reshape']}" in findings and "fp32" not in findings
     assert "flexible" not in findings and "linears" not in findings
     wide = "\n".join(coreml.inspect(made.packages["fp32"]).findings)
-    assert "operations compute in fp32, which the Neural Engine does not" in wide
+    assert "operations compute in fp32, which the Neural Engine cannot do" in wide
 
 
 def test_the_runtime_says_that_this_was_no_device(made: Made) -> None:
@@ -264,5 +264,5 @@ def test_a_package_of_others_has_no_modules(made: Made, tmp_path: Path) -> None:
     spec = reading.specification(path)
     assert len(json.loads(spec.description.metadata.userDefined.pop("modules"))) == MODULES
     (path / "Data/com.apple.CoreML/model.mlmodel").write_bytes(spec.SerializeToString())
-    with pytest.raises(ArtifactError, match="does not say which modules it holds"):
+    with pytest.raises(ArtifactError, match="does not name its modules"):
         coreml.activations(path, IMAGES[0])

@@ -113,7 +113,7 @@ def saved(program: object, path: Path) -> Path:
     ("name", "output", "reason"),
     [
         ("picture", "logits", "inputs are picture; given: image"),
-        ("image", "scores", "no output 'logits'; outputs: scores"),
+        ("image", "scores", "it has no output 'logits'; its outputs are scores"),
         ("image", "logits", "output 'logits' should be (1, classes); it is (1, 3, 8, 8)"),
     ],
 )

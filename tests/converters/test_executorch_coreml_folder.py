@@ -52,7 +52,7 @@ def test_crafted_nodes_are_read_by_the_same_rules() -> None:
 )
 def test_names_that_are_no_plain_names_are_refused(name: str) -> None:
     for content in (flat(file(name), folder("root", **{name: 0})), flat(folder(name))):
-        with pytest.raises(ValueError, match="names a file"):
+        with pytest.raises(ValueError, match="has a file with the unsafe name"):
             files(content)
 
 

@@ -164,7 +164,7 @@ def test_the_tflite_file_names_its_maps_and_carries_no_labels(made: Made) -> Non
     signatures = Interpreter(str(path)).get_signature_list()
     assert list(signatures) == ["serving_default"]
     assert sorted(signatures["serving_default"]["outputs"]) == list(STAGES)
-    with pytest.raises(slide_mobile.UsageError, match=r"carries no labels\.txt"):
+    with pytest.raises(slide_mobile.UsageError, match=r"has no labels\.txt"):
         metadata.labels(path)
 
 

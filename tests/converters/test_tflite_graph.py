@@ -171,7 +171,7 @@ def test_every_cut_is_counted(
 
 
 def test_findings_name_what_stays_outside_the_delegate(files: dict[str, Path]) -> None:
-    assert "left outside the delegate: CUMSUM x3" in inspect(files["cut3"]).findings
+    assert "operations outside the delegate: CUMSUM x3" in inspect(files["cut3"]).findings
 
 
 def test_max_rank_sees_rank_six(files: dict[str, Path]) -> None:
@@ -207,7 +207,7 @@ def test_a_file_that_no_run_confirmed_gets_litert_s_claim_and_a_finding(
 ) -> None:
     graph = inspect(files["only_cumsum"])
     assert graph.min_runtime == "2.4.0"  # CUMSUM 1
-    assert any("not confirmed by a run: CUMSUM 1" in finding for finding in graph.findings)
+    assert any("no run confirmed it: CUMSUM 1" in finding for finding in graph.findings)
 
 
 def test_min_runtime_follows_the_types_where_the_file_understates_versions(
@@ -215,7 +215,7 @@ def test_min_runtime_follows_the_types_where_the_file_understates_versions(
 ) -> None:
     graph = inspect(files["dynamic"])
     assert graph.min_runtime == "2.17.0"  # FULLY_CONNECTED 12: weights with a scale a channel
-    assert any("FULLY_CONNECTED says" in f and "needs 12" in f for f in graph.findings)
+    assert any("FULLY_CONNECTED has" in f and "needs 12" in f for f in graph.findings)
 
 
 def test_min_runtime_is_none_for_an_unknown_version_and_says_why(
@@ -231,7 +231,7 @@ def test_min_runtime_is_none_for_an_unknown_version_and_says_why(
     flatbuffer_utils.write_model(model, str(path))
     graph = inspect(path)
     assert graph.min_runtime is None
-    assert "oldest runtime unknown because of: SIGN version 1" in graph.findings
+    assert "oldest runtime unknown, because of SIGN version 1" in graph.findings
 
 
 def test_weight_only_files_say_that_they_compute_in_float(files: dict[str, Path]) -> None:
@@ -311,5 +311,5 @@ def test_a_shape_that_follows_from_a_constant_is_refused_before_it_is_written(
     graph.inputs, graph.outputs = [], [0]
     path = tmp_path / "fill.tflite"
     flatbuffer_utils.write_model(model, str(path))
-    with pytest.raises(ArtifactError, match=r"takes the shape \[16384, 32768\]"):
+    with pytest.raises(ArtifactError, match=r"gets the shape \[16384, 32768\]"):
         load(path)

@@ -138,7 +138,7 @@ def test_labels_are_read_back(plain: bytes, tmp_path: Path) -> None:
 def test_a_file_without_labels_is_refused_in_one_line(plain: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(plain)
-    with pytest.raises(ArtifactError, match=r"carries no labels\.txt; convert"):
+    with pytest.raises(ArtifactError, match=r"has no labels\.txt; convert"):
         labels(path)
 
 

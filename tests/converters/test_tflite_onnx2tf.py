@@ -139,7 +139,7 @@ def test_without_its_environment_the_command_that_makes_it_is_named(
 
 
 def test_only_classifiers_are_converted(program: ExportedProgram) -> None:
-    with pytest.raises(UsageError, match="converts classifiers only, not features"):
+    with pytest.raises(UsageError, match="converts only classifiers, not features"):
         onnx2tf.lower(program, dataclasses.replace(REQUEST, task="features"))
 
 
@@ -183,7 +183,7 @@ def test_the_reason_is_the_last_line_that_speaks_of_an_error() -> None:
     log = "I loading\n\nERROR: the op Foo is not supported\nTip: try -prf\n"
     assert onnx2tf.reason(log) == "ERROR: the op Foo is not supported"
     assert onnx2tf.reason("first\nlast\n") == "last"
-    assert onnx2tf.reason("") == "it said nothing"
+    assert onnx2tf.reason("") == "it printed nothing"
 
 
 @pytest.mark.full_size

@@ -37,7 +37,7 @@ def test_a_litert_without_a_profiler_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    with pytest.raises(NoProfiler, match=r"^no profiler: .* 2\.2 has$"):
+    with pytest.raises(NoProfiler, match=r"^no profiler: .* 2\.2 has it$"):
         profile(tmp_path / "none.tflite", PIXELS)
 
 

@@ -48,7 +48,7 @@ def test_the_oldest_release_that_ran_every_operation_counts(
 
 def test_newer_releases_that_failed_are_named(confirmed: dict[str, list[str]]) -> None:
     assert versions.min_runtime([MUL]) == ("2.17.1", [])
-    remark = "refused, or wrong, on TFLite 2.18.1 when tried"
+    remark = "when tried, TFLite 2.18.1 failed or gave wrong results"
     assert versions.min_runtime([ADD]) == ("2.14.0", [remark])
 
 
@@ -58,8 +58,8 @@ def test_operations_that_ran_on_different_releases_are_not_confirmed_together(
     release, (remark,) = versions.min_runtime([ADD, EXP])
     assert release == "1.7.0"  # LiteRT: EXP 1
     assert remark == (
-        "oldest runtime 1.7.0 is LiteRT's claim, not confirmed by a run: "
-        "no release ran all of its operations"
+        "oldest runtime 1.7.0 is only LiteRT's claim; no run confirmed it: "
+        "no release ran all operations of the file"
     )
 
 
@@ -67,7 +67,7 @@ def test_another_version_or_type_is_another_operation(confirmed: dict[str, list[
     for other in (replace(ADD, version=2), op("ADD", 2, INT8, INT8)):
         release, (remark,) = versions.min_runtime([ADD, other])
         assert release == "1.14.0"
-        assert f"not confirmed by a run: {versions.signature(other)}" in remark
+        assert f"no run confirmed it: {versions.signature(other)}" in remark
 
 
 def test_a_long_list_of_unconfirmed_operations_is_cut(confirmed: dict[str, list[str]]) -> None:
@@ -82,13 +82,13 @@ def test_a_claim_follows_the_types_where_the_file_understates_versions() -> None
     weights = tensor("INT8", per_channel=True)
     release, remarks = versions.min_runtime([op("FULLY_CONNECTED", 5, FLOAT, weights)])
     assert release == "2.17.0"  # FULLY_CONNECTED 12: weights with a scale a channel
-    assert any("FULLY_CONNECTED says 5, needs 12" in remark for remark in remarks)
+    assert any("FULLY_CONNECTED has 5 and needs 12" in remark for remark in remarks)
 
 
 def test_an_unknown_operation_has_no_oldest_runtime() -> None:
     release, remarks = versions.min_runtime([op("SIGN", 1, FLOAT)])
     assert release is None
-    assert remarks == ["oldest runtime unknown because of: SIGN version 1"]
+    assert remarks == ["oldest runtime unknown, because of SIGN version 1"]
 
 
 def test_a_signature_marks_a_scale_a_channel_and_names_each_type_once() -> None:

@@ -66,7 +66,7 @@ def test_a_checkout_that_is_not_installed_learns_how_to_install_it(
 def test_each_toolchain_says_what_it_makes_possible_here() -> None:
     found = {t.target: t.possible for t in diagnosis.diagnose().toolchains}
     assert "LiteRT" in found["tflite"] and "ONNX Runtime" in found["onnx"]
-    assert ("evaluates" in found["coreml"]) == (platform.system() != "Darwin")
+    assert ("evaluator" in found["coreml"]) == (platform.system() != "Darwin")
 
 
 def test_a_package_whose_needs_are_here_in_another_version_is_a_conflict(
@@ -174,7 +174,10 @@ def test_a_torch_with_cuda_is_a_conflict_until_it_is_gone(monkeypatch: pytest.Mo
         lambda name: needs if name == "torch" else real_requires(name),
     )
     (conflict,) = diagnosis.diagnose().conflicts
-    assert "torch is the CUDA build, with gigabytes in 1 NVIDIA packages" in conflict.what
+    assert (
+        "torch is the CUDA build: it works, but nothing here uses CUDA, and its 1 NVIDIA package"
+        in conflict.what
+    )
     assert "--no-deps 'torch<2.14,>=2.13' --index-url" in conflict.command
     assert conflict.command.endswith("&& pip uninstall -y nvidia-cudnn-cu13")
 

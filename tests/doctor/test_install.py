@@ -69,7 +69,9 @@ def test_no_name_lists_the_known(cache: Path) -> None:
 
 def test_a_name_without_install_is_refused() -> None:
     result = CliRunner().invoke(main, ["doctor", "onnx2tf"])
-    assert result.exit_code == 2 and "with --install only" in result.output
+    assert (
+        result.exit_code == 2 and "needs --install: slide-mobile doctor --install" in result.output
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(cache: Path) -> None:

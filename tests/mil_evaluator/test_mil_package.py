@@ -71,7 +71,7 @@ def test_a_manifest_that_says_nothing(package: Path, manifest: str) -> None:
 
 def test_a_missing_specification(package: Path) -> None:
     (package / MODEL).unlink()
-    assert "lacks com.apple.CoreML/model.mlmodel" in refusal(package)
+    assert "has no com.apple.CoreML/model.mlmodel" in refusal(package)
 
 
 def pointing(package: Path, model: str) -> Path:
@@ -105,7 +105,9 @@ def test_a_model_outside_the_packages_data_is_refused(
     package: Path, outside: Callable[[Path], str]
 ) -> None:
     shutil.copytree(package, package.parent / "outside")
-    assert "names a model outside its Data folder" in refusal(pointing(package, outside(package)))
+    assert "refers to a model outside its Data folder" in refusal(
+        pointing(package, outside(package))
+    )
 
 
 @pytest.mark.parametrize("file", [MODEL, WEIGHTS, WEIGHTS.parent, Path("Data"), Path("Data/more")])
@@ -130,7 +132,7 @@ def test_an_unknown_colour_space(tmp_path: Path) -> None:
 
 def test_missing_weights(package: Path) -> None:
     (package / WEIGHTS).unlink()
-    assert "lacks weights/weight.bin" in refusal(package)
+    assert "has no weights/weight.bin" in refusal(package)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 64, 100, 500])

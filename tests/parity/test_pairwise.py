@@ -106,7 +106,7 @@ def test_artifacts_of_different_models_are_refused() -> None:
         pairwise.require_one_model([artifact("a"), artifact("b", name="other")])
     with pytest.raises(UsageError, match=r"not artifacts of the same model: labels b+ and c+"):
         pairwise.require_one_model([artifact("a"), artifact("b", labels="c" * 64)])
-    with pytest.raises(UsageError, match="one model: task classify and features"):
+    with pytest.raises(UsageError, match="same model: task classify and features"):
         pairwise.require_one_model([artifact("a"), artifact("b", task="features")])
     with pytest.raises(UsageError, match="given twice"):
         pairwise.require_one_model([artifact("a"), artifact("a")])

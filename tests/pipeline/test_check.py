@@ -116,7 +116,7 @@ def test_another_checkpoint_is_refused(trained: Artifact, tmp_path: Path) -> Non
 
 
 def test_random_weights_take_no_checkpoint(art: Artifact, checkpoint: Path) -> None:
-    with pytest.raises(UsageError, match="was not made from a checkpoint of yours"):
+    with pytest.raises(UsageError, match="needs no checkpoint: leave out"):
         check(art.root, checkpoint=checkpoint)
 
 

@@ -248,7 +248,10 @@ def test_modules_go_back_to_float_until_a_file_passes(
     assert counts[0] == 0 and counts == sorted(set(counts))  # each attempt adds some
     assert art.manifest.float_modules == fake.written[-1].float_modules
     assert art.manifest.float_modules[:2] == ranking[:2] and art.manifest.parity.passed
-    line = "int8 misses its floor (SQNR 15.0 dB, the floor is 20 dB): keep layers.1.blocks.0.mlp"
+    line = (
+        "int8 misses its floor (SQNR 15.0 dB, the floor is 20 dB): "
+        "try again with layers.1.blocks.0.mlp"
+    )
     assert any(stage.startswith(line) for stage in said)
 
 

@@ -130,7 +130,8 @@ def test_the_first_of_everything_is_the_default() -> None:
         ),
         (
             {"precision": "int4"},
-            r"no precision for two on cpu is named 'int4'; did you mean 'int8'\? known: fp32, int8$",
+            r"no precision for two on cpu is named 'int4'; did you mean 'int8'\? "
+            r"known: fp32, int8$",
         ),
     ],
     ids=str,

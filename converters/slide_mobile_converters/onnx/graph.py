@@ -54,7 +54,7 @@ def inspect(path: Path) -> Graph:
         int8_mac_fraction=sum(n for (_, int8), n in macs.items() if int8) / total if total else 0.0,
         min_runtime=release,
         findings=(
-            f"no delegate: ONNX Runtime's CPU provider rewrites {len(nodes)} operations to "
+            f"no delegate: ONNX Runtime's CPU provider rewrites {len(nodes)} operations into "
             f"{len(rewritten.graph.node)}",
             *_findings(model, rewritten, shapes),
             *float_macs(macs),
@@ -131,7 +131,5 @@ def _min_runtime(model: ModelProto) -> tuple[str | None, list[str]]:
     opset = next((o.version for o in model.opset_import if o.domain in OWN_DOMAINS), 0)
     release = _RELEASES.get((opset, model.ir_version))
     if release is None:
-        return None, [
-            f"oldest runtime unknown for opset {opset} with IR version {model.ir_version}"
-        ]
+        return None, [f"oldest runtime unknown for opset {opset}, IR version {model.ir_version}"]
     return release, []

@@ -95,7 +95,7 @@ def _refuse_absurd(path: Path, model: ModelProto) -> None:
     for name in (*(value.name for value in graph.input), *computed):
         if name not in fixed:
             raise ArtifactError(
-                f"{path} has a tensor {name!r} without a fixed size, which slide-mobile does not run"
+                f"{path} has a tensor {name!r} without a fixed size; slide-mobile cannot run it"
             )
         if prod(fixed[name]) > MAX_ELEMENTS:
             raise ArtifactError(

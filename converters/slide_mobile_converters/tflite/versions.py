@@ -133,7 +133,7 @@ def _failed(oldest: str, together: set[str]) -> list[str]:
 def _unconfirmed(claimed: str, untried: Sequence[str]) -> str:
     named = ", ".join(untried[:_NAMED]) or "no release ran all operations of the file"
     more = f" and {len(untried) - _NAMED} more" if len(untried) > _NAMED else ""
-    return f"LiteRT claims {claimed} as the oldest runtime; no run confirmed it: {named}{more}"
+    return f"oldest runtime {claimed} is only LiteRT's claim; no run confirmed it: {named}{more}"
 
 
 def signature(op: Op) -> str:
