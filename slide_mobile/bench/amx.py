@@ -64,7 +64,7 @@ def renounce() -> None:
         libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0
         or libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0) != 0
     ):
-        raise OSError(ctypes.get_errno(), "cannot take AMX from this process")
+        raise OSError(ctypes.get_errno(), "cannot disable AMX for this process")
 
 
 def _supports_amx() -> bool:

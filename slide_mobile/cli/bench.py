@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 from msgspec.structs import replace
-from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -15,7 +14,7 @@ from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, compare, pe
 from slide_mobile.bench.config import USUAL
 from slide_mobile.bench.documents import BaselineComparison, Change
 from slide_mobile.bench.result import Result
-from slide_mobile.cli.printing import escape
+from slide_mobile.cli.printing import escape, new_table
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
 from slide_mobile.errors import UsageError
@@ -40,19 +39,19 @@ FILE = click.Path(path_type=Path)
 @click.command(epilog=EXAMPLES)
 @click.argument("artifacts", nargs=-1, type=FILE)
 @click.option("--threads", type=int, default=USUAL.threads, show_default=True,
-              help="Threads of a runtime that lets us choose.")  # fmt: skip
+              help="Number of threads; Core ML chooses by itself.")  # fmt: skip
 @click.option("--min-runs", type=int, default=USUAL.min_runs, show_default=True,
-              help="Runs of each artifact, at least.")  # fmt: skip
+              help="Minimum number of runs of each artifact.")  # fmt: skip
 @click.option("--min-seconds", type=float, default=USUAL.min_seconds, show_default=True,
-              help="Seconds of each artifact, at least.")  # fmt: skip
+              help="Minimum time for each artifact, in seconds.")  # fmt: skip
 @click.option("--warm-up", type=int, default=USUAL.warm_up, show_default=True,
-              help="Untimed runs at the start of each process.")  # fmt: skip
+              help="Number of untimed runs at the start of each process.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Show where the time goes, by PyTorch module.")
 @click.option("--import", "imports", type=FILE, multiple=True,
-              help="Add measurements that an app shared; can be repeated.")  # fmt: skip
-@click.option("--baseline", type=FILE, help="Compare with an earlier `bench --json`.")
+              help="Add the measurements in a file from an app; can be repeated.")  # fmt: skip
+@click.option("--baseline", type=FILE, help="Compare with an earlier result of `bench --json`.")
 @click.option("--fail-over", metavar="PERCENT",
-              help="Fail if an artifact is slower than the baseline by more than this.  "
+              help="Fail if an artifact is slower than the baseline by more than this percentage.  "
               f"[default: {FAIL_OVER_PERCENT:g}%]")  # fmt: skip
 @verb
 def bench(
@@ -69,12 +68,12 @@ def bench(
 ) -> int:
     """Measure the latency of ARTIFACTS on this machine, and say whether to trust it.
 
-    Artifacts take turns. Load time, first inference and peak memory come from a fresh process for
-    each artifact. A noisy run is marked invalid, with the reason, and enters no ratio. Core ML
-    packages have a latency on a Mac only. --import shows what phones measured beside it.
+    The artifacts run in turns. Load time, first inference and peak memory come from a fresh process
+    for each artifact. A noisy measurement is marked invalid, with the reason, and no ratio uses it.
+    Core ML packages can be timed only on a Mac. --import adds what phones measured.
 
-    Exit code 1: an artifact is damaged (the others are still measured), or is slower than the
-    baseline allows.
+    Exit code 1 means that an artifact is damaged (the others are still measured), or that one is
+    slower than the baseline allows.
     """
     config = BenchConfig(
         threads=threads,
@@ -116,12 +115,17 @@ def _print(console: Console, document: BenchDocument) -> None:
     rows = list(document.measurements())
     for number, (env, result) in enumerate(rows, 1):
         where = "" if env is document.environment else f", {env.device}"
-        used = result.accelerator_used or f"{result.accelerator_requested} asked for"
-        threads = "" if result.threads is None else f", {result.threads} thread(s)"
+        used = result.accelerator_used or f"{result.accelerator_requested} requested"
+        threads = (
+            ""
+            if result.threads is None
+            else f", {result.threads} thread{'' if result.threads == 1 else 's'}"
+        )
         name = f"{result.artifact}{where}: {result.runtime}, {used}{threads}"
         console.print(f"[bold]{number}[/]  {escape(name)}")
     results = [result for _, result in rows]
-    console.print(_table(results))
+    if results:
+        console.print(_table(results))
     for number, result in enumerate(results, 1):
         for reason in result.why_invalid:
             console.print(f"  {number}  [bold red]invalid[/]  {escape(reason)}")
@@ -135,7 +139,7 @@ def _print(console: Console, document: BenchDocument) -> None:
 def _table(results: Sequence[Result]) -> Table:
     """Latencies, memory and delegation, one row per result."""
     names = ("", "p50 ms", "p90", "p99", "first", "load", "peak MB", "runs", "parts", "delegated")
-    table = Table(*(Column(n, justify="right") for n in names), "", box=box.SIMPLE, padding=(0, 1))
+    table = new_table(*(Column(name, justify="right") for name in names))
     for number, result in enumerate(results, 1):
         times = (result.p50_ms, result.p90_ms, result.p99_ms, result.first_ms, result.load_ms)
         peak = result.peak_rss_bytes
@@ -146,7 +150,6 @@ def _table(results: Sequence[Result]) -> Table:
             str(result.runs),
             str(result.partitions),
             f"{result.delegated_ops}/{result.total_ops}",
-            "" if result.valid else "[red]invalid[/]",
         )
     return table
 
@@ -156,7 +159,7 @@ def _print_ratios(console: Console, document: BenchDocument) -> None:
     timed = [i for i, result in enumerate(document.results) if result.p50_ms is not None]
     if len(timed) < 2:
         return
-    console.print("ratios of medians, with 95 % intervals")
+    console.print("ratios of medians, with 95 % confidence intervals")
     for i in timed:
         for j in (j for j in timed if j < i):
             console.print(f"  {i + 1} / {j + 1}  {_ratio(document, i, j)}")
@@ -170,7 +173,7 @@ def _ratio(document: BenchDocument, i: int, j: int) -> str:
     if ratio is not None:
         return f"{ratio:.3f}{between}"
     if interval is None:
-        return "[red]none[/]: one of them is invalid"
+        return "[red]none[/]: one of the two is invalid"
     return f"[red]uncertain[/]{between}: raise --min-seconds, or use a quieter machine"
 
 
@@ -192,7 +195,7 @@ def _times(title: str, sums: Sequence[OperationTime]) -> Table:
     """The longest times, and the sum of the rest."""
     total = sum(row.microseconds for row in sums) or 1.0
     right = (Column(name, justify="right") for name in ("count", "us", "share"))
-    table = Table(title, *right, box=box.SIMPLE, padding=(0, 1))
+    table = new_table(title, *right)
     for row in sums[:SHOWN]:
         share = f"{row.microseconds / total:.1%}"
         table.add_row(escape(row.name), str(row.count), f"{row.microseconds:,.0f}", share)

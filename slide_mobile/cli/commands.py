@@ -53,7 +53,7 @@ class Commands(click.Group):
 def main(context: click.Context) -> None:
     """Convert Slide-Transformer vision models from PyTorch to files that phones run.
 
-    `slide-mobile COMMAND --help` explains a command and shows examples.
+    `slide-mobile COMMAND --help` explains a command and gives examples.
     """
     if context.invoked_subcommand is None:  # as git and cargo do: the help, and a wrong call
         click.echo(context.get_help())

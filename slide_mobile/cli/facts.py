@@ -50,7 +50,7 @@ def graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fac
     operations = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
     oldest = graph.min_runtime
     yield "graph", f"{graph.total_ops} operations: {escape(operations)}"
-    yield "rank", f"{graph.max_rank} at most"
+    yield "max rank", f"{graph.max_rank}"
     yield from _placement_facts(graph, float_modules)
     yield "runtime", "unknown" if oldest is None else f"{escape(oldest)} or newer"
     for finding in graph.findings:
@@ -59,7 +59,7 @@ def graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fac
 
 def short_graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fact]:
     """The graph in the file, without the list of its operations."""
-    yield "graph", f"{graph.total_ops} operations, rank {graph.max_rank} at most"
+    yield "graph", f"{graph.total_ops} operations, maximum rank {graph.max_rank}"
     yield from _placement_facts(graph, float_modules)
 
 

@@ -22,11 +22,9 @@ CRASHED = 70  # EX_SOFTWARE of sysexits.h: a bug of ours or of a toolchain
 def verb(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., None]:
     """Add --json, --quiet and --debug, and run the command inside a session."""
 
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-    @click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
-    @click.option(
-        "--debug", is_flag=True, help="Show tracebacks, and what the toolchains themselves print."
-    )
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @click.option("--quiet", "-q", is_flag=True, help="Do not show progress.")
+    @click.option("--debug", is_flag=True, help="Show tracebacks and the toolchains' own output.")
     @functools.wraps(function)
     def wrapped(*args: Any, as_json: bool, quiet: bool, debug: bool, **kwargs: Any) -> None:
         """Run the command and exit."""

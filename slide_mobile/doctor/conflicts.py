@@ -42,8 +42,7 @@ def _python(distribution: str) -> Iterator[Conflict]:
     version = platform.python_version()
     if needed and version not in Requirement(f"python{needed}").specifier:
         yield Conflict(
-            what=f"this is Python {version}; {distribution} supports {needed}, because its "
-            "toolchains pin versions of each other",
+            what=f"this is Python {version}, but {distribution} and its toolchains need {needed}",
             command="python3.11 -m venv .venv && .venv/bin/pip install '.[all]'",
         )
 
@@ -76,8 +75,8 @@ def _onnx2tf() -> Iterator[Conflict]:
     """onnx2tf pins numpy 1.26, and ExecuTorch needs numpy 2 (targets/environments.py)."""
     if _version("onnx2tf") is not None:
         yield Conflict(
-            what="onnx2tf is installed in this environment: it excludes numpy 2, which ExecuTorch "
-            "needs, so installing one breaks the other",
+            what="onnx2tf is installed in this environment: it does not work with numpy 2, which "
+            "ExecuTorch needs, so installing one breaks the other",
             command=f"pip uninstall -y onnx2tf && {environments.command('onnx2tf')}",
         )
 
@@ -90,8 +89,8 @@ def _cuda(specifier: str) -> Iterator[Conflict]:
     cuda = sorted({name for name in needed if name.startswith("nvidia-") and _version(name)})
     if cuda:
         yield Conflict(
-            what=f"torch is the CUDA build, with gigabytes in {len(cuda)} NVIDIA packages: it "
-            "works, but nothing here uses CUDA",
+            what=f"torch is the CUDA build: it works, but nothing here uses CUDA, and its "
+            f"{len(cuda)} NVIDIA packages take gigabytes",
             command=f"pip install --force-reinstall --no-deps 'torch{specifier}' --index-url "
             f"https://download.pytorch.org/whl/cpu && pip uninstall -y {' '.join(cuda)}",
         )

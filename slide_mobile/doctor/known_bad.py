@@ -27,7 +27,7 @@ KNOWN_BAD = (
     KnownBad(
         targets=("tflite",),
         combination="--precision int8-dynamic on TFLite 2.14",
-        consequence="an error or wrong results: its kernels do not support per-channel weights",
+        consequence="an error or wrong results, because its kernels lack per-channel weights",
         instead="int8 or int8-weights, or ship LiteRT with the app",
     ),
     KnownBad(
@@ -39,19 +39,19 @@ KNOWN_BAD = (
     KnownBad(
         targets=("tflite",),
         combination="--via onnx with --task features",
-        consequence="refused: this exporter converts classifiers only",
+        consequence="refused, because this exporter converts only classifiers",
         instead="leave --via out",
     ),
     KnownBad(
         targets=("executorch",),
         combination="--precision fp16 on XNNPACK, for size",
-        consequence="the file keeps convolution weights in fp32: slide_swin_tiny is no smaller",
+        consequence="convolution weights stay in fp32, so slide_swin_tiny is no smaller",
         instead="int8 or int8-dynamic, or --backend coreml for an iPhone",
     ),
     KnownBad(
         targets=("executorch",),
         combination="ExecuTorch's Vulkan backend",
-        consequence="three delegates, 16 operations outside them, and nothing here runs the file",
+        consequence="3 delegates with 16 operations outside, and nothing here can run the file",
         instead="--backend xnnpack",
     ),
     KnownBad(
@@ -64,7 +64,7 @@ KNOWN_BAD = (
     KnownBad(
         targets=("onnx",),
         combination="--precision fp16 on ONNX Runtime's CPU provider",
-        consequence="computed in fp32 between casts: the file is smaller, but no faster",
+        consequence="computes in fp32 between casts, so the file is smaller but not faster",
         instead="fp32 or int8 on a CPU",
     ),
 )

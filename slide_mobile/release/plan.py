@@ -78,7 +78,7 @@ def read(path: Path) -> Plan:
     )
     names = [cell.name for cell in cells]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"{path} asks for {twice[0]} twice")
+        raise UsageError(f"{path} asks for {twice[0]} twice; remove one of the two")
     out = path.parent / file.out
     return Plan(
         out=out,
@@ -157,7 +157,7 @@ def _digest(path: Path) -> str:
     """The sha256 of a file or folder; raises UsageError."""
     try:
         if not path.exists():
-            raise UsageError(f"{path} is missing")
+            raise UsageError(f"{path} does not exist")
         return digest(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from error
@@ -201,7 +201,7 @@ def _baseline(path: Path, table: Bench, out: Path) -> Baseline | None:
             raise UsageError(f"{path}: {error}") from error
     if table.baseline is None:
         if table.fail_over is not None:
-            raise UsageError(f"{path}: fail_over needs a baseline to compare with")
+            raise UsageError(f"{path}: fail_over needs a baseline; add one to [bench]")
         return None
     earlier = path.parent / table.baseline
     if earlier.resolve() == (out / BENCH).resolve():
@@ -217,4 +217,4 @@ def _format(name: str) -> ReportFormat:
     for known in FORMATS:
         if known == name:
             return known
-    raise UnknownName("format of the report", name, FORMATS)
+    raise UnknownName("report format", name, FORMATS)

@@ -14,12 +14,14 @@ WORST = 5  # modules of an artifact that the table names
 
 def by_module(entries: Sequence[Entry]) -> Chart:
     """The error so far, module by module in the order of execution."""
-    key, title = "modules", "Error module by module"
+    key, title = "modules", "Error by module"
     shown = [
         (entry, entry.check.modules) for entry in entries if entry.check and entry.check.modules
     ]
     if not shown:
-        return none(key, title, "not compared: slide-mobile report ARTIFACT... --modules")
+        return none(
+            key, title, "not compared; to compare: slide-mobile report ARTIFACT... --modules"
+        )
     series = [
         Series(
             label=entry.name,
@@ -32,12 +34,12 @@ def by_module(entries: Sequence[Entry]) -> Chart:
     words = Words(
         key=key,
         title=title,
-        alt=f"SQNR of the output of each convolution and linear against PyTorch's: {last}.",
-        note="Each convolution and linear of the file is compared with the same module in PyTorch. "
-        "A line falls where error enters. The table names the "
-        f"{WORST} modules of each artifact in which most of it enters.",
+        alt=f"SQNR of each convolution's and linear's output against PyTorch's: {last}.",
+        note="Each convolution and linear in the file is compared with the same module in PyTorch. "
+        "A line falls where error enters. The table lists the "
+        f"{WORST} modules of each artifact that add the most error.",
         table=Table(
-            head=("artifact", "module", "enters here, dB", "so far, dB"),
+            head=("artifact", "module", "own SQNR, dB", "cumulative SQNR, dB"),
             rows=tuple(
                 (entry.name, row.module, row.own_db, row.sqnr_db)
                 for entry, modules in shown
@@ -45,7 +47,7 @@ def by_module(entries: Sequence[Entry]) -> Chart:
             ),
         ),
     )
-    return lines(series, words, x="module, in the order of execution", y="SQNR so far, dB")
+    return lines(series, words, x="module, in execution order", y="cumulative SQNR, dB")
 
 
 def _order(row: ModuleParity) -> int:
@@ -82,7 +84,7 @@ def _delegated(entries: Sequence[Entry]) -> Chart:
     graphs = [(entry, entry.artifact.manifest.graph) for entry in entries]
     found = [(entry, graph) for entry, graph in graphs if graph.partitions]
     if not found:
-        why = "none of these artifacts has a delegate; ONNX Runtime on a CPU and Core ML have none"
+        why = "none of these artifacts has a delegate (Core ML and ONNX Runtime's CPU have none)"
         return none(key, title, why)
     words = Words(
         key=key,
@@ -127,14 +129,14 @@ def _census(target: str, files: Mapping[str, Mapping[str, int]]) -> Chart:
     ops = sorted({op for counts in files.values() for op in counts})
     most = {op: max(counts.get(op, 0) for counts in files.values()) for op in ops}
     top = sorted(ops, key=lambda op: -most[op])[:MOST_OPS]
-    several = "; each bar shows the file that has most of them" if len(files) > 1 else ""
+    several = "; each bar shows the file with the most of them" if len(files) > 1 else ""
     words = Words(
         key=f"ops-{target}",
-        title=f"Operations of {target}",
-        alt=f"The most frequent operations of {target}: "
+        title=f"Operations in {target} files",
+        alt=f"The most frequent operations in {target} files: "
         + ", ".join(f"{op} {most[op]}" for op in top)
         + ".",
-        note=f"The {len(top)} most frequent of {len(ops)} kinds{several}.",
+        note=f"The {len(top)} most frequent of {len(ops)} operation types{several}.",
         table=Table(
             head=("operation", *files),
             rows=tuple((op, *(counts.get(op) for counts in files.values())) for op in ops),

@@ -88,7 +88,7 @@ def read(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> E
     else:
         if no_modules is None and not found.modules:
             no_modules = (
-                "its checkpoint is not at hand; `check --modules --checkpoint FILE` does it"
+                "its checkpoint is not here; `check --modules --checkpoint FILE` compares it"
             )
     return Entry(
         name=root.name,
@@ -107,9 +107,9 @@ def _why_no_modules(art: Artifact, wanted: bool | None) -> str | None:
     if wanted:
         return None
     if recipes.lookup(art.manifest.precision).weights in ("float32", "float16"):
-        return "a float format; --modules compares it, too"
+        return "a float format; --modules includes it"
     if art.manifest.model.macs > MOST_MACS:
-        return "a large model, which takes minutes; --modules compares it, too"
+        return "a large model, which takes minutes; --modules includes it"
     return None
 
 

@@ -24,10 +24,10 @@ def chart(entries: Sequence[Entry]) -> Chart:
     words = Words(
         key=key,
         title=title,
-        alt=f"The widest of the ranges that the int8 outputs of {len(names)} modules can hold; "
-        f"the widest is {names[widest[0]]}.",
-        note=f"The {len(widest)} widest of {len(names)}; the table has all. A range much wider "
-        "than its neighbours' spends the 256 steps on a few outliers.",
+        alt=f"Ranges of the int8 outputs of {len(widest)} modules, the widest of {len(names)}; "
+        f"the widest of all is {names[widest[0]]}.",
+        note=f"The {len(widest)} widest of {len(names)} ranges; the table has all. A range much "
+        "wider than its neighbors wastes most of the 256 steps of int8 on a few outliers.",
         table=_range_table(shown, names, found),
     )
     given = [bar for bare in widest for bar in _range_bars(shown, names[bare], bare, found)]

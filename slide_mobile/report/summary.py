@@ -13,7 +13,7 @@ from slide_mobile.report.entries import Entry
 from slide_mobile.report.measured import Measurement, Measurements, Setting
 
 # What to run where there are no latencies.
-NOT_MEASURED = "not measured: slide-mobile bench A B --json > bench.json"
+NOT_MEASURED = "not measured; to measure: slide-mobile bench ARTIFACT... --json > bench.json"
 
 
 class Tile(NamedTuple):
@@ -145,7 +145,9 @@ def compared_on(measured: Sequence[Measurements]) -> Setting | None:
 def tiles(contents: Contents, found: Sequence[Row]) -> list[Tile]:
     """The most telling numbers."""
     passed = sum(row.verdict == "passed" for row in found)
-    made = [Tile(f"{passed} of {len(found) + len(contents.problems)}", "passed again here")]
+    made = [
+        Tile(f"{passed} of {len(found) + len(contents.problems)}", "passed when run again here")
+    ]
     if not found:
         return made
     smallest = min(found, key=lambda row: row.size_mb)
@@ -159,7 +161,7 @@ def tiles(contents: Contents, found: Sequence[Row]) -> list[Tile]:
         top1, name = min(known)
         made.append(Tile(f"{top1:.2%}", "lowest top-1", name))
     margin, name = min((_margin_db(row), row.entry.name) for row in found)
-    made.append(Tile(f"{margin:+.1f} dB", "nearest to its floor", name))
+    made.append(Tile(f"{margin:+.1f} dB", "closest to its floor", name))
     return made
 
 

@@ -68,8 +68,8 @@ def _scatter(
     words = Words(
         key=key,
         title=title,
-        alt=f"{y} over {x}: {pairs}.",
-        note=note + "The larger the point, the larger the file; up and left is better.",
+        alt=f"{y} against {x}: {pairs}.",
+        note=note + "A larger point is a larger file; higher and further left is better.",
         table=table,
     )
     return scatter(spots, words, x=x, y=y)

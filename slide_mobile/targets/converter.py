@@ -136,4 +136,6 @@ class Converter(Protocol):
 def require_quantized(float_modules: Collection[str], quantized: Collection[str]) -> None:
     """Raise ValueError for a module to keep in float that would stay in float anyway."""
     if unknown := sorted(set(float_modules) - set(quantized)):
-        raise ValueError(f"cannot keep in float what is not quantized: {', '.join(unknown)}")
+        raise ValueError(
+            f"cannot keep modules in float that are not quantized: {', '.join(unknown)}"
+        )

@@ -68,7 +68,7 @@ def test_a_run_that_cannot_be_judged_does_not_pass(document: BenchDocument) -> N
 def test_what_has_a_latency_on_neither_side_passes() -> None:
     untimed = documents.read(VECTORS / "nothing-measured.json")
     found = against(untimed, untimed)
-    assert found.passed and found.changes[0].why == "has no latency here"
+    assert found.passed and found.changes[0].why == "cannot be timed here"
 
 
 def test_artifacts_are_compared_by_name_on_the_same_device_only(document: BenchDocument) -> None:
@@ -76,7 +76,7 @@ def test_artifacts_are_compared_by_name_on_the_same_device_only(document: BenchD
     assert against(document, moved).passed
     device = msgspec.structs.replace(document.environment, device="Pixel 3")
     elsewhere = msgspec.structs.replace(moved, environment=device)
-    with pytest.raises(UsageError, match="it was made on: Pixel 3, Google Tensor G4"):
+    with pytest.raises(UsageError, match="it was measured on: Pixel 3, Google Tensor G4"):
         against(document, elsewhere)
 
 

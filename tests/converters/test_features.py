@@ -145,7 +145,7 @@ def test_check_runs_every_map_again_and_names_modules(case, made: Made) -> None:
 def test_without_the_checkpoint_the_recorded_maps_stand_for_pytorch(target: str, made) -> None:
     result = slide_mobile.check(made[MODEL, target, "fp32"].root)
     assert result.parity.passed and result.parity.samples == 8 and result.modules == ()
-    assert "maps at 64 places were recorded" in result.notes[0]
+    assert "recorded maps at 64 places" in result.notes[0]
 
 
 def test_artifacts_of_all_targets_agree_on_every_map(made: Made) -> None:

@@ -114,23 +114,25 @@ def _findings(
     ops = [op for subgraph in subgraphs for op in subgraph]
     found = []
     if plan.outside:
-        found.append(f"left outside the delegate: {counted(plan.outside)}")
+        found.append(f"operations outside the delegate: {counted(plan.outside)}")
     if plan.partitions > 1:
-        found.append(f"the delegate cuts the graph into {plan.partitions} partitions")
+        found.append(f"the delegate splits the graph into {plan.partitions} partitions")
     high = [tensor for tensor in tensors if len(tensor.shape) > MAX_RANK]
     if high:
         first = f"{high[0].name!r} {list(high[0].shape)}"
-        found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, the first is {first}")
+        found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, first {first}")
     if custom := [op.name for op in ops if op.custom]:
-        found.append(f"custom operations, which apps must register: {counted(custom)}")
+        found.append(f"custom operations, which an app must register: {counted(custom)}")
     of_weights = [op for op in ops if op.name == "DEQUANTIZE" and op.input(0).constant]
     if of_weights:
         found.append(
-            f"{len(of_weights)} weights are dequantized in the graph: they compute in float"
+            f"{len(of_weights)} weights are dequantized in the graph, so they compute in float"
         )
     borders = [op.name for op in ops if op.name in {"QUANTIZE", "DEQUANTIZE"}]
     if len(borders) - len(of_weights) > _MANY_BORDERS * len(ops):
-        found.append(f"much of the graph only changes number format: {counted(borders)}")
+        found.append(f"many operations only change the number format: {counted(borders)}")
     if len(subgraphs) > 1:
-        found.append(f"{len(subgraphs)} subgraphs: partitions and MACs are those of the first")
+        found.append(
+            f"{len(subgraphs)} subgraphs: partitions and MACs are counted in the first only"
+        )
     return found
