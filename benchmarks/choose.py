@@ -57,8 +57,10 @@ def main() -> None:
     arguments = parser(__doc__, out=TABLE, runs=40)
     arguments.add_argument("--models", nargs="+", default=MODELS)
     arguments.add_argument("--targets", nargs="+", default=("tflite", "executorch"))
-    arguments.add_argument("--precisions", nargs="+", help="all of a target by default")
-    arguments.add_argument("--force", action="store_true", help="measure valid rows again too")
+    arguments.add_argument("--precisions", nargs="+", help="default: all of the target")
+    arguments.add_argument(
+        "--force", action="store_true", help="measure all rows again, valid ones too"
+    )
     options = arguments.parse_args()
     amx.renounce()
     console = Console(stderr=True)

@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Timed | Refused | FamilyRatios)
 def main() -> None:
     """Measure pair by pair; each is saved as soon as it is measured."""
     arguments = parser(__doc__, out="families.json", runs=30)
-    arguments.add_argument("--pairs", nargs="+", default=PAIRS, help="OURS:PARENT")
+    arguments.add_argument("--pairs", nargs="+", default=PAIRS, help="pairs of models, OURS:PARENT")
     add_files(arguments)
     options = arguments.parse_args()
     amx.renounce()

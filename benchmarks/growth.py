@@ -32,7 +32,9 @@ BASELINE_FORMS: tuple[GraphForm, ...] = ("deploy", "published")
 def main() -> None:
     """Build every size, time all, and save."""
     arguments = parser(__doc__, out="growth.json", runs=30)
-    arguments.add_argument("--models", nargs="+", default=(OURS, SWIN), help="the first is ours")
+    arguments.add_argument(
+        "--models", nargs="+", default=(OURS, SWIN), help="models to time; the first is ours"
+    )
     arguments.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     arguments.add_argument("--precisions", nargs="+", default=("fp32",))
     add_files(arguments)

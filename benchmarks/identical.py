@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser(__doc__, out="identical.json")
     arguments.add_argument("artifact", type=Path)
     arguments.add_argument("--times", type=int, default=10)
-    arguments.add_argument("--load", action="store_true", help="keep one core busy meanwhile")
+    arguments.add_argument("--load", action="store_true", help="keep one core busy while timing")
     arguments.add_argument("--min-seconds", type=float, default=3.0)
     options = arguments.parse_args()
     allowed = ALLOWED_UNDER_LOAD if options.load else ALLOWED

@@ -70,8 +70,12 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     """The options of the command line."""
     arguments = parser(__doc__, out="memory.json")
-    arguments.add_argument("--files", type=Path, required=True, help="what whole.py has built")
-    arguments.add_argument("--models", nargs="+", default=MODELS, help="the first is ours")
+    arguments.add_argument(
+        "--files", type=Path, required=True, help="folder of files that benchmarks.whole built"
+    )
+    arguments.add_argument(
+        "--models", nargs="+", default=MODELS, help="models to measure; the first is ours"
+    )
     arguments.add_argument("--targets", nargs="+", default=TARGETS)
     return arguments.parse_args()
 

@@ -79,12 +79,14 @@ def _options() -> argparse.Namespace:
     arguments = parser(__doc__, out="runtimes.json")
     arguments.add_argument("--models", nargs="+", default=MODELS)
     arguments.add_argument("--runtimes", nargs="+", default=RUNTIMES)
-    arguments.add_argument("--via-onnx", action="store_true", help="the demo by onnx2tf too (slow)")
+    arguments.add_argument(
+        "--via-onnx", action="store_true", help="also run the demo from onnx2tf (slow)"
+    )
     arguments.add_argument("--confirmed", type=Path, default=versions.CONFIRMED)
     arguments.add_argument(
         "--artifacts",
         type=Path,
-        help="keep the artifacts here, and use them (empty it after a change to a converter)",
+        help="keep and reuse artifacts in this folder (empty it after changing a converter)",
     )
     return arguments.parse_args()
 

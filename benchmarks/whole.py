@@ -21,10 +21,12 @@ from slide_mobile.bench import amx
 def main() -> None:
     """Build, time, judge and save."""
     arguments = parser(__doc__, out="whole.json", runs=30)
-    arguments.add_argument("--models", nargs="+", default=MODELS, help="the first is ours")
+    arguments.add_argument(
+        "--models", nargs="+", default=MODELS, help="models to time; the first is ours"
+    )
     arguments.add_argument("--targets", nargs="+", default=TARGETS)
     arguments.add_argument("--threads", nargs="+", type=int, default=(1, 2))
-    arguments.add_argument("--amx", action="store_true", help="with AMX, if there is any")
+    arguments.add_argument("--amx", action="store_true", help="use AMX, if the processor has it")
     add_files(arguments)
     options = arguments.parse_args()
     if not options.amx:

@@ -44,7 +44,7 @@ def find(root: Path) -> App:
     android = any((root / f"settings.gradle{suffix}").exists() for suffix in ("", ".kts"))
     if ios and android:
         raise UsageError(
-            f"{root} has an Xcode and a Gradle project: give the folder of only one of them"
+            f"{root} has an Xcode and a Gradle project: give the folder in it for artifacts"
         )
     if ios:
         return App(

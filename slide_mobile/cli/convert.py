@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
 
 # A converter knows its own names, but to read them would import its toolchain.
-BY_TARGET = "each target has its own names, and an unknown one lists them, default first"
+BY_TARGET = "each target has its own, and an unknown NAME lists them, default first"
 EXAMPLES = """
 \b
 Examples:

@@ -6,7 +6,7 @@ from slide_mobile.artifact.folder import SELF_CONSISTENT
 from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Manifest, Model, Output, Parity
 from slide_mobile.cli.printing import Fact, escape
 
-INTEGRITY = f"{SELF_CONSISTENT}: every file is the one that the manifest lists"
+INTEGRITY = f"{SELF_CONSISTENT}: every file matches the manifest"
 
 
 def parity_facts(

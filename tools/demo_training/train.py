@@ -88,12 +88,14 @@ class Run:
 def main() -> None:
     """Render, train, measure and save."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights to write")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="file of weights to write")
     parser.add_argument("--card", type=Path, default=card.CARD, help="card to write")
-    parser.add_argument("--images", type=int, default=48_000, help="rendered once, then augmented")
-    parser.add_argument("--cache", type=Path, help="a .npy file that keeps them between runs")
-    parser.add_argument("--half-steps", type=int, default=2800, help="at half the side")
-    parser.add_argument("--steps", type=int, default=2600, help="at full size")
+    parser.add_argument(
+        "--images", type=int, default=48_000, help="number of images, rendered once and augmented"
+    )
+    parser.add_argument("--cache", type=Path, help=".npy file that keeps the images between runs")
+    parser.add_argument("--half-steps", type=int, default=2800, help="steps at half the image side")
+    parser.add_argument("--steps", type=int, default=2600, help="steps at full size")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started = time.time()
@@ -126,7 +128,7 @@ def render(count: int, cache: Path) -> None:
     if not cache.exists():
         np.save(cache, render_many(TRAIN_SEED, count, progress=_report_rendering)[0])
     elif (held := len(np.load(cache, mmap_mode="r"))) != count:
-        raise UsageError(f"{cache} holds {held} images, not {count}: remove the file")
+        raise UsageError(f"{cache} holds {held} images, not {count}: remove it")
 
 
 def _work(run: Run, rank: int) -> None:
