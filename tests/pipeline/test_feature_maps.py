@@ -165,7 +165,9 @@ def test_a_classifier_in_place_of_a_backbone_is_refused(
         to=Format("fake", "fp32"),
         out=tmp_path / "classifier",
     )
-    with pytest.raises(UsageError, match="not artifacts of the same model: task classify and features"):
+    with pytest.raises(
+        UsageError, match="not artifacts of the same model: task classify and features"
+    ):
         slide_mobile.compare([art.root, in_memory.root])
     shutil.copy(art.model_path, in_memory.model_path)
     with_true_digests(in_memory)

@@ -263,7 +263,7 @@ def test_the_head_of_many_classes_can_stay_in_float(target: str, tmp_path: Path)
 @pytest.mark.parametrize("target", IN_TURN)
 def test_a_float_module_that_matches_nothing_is_a_bug(target: str, tmp_path: Path) -> None:
     wrong = {*PLANTED, "layers.9.attn.q", "layers.9.attn.k"}
-    unknown = r"cannot keep modules in float that are not quantized: layers\.9\.attn\.k, layers\.9\.attn\.q$"
+    unknown = r"float that are not quantized: layers\.9\.attn\.k, layers\.9\.attn\.q$"
     with pytest.raises(ValueError, match=unknown):
         written(target, "int8", wrong, tmp_path / f"model{registry.load(target).SUFFIX}")
     assert not any(tmp_path.iterdir())
