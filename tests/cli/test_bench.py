@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from calls import run
-from click.testing import Result
+from click.testing import CliRunner, Result
 from converted_once import ConvertedOnce
 
 from slide_mobile.bench import documents, sessions
+from slide_mobile.cli import main
 
 PHONE = Path(__file__).parents[2] / "apps/conformance/bench/valid/android.json"
 QUICK = ["--min-runs", "32", "--min-seconds", "0.05", "--quiet"]
@@ -96,6 +97,21 @@ def test_what_a_phone_measured_is_a_table() -> None:
         done.stdout
     )
     assert "120/121" in done.stdout and "5.1" in done.stdout
+
+
+def test_the_table_fits_into_80_columns_and_cuts_no_number_off() -> None:
+    other = PHONE.with_name("sustained.json")
+    done = CliRunner().invoke(
+        main, ["bench", "--import", str(PHONE), "--import", str(other)], env={"COLUMNS": "80"}
+    )
+    assert max(map(len, done.stdout.splitlines())) <= 80 and "…" not in done.stdout
+    heading = "p50 ms p90 p99 first load peak MB runs parts delegated"
+    assert heading in [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_where_nothing_was_measured_there_is_no_table(tmp_path: Path) -> None:
+    done = bench(tmp_path / "a", tmp_path / "b", "--quiet")
+    assert done.exit_code == 1 and done.stdout == ""
 
 
 def test_a_file_that_cannot_be_imported_is_a_line(tmp_path: Path) -> None:
