@@ -109,9 +109,7 @@ def embed(
     app, remove = find(into), sorted(set(remove))
     require_names(roots, app.kind)
     with alone_in(app.folder):
-        listed = index.read(app.folder)
-        _require_removable(remove, roots, listed)
-        listed = _removed(remove, listed, app)
+        listed = _left(app, remove, roots)
         embedded, failures = [], []
         for root in roots:
             progress(f"embed {folder_name(root)}")
@@ -135,6 +133,18 @@ def embed(
     )
 
 
+def _left(app: App, remove: Sequence[str], roots: Sequence[Path]) -> dict[str, str]:
+    """Remove artifacts from the app, and list those that are left; raises UsageError."""
+    listed = index.read(app.folder)
+    _require_removable(remove, roots, listed)
+    left = {name: sha for name, sha in listed.items() if (app.folder / name).is_dir()}
+    for name in remove:
+        left.pop(name, None)
+        index.save(app.folder, left)
+        remove_tree(app.folder / name)
+    return left
+
+
 def _require_removable(
     remove: Collection[str], roots: Sequence[Path], listed: Mapping[str, str]
 ) -> None:
@@ -143,16 +153,6 @@ def _require_removable(
         raise UnknownName("artifact in the app", unknown[0], sorted(listed))
     if set(remove) & {folder_name(root) for root in roots}:
         raise UsageError("an artifact cannot be embedded and removed in one call")
-
-
-def _removed(names: Sequence[str], listed: Mapping[str, str], app: App) -> dict[str, str]:
-    """Remove artifacts from the app, and return what is left in it."""
-    left = {name: sha for name, sha in listed.items() if (app.folder / name).is_dir()}
-    for name in names:
-        left.pop(name, None)
-        index.save(app.folder, left)
-        remove_tree(app.folder / name)
-    return left
 
 
 def _embed(root: Path, app: App) -> Embedded:

@@ -16,7 +16,7 @@ from slide_mobile.errors import UsageError
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.manifest import Manifest
-    from slide_mobile.parity.check_result import CheckResult
+    from slide_mobile.parity.check_result import CheckDocument, CheckResult
     from slide_mobile.parity.pairwise import Agreement
 
 AGAINST_ALONE = (
@@ -103,7 +103,7 @@ def _print(console: Console, result: "CheckResult", manifest: "Manifest", everyt
     """Print the comparison with PyTorch."""
     root = str(result.artifact)
     console.print(f"{mark(result.passed)}  {escape(root)}")
-    print_facts(console, _facts(result))
+    print_facts(console, _facts(result.document()))
     if result.modules:
         order = "in execution order" if everything else "lowest own SQNR first"
         console.print(f"\nmodules, {order}:\n")
@@ -116,16 +116,13 @@ def _print(console: Console, result: "CheckResult", manifest: "Manifest", everyt
         print_next(console, *commands)
 
 
-def _facts(result: "CheckResult") -> Iterator[Fact]:
+def _facts(document: "CheckDocument") -> Iterator[Fact]:
     """The numbers, what was verified, and the floors that were missed."""
-    parity = result.parity
-    yield from parity_facts(
-        parity.document(images=result.images, runtime=result.runtime), parity.accuracy
-    )
+    yield from parity_facts(document, document.accuracy)
     yield "integrity", INTEGRITY
-    for line in parity.failures:
+    for line in document.failures:
         yield "[red]missed[/]", escape(line)
-    for note in result.notes:
+    for note in document.notes:
         yield "[yellow]note[/]", escape(note)
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from msgspec import Struct
 from msgspec.structs import asdict
 from rich.console import Console
 
-from slide_mobile.artifact.documents import Count, Fraction, Name, Positive, Sha256, Text
+from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
 from slide_mobile.artifact.folder import SELF_CONSISTENT, Artifact, Integrity
 from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Model, Output, Parity
 from slide_mobile.cli.facts import INTEGRITY, file_facts, graph_facts, parity_facts
@@ -26,7 +25,7 @@ Examples:
 """
 
 
-class InspectDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InspectDocument(Graph, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The object of `inspect --json`.
 
     The graph's fields are read from the model file now; the others are the manifest's. `parity`
@@ -48,14 +47,6 @@ class InspectDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     outputs: tuple[Output, ...]
     parity: Parity
     accuracy: Accuracy | None
-    ops: dict[Name, Positive]
-    max_rank: Count
-    partitions: Count
-    delegated_ops: Count
-    total_ops: Count
-    int8_mac_fraction: Fraction
-    min_runtime: Text | None
-    findings: tuple[Text, ...]
     float_modules: tuple[Name, ...]
     created: Text
 

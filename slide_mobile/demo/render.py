@@ -85,10 +85,9 @@ def render_many(
     chunk. Calls `progress(done, total)` in this process after every chunk. Raises UsageError.
     """
     wanted = list(range(indices)) if isinstance(indices, int) else list(indices)
-    if size_px < 1 or min(wanted, default=0) < 0:
+    if (lowest := min(wanted, default=0)) < 0 or size_px < 1:
         raise UsageError(
-            f"cannot render image {min(wanted, default=0)} at {size_px} px: "
-            "indices count from 0 and sizes from 1"
+            f"cannot render image {lowest} at {size_px} px: indices count from 0 and sizes from 1"
         )
     images = np.empty((len(wanted), size_px, size_px, 3), np.uint8)
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]

@@ -2,35 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
-from slide_mobile.artifact.documents import Decibels, Fraction, NonNegative, Positive, Text
+from slide_mobile.artifact.documents import Text
 from slide_mobile.artifact.folder import SELF_CONSISTENT, Integrity
-from slide_mobile.artifact.manifest import Accuracy, OutputParity
+from slide_mobile.artifact.manifest import Accuracy, Parity
 from slide_mobile.errors import GateFailed
 from slide_mobile.parity.layerwise import ModuleParity
 from slide_mobile.parity.result import ParityReport
 
 
-class CheckDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CheckDocument(Parity, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The JSON object that `check --json` prints, and that a failed conversion saves."""
 
     artifact: Text
-    passed: bool
-    sqnr_db: Decibels
-    min_sqnr_db: Decibels
-    max_abs: NonNegative
-    top1_agreement: Fraction | None
-    min_top1_agreement: Fraction | None
-    outputs: Annotated[tuple[OutputParity, ...], Meta(min_length=1, max_length=16)]
-    samples: Positive
-    reference: Literal["pytorch"] = "pytorch"
-    images: Text
-    runtime: Text
     failures: tuple[Text, ...]
     accuracy: Accuracy | None
     modules: tuple[ModuleParity, ...]
@@ -73,7 +61,7 @@ class CheckResult:
         numbers = self.parity.document(images=self.images, runtime=self.runtime)
         return CheckDocument(
             artifact=str(self.artifact),
-            **{name: getattr(numbers, name) for name in numbers.__struct_fields__},
+            **asdict(numbers),
             failures=self.parity.failures,
             accuracy=self.parity.accuracy,
             modules=self.modules,
