@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import OutputError
 
 # Errors of a write that the caller can fix; any other error is not about the output.
@@ -29,7 +30,7 @@ _OUTPUT_ERRNOS = frozenset(
 def staging(root: Path, *, force: bool) -> Iterator[Path]:
     """Give a hidden sibling of `root` to build in, which becomes `root` if the block succeeds.
 
-    An existing `root` is replaced only with `force`, and only at the end. Raises OutputError.
+    An existing artifact is replaced only with `force`, and only at the end. Raises OutputError.
     """
     _refuse_existing(root, force)
     with _output_errors(root), _parents(root.parent):
@@ -101,9 +102,16 @@ def remove_tree(path: Path) -> None:
 
 
 def _refuse_existing(root: Path, force: bool) -> None:
-    """Raise OutputError if `root` exists and may not be replaced."""
-    if os.path.lexists(root) and not force:
+    """Raise OutputError if `root` exists and may not be replaced.
+
+    With `force`, a folder is replaced only if it is an artifact or empty: others are not ours.
+    """
+    if not os.path.lexists(root):
+        return
+    if not force:
         raise OutputError(f"{root} exists; choose another --out, or replace it with --force")
+    if root.is_dir() and not (root / MANIFEST).exists() and any(root.iterdir()):
+        raise OutputError(f"{root} is not an artifact, so it is not replaced; move it away")
 
 
 @contextlib.contextmanager

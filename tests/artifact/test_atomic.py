@@ -11,6 +11,12 @@ from slide_mobile.artifact.atomic import alone_in, staging, write_file
 from slide_mobile.errors import OutputError
 
 
+def artifact(root: Path) -> None:
+    """Make a folder that looks like an artifact."""
+    root.mkdir()
+    (root / "manifest.json").write_text("1")
+
+
 def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir())
 
@@ -42,16 +48,25 @@ def test_an_existing_folder_is_kept_unless_forced(tmp_path: Path) -> None:
 
 
 def test_a_forced_replacement_that_fails_keeps_the_old_folder(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "old").write_text("1")
+    artifact(tmp_path / "a")
     with pytest.raises(RuntimeError), staging(tmp_path / "a", force=True):
         raise RuntimeError
-    assert names(tmp_path / "a") == ["old"]
+    assert names(tmp_path / "a") == ["manifest.json"]
+
+
+def test_force_replaces_no_folder_that_is_not_an_artifact(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "thesis.tex").write_text("1")
+    with (
+        pytest.raises(OutputError, match="a is not an artifact, so it is not replaced"),
+        staging(tmp_path / "a", force=True),
+    ):
+        raise AssertionError("must not be entered")
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["thesis.tex"]
 
 
 def test_force_replaces_the_whole_folder(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "old").write_text("1")
+    artifact(tmp_path / "a")
     with staging(tmp_path / "a", force=True) as folder:
         (folder / "new").write_text("1")
     assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["new"]
