@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slide_mobile.artifact import documents, manifest
-from slide_mobile.artifact.index import Entry, Index
+from slide_mobile.artifact.index import INDEX_VERSION, Entry, Index
 
 Json = dict[str, Any]
 DIGEST = "0123456789abcdef" * 4
@@ -103,7 +103,7 @@ def _edits() -> Iterator[tuple[str, str, str]]:
 def indexes() -> Json:
     """Give `accepted` and `refused`: texts of an app's index.json."""
     entries = (Entry(folder="a-tflite-int8", manifest_sha256=DIGEST),)
-    good = documents.encode(Index(artifacts=entries)).decode()
+    good = documents.encode(Index(schema_version=INDEX_VERSION, artifacts=entries)).decode()
     entry = f'"manifest_sha256": "{DIGEST}"'
     version = '"schema_version": 2'
     assert entry in good and version in good
@@ -124,7 +124,12 @@ def indexes() -> Json:
     return {
         "accepted": [
             {"name": "one artifact", "text": good},
-            {"name": "none", "text": documents.encode(Index(artifacts=())).decode()},
+            {
+                "name": "none",
+                "text": documents.encode(
+                    Index(schema_version=INDEX_VERSION, artifacts=())
+                ).decode(),
+            },
         ],
         "refused": [vars(Refusal(name=name, text=text)) for name, text in refused],
     }

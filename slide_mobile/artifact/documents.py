@@ -153,7 +153,7 @@ def _placed(text: str) -> str:
     what, found, place = text.rpartition(" - at `")
     if not found:
         return text[:1].lower() + text[1:]
-    where = place.removesuffix("`").removeprefix("$").removeprefix(".")
+    where = place.removesuffix("`").removeprefix("key` in `").removeprefix("$").removeprefix(".")
     if len(where) > MOST_PLACE:  # the reason must not be pushed out of the line
         where = "..." + where[-MOST_PLACE:]
     return f"{where}: {what[:1].lower()}{what[1:]}"

@@ -62,6 +62,8 @@ class Artifact:
         """Read a folder's manifest; raises ArtifactError, GateFailed (integrity)."""
         path = root / MANIFEST
         try:
+            if path.exists() and not path.is_file():  # reading a pipe would never end
+                raise ArtifactError(f"{path} is not a file; convert the model again")
             data = path.read_bytes()
         except FileNotFoundError as error:
             raise ArtifactError(
@@ -89,7 +91,8 @@ class Artifact:
         if self.model_path.is_dir():
             for path in sorted(self.model_path.rglob("*")):
                 name = path.relative_to(self.root).as_posix()
-                if not path.is_dir() and name not in self.manifest.files:
+                is_file = path.is_symlink() or not path.is_dir()  # a linked folder is not searched
+                if is_file and name not in self.manifest.files:
                     raise GateFailed(f"{path} is not listed in the manifest; remove it")
         self._require_labels()
 

@@ -27,7 +27,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Index(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The document index.json, which an app reads when it starts."""
 
-    schema_version: Literal[2] = INDEX_VERSION
+    schema_version: Literal[2]
     artifacts: tuple[Entry, ...]
 
 
@@ -38,6 +38,8 @@ def read(folder: Path) -> dict[str, str]:
     Raises UsageError for a newer version.
     """
     path = folder / INDEX
+    if path.exists() and not path.is_file():  # reading a pipe would never end
+        return dict(_present(folder))
     try:
         data = path.read_bytes()
         version = documents.version(data)
@@ -57,14 +59,14 @@ def read(folder: Path) -> dict[str, str]:
 def document(index: dict[str, str]) -> Index:
     """Return the index as a document, sorted by folder."""
     entries = (Entry(folder=name, manifest_sha256=sha) for name, sha in sorted(index.items()))
-    return Index(artifacts=tuple(entries))
+    return Index(schema_version=INDEX_VERSION, artifacts=tuple(entries))
 
 
 def save(folder: Path, index: dict[str, str]) -> None:
     """Write the index atomically, if it has changed."""
     data, path = documents.encode(document(index)), folder / INDEX
     with contextlib.suppress(OSError):
-        if path.read_bytes() == data:
+        if path.is_file() and path.read_bytes() == data:
             return
     write_file(path, data)
 

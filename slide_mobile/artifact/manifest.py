@@ -33,7 +33,7 @@ from slide_mobile.tasks import Layout, Task, output_names
 
 # Version 2 added `via` and a seal, 3 `float_modules`, 4 `task` and `outputs`. Version 5 lists the
 # sha256 of every other file instead of a seal, and golden images are exact bytes.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION: Literal[5] = 5
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 
@@ -128,6 +128,13 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     images: Text
     runtime: Text
 
+    @property
+    def missed(self) -> bool:
+        """Whether a number is below its floor."""
+        agreement, floor = self.top1_agreement, self.min_top1_agreement
+        low = agreement is not None and floor is not None and agreement < floor
+        return low or self.sqnr_db < self.min_sqnr_db
+
 
 class Accuracy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Task top-1 accuracy of the file, and of the reference if it was run."""
@@ -164,7 +171,7 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The description of an artifact; `files` has the sha256 of every other file in the folder."""
 
-    schema_version: Literal[5] = 5
+    schema_version: Literal[5]
     model: Model
     task: Task
     target: Name
@@ -234,8 +241,12 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         yield "its input is not one RGB image"
     if manifest.model.trained != (manifest.model.checkpoint_sha256 is not None):
         yield "it must have the sha256 of a checkpoint if its model is trained, and only then"
+    if min(manifest.input.std) <= 0:
+        yield "its std is not positive"
     if not manifest.parity.passed:
         yield "its parity check did not pass"
+    if manifest.parity.missed:
+        yield "its parity check passed below its floor"
     if unlisted := [name for name in _named_files(manifest) if name not in manifest.files]:
         yield f"it has no sha256 for {unlisted[0]}"
     if not any(path.split("/")[0] == manifest.file for path in manifest.files):

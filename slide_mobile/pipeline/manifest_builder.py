@@ -11,6 +11,7 @@ from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import digests
 from slide_mobile.artifact.manifest import (
     LABELS,
+    SCHEMA_VERSION,
     Calibration,
     Golden,
     Input,
@@ -37,6 +38,7 @@ def build(job: Job, found: Attempt, *, created: str) -> Manifest:
         (folder / LABELS).write_text("\n".join(request.labels) + "\n", encoding="utf-8")
     goldens = _golden(job, folder)
     return Manifest(
+        schema_version=SCHEMA_VERSION,
         model=_model(ref),
         task=ref.task,
         target=job.target,

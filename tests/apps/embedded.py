@@ -26,7 +26,7 @@ def write_index(root: Path) -> None:
         )
         for path in sorted(root.glob(f"*/{MANIFEST}"))
     )
-    index = indexes.Index(artifacts=tuple(found))
+    index = indexes.Index(schema_version=indexes.INDEX_VERSION, artifacts=tuple(found))
     (root / indexes.INDEX).write_bytes(documents.encode(index))
 
 

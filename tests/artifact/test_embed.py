@@ -204,6 +204,15 @@ def test_an_index_that_cannot_be_read_is_made_anew(made: Make, android: Path) ->
     assert index(folder) == ["a", "c"]
 
 
+def test_an_index_that_is_a_pipe_is_made_anew(made: Make, android: Path) -> None:
+    run(made("a"), "--app", android)
+    folder = find(android).folder
+    (folder / INDEX).unlink()
+    os.mkfifo(folder / INDEX)
+    run(made("c"), "--app", android)
+    assert index(folder) == ["a", "c"]
+
+
 @pytest.mark.parametrize("name", ["../outside", "a/../../outside", ".", "", 5, None, INDEX])
 def test_an_index_that_lists_what_is_outside_is_made_anew(
     name: object, made: Make, tmp_path: Path

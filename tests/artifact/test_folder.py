@@ -101,6 +101,14 @@ def test_a_pipe_in_place_of_a_file_is_missing(tmp_path: Path) -> None:
         art.verify()
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_manifest_that_is_no_file_is_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(ArtifactError, match=r"manifest\.json is not a file"):
+        Artifact.open(tmp_path)
+
+
 def test_a_package_holds_no_file_that_is_not_listed(tmp_path: Path) -> None:
     folder(tmp_path)
     (tmp_path / "model.tflite").unlink()
@@ -113,6 +121,10 @@ def test_a_package_holds_no_file_that_is_not_listed(tmp_path: Path) -> None:
     assert "model.mlpackage/Data/weights.bin" in art.manifest.files
     (package / "Data/more.bin").write_bytes(b"2")
     with pytest.raises(GateFailed, match=r"more\.bin is not listed in the manifest; remove it"):
+        art.verify()
+    (package / "Data/more.bin").unlink()
+    (package / "linked").symlink_to(tmp_path / "golden")  # a folder with files in it
+    with pytest.raises(GateFailed, match=r"linked is not listed in the manifest; remove it"):
         art.verify()
 
 
