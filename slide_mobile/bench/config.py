@@ -7,6 +7,8 @@ from pathlib import Path
 from slide_mobile.bench import statistics
 from slide_mobile.errors import UsageError
 
+MOST_THREADS = 1024  # a runtime refuses a far larger number with an error of its own
+
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig:
@@ -26,8 +28,8 @@ class BenchConfig:
 
     def __post_init__(self) -> None:
         """Raise UsageError for values that cannot be measured."""
-        if self.threads < 1:
-            raise UsageError(f"threads must be at least 1, got {self.threads}")
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise UsageError(f"threads must be 1 to {MOST_THREADS}, got {self.threads}")
         if self.min_runs < statistics.MIN_RUNS:
             raise UsageError(
                 f"min-runs must be at least {statistics.MIN_RUNS}, got {self.min_runs}: "

@@ -19,6 +19,7 @@ from slide_mobile.errors import GateFailed, UsageError
 
 SCHEMA_VERSION: Literal[1] = 1
 TITLE = "slide-mobile measurements, schema version 1: bench --json, and what the apps share"
+MOST_ROUNDING = 0.01  # of a ratio, relative
 MOST_LEVELS = 8  # of documents that were imported into each other
 
 Ratio = Annotated[float, Meta(gt=0, le=1e300)]
@@ -137,8 +138,19 @@ class BenchDocument(
         for name, rows in (("ratios", self.ratios), ("ratio_intervals", self.ratio_intervals)):
             if rows is not None and [len(row) for row in rows] != [count] * count:
                 raise ValueError(f"{name} is not {count} x {count}")
+        if not self._ratios_follow():
+            raise ValueError("ratios do not follow from the medians of the results")
         if self._levels() > MOST_LEVELS:
             raise ValueError(f"imported documents are nested over {MOST_LEVELS} levels deep")
+
+    def _ratios_follow(self) -> bool:
+        """Whether each ratio is that of two medians, which may have been rounded on their way."""
+        medians = [result.p50_ms for result in self.results]
+        return all(
+            ratio is None or (a and b and abs(ratio * b / a - 1) <= MOST_ROUNDING)
+            for a, row in zip(medians, self.ratios, strict=True)
+            for b, ratio in zip(medians, row, strict=True)
+        )
 
     def _levels(self) -> int:
         """How deeply documents are imported into each other, this one included."""

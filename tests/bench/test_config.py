@@ -11,7 +11,8 @@ from slide_mobile.errors import UsageError
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"threads": 0}, "threads must be 1 to 1024, got 0"),
+        ({"threads": 10**11}, "threads must be 1 to 1024, got 1"),
         ({"min_runs": 29}, "min-runs must be at least 30, got 29: percentiles of fewer runs"),
         ({"min_seconds": -1.0}, "min-seconds must be 0 or more, got -1"),
         ({"min_seconds": math.nan}, "min-seconds must be 0 or more, got nan"),

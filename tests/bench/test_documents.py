@@ -87,6 +87,14 @@ def test_samples_may_be_rounded_on_their_way(plain: dict[str, Any], tmp_path: Pa
     assert documents.read(saved(tmp_path / "phone.json", plain)).results[0].valid
 
 
+def test_a_ratio_that_is_not_that_of_its_medians_is_refused(
+    plain: dict[str, Any], tmp_path: Path
+) -> None:
+    plain["ratios"] = [[2.0]]
+    with pytest.raises(GateFailed, match="ratios do not follow from the medians"):
+        documents.read(saved(tmp_path / "phone.json", plain))
+
+
 @pytest.mark.parametrize("name", ["ratios", "ratio_intervals"])
 @pytest.mark.parametrize("rows", [[[1.0, 1.0]], [[1.0], [1.0]], []])
 def test_ratios_have_a_row_and_a_column_for_each_result(
