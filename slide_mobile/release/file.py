@@ -122,6 +122,8 @@ def read(path: Path) -> ReleaseFile:
         plain = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     for where, kind, keys in _tables(path, plain):

@@ -108,7 +108,7 @@ def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Pa
         ([*CONVERT, "--untrained", "--std", "0,1,1"], "std positive"),
         ([*CONVERT, "--untrained", "--int8", "--calibration-samples", "0"], "must be 1 to 10000"),
         ([*CONVERT, "--untrained", "--int8", "--calibration", "nowhere"], "is not a folder"),
-        ([*CONVERT, "--untrained", "--labels", "nowhere.txt"], "cannot read the labels"),
+        ([*CONVERT, "--untrained", "--labels", "nowhere.txt"], "labels nowhere.txt (No such file"),
         (["check", "nowhere"], "is not an artifact folder"),
         (["inspect", "nowhere"], "is not an artifact folder"),
         (["check", "nowhere", "--against", "x"], "is not an artifact folder"),

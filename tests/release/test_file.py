@@ -15,6 +15,7 @@ WITH_BENCH = HEAD + TFLITE + "[bench]\n"
     ("text", "message"),
     [
         ("=", "is not TOML"),
+        ("a = " + "[" * 100_000, "is nested too deeply"),
         ("", "has no [[model]]"),
         (HEAD, "has no [[target]]"),
         (
