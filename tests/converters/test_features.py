@@ -201,7 +201,7 @@ def test_executorchs_core_ml_delegate_gives_the_maps_in_order(
 
 
 def test_the_second_exporter_of_tflite_is_for_classifiers(made: Made, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--via onnx converts classifiers only"):
+    with pytest.raises(UsageError, match="--via onnx converts only classifiers, not features"):
         made.convert(MODEL, "tflite", "fp32", via="onnx", out=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

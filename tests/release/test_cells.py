@@ -92,7 +92,7 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     done = run(file)
     assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: slide_swin_test-executorch-fp32: no backend of executorch")
+    assert line.startswith("error: slide_swin_test-executorch-fp32: no backend for executorch")
     states = [line.split()[:2] for line in done.stdout.splitlines()]
     assert ["kept", first] in states and ["passed", second] in states
     assert ["failed", "slide_swin_test-executorch-fp32"] in states
