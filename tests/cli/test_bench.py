@@ -162,7 +162,7 @@ def test_what_was_measured_is_printed_though_the_baseline_is_of_others(tmp_path:
         (["x", "--baseline", "nowhere.json"], "nowhere.json does not exist"),
         (["x", "--baseline", str(PHONE), "--fail-over", "much"], "a percentage such as 5%"),
         (["x", "--min-runs", "10"], "min-runs must be at least 30"),
-        (["x", "--threads", "0"], "threads must be at least 1"),
+        (["x", "--threads", "0"], "threads must be 1 to 1024"),
         (["x", "--min-seconds", "-1"], "min-seconds must be 0 or more"),
         (["x", "--warm-up", "0"], "warm-up must be at least 1 run"),
         (["x"], "is not an artifact folder"),
