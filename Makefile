@@ -4,8 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# A worker a core; the tests of a file share what is costly to make.
-WORKERS := -n auto --dist loadfile
+# A worker a core; the tests of a file share what is costly to make; the ten slowest are named.
+WORKERS := -n auto --dist loadfile --durations 10
 
 .PHONY: help demo demo-apps docs check test test-apps test-slow bench forms lab-runtimes format lock clean
 
