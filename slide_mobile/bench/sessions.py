@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slide_mobile.bench import messages, subprocesses
+from slide_mobile.bench import messages
 from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.messages import (
     AllLoaded,
@@ -32,6 +32,7 @@ from slide_mobile.bench.messages import (
 )
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.progress import Progress, silent
+from slide_mobile.targets import subprocesses
 
 SESSIONS = 4  # fewer processes say little about how far processes differ
 SESSIONS_ALONE = 2  # of one artifact, which is compared with none

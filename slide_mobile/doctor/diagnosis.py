@@ -13,7 +13,7 @@ from slide_mobile.doctor.conflicts import Conflict
 from slide_mobile.doctor.known_bad import KnownBad
 from slide_mobile.doctor.resources import Resource
 from slide_mobile.errors import NotInstalled
-from slide_mobile.targets import environments, registry
+from slide_mobile.targets import cached_folders, environments, registry
 
 DISTRIBUTION = "slide-mobile"
 ON_MACOS = platform.system() == "Darwin"
@@ -85,7 +85,7 @@ def diagnose() -> Diagnosis:
         conflicts=conflicts.find(DISTRIBUTION, requirements),
         known_bad=known_bad.concerning(t.target for t in toolchains if t.ready),
         resources=resources.survey(
-            environments=environments.cache(),
+            environments=cached_folders.cache(),
             environment_bytes=sum(e.size_bytes for e in found if not e.ready),
         ),
     )

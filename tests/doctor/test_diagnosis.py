@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from slide_mobile.cli import main
 from slide_mobile.doctor import diagnosis, known_bad, resources
-from slide_mobile.targets import environments, registry
+from slide_mobile.targets import cached_folders, environments, registry
 
 
 def test_every_toolchain_of_the_development_environment_is_ready() -> None:
@@ -45,7 +45,7 @@ def test_an_absent_package_and_one_of_another_version_are_reported(
 def test_an_environment_is_named_with_the_command_that_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path))
     result = CliRunner().invoke(main, ["doctor", "--json"])
     assert result.exit_code == 0
     rows = {row["name"]: row for row in json.loads(result.stdout)["environments"]}
@@ -203,7 +203,7 @@ def test_the_document_of_json_has_everything() -> None:
 def test_the_page_fits_a_narrow_terminal_and_splits_no_word(
     width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, "/nowhere")
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, "/nowhere")
     monkeypatch.setattr(resources, "_current_folder", lambda: Path("/here"))
     monkeypatch.setattr(resources, "_free_disk", lambda folder: 10**12)
     monkeypatch.setattr(resources, "free_memory", lambda: 10**12)

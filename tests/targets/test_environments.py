@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slide_mobile.errors import EnvironmentMissing, UnknownName
-from slide_mobile.targets import environments
+from slide_mobile.targets import cached_folders, environments
 from slide_mobile.targets.environments import Environment
 
 TINY = Environment(purpose="a test", requirements=(), size_bytes=0)
@@ -16,7 +16,7 @@ TINY = Environment(purpose="a test", requirements=(), size_bytes=0)
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setitem(environments.ENVIRONMENTS, "tiny", TINY)
     return tmp_path / "cache"
 
@@ -97,7 +97,7 @@ def test_other_pins_are_another_environment(cache: Path, monkeypatch: pytest.Mon
 def test_the_folder_is_the_users_cache_unless_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(environments.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(cached_folders.FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert environments.folder("onnx2tf").parent == tmp_path / "slide-mobile"
     monkeypatch.delenv("XDG_CACHE_HOME")
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.write_text("a file where the folder should be")
-    with pytest.raises(EnvironmentMissing, match=environments.FOLDER_VARIABLE) as caught:
+    with pytest.raises(EnvironmentMissing, match=cached_folders.FOLDER_VARIABLE) as caught:
         environments.create("tiny")
     assert caught.value.exit_code == 3 and "\n" not in str(caught.value)
 
