@@ -49,6 +49,11 @@ ENVIRONMENTS: dict[str, Environment] = {
         requirements=("tflite-runtime==2.14.0", "numpy==1.26.4"),
         size_bytes=100_000_000,
     ),
+    "litert-newest": Environment(
+        purpose="runs .tflite files with the newest LiteRT (0.1 GB)",
+        requirements=("ai-edge-litert==2.3.0", "numpy==2.4.6"),
+        size_bytes=150_000_000,
+    ),
     "tensorflow-2.17": _tensorflow("2.17.1", "1.26.4"),
     "tensorflow-2.18": _tensorflow("2.18.1", "2.0.2"),
     "tensorflow-2.19": _tensorflow("2.19.1", "2.1.3"),

@@ -1,0 +1,206 @@
+"""slide-mobile lab."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Column
+
+from slide_mobile.artifact.documents import Name, Text
+from slide_mobile.cli.printing import escape, new_table, print_next
+from slide_mobile.cli.session import KEPT, Session
+from slide_mobile.cli.verb import verb
+from slide_mobile.lab.verdict import LabDocument, Verdict
+
+if TYPE_CHECKING:
+    from slide_mobile.lab.labs import Lab
+
+MARKS = {
+    "passed": "[green]passed[/]",
+    "failed": "[bold red]failed[/]",
+    "refused": "[yellow]refused[/]",
+    "missing": "[yellow]missing[/]",
+    "other": "[dim]other[/]",
+}
+EXAMPLES = """
+\b
+Examples:
+  slide-mobile lab
+  slide-mobile lab setup gpu arm64
+  slide-mobile lab artifacts/slide_swin_demo-tflite-int8
+  slide-mobile lab artifacts/slide_swin_demo-tflite-fp32 --lab gpu
+"""
+
+
+class LabState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A lab: whether it is set up, what it proves, and what it leaves open."""
+
+    name: Name
+    ready: bool
+    proves: Text
+    leaves_open: Text
+    command: Text
+
+
+class Labs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `lab --json` without an artifact, and of `lab setup --json`."""
+
+    labs: tuple[LabState, ...]
+
+
+class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `lab ARTIFACT... --json`: what each artifact's lab.json now holds."""
+
+    artifacts: tuple[LabDocument, ...]
+
+
+class ArtifactsOrCommand(click.Group):
+    """A group in which `lab ARTIFACT` is short for `lab run ARTIFACT`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with `run` put in front of what is no command of the group."""
+        if not args or (args[0] not in self.commands and args[0] not in {"-h", "--help"}):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=ArtifactsOrCommand, epilog=EXAMPLES)
+def lab() -> None:
+    """Run ARTIFACTS on what a phone has: its GPU runtime, its CPU's kernels, older runtimes.
+
+    `lab ARTIFACT...` is short for `lab run ARTIFACT...`. Without an artifact it lists the labs.
+
+    A lab proves that a file computes the right thing. It says nothing about speed: drivers and
+    CPUs are emulated.
+    """
+
+
+@lab.command()
+@click.argument("artifacts", nargs=-1, type=click.Path(path_type=Path), metavar="[ARTIFACT]...")
+@click.option("--lab", "names", metavar="NAMES", help="Labs to run in, such as gpu,arm64-a76.")
+@click.option(
+    "--images",
+    type=click.IntRange(1, 1000),
+    help="Number of golden images to run.  [default: 4]",
+)
+@verb
+def run(
+    session: Session, artifacts: tuple[Path, ...], names: str | None, images: int | None
+) -> int:
+    """Run ARTIFACTS in labs, and compare their outputs with PyTorch's.
+
+    Runs in every lab that is set up, or in those that --lab names. The results are printed and
+    kept in lab.json in each artifact's folder. Exit code 1 means that a file computed something
+    else than PyTorch. A file that a lab refuses does no silent harm, and is only reported.
+
+    Without ARTIFACTS, lists the labs.
+    """
+    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.lab import catalogue, results
+    from slide_mobile.lab import session as labs
+
+    chosen = catalogue.choose(_listed(names))
+    if not artifacts:
+        _emit_labs(session, chosen)
+        return 0
+    if names is not None:
+        catalogue.require_ready(chosen)
+    session.interruption = KEPT
+    found = []
+    for root in artifacts:
+        artifact = Artifact.open(root)
+        done = labs.run(artifact, chosen, images=images or labs.IMAGES, progress=session.progress)
+        results.save(artifact, done)
+        found.append(done)
+    session.emit(
+        Results(artifacts=tuple(found)),
+        lambda console: _print(console, artifacts, found),
+    )
+    return 0 if all(document.passed for document in found) else 1
+
+
+@lab.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@verb
+def setup(session: Session, names: tuple[str, ...]) -> None:
+    """Make what labs need: all of them, or those that NAME lists.
+
+    Everything goes into the cache folder. Nothing is installed on the machine, and root is not
+    needed. Packages come from Debian (by apt) and from PyPI (by pip).
+    """
+    from slide_mobile.lab import catalogue
+
+    session.interruption = KEPT
+    chosen = catalogue.choose(names)
+    catalogue.setup(chosen, progress=session.progress)
+    _emit_labs(session, chosen)
+
+
+def _listed(names: str | None) -> tuple[str, ...]:
+    """The names in a comma list."""
+    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+
+
+def _emit_labs(session: Session, chosen: "tuple[Lab, ...]") -> None:
+    """Print labs and whether they are set up."""
+    from slide_mobile.lab import catalogue
+
+    states = tuple(
+        LabState(
+            name=lab.name,
+            ready=catalogue.is_ready(lab),
+            proves=lab.proves,
+            leaves_open=lab.leaves_open,
+            command=catalogue.command(lab),
+        )
+        for lab in chosen
+    )
+    session.emit(Labs(labs=states), lambda console: _print_labs(console, states))
+
+
+def _print_labs(console: Console, states: tuple[LabState, ...]) -> None:
+    """One row for each lab, and the command for those that are missing."""
+    table = new_table("lab", "", "proves that", "leaves open")
+    for state in states:
+        mark = "[green]ready[/]" if state.ready else "[yellow]missing[/]"
+        table.add_row(state.name, mark, state.proves, state.leaves_open)
+    console.print(table)
+    if missing := [state.name for state in states if not state.ready]:
+        print_next(console, ("slide-mobile", "lab", "setup", *missing))
+
+
+def _print(console: Console, roots: tuple[Path, ...], found: list[LabDocument]) -> None:
+    """One table for each artifact."""
+    for root, document in zip(roots, found, strict=True):
+        console.print(f"[bold]{escape(str(root))}[/]")
+        right = [Column(name, justify="right") for name in ("SQNR, dB", "floor", "from here, dB")]
+        table = new_table("lab", "arithmetic", "", *right, "executed by")
+        for verdict in document.verdicts:
+            if verdict.outcome != "other":
+                table.add_row(*_row(verdict))
+        console.print(table)
+        for line in _remarks(document):
+            console.print(line)
+    print_next(console, ("slide-mobile", "report", *map(str, roots), "--out", "report.html"))
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    """The cells of one verdict."""
+    numbers = (verdict.sqnr_db, verdict.min_sqnr_db, verdict.host_sqnr_db)
+    return (
+        verdict.lab,
+        verdict.arithmetic or "",
+        MARKS[verdict.outcome],
+        *("" if number is None else f"{number:.1f}" for number in numbers),
+        escape(verdict.executor),
+    )
+
+
+def _remarks(document: LabDocument) -> Iterator[str]:
+    """Why a verdict is what it is, where that needs words."""
+    for verdict in document.verdicts:
+        if verdict.why and verdict.outcome != "other":
+            yield f"{MARKS[verdict.outcome]}  {verdict.lab}: {escape(verdict.why)}"
