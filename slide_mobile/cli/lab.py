@@ -1,6 +1,5 @@
 """slide-mobile lab."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,11 @@ from rich.console import Console
 from rich.table import Column
 
 from slide_mobile.artifact.documents import Name, Text
+from slide_mobile.cli.options import comma_list
 from slide_mobile.cli.printing import escape, new_table, print_next
 from slide_mobile.cli.session import KEPT, Session
 from slide_mobile.cli.verb import verb
-from slide_mobile.lab.verdict import LabDocument, Verdict
+from slide_mobile.lab.verdict import Verdict
 
 if TYPE_CHECKING:
     from slide_mobile.lab.labs import Lab
@@ -22,8 +22,6 @@ MARKS = {
     "passed": "[green]passed[/]",
     "failed": "[bold red]failed[/]",
     "refused": "[yellow]refused[/]",
-    "missing": "[yellow]missing[/]",
-    "other": "[dim]other[/]",
 }
 EXAMPLES = """
 \b
@@ -51,10 +49,18 @@ class Labs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     labs: tuple[LabState, ...]
 
 
-class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object of `lab ARTIFACT... --json`: what each artifact's lab.json now holds."""
+class ArtifactResults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An artifact and what labs found about it now; `not_run` names labs that are not set up."""
 
-    artifacts: tuple[LabDocument, ...]
+    artifact: Text
+    not_run: tuple[Name, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object of `lab ARTIFACT... --json`."""
+
+    artifacts: tuple[ArtifactResults, ...]
 
 
 class ArtifactsOrCommand(click.Group):
@@ -102,24 +108,25 @@ def run(
     from slide_mobile.lab import catalogue, results
     from slide_mobile.lab import session as labs
 
-    chosen = catalogue.choose(_listed(names))
+    chosen = catalogue.choose(comma_list(names))
     if not artifacts:
         _emit_labs(session, chosen)
         return 0
     if names is not None:
         catalogue.require_ready(chosen)
     session.interruption = KEPT
-    found = []
+    ready = [lab for lab in chosen if catalogue.is_ready(lab)]
+    found, passed = [], True
     for root in artifacts:
         artifact = Artifact.open(root)
-        done = labs.run(artifact, chosen, images=images or labs.IMAGES, progress=session.progress)
+        done = labs.run(artifact, ready, images=images or labs.IMAGES, progress=session.progress)
         results.save(artifact, done)
-        found.append(done)
-    session.emit(
-        Results(artifacts=tuple(found)),
-        lambda console: _print(console, artifacts, found),
-    )
-    return 0 if all(document.passed for document in found) else 1
+        passed &= done.passed
+        others = [lab for lab in chosen if lab not in ready]
+        not_run = tuple(lab.name for lab in others if artifact.manifest.target in lab.targets)
+        found.append(ArtifactResults(artifact=str(root), not_run=not_run, verdicts=done.verdicts))
+    session.emit(Results(artifacts=tuple(found)), lambda console: _print(console, found))
+    return 0 if passed else 1
 
 
 @lab.command()
@@ -137,11 +144,6 @@ def setup(session: Session, names: tuple[str, ...]) -> None:
     chosen = catalogue.choose(names)
     catalogue.setup(chosen, progress=session.progress)
     _emit_labs(session, chosen)
-
-
-def _listed(names: str | None) -> tuple[str, ...]:
-    """The names in a comma list."""
-    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
 
 
 def _emit_labs(session: Session, chosen: "tuple[Lab, ...]") -> None:
@@ -172,19 +174,22 @@ def _print_labs(console: Console, states: tuple[LabState, ...]) -> None:
         print_next(console, ("slide-mobile", "lab", "setup", *missing))
 
 
-def _print(console: Console, roots: tuple[Path, ...], found: list[LabDocument]) -> None:
+def _print(console: Console, found: list[ArtifactResults]) -> None:
     """One table for each artifact."""
-    for root, document in zip(roots, found, strict=True):
-        console.print(f"[bold]{escape(str(root))}[/]")
+    for results in found:
+        console.print(f"[bold]{escape(results.artifact)}[/]")
         right = [Column(name, justify="right") for name in ("SQNR, dB", "floor", "from here, dB")]
         table = new_table("lab", "arithmetic", "", *right, "executed by")
-        for verdict in document.verdicts:
-            if verdict.outcome != "other":
-                table.add_row(*_row(verdict))
+        for verdict in results.verdicts:
+            table.add_row(*_row(verdict))
         console.print(table)
-        for line in _remarks(document):
-            console.print(line)
-    print_next(console, ("slide-mobile", "report", *map(str, roots), "--out", "report.html"))
+        for verdict in results.verdicts:
+            if verdict.why:
+                console.print(f"{MARKS[verdict.outcome]}  {verdict.lab}: {escape(verdict.why)}")
+    missing = sorted({name for results in found for name in results.not_run})
+    if missing:
+        console.print(f"[yellow]not set up[/]  {', '.join(missing)}")
+        print_next(console, ("slide-mobile", "lab", "setup", *missing))
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
@@ -192,15 +197,8 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     numbers = (verdict.sqnr_db, verdict.min_sqnr_db, verdict.host_sqnr_db)
     return (
         verdict.lab,
-        verdict.arithmetic or "",
+        verdict.arithmetic,
         MARKS[verdict.outcome],
         *("" if number is None else f"{number:.1f}" for number in numbers),
         escape(verdict.executor),
     )
-
-
-def _remarks(document: LabDocument) -> Iterator[str]:
-    """Why a verdict is what it is, where that needs words."""
-    for verdict in document.verdicts:
-        if verdict.why and verdict.outcome != "other":
-            yield f"{MARKS[verdict.outcome]}  {verdict.lab}: {escape(verdict.why)}"

@@ -21,8 +21,6 @@ _WITHOUT_FP16 = {"cortex-a53"}
 
 
 def _executions(cpu: str, manifest: Manifest) -> tuple[Execution, ...]:
-    if manifest.target != "tflite":
-        return ()
     recipe = lookup(manifest.precision)
     half = manifest.backend.endswith(_FP16_HINT) and cpu not in _WITHOUT_FP16
     in_int8 = recipe.weights == "int8"
@@ -61,6 +59,7 @@ def _executor(cpu: str, ran: Ran) -> str:
 def _lab(name: str, cpu: str, kernels: str) -> Lab:
     return Lab(
         name=name,
+        targets=("tflite",),
         proves=f"the {kernels} kernels for Arm compute what PyTorch computes",
         leaves_open="the phone's own compiler and core; nothing about speed",
         parts=(QEMU, ARM64),

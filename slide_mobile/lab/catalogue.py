@@ -1,9 +1,8 @@
 """All labs by name, what is set up of them, and how they are set up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from slide_mobile.errors import EnvironmentMissing, UnknownName
+from slide_mobile.errors import EnvironmentMissing, UnknownName, UsageError
 from slide_mobile.lab.arm64 import ARM64_LABS
 from slide_mobile.lab.gpu import GPU
 from slide_mobile.lab.labs import Lab
@@ -28,6 +27,20 @@ def choose(names: Sequence[str]) -> tuple[Lab, ...]:
     return tuple(chosen.values())
 
 
+def for_gate(names: Sequence[str], target: str) -> tuple[Lab, ...]:
+    """The labs of these names, none for none; all are set up and run files for the target.
+
+    Raises UnknownName, UsageError, EnvironmentMissing.
+    """
+    labs = choose(names) if names else ()
+    for lab in labs:
+        if target not in lab.targets:
+            known = ", ".join(lab.targets)
+            raise UsageError(f"the lab {lab.name!r} runs files for {known}, not for {target}")
+    require_ready(labs)
+    return labs
+
+
 def is_ready(lab: Lab) -> bool:
     """Whether everything that the lab needs has been made."""
     return all(part.is_made for part in lab.parts) and all(
@@ -45,14 +58,6 @@ def require_ready(labs: Sequence[Lab]) -> None:
     if missing := [lab for lab in labs if not is_ready(lab)]:
         names = ", ".join(lab.name for lab in missing)
         raise EnvironmentMissing(f"not set up: {names}; run {command(*missing)}")
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something that a lab needs and that is not there yet."""
-
-    name: str
-    size_bytes: int
 
 
 def setup(labs: Sequence[Lab], *, progress: Progress = silent) -> None:

@@ -36,10 +36,11 @@ class Execution:
 class Lab:
     """An executor that is not this machine's own runtime.
 
-    `executions` lists the ways in which it runs a file, none for a file that it does not run.
+    It runs files for `targets`; `executions` lists the ways in which it runs one of them.
     """
 
     name: str
+    targets: tuple[str, ...]
     proves: str
     leaves_open: str
     parts: tuple[Part, ...] = ()

@@ -70,6 +70,47 @@ SWIFTSHADER = _of_packages(
     ),
 )
 
+# The driver, and what it needs. Debian 13's driver needs a newer libc than Debian 12 has.
+_LAVAPIPE_DRIVER = Packages(
+    suite="bookworm-backports",
+    architecture="amd64",
+    names=("mesa-vulkan-drivers",),
+    keep=("usr/lib/*/libvulkan_lvp.so", "usr/share/vulkan/icd.d/lvp_icd.json"),
+)
+_LAVAPIPE_LIBRARIES = Packages(
+    suite="bookworm",
+    architecture="amd64",
+    names=(
+        *("libvulkan1", "libllvm15", "libdrm2", "libexpat1", "libffi8", "libedit2", "libz3-4"),
+        *(
+            "libtinfo6",
+            "libxml2",
+            "libicu72",
+            "liblzma5",
+            "zlib1g",
+            "libzstd1",
+            "libwayland-client0",
+        ),
+        *("libxcb1", "libxcb-randr0", "libxcb-dri3-0", "libxcb-present0", "libxcb-xfixes0"),
+        *("libxcb-sync1", "libxcb-shm0", "libxshmfence1", "libx11-xcb1", "libxau6", "libxdmcp6"),
+        *("libmd0", "libwayland-client0", "libfaketime"),
+    ),
+)
+
+
+def _make_lavapipe(root: Path) -> None:
+    for packages in (_LAVAPIPE_DRIVER, _LAVAPIPE_LIBRARIES):
+        debian.unpack(root, packages)
+
+
+LAVAPIPE = Part(
+    name="lavapipe",
+    purpose="a Vulkan driver that computes on the CPU in fp16",
+    size_bytes=190_000_000,
+    pins=lambda: (*_LAVAPIPE_DRIVER.pins, *_LAVAPIPE_LIBRARIES.pins),
+    make=_make_lavapipe,
+)
+
 QEMU = _of_packages(
     "qemu",
     "emulates 64-bit Arm CPUs for one process",

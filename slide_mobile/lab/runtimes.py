@@ -29,8 +29,6 @@ def run(environment: str, artifact: Artifact, inputs: Inputs) -> Ran:
 
 
 def _executions(environment: str, runtime: str, manifest: Manifest) -> tuple[Execution, ...]:
-    if manifest.target != "tflite":
-        return ()
     return (
         Execution(
             arithmetic="fp32",
@@ -44,6 +42,7 @@ def _executions(environment: str, runtime: str, manifest: Manifest) -> tuple[Exe
 RUNTIME_LABS = tuple(
     Lab(
         name=name,
+        targets=("tflite",),
         proves="this release of TFLite loads the file and computes what PyTorch computes",
         leaves_open="its kernels on Arm: it runs on this machine's CPU",
         environments=(environment,),

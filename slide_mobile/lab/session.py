@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
+from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.lab import catalogue, subject
+from slide_mobile.errors import GateFailed
+from slide_mobile.lab import results, subject
 from slide_mobile.lab.labs import Execution, Lab
 from slide_mobile.lab.process import Ran, WorkerFailed
 from slide_mobile.lab.subject import Subject
-from slide_mobile.lab.verdict import LabDocument, Verdict
+from slide_mobile.lab.verdict import LabResults, Verdict
 from slide_mobile.parity import result
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.parity.result import ParityReport
@@ -23,32 +26,38 @@ IMAGES = 4  # golden images that a lab runs; the first one runs twice
 
 def run(
     artifact: Artifact, labs: Sequence[Lab], *, images: int = IMAGES, progress: Progress = silent
-) -> LabDocument:
+) -> LabResults:
     """Run an artifact's file in labs, and compare its outputs with PyTorch's.
 
-    Uses the first `images` golden images. A lab that is not set up has the outcome "missing", one
-    that does not run files of this target the outcome "other". Raises GateFailed for an artifact
-    that does not match its manifest.
+    Uses the first `images` golden images. A lab that runs no such files is left out. Raises
+    GateFailed for an artifact that does not match its manifest.
     """
     artifact.verify()
+    manifest = artifact.manifest
+    concerned = [lab for lab in labs if manifest.target in lab.targets]
     verdicts: list[Verdict] = []
-    loaded: Subject | None = None
-    for lab in labs:
-        executions = lab.executions(artifact.manifest)
-        if not executions:
-            why = f"it does not run files for {artifact.manifest.target}"
-            verdicts.append(Verdict(lab=lab.name, outcome="other", why=why))
-        elif not catalogue.is_ready(lab):
-            why = f"not set up; run {catalogue.command(lab)}"
-            verdicts.append(Verdict(lab=lab.name, outcome="missing", why=why))
-        else:
-            loaded = loaded or subject.load(artifact, images)
-            verdicts += _verdicts(lab, executions, loaded, progress)
-    return LabDocument(
-        artifact=artifact.root.name,
-        manifest_sha256=artifact.manifest_sha256,
-        verdicts=tuple(verdicts),
-    )
+    if concerned:
+        progress("run the model file")
+        tested = subject.load(artifact, images)
+        for lab in concerned:
+            verdicts += _verdicts(lab, lab.executions(manifest), tested, progress)
+    return LabResults(manifest_sha256=artifact.manifest_sha256, verdicts=tuple(verdicts))
+
+
+def require(
+    artifact: Artifact, labs: Sequence[Lab], report: Path, *, progress: Progress = silent
+) -> None:
+    """Raise GateFailed unless the file passes in these labs, and write lab.json.
+
+    If it does not pass, the results are saved as `report` instead.
+    """
+    found = run(artifact, labs, progress=progress)
+    bad = [verdict for verdict in found.verdicts if verdict.outcome != "passed"]
+    if bad:
+        atomic.write_file(report, documents.encode(found))
+        reasons = "; ".join(f"{verdict.lab} {verdict.outcome}: {verdict.why}" for verdict in bad)
+        raise GateFailed(f"{reasons}; report: {report}")
+    results.save(artifact, found)
 
 
 def _verdicts(

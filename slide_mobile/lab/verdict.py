@@ -16,8 +16,7 @@ from slide_mobile.artifact.documents import (
 
 Arithmetic = Literal["fp32", "fp16"]  # of the operations that are in float
 # "refused": the hardware's runtime takes the file only in part, or not at all.
-# "missing": the lab is not set up. "other": the lab does not run files of this target.
-Outcome = Literal["passed", "failed", "refused", "missing", "other"]
+Outcome = Literal["passed", "failed", "refused"]
 
 
 class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,11 +25,11 @@ class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `executor` names what ran the file: runtime, release, kernels, device. Decibels are against
     PyTorch's recorded outputs for the golden images, `host_sqnr_db` against what this machine's own
     runtime computes from the same file. `repeatable` says whether the first image gave the same
-    bits again at the end. `why` is the reason of a refusal, of a failure, or of no result.
+    bits again at the end. `why` is the reason of a refusal or a failure.
     """
 
     lab: Name
-    arithmetic: Arithmetic | None = None
+    arithmetic: Arithmetic
     outcome: Outcome
     executor: Text = ""
     sqnr_db: Decibels | None = None
@@ -45,15 +44,14 @@ class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seconds: NonNegative = 0.0
 
 
-class LabDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that labs found about one artifact; lab.json is this, beside the manifest.
+class LabResults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What labs found about one artifact; lab.json is this, beside the manifest.
 
     `manifest_sha256` names the artifact: results of an artifact that was converted again since are
     not its results.
     """
 
     schema_version: Literal[1] = 1
-    artifact: Name
     manifest_sha256: Sha256
     verdicts: tuple[Verdict, ...]
 
