@@ -29,7 +29,11 @@ Errors = tuple[type[Exception], ...]
 
 def load(path: Path, *, threads: int = 1, **options: Any) -> Interpreter:
     """An allocated interpreter with LiteRT's defaults, or with `options`."""
-    model = read(path)
+    return load_content(read(path), path, threads=threads, **options)
+
+
+def load_content(model: bytes, path: Path, *, threads: int = 1, **options: Any) -> Interpreter:
+    """An allocated interpreter of a file's bytes; `path` is for messages."""
     loaded = interpreter(model, path, num_threads=threads, **options)
     bounded(model, path)
     allocate(loaded, path)
