@@ -43,6 +43,8 @@ class _Recorder(TorchDispatchMode):
     ) -> Any:
         """Run one operation of torch, and look at its result."""
         result = function(*args, **(kwargs or {}))
+        if function.is_view:  # the values of another operation, perhaps of another module
+            return result
         if isinstance(result, Tensor) and result.is_floating_point() and self.running:
             largest = torch.nan_to_num(result.abs().max(), nan=_LARGEST, posinf=_LARGEST).item()
             module = self.running[-1]

@@ -14,7 +14,7 @@ from slide_mobile.models.layers.backbone import Backbone
 from slide_mobile.parity.reference import Reference
 
 SAMPLES = 8  # `check` repeats the audit on the golden images, which are as many
-NAMED = 3
+NAMED = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,21 +23,31 @@ _HALF, _SINGLE = TensorProto.FLOAT16, TensorProto.FLOAT
 
 def half_runner(path: Path) -> Runner:
     """ONNX Runtime, with every result rounded to fp16; raises ArtifactError."""
-    options = running.options()
-    options.intra_op_num_threads = os.cpu_count() or 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     content = rounded(reading.read(path)).SerializeToString()
     try:
-        session = running.session(content, options)
+        session = running.session(content, options())
     except reading.ERRORS as error:
         raise reading.damaged(path, error) from error
     return running.of_session(session, path, f"{running.RUNTIME}, every result rounded to fp16")
 
 
+def options() -> onnxruntime.SessionOptions:
+    """Options of a session that runs every cast of a rounded model."""
+    chosen = running.options()
+    chosen.intra_op_num_threads = os.cpu_count() or 1
+    chosen.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return chosen
+
+
+def is_half(model: ModelProto) -> bool:
+    """Whether the model holds fp16 weights."""
+    return any(tensor.data_type == _HALF for tensor in model.graph.initializer)
+
+
 def rounded(model: ModelProto) -> ModelProto:
     """A model that computes in fp32 and rounds what the model declares fp16.
 
-    `model` has inferred shapes (`reading.read`). A model without fp16 computes as before.
+    `model` has inferred shapes (`reading.read`).
     """
     half = _half_values(model.graph)
     wide = ModelProto()

@@ -31,8 +31,10 @@ _CAST, _DEQUANTIZE = schema.BuiltinOperator.CAST, schema.BuiltinOperator.DEQUANT
 
 def half_runner(path: Path) -> Runner:
     """LiteRT without delegates, with every result rounded to fp16; raises ArtifactError."""
+    with reading.artifact_errors(path, reading.UNVERIFIED):
+        content = rounded(reading.verified(path))
     interpreter = reading.load_content(
-        rounded(path),
+        content,
         path,
         threads=os.cpu_count() or 1,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -41,24 +43,23 @@ def half_runner(path: Path) -> Runner:
     return running.of_interpreter(interpreter, path, runtime)
 
 
-def rounded(path: Path) -> bytes:
-    """The file's program with casts behind each operation that has a float32 result."""
-    model = reading.read(path)
-    reading.interpreter(model, path)  # verifies the flatbuffer
-    reading.bounded(model, path)
+def as_declared(path: Path) -> bytes:
+    """The file's program: rounded if it holds fp16 weights, else as it is; raises ArtifactError."""
+    model = reading.verified(path)
+    _, tensors = reading.bounded(model, path)
+    half = any(tensor.dtype == "FLOAT16" for tensor in tensors)
     with reading.artifact_errors(path, reading.UNVERIFIED):
-        file = convert_bytearray_to_object(model)
-        _round_constants(file)
-        cast = _Cast(file)
-        for graph in file.subgraphs:
-            graph.operators = [part for op in graph.operators for part in cast.behind(op, graph)]
-        return bytes(convert_object_to_bytearray(file))
+        return rounded(model) if half else model
 
 
-def is_half(path: Path) -> bool:
-    """Whether the file holds fp16 weights."""
-    _, tensors = reading.bounded(reading.read(path), path)
-    return any(tensor.dtype == "FLOAT16" for tensor in tensors)
+def rounded(model: bytes) -> bytes:
+    """The same program with casts behind each operation that has a float32 result."""
+    file = convert_bytearray_to_object(model)
+    _round_constants(file)
+    cast = _Cast(file)
+    for graph in file.subgraphs:
+        graph.operators = [part for op in graph.operators for part in cast.behind(op, graph)]
+    return bytes(convert_object_to_bytearray(file))
 
 
 def _round_constants(file: Any) -> None:
