@@ -12,9 +12,10 @@ from slide_mobile.deploy.export import export
 from slide_mobile.errors import GateFailed
 from slide_mobile.parity import result
 from slide_mobile.parity.datasets import Datasets
+from slide_mobile.parity.range_audit import RangeAudit
 from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.result import ParityReport
-from slide_mobile.parity.running import run
+from slide_mobile.parity.running import executors, judge
 from slide_mobile.progress import Progress
 from slide_mobile.targets.converter import Converter, Request
 from slide_mobile.tasks import Outputs
@@ -24,7 +25,8 @@ from slide_mobile.tasks import Outputs
 class Job:
     """Everything that an attempt needs: the model, the target, and the images.
 
-    `expected` holds PyTorch's outputs for the evaluation images.
+    `expected` holds PyTorch's outputs for the evaluation images. `deployed` has the headroom that
+    `ranges` measured.
     """
 
     target: str
@@ -33,6 +35,7 @@ class Job:
     ref: Reference
     images: Datasets
     expected: Outputs
+    ranges: RangeAudit
     deployed: nn.Module
 
 
@@ -70,17 +73,23 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
             f"{converter.MAX_RANK} at most: this model has no deploy form and is only a baseline "
             "for the benchmarks"
         )
-    runner = converter.runner(path)
-    return Attempt(
-        path=path,
-        graph=graph,
-        float_modules=float_modules,
-        report=result.compare_outputs(
+    verdict = judge(
+        executors(converter, path, request.recipe),
+        compared.pixels,
+        ref.task,
+        compare=lambda found: result.compare_outputs(
             job.expected,
-            run(runner, compared.pixels, ref.task, progress=progress),
+            found,
             recipe=request.recipe,
             trained=ref.trained,
             labels=compared.labels,
         ),
-        runtime=runner.runtime,
+        progress=progress,
+    )
+    return Attempt(
+        path=path,
+        graph=graph,
+        float_modules=float_modules,
+        report=verdict.report,
+        runtime=verdict.runtime,
     )

@@ -14,7 +14,7 @@ from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import GateFailed
 from slide_mobile.lab import catalogue
 from slide_mobile.lab import session as lab
-from slide_mobile.parity import datasets, layerwise, metrics, parallel, reference
+from slide_mobile.parity import datasets, layerwise, metrics, parallel, range_audit, reference
 from slide_mobile.parity.check_result import CheckResult, ParityFailed
 from slide_mobile.parity.source import (
     DEFAULT_CALIBRATION,
@@ -97,6 +97,7 @@ def _job(
     images = datasets.gather(ref, choice.recipe, calibration, progress)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
     progress("rewrite to the deploy form")
+    ranges = range_audit.audit(ref, images.evaluation.pixels)
     forms = chosen(to.target, choice.backend, choice.recipe.name)
     return Job(
         target=to.target,
@@ -116,7 +117,8 @@ def _job(
         ref=ref,
         images=images,
         expected=expected,
-        deployed=ref.deployed(converter.LAYOUT, forms),
+        ranges=ranges,
+        deployed=ref.deployed(converter.LAYOUT, forms, ranges.headroom),
     )
 
 
@@ -160,5 +162,5 @@ def _failure(job: Job, found: Attempt, root: Path) -> CheckResult:
         modules=layerwise.modules(job.converter, found.path, job.deployed, pixels),
         images=job.images.evaluation.source,
         runtime=found.runtime,
-        notes=mixed_precision.notes(found),
+        notes=(*mixed_precision.notes(found), *filter(None, (job.ranges.large,))),
     )

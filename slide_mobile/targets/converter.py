@@ -121,6 +121,13 @@ class Converter(Protocol):
         `threads` is the number of CPU threads, one a core if None. Raises ArtifactError.
         """
 
+    def half_runner(self, path: Path) -> Runner:
+        """A file of precision fp16, run with the result of every operation rounded to fp16.
+
+        Values over 65504 become infinite. Where `runner` computes so by itself, both are named
+        alike. Raises ArtifactError.
+        """
+
     def activations(self, path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:
         """Outputs of the convolutions and linears in the file for one image, by module path."""
 

@@ -16,6 +16,7 @@ with quiet():
     from slide_mobile_converters.coreml.probe import activations as activations
     from slide_mobile_converters.coreml.probe import ranges as ranges
     from slide_mobile_converters.coreml.profile import profile as profile
+    from slide_mobile_converters.coreml.rounding import half_runner as half_runner
     from slide_mobile_converters.coreml.running import runner as runner
 
 SUFFIX = ".mlpackage"

@@ -16,6 +16,7 @@ with quiet():
     from slide_mobile_converters.executorch.probe import activations as activations
     from slide_mobile_converters.executorch.probe import ranges as ranges
     from slide_mobile_converters.executorch.profile import profile as profile
+    from slide_mobile_converters.executorch.rounding import half_runner as half_runner
     from slide_mobile_converters.executorch.running import runner as runner
 
 SUFFIX = ".pte"

@@ -16,6 +16,7 @@ with quiet():
     from slide_mobile_converters.onnx.probe import activations as activations
     from slide_mobile_converters.onnx.probe import ranges as ranges
     from slide_mobile_converters.onnx.profile import profile as profile
+    from slide_mobile_converters.onnx.rounding import half_runner as half_runner
     from slide_mobile_converters.onnx.running import runner as runner
 
 SUFFIX = ".onnx"

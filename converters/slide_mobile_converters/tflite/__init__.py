@@ -16,6 +16,7 @@ with quiet():
     from slide_mobile_converters.tflite.probe import activations as activations
     from slide_mobile_converters.tflite.probe import ranges as ranges
     from slide_mobile_converters.tflite.profile import profile as profile
+    from slide_mobile_converters.tflite.rounding import half_runner as half_runner
     from slide_mobile_converters.tflite.running import runner as runner
 
 SUFFIX = ".tflite"
