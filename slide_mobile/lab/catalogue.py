@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from slide_mobile.errors import EnvironmentMissing, UnknownName, UsageError
 from slide_mobile.lab.arm64 import ARM64_LABS
 from slide_mobile.lab.gpu import GPU
+from slide_mobile.lab.half import FP16
 from slide_mobile.lab.labs import Lab
 from slide_mobile.lab.runtimes import RUNTIME_LABS
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import cached_folders, environments
 
-LABS: dict[str, Lab] = {lab.name: lab for lab in (GPU, *ARM64_LABS, *RUNTIME_LABS)}
+LABS: dict[str, Lab] = {lab.name: lab for lab in (GPU, FP16, *ARM64_LABS, *RUNTIME_LABS)}
 
 
 def choose(names: Sequence[str]) -> tuple[Lab, ...]:
