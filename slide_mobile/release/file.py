@@ -86,6 +86,7 @@ class Bench(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threads: int = BenchConfig.threads
     min_runs: int = BenchConfig.min_runs
     min_seconds: float = BenchConfig.min_seconds
+    max_seconds: float = BenchConfig.max_seconds
     baseline: Name | None = None
     fail_over: float | Name | None = None
 
