@@ -91,13 +91,13 @@ def why_invalid(clock: Estimate, cpu: Estimate | None = None) -> list[str]:
         reasons.append(f"{count} processes are fewer than {MIN_PROCESSES}")
     if (off := clock.uncertainty) > MOST_UNCERTAIN:
         reasons.append(
-            f"{_words(clock.interval)}, certain to {min(1, off):.1%}, not {MOST_UNCERTAIN:.0%}: "
-            "close other programs, or raise --max-seconds"
+            f"the interval is {_words(clock.interval)}, uncertain by {_percent(off)}, more than "
+            f"{_percent(MOST_UNCERTAIN)}: close other programs, or raise --max-seconds"
         )
     if cpu is not None and _apart(clock.interval, cpu.interval):
         reasons.append(
-            f"{_words(clock.interval)} by the clock, {_words(cpu.interval)} by CPU time: "
-            "close other programs"
+            f"the interval is {_words(clock.interval)} by the clock, but {_words(cpu.interval)} by "
+            "CPU time: close other programs"
         )
     return reasons
 
@@ -117,9 +117,10 @@ def _half(processes: Sequence[float], confidence: float) -> float:
 
 
 def student(confidence: float, freedom: int) -> float:
-    """The range that holds so much of Student's t; a little too small below 3 degrees of freedom.
+    """Student's t: this much of the distribution lies between -t and t.
 
-    M. Abramowitz, I. Stegun, "Handbook of Mathematical Functions" (1964), 26.7.5.
+    M. Abramowitz, I. Stegun, "Handbook of Mathematical Functions" (1964), 26.7.5: from 9 degrees of
+    freedom on, at 0.9999, at most 0.2 % too small; below that, more.
     """
     x, n = NormalDist().inv_cdf((1 + confidence) / 2), freedom
     return (
@@ -144,6 +145,11 @@ def _apart(first: Interval, second: Interval) -> bool:
 def _words(interval: Interval) -> str:
     """An interval for a sentence."""
     return f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _percent(relative: float) -> str:
+    """A share for a sentence; beyond all bounds it is 100 %."""
+    return f"{100 * min(1, relative):.2g} %"
 
 
 def _close(found: float, expected: float) -> bool:

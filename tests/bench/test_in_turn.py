@@ -61,7 +61,10 @@ def test_a_ratio_is_taken_in_the_right_direction() -> None:
 def test_a_ratio_without_an_answer_does_not_pass() -> None:
     (change,) = in_turn.compare(measured(0.5, spread=0.1), Path("old")).changes
     assert not change.passed and change.change_percent is None
-    assert change.why.startswith("no answer: 0.4") and "raise --max-seconds" in change.why
+    assert (
+        change.why.startswith("no answer: the interval is 0.4")
+        and "raise --max-seconds" in change.why
+    )
 
 
 def test_what_no_two_processes_measured_does_not_pass() -> None:

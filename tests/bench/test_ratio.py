@@ -99,8 +99,16 @@ def around(middle: float, width: float, count: int = MIN_PROCESSES) -> Estimate:
         (around(1, 0.001), None, None),
         (around(1, 0.001), around(1.0005, 0.001), None),
         (around(1, 0.001, 9), None, "9 processes are fewer than 10"),
-        (around(1, 0.05), None, "0.9.. to 1.0.., certain to 7..%, not 2%: close other programs"),
-        (around(1.01, 0.001), around(1, 0.001), "1.009 to 1.011 by the clock, 0.999 to 1.001 by"),
+        (
+            around(1, 0.05),
+            None,
+            "the interval is 0.9.. to 1.0.., uncertain by 7.. %, more than 2 %: close",
+        ),
+        (
+            around(1.01, 0.001),
+            around(1, 0.001),
+            "the interval is 1.009 to 1.011 by the clock, but 0.999",
+        ),
         (around(1, 0.001), around(1.01, 0.001), ".* by CPU time: close other programs"),
     ],
 )

@@ -71,8 +71,8 @@ def test_what_is_not_sure_and_what_there_is_none_of(artifacts: list[Artifact]) -
     assert text.count('<td class="n">no answer <span class="soft whole">') == 2
     low, high = intervals[0][1]
     assert f"{low:.3f}\N{EN DASH}{high:.3f}" in text and "CPU 0." not in Seen(text).text
-    one, other = (a.root.name for a in artifacts[:2])
-    assert f"No answer for {other} / {one}: 0.4" in Seen(text).text
+    one, other = (measured.name for measured in documents[0].measurements)
+    assert f"No answer for {other} / {one}: the interval is 0.4" in Seen(text).text
     assert '<th scope="col">second</th><th scope="col" class="n">SQNR</th>' in text
 
 
