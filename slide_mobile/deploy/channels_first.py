@@ -190,8 +190,8 @@ def _windows(last: StaticWindowAttention) -> WindowMaps:
         constants,
         padding=padding,
         # (heads, 1, N, N) and (1, windows, N, N): heads come before windows here.
-        position_bias=constants.position_bias.flatten(0, 1)[:, None],
-        mask=None if constants.mask is None else constants.mask.flatten(0, 1)[None],
+        position_bias=_swapped(constants.position_bias),
+        mask=None if constants.mask is None else _swapped(constants.mask),
     )
     return WindowMaps(constants, q=last.q, k=last.k, v=last.v, proj=last.proj)
 
@@ -209,6 +209,13 @@ def _embed(embed: MapEmbed) -> MapEmbed:
         assert conv.padding == (0, 0) and conv.bias is not None
         conv.bias.copy_(conv.bias.double() + MIDDLE * conv.weight.double().sum((1, 2, 3)))
     return embed
+
+
+def _swapped(x: Tensor) -> Tensor:
+    """Swap the first two axes, and copy to contiguous memory."""
+    # contiguous() leaves odd strides on axes of length 1, and ExecuTorch 1.4.1 then serializes a
+    # wrong shape.
+    return x.transpose(0, 1).clone(memory_format=torch.contiguous_format)
 
 
 def _pointwise(linear: nn.Linear) -> nn.Conv2d:

@@ -2,7 +2,7 @@
 
     before   keys and values gathered for every token, k * k-fold, through rank 7
     after    tiles of queries, each with all keys that any of its tokens attends to:
-             q.k + bias (tiles * heads, 1, N, M), a constant that masks keys that are not neighbors
+             q.k + bias (tiles * heads, N, M), a constant that masks keys that are not neighbors
 
 A tile of k x k tokens sees at most (2k - 1) x (2k - 1) keys. That is 3.4 times the products that
 are needed, but they are dense. A map with sides of at most 2k is one tile, which costs no more.
@@ -90,7 +90,7 @@ class StaticNeighbourhoods(TokenMixer):
         return joined(stripes, 2)
 
     def _bias(self, published: NeighbourhoodAttention) -> Tensor:
-        """Return the bias of the logits, (tiles * heads, 1, N, M), low for masked keys."""
+        """Return the bias of the logits, (tiles * heads, N, M), low for keys that are masked."""
         sides = zip((self.down, self.across), published.map_size, strict=True)
         (rows, near_rows), (columns, near_columns) = (
             _offsets(*pair, n, published.k) for pair, n in sides
@@ -103,7 +103,7 @@ class StaticNeighbourhoods(TokenMixer):
                 bias = published.rpb[:, offsets[0], offsets[1]]  # (heads, n, n, m, m)
                 bias = torch.where(near, bias, torch.tensor(RULED_OUT))
                 found.append(bias.flatten(3, 4).flatten(1, 2))
-        return torch.cat(found)[:, None]
+        return torch.cat(found)
 
 
 def tiles(x: Tensor, rows: Cuts, columns: Cuts) -> Tensor:

@@ -5,11 +5,6 @@
     after    slices and concats, partition through (H/w, w, W/w, w*C), three planar linears,
              q.k + bias (1, heads, N, N) + mask (windows, 1, N, N), both constants
 
-One window is written as (heads, 1, N, N) and not as (1, heads, N, N). litert-torch computes products
-at rank 3, and its converter drops the reshape to rank 4 in front of an addition if it only adds a
-leading axis of length 1 (RemoveRedundantReshapeUsedAsLhsTo, optimize_patterns.td of litert-converter
-0.4.0). LiteRT's GPU delegate then adds a tensor of rank 3 and a constant of rank 4, wrongly.
-
 Batch 1 only: the window axes take the place of the batch. A map that the windows do not divide is
 padded after the linears, not before them. A padded token is zero before the linears, so its q, k
 and v are their biases. The linears therefore lose their bias, and it is added to the padded map.
@@ -32,7 +27,6 @@ class WindowConstants:
     """The geometry of a window attention, and the tensors that no image changes.
 
     `padding` holds q, k and v of a padded token, None where the windows divide the map.
-    `position_bias` and `mask` broadcast to the logits.
     """
 
     num_heads: int
@@ -65,9 +59,6 @@ class StaticWindowAttention(nn.Module):
         self.num_heads, self.window = constants.num_heads, constants.window
         self.map_size, self.padded_size = constants.map_size, constants.padded_size
         self.shift = constants.shift
-        one_window = self.padded_size == (self.window, self.window)
-        # The axes of (windows, N, heads, d) that become the batch of the products.
-        self.batch = (2, 0) if one_window else (0, 2)
         for name, projection in projections.items():
             self.add_module(name, projection)
         padding = constants.padding or (None, None, None)
@@ -119,12 +110,12 @@ class StaticWindowAttention(nn.Module):
         return F.pad(x, (0, 0, 0, wp - w, 0, hp - h))
 
     def heads(self, x: Tensor) -> Tensor:
-        """(windows, N, C) -> (windows, heads, N, d); one window -> (heads, 1, N, d)."""
-        return self.split(x).permute(*self.batch, 1, 3)
+        """(windows, N, C) -> (windows, heads, N, d)."""
+        return self.split(x).permute(0, 2, 1, 3)
 
     def keys(self, x: Tensor) -> Tensor:
-        """(windows, N, C) -> (windows, heads, d, N); one window -> (heads, 1, d, N)."""
-        return self.split(x).permute(*self.batch, 3, 1)
+        """(windows, N, C) -> (windows, heads, d, N)."""
+        return self.split(x).permute(0, 2, 3, 1)
 
     def split(self, x: Tensor) -> Tensor:
         """(windows, N, C) -> (windows, N, heads, d)."""
@@ -132,9 +123,8 @@ class StaticWindowAttention(nn.Module):
         return x.reshape(windows, n, self.num_heads, c // self.num_heads)
 
     def tokens(self, x: Tensor) -> Tensor:
-        """(windows, heads, N, d) -> (windows, N, C); (heads, 1, N, d) -> one window."""
-        windows, heads = (self.batch.index(axis) for axis in (0, 2))
-        x = x.permute(windows, 2, heads, 3)
+        """(windows, heads, N, d) -> (windows, N, C)."""
+        x = x.permute(0, 2, 1, 3)
         return x.reshape(x.shape[0], x.shape[1], -1)
 
     def partition(self, x: Tensor) -> Tensor:
@@ -155,9 +145,7 @@ class StaticWindowAttention(nn.Module):
         if self.shift:
             x = torch.cat((x[:, hp - self.shift :], x[:, : hp - self.shift]), 1)
             x = torch.cat((x[:, :, wp - self.shift :], x[:, :, : wp - self.shift]), 2)
-        # Contiguous, because torch (2.13) decomposes a linear of other memory into a batch of products
-        # by its expanded weight, which litert-torch writes at rank 3.
-        return x if (h, w) == (hp, wp) else x[:, :h, :w].contiguous()
+        return x if (h, w) == (hp, wp) else x[:, :h, :w]
 
 
 def static_windows(module: nn.Module) -> nn.Module | None:
@@ -168,8 +156,6 @@ def static_windows(module: nn.Module) -> nn.Module | None:
     rows = module.qkv.weight.reshape(3, module.dim, module.dim) * scale[:, None, None]
     bias = module.qkv.bias.reshape(3, module.dim) * scale[:, None]
     padded, mask = module.map_size != module.padded_size, module.mask()
-    position_bias = module.position_bias().contiguous()  # (heads, N, N)
-    one_window = module.padded_size == (module.window, module.window)
     constants = WindowConstants(
         num_heads=module.num_heads,
         window=module.window,
@@ -177,7 +163,7 @@ def static_windows(module: nn.Module) -> nn.Module | None:
         map_size=module.map_size,
         padded_size=module.padded_size,
         padding=(bias[0].clone(), bias[1].clone(), bias[2].clone()) if padded else None,
-        position_bias=position_bias[:, None] if one_window else position_bias[None],
+        position_bias=module.position_bias()[None].contiguous(),
         mask=None if mask is None else mask[:, None],
     )
     kept = torch.zeros_like(bias) if padded else bias

@@ -3,9 +3,7 @@
     before   q, k, v split from one linear through rank 5, products of rank 4
     after    separate linears, (heads, N, d) @ (heads, d, M), softmax over the last axis
 
-Batch 1 only: the heads take the place of the batch. A bias is added at rank 4, (heads, 1, N, M):
-LiteRT's GPU delegate takes the first axis of a tensor of rank 3 for the batch, and that of a
-constant for the height, and adds them wrongly.
+Batch 1 only: the heads take the place of the batch.
 """
 
 import torch
@@ -39,7 +37,7 @@ def attend(
 ) -> Tensor:
     """Attend within each of G groups: q (G, N, C), k and v (G, M, C) -> (G, N, C).
 
-    `bias`, (G * heads, 1, N, M), is added to the logits. `in_halves` splits the queries into two
+    `bias`, (G * heads, N, M), is added to the logits. `in_halves` splits the queries into two
     halves where there is only one group and one head. LiteRT needs that: litert-torch 0.9.4 writes
     the product of a single pair of matrices as a FULLY_CONNECTED with non-constant weights, which
     XNNPACK does not delegate. ExecuTorch must not use it: its XNNPACK partitioner (1.4) does not
@@ -50,18 +48,13 @@ def attend(
     if in_halves and len(queries) == 1 and n % 2 == 0:
         queries = queries.reshape(2, n // 2, -1)
         keys, values = torch.cat((keys, keys)), torch.cat((values, values))
-        bias = bias if bias is None else bias.reshape(2, 1, n // 2, -1)
+        bias = bias if bias is None else bias.reshape(2, n // 2, -1)
     logits = torch.bmm(queries, keys.transpose(1, 2))
-    weights = logits.softmax(-1) if bias is None else _biased(logits, bias).softmax(-1)
-    out = torch.bmm(weights, values)
+    if bias is not None:
+        logits = logits + bias
+    out = torch.bmm(logits.softmax(-1), values)
     out = out.reshape(q.shape[0], num_heads, n, -1)
     return out.transpose(1, 2).reshape(q.shape)
-
-
-def _biased(logits: Tensor, bias: Tensor) -> Tensor:
-    """Add (heads, 1, N, M) to (heads, N, M)."""
-    heads, n, m = logits.shape
-    return (logits.reshape(heads, 1, n, m) + bias).reshape(heads, n, m)
 
 
 def _heads(x: Tensor, count: int) -> Tensor:

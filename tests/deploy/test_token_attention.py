@@ -55,7 +55,7 @@ def test_static_reductions_is_exact(map_size: Size, ratio: int, randomised: Rand
 def test_one_head_attends_as_one_of_several(queries: int, in_halves: bool, biased: bool) -> None:
     draw = torch.Generator().manual_seed(2)
     q, k, v = (torch.randn(1, n, 6, generator=draw) for n in (queries, 5, 5))
-    bias = torch.randn(1, 1, queries, 5, generator=draw) if biased else None
+    bias = torch.randn(1, queries, 5, generator=draw) if biased else None
     found = attend(q, k, v, 1, bias, in_halves=in_halves)
     both = (torch.cat((x, x), -1) for x in (q, k, v))
     expected = attend(*both, 2, bias, in_halves=in_halves)
