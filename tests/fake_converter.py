@@ -42,6 +42,7 @@ class FakeConverter:
     decibels: Callable[[Recipe, Layers], float] = no_error
     half_decibels: float | None = None  # where the rounding executor disagrees with the runtime
     max_rank: int = 4
+    wrong: tuple[str, ...] = ()
     before_writing: Callable[[Path], None] = lambda path: None
     written: list[Request] = field(default_factory=list)
     forms: dict[bytes, nn.Module] = field(default_factory=dict)
@@ -110,6 +111,10 @@ class FakeConverter:
             ops={"FAKE": 1}, max_rank=self.max_rank, partitions=1, delegated_ops=1, total_ops=1,
             int8_mac_fraction=0.0,
         )  # fmt: skip
+
+    def misread(self, path: Path) -> Sequence[str]:
+        """Name the operations that the test names."""
+        return self.wrong
 
     def profile(
         self, path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1

@@ -56,7 +56,8 @@ class Attempt:
 def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Progress) -> Attempt:
     """Write the model file into a folder, replacing an earlier one, and compare it with PyTorch.
 
-    Raises GateFailed if the graph has tensors of a higher rank than the target supports.
+    Raises GateFailed if the graph has tensors of a higher rank than the target supports, or
+    operations that one of its accelerators computes wrongly.
     """
     ref, converter, compared = job.ref, job.converter, job.images.evaluation
     request = dataclasses.replace(job.request, float_modules=float_modules)
@@ -72,6 +73,11 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
             f"the graph has tensors of rank {graph.max_rank}, and {job.target} takes rank "
             f"{converter.MAX_RANK} at most: this model has no deploy form and is only a baseline "
             "for the benchmarks"
+        )
+    if wrong := converter.misread(path):
+        raise GateFailed(
+            f"an accelerator of {job.target} computes {len(wrong)} operations of the file wrongly, "
+            f"first {wrong[0]}: report this model, or convert it to another target"
         )
     verdict = judge(
         executors(converter, path, request.recipe),

@@ -115,6 +115,9 @@ class Converter(Protocol):
     def inspect(self, path: Path) -> Graph:
         """Facts about the graph, read from the written file; raises ArtifactError."""
 
+    def misread(self, path: Path) -> Sequence[str]:
+        """Operations of the file that an accelerator is known to take and compute wrongly."""
+
     def runner(self, path: Path, *, threads: int | None = None) -> Runner:
         """The file, loaded on the closest thing to its runtime that this machine has.
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from slide_mobile.bench import processes, subprocesses
+from slide_mobile.bench import processes
 from slide_mobile.bench.messages import NotLoaded, ProfileRequest, Started, TimingRequest
+from slide_mobile.targets import subprocesses
 
 NOTHING = ProfileRequest(artifact=b"nowhere", threads=1)
 

@@ -113,6 +113,7 @@ def test_a_family_converts(target: str, name: str, precision: str, tmp_path: Pat
     assert graph.max_rank <= 4
     assert graph.partitions == (target in DELEGATING)
     assert graph.delegated_ops == graph.total_ops * (target in DELEGATING)
+    assert not converter.misread(path)
     low, high = (0.5, 1.0) if precision in {"int8", "int8-dynamic"} else (0.0, 0.0)
     assert low <= graph.int8_mac_fraction <= high
 

@@ -225,6 +225,18 @@ def test_a_graph_of_too_high_a_rank_is_refused(fake: FakeConverter, tmp_path: Pa
     assert not any(tmp_path.iterdir())
 
 
+def test_a_file_that_an_accelerator_misreads_is_refused(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    fake.wrong = ("ADD of [8, 4] and [8, 4] in mlp", "PAD of [2, 3] in mlp")
+    with pytest.raises(
+        GateFailed, match=r"of fake computes 2 operations .* ADD of \[8, 4\] and"
+    ) as why:
+        convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    assert why.value.exit_code == 1 and len(str(why.value)) < 300 and "\n" not in str(why.value)
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_deploy_form_that_is_not_exact_is_refused(
     fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ with quiet():
     from slide_mobile_converters.tflite import lowering, metadata, quantization
     from slide_mobile_converters.tflite.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.tflite.graph import inspect as inspect
+    from slide_mobile_converters.tflite.graph import misread as misread
     from slide_mobile_converters.tflite.probe import activations as activations
     from slide_mobile_converters.tflite.probe import ranges as ranges
     from slide_mobile_converters.tflite.profile import profile as profile
