@@ -52,11 +52,9 @@ def require(
     If it does not pass, the results are saved as `report` instead.
     """
     found = run(artifact, labs, progress=progress)
-    bad = [verdict for verdict in found.verdicts if verdict.outcome != "passed"]
-    if bad:
+    if missed := found.missed([lab.name for lab in labs]):
         atomic.write_file(report, documents.encode(found))
-        reasons = "; ".join(f"{verdict.lab} {verdict.outcome}: {verdict.why}" for verdict in bad)
-        raise GateFailed(f"{reasons}; report: {report}")
+        raise GateFailed(f"{'; '.join(missed)}; report: {report}")
     results.save(artifact, found)
 
 
