@@ -8,6 +8,7 @@ from slide_mobile.cli.check import check
 from slide_mobile.cli.convert import convert
 from slide_mobile.cli.doctor import doctor
 from slide_mobile.cli.embed import embed
+from slide_mobile.cli.group import Group
 from slide_mobile.cli.inspect import inspect
 from slide_mobile.cli.lab import lab
 from slide_mobile.cli.models import models
@@ -26,22 +27,14 @@ Examples:
 """
 
 
-class Commands(click.Group):
-    """The program's commands, each listed with its whole first sentence."""
+class Commands(Group):
+    """The program's commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, but --json alone lacks a command, and is not an unknown option."""
         if args == ["--json"]:
             raise click.UsageError("Missing command.", ctx)
         return super().parse_args(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, but wrapped where click would cut the sentence off."""
-        shown = [(name, command) for name, command in self.commands.items() if not command.hidden]
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, command.get_short_help_str(limit=1000)) for name, command in shown]
-            )
 
 
 @click.group(

@@ -127,8 +127,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     "--lab",
     "labs",
     metavar="NAMES",
-    help="Labs in which the file must pass as well, such as gpu,arm64-a76; `slide-mobile lab` "
-    "lists them.",
+    help="Labs in which the file must pass, too; the command lab lists them.",
 )
 @click.option(
     "--out",
@@ -194,7 +193,7 @@ def convert(
             task=task,
         ),
         calibration=CalibrationImages(folder=calibration, samples=calibration_samples),
-        labs=comma_list(labs),
+        labs=comma_list("--lab", labs),
         out=out,
         force=force,
         progress=session.progress,

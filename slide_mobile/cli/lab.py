@@ -1,5 +1,6 @@
 """slide-mobile lab."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,15 @@ from rich.console import Console
 from rich.table import Column
 
 from slide_mobile.artifact.documents import Name, Text
+from slide_mobile.cli.group import Group
 from slide_mobile.cli.options import comma_list
-from slide_mobile.cli.printing import escape, new_table, print_next
+from slide_mobile.cli.printing import Fact, escape, new_table, print_facts, print_next
 from slide_mobile.cli.session import KEPT, Session
 from slide_mobile.cli.verb import verb
-from slide_mobile.lab.verdict import Verdict
+from slide_mobile.lab.verdict import LabResults, LabState, Verdict
 
 if TYPE_CHECKING:
+    from slide_mobile.artifact.folder import Artifact
     from slide_mobile.lab.labs import Lab
 
 MARKS = {
@@ -31,16 +34,6 @@ Examples:
   slide-mobile lab artifacts/slide_swin_demo-tflite-int8
   slide-mobile lab artifacts/slide_swin_demo-tflite-fp32 --lab gpu
 """
-
-
-class LabState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A lab: whether it is set up, what it proves, and what it leaves open."""
-
-    name: Name
-    ready: bool
-    proves: Text
-    leaves_open: Text
-    command: Text
 
 
 class Labs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,7 +56,7 @@ class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     artifacts: tuple[ArtifactResults, ...]
 
 
-class ArtifactsOrCommand(click.Group):
+class ArtifactsOrCommand(Group):
     """A group in which `lab ARTIFACT` is short for `lab run ARTIFACT`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -108,25 +101,33 @@ def run(
     from slide_mobile.lab import catalogue, results
     from slide_mobile.lab import session as labs
 
-    chosen = catalogue.choose(comma_list(names))
+    chosen = catalogue.choose(comma_list("--lab", names))
     if not artifacts:
         _emit_labs(session, chosen)
         return 0
     if names is not None:
         catalogue.require_ready(chosen)
+    ready = catalogue.ready(chosen)
+    opened = [Artifact.open(root) for root in artifacts]
+    for artifact in opened:
+        results.read(artifact)  # a damaged lab.json must not show after minutes
     session.interruption = KEPT
-    ready = [lab for lab in chosen if catalogue.is_ready(lab)]
     found, passed = [], True
-    for root in artifacts:
-        artifact = Artifact.open(root)
+    for artifact in opened:
         done = labs.run(artifact, ready, images=images or labs.IMAGES, progress=session.progress)
         results.save(artifact, done)
         passed &= done.passed
-        others = [lab for lab in chosen if lab not in ready]
-        not_run = tuple(lab.name for lab in others if artifact.manifest.target in lab.targets)
-        found.append(ArtifactResults(artifact=str(root), not_run=not_run, verdicts=done.verdicts))
+        found.append(_results(artifact, [lab for lab in chosen if lab not in ready], done))
     session.emit(Results(artifacts=tuple(found)), lambda console: _print(console, found))
     return 0 if passed else 1
+
+
+def _results(artifact: "Artifact", missing: "Sequence[Lab]", done: LabResults) -> ArtifactResults:
+    """What labs found about an artifact, and which of the missing ones would run its file."""
+    concerned = [lab.name for lab in missing if artifact.manifest.target in lab.targets]
+    return ArtifactResults(
+        artifact=str(artifact.root), not_run=tuple(concerned), verdicts=done.verdicts
+    )
 
 
 @lab.command()
@@ -146,20 +147,11 @@ def setup(session: Session, names: tuple[str, ...]) -> None:
     _emit_labs(session, chosen)
 
 
-def _emit_labs(session: Session, chosen: "tuple[Lab, ...]") -> None:
+def _emit_labs(session: Session, chosen: "Sequence[Lab]") -> None:
     """Print labs and whether they are set up."""
     from slide_mobile.lab import catalogue
 
-    states = tuple(
-        LabState(
-            name=lab.name,
-            ready=catalogue.is_ready(lab),
-            proves=lab.proves,
-            leaves_open=lab.leaves_open,
-            command=catalogue.command(lab),
-        )
-        for lab in chosen
-    )
+    states = tuple(map(catalogue.state, chosen))
     session.emit(Labs(labs=states), lambda console: _print_labs(console, states))
 
 
@@ -175,18 +167,20 @@ def _print_labs(console: Console, states: tuple[LabState, ...]) -> None:
 
 
 def _print(console: Console, found: list[ArtifactResults]) -> None:
-    """One table for each artifact."""
+    """For each artifact a table of the numbers, what executed it, and what was wrong."""
     for results in found:
         console.print(f"[bold]{escape(results.artifact)}[/]")
+        if not results.verdicts:
+            console.print("[yellow]not run[/]  no lab that is set up runs such a file")
+            continue
         right = [Column(name, justify="right") for name in ("SQNR, dB", "floor", "from here, dB")]
-        table = new_table("lab", "arithmetic", "", *right, "executed by")
+        table = new_table("lab", "arithmetic", "", *right)
         for verdict in results.verdicts:
             table.add_row(*_row(verdict))
         console.print(table)
-        for verdict in results.verdicts:
-            if verdict.why:
-                console.print(f"{MARKS[verdict.outcome]}  {verdict.lab}: {escape(verdict.why)}")
-    missing = sorted({name for results in found for name in results.not_run})
+        width = max(len(verdict.lab) for verdict in results.verdicts)
+        print_facts(console, _remarks(results.verdicts), label_width=width)
+    missing = list(dict.fromkeys(name for results in found for name in results.not_run))
     if missing:
         console.print(f"[yellow]not set up[/]  {', '.join(missing)}")
         print_next(console, ("slide-mobile", "lab", "setup", *missing))
@@ -200,5 +194,13 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
         verdict.arithmetic,
         MARKS[verdict.outcome],
         *("" if number is None else f"{number:.1f}" for number in numbers),
-        escape(verdict.executor),
     )
+
+
+def _remarks(verdicts: Sequence[Verdict]) -> Iterator[Fact]:
+    """What executed the file, and why it was refused or failed."""
+    for verdict in verdicts:
+        if verdict.executor:
+            yield verdict.lab, f"{verdict.arithmetic} by {escape(verdict.executor)}"
+        if verdict.why:
+            yield verdict.lab, f"{MARKS[verdict.outcome]}: {escape(verdict.why)}"

@@ -10,6 +10,8 @@ import resource
 import signal
 import subprocess
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,12 @@ from slide_mobile.targets import subprocesses
 WORKERS = Path(__file__).with_name("workers")
 MOST_CHARACTERS = 200  # of what a worker said at its end
 _MOST_FILE_BYTES = 1 << 31  # a worker writes nothing but the outputs
+
+# What numpy and zipfile raise for a file that is no archive, or a damaged or hostile one.
+_UNREADABLE = (
+    *(ValueError, TypeError, OSError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -70,13 +78,7 @@ class Worker:
             done = self._run([*self.command, *files, *self.options], folder)
             if done.returncode != 0 or not made.is_file():
                 raise WorkerFailed(last_words(done))
-            try:
-                with np.load(made, allow_pickle=False) as archive:
-                    outputs = {name: archive[name] for name in archive.files}
-                said = documents.decode(done.stdout.splitlines()[-1].encode(), Said)
-            except (ValueError, OSError, IndexError, DocumentError) as error:
-                raise WorkerFailed(f"its outputs cannot be read: {error}") from error
-        return Ran(outputs=outputs, said=said)
+            return Ran(outputs=_outputs(made), said=_said(done.stdout))
 
     def _run(self, command: Sequence[str], folder: str) -> subprocess.CompletedProcess[str]:
         try:
@@ -96,6 +98,24 @@ class Worker:
             raise WorkerFailed(f"it cannot start: {error.strerror}") from error
 
 
+def _outputs(made: Path) -> Arrays:
+    """Read the arrays of a .npz file; raises WorkerFailed."""
+    try:
+        with np.load(made, allow_pickle=False) as archive:
+            return {name: np.asarray(archive[name]) for name in archive.files}
+    except _UNREADABLE as error:
+        raise WorkerFailed(f"its outputs cannot be read: {error}"[:MOST_CHARACTERS]) from error
+
+
+def _said(stdout: str) -> Said:
+    """Read the last line of a worker's output; raises WorkerFailed."""
+    lines = stdout.splitlines()
+    try:
+        return documents.decode(lines[-1].encode() if lines else b"", Said)
+    except DocumentError as error:
+        raise WorkerFailed(f"its last line cannot be read: {error}"[:MOST_CHARACTERS]) from error
+
+
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
     """Why a process ended: its signal, or the last error that it printed."""
     lines = [line for line in done.stderr.split("\n") if line.strip()]
@@ -108,7 +128,9 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
 
 def _limited() -> None:
     """Limit what the child may write, and end it with this process."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_FILE_BYTES, _MOST_FILE_BYTES))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    most = _MOST_FILE_BYTES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILE_BYTES)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if subprocesses.WITH_US is not None:
         subprocesses.WITH_US()

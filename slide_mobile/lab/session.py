@@ -57,11 +57,9 @@ def require(
     if idle := [lab.name for lab in labs if lab.name not in ran]:
         precision = artifact.manifest.precision
         raise UsageError(f"the lab {idle[0]!r} does not run {precision} files; leave it out")
-    bad = [verdict for verdict in found.verdicts if verdict.outcome != "passed"]
-    if bad:
+    if missed := found.missed([lab.name for lab in labs]):
         atomic.write_file(report, documents.encode(found))
-        reasons = "; ".join(f"{verdict.lab} {verdict.outcome}: {verdict.why}" for verdict in bad)
-        raise GateFailed(f"{reasons}; report: {report}")
+        raise GateFailed(f"{'; '.join(missed)}; report: {report}")
     results.save(artifact, found)
 
 

@@ -38,15 +38,19 @@ class Subject:
 
         Raises WorkerFailed for other outputs than the manifest's.
         """
-        layouts = {output.name: output.layout for output in self.artifact.manifest.outputs}
-        if sorted(outputs) != sorted(layouts):
-            raise WorkerFailed(f"it has the outputs {', '.join(outputs)}")
+        manifest = self.artifact.manifest
+        if sorted(outputs) != sorted(output.name for output in manifest.outputs):
+            raise WorkerFailed(f"its outputs are {', '.join(outputs) or 'none'}")
         found: dict[str, NDArray[np.float32]] = {}
         repeatable = True
-        for name, layout in layouts.items():
-            rows = outputs[name]
+        for output in manifest.outputs:
+            rows = outputs[output.name]
+            wanted = (len(self.inputs), *output.shape[1:])
+            if rows.dtype.kind != "f" or rows.shape != wanted:
+                raise WorkerFailed(f"{output.name} is {rows.dtype} {rows.shape}, not {wanted}")
             repeatable &= rows[0].tobytes() == rows[-1].tobytes()
-            found[name] = np.asarray(channels_last(rows[:-1], layout or "NHWC"), np.float32)
+            layout = output.layout or "NHWC"
+            found[output.name] = np.asarray(channels_last(rows[:-1], layout), np.float32)
         return self.expected.seen_in(found), repeatable
 
 
@@ -58,13 +62,13 @@ def load(artifact: Artifact, count: int) -> Subject:
     host = running.run(runner, images, artifact.manifest.task)
     return Subject(
         artifact=artifact,
-        inputs=_inputs(artifact.manifest, np.concatenate((images, images[:1]))),
+        inputs=in_layout(artifact.manifest, np.concatenate((images, images[:1]))),
         expected=expected,
         host=expected.seen_in(host),
     )
 
 
-def _inputs(manifest: Manifest, images: NDArray[np.uint8]) -> NDArray[np.generic]:
+def in_layout(manifest: Manifest, images: NDArray[np.uint8]) -> NDArray[np.generic]:
     """(N, H, W, 3) bytes in the layout and type that the file takes."""
     if manifest.input.layout == "NCHW":
         images = images.transpose(0, 3, 1, 2)

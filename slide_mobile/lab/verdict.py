@@ -1,5 +1,6 @@
-"""What a lab found: the values of lab.json, and of `lab --json`."""
+"""What labs are there, and what they found: the values of lab.json, and of `lab --json`."""
 
+from collections.abc import Collection
 from typing import Literal
 
 from msgspec import Struct
@@ -17,6 +18,16 @@ from slide_mobile.artifact.documents import (
 Arithmetic = Literal["fp32", "fp16"]  # of the operations that are in float
 # "refused": the hardware's runtime takes the file only in part, or not at all.
 Outcome = Literal["passed", "failed", "refused"]
+
+
+class LabState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A lab: whether it is set up, the command that does it, what it proves and leaves open."""
+
+    name: Name
+    ready: bool
+    proves: Text
+    leaves_open: Text
+    command: Text
 
 
 class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,3 +70,10 @@ class LabResults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def passed(self) -> bool:
         """Whether no lab computed something else than PyTorch; a refusal does no silent harm."""
         return all(verdict.outcome != "failed" for verdict in self.verdicts)
+
+    def missed(self, labs: Collection[str]) -> tuple[str, ...]:
+        """One line for each of these labs in which the file did not run, or did not pass."""
+        ran = {verdict.lab for verdict in self.verdicts}
+        lines = [f"{lab} has no result" for lab in labs if lab not in ran]
+        bad = [v for v in self.verdicts if v.lab in labs and v.outcome != "passed"]
+        return (*lines, *(f"{v.lab} {v.outcome} in {v.arithmetic}: {v.why}" for v in bad))
