@@ -134,7 +134,7 @@ def test_a_mirror_that_does_not_answer_is_one_line(
 ) -> None:
     monkeypatch.setenv("HANGS", "yes")
     monkeypatch.setattr(debian, "_SECONDS", 2)
-    with pytest.raises(EnvironmentMissing, match="^apt-get -q download did not end within 2 s; "):
+    with pytest.raises(EnvironmentMissing, match=r"^apt-get -q download did not end within 2 s; "):
         debian.unpack(tmp_path / "root", PACKAGES)
 
 

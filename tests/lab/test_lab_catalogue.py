@@ -86,7 +86,7 @@ def test_what_was_made_before_an_error_stays(cache: Path) -> None:
         raise EnvironmentMissing("no network")
 
     one, bad = part("one"), replace(part("bad"), make=fail)
-    with pytest.raises(EnvironmentMissing, match="^no network$"):
+    with pytest.raises(EnvironmentMissing, match=r"^no network$"):
         catalogue.setup([FakeLab().lab(parts=(one, bad))])
     assert one.is_made and not bad.is_made
     assert [path.name for path in cache.glob("[!.]*")] == [one.root.name]
@@ -113,9 +113,9 @@ def test_the_labs_of_a_gate_are_set_up_and_run_the_target(
     assert catalogue.for_gate(["ready"], "tflite") == (ready,)
     with pytest.raises(UnknownName, match="no lab is named 'reddy'; did you mean 'ready'"):
         catalogue.for_gate(["reddy"], "tflite")
-    with pytest.raises(UsageError, match="'ready' runs files for tflite, fake, not for onnx$"):
+    with pytest.raises(UsageError, match=r"'ready' runs files for tflite, fake, not for onnx$"):
         catalogue.for_gate(["ready"], "onnx")
-    with pytest.raises(EnvironmentMissing, match="run slide-mobile lab setup missing$"):
+    with pytest.raises(EnvironmentMissing, match=r"run slide-mobile lab setup missing$"):
         catalogue.for_gate(["ready", "missing"], "tflite")
 
 

@@ -8,7 +8,8 @@ from slide_mobile.artifact.documents import Decibels, Sha256, Text
 class RuntimeRow(Row, frozen=True, kw_only=True):
     """One file on one runtime; `error` is the last line of the run where it failed.
 
-    A runtime that refuses the file may not say its `release`. `works` says whether the SQNR reaches the floor of the precision.
+    A runtime that refuses the file may not say its `release`. `works` says whether the SQNR reaches
+    the floor of the precision.
     """
 
     model: Text
