@@ -1,7 +1,7 @@
-"""The rules on ranks in a .tflite: planted operations, and every attention that adds a bias."""
+"""The rules on ranks in a .tflite, and the reshapes that make an operation obey them."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,15 @@ from torch import Tensor, nn
 
 litert_torch = pytest.importorskip("litert_torch")
 
+from ai_edge_litert.interpreter import Interpreter  # noqa: E402
+
 from slide_mobile.deploy.static_neighbourhoods import static_neighbourhoods  # noqa: E402
 from slide_mobile.deploy.static_windows import static_windows  # noqa: E402
 from slide_mobile.models.layers.neighbourhood import NeighbourhoodAttention  # noqa: E402
 from slide_mobile.models.layers.window_attention import WindowAttention  # noqa: E402
-from slide_mobile_converters.tflite import ranks  # noqa: E402
+from slide_mobile_converters.tflite import ranks, reshapes  # noqa: E402
 from slide_mobile_converters.tflite.graph import inspect, misread  # noqa: E402
-from slide_mobile_converters.tflite.operations import Op  # noqa: E402
+from slide_mobile_converters.tflite.operations import Op, parse  # noqa: E402
 from slide_mobile_converters.tflite.operations import Tensor as Operand  # noqa: E402
 
 Size = tuple[int, int]
@@ -61,7 +63,7 @@ def test_a_constant_beside_a_value(
 ) -> None:
     pair = (operand(value), operand(constant, constant=True))
     for operands in (pair, pair[::-1]):
-        found = ranks.misread([[operation(name, *operands)]])
+        found = ranks.misread([operation(name, *operands)])
         assert [each.why for each in found] == ([] if why is None else [why])
 
 
@@ -75,14 +77,14 @@ def test_a_constant_beside_a_value(
         ("BATCH_MATMUL", ((2, 4, 6, 8), (2, 4, 8, 9)), None),
         ("BATCH_MATMUL", ((1, 6, 8), (4, 8, 9)), "the batch is broadcast"),
         ("BATCH_MATMUL", ((2, 4, 6, 8), (4, 8, 9)), "the batch is broadcast"),
-        ("PAD", (MAP, (4, 2)), None),
-        ("PAD", (BATCH, (3, 2)), "padded below rank 4"),
+        ("PAD", (MAP,), None),
+        ("PAD", (BATCH,), "padded below rank 4"),
         ("CONCATENATION", (ROW, ROW), None),
         ("FULLY_CONNECTED", (BATCH, (5, 8)), None),
     ],
 )
 def test_values_alone(name: str, shapes: tuple[tuple[int, ...], ...], why: str | None) -> None:
-    found = ranks.misread([[operation(name, *map(operand, shapes))]])
+    found = ranks.misread([operation(name, *map(operand, shapes))])
     assert [each.why for each in found] == ([] if why is None else [why])
 
 
@@ -111,29 +113,38 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def planted() -> bytes:
     torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("planted") / "planted.tflite"
     example = (torch.zeros(HEADS, TOKENS, DIM),)
-    litert_torch.convert(Planted().eval(), example).export(str(path))
-    return path
+    return litert_torch.convert(Planted().eval(), example).model_content()
 
 
-def test_a_planted_file_is_found_out(planted: Path) -> None:
-    lines = misread(planted)
+def test_a_planted_file_is_found_out(planted: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "planted.tflite"
+    path.write_bytes(planted)
+    lines = misread(path)
     assert {(line.split(" of ")[0], line.rpartition(" (")[2][:-1]) for line in lines} == PLANTED
     (added,) = (line for line in lines if line.startswith("ADD"))
     assert "[3, 5, 5] and [1, 3, 5, 5]" in added
-    (finding,) = (line for line in inspect(planted).findings if "wrongly" in line)
+    (finding,) = (line for line in inspect(path).findings if "wrongly" in line)
     assert finding == f"LiteRT's GPU delegate computes 3 operations wrongly, first {lines[0]}"
+
+
+def test_a_planted_file_is_lifted_to_rank_4(planted: bytes, tmp_path: Path) -> None:
+    lifted = reshapes.at_rank_4(planted)
+    assert [found.operation for found in ranks.misread(parse(lifted)[0][0])] == ["PAD"]
+    assert reshapes.at_rank_4(lifted) == lifted
+    names = [tensor.name for tensor in parse(lifted)[1]]
+    assert len(set(names)) == len(names)  # the quantizer tells tensors by their names
+    assert_same_outputs(planted, lifted, [(HEADS, TOKENS, DIM)])
 
 
 def test_constants_in_fp16_are_constants_too() -> None:
     narrow, wide = operand((6, 10, 8, 1), constant=True), operand(BATCH)
     widened = dataclasses.replace(operation("DEQUANTIZE", narrow), outputs=(wide,))
     added = operation("ADD", dataclasses.replace(wide, name="a value"), wide)
-    assert not ranks.misread([[added]])
-    assert [each.why for each in ranks.misread([[widened, added]])] == [AT_FIRST]
+    assert not ranks.misread([added])
+    assert [each.why for each in ranks.misread([widened, added])] == [AT_FIRST]
 
 
 ATTENTIONS: dict[str, tuple[Size, Callable[[Size], nn.Module]]] = {
@@ -162,12 +173,30 @@ class Residuals(nn.Module):
         return tuple(x + part(x) for x, part in zip(maps, self.parts, strict=True))
 
 
-def test_every_attention_with_a_bias_obeys_the_rules(
+def test_every_attention_with_a_bias_is_read_as_it_is_meant(
     randomised: Callable[[nn.Module], nn.Module], tmp_path: Path
 ) -> None:
-    model, path = Residuals(randomised).eval(), tmp_path / "attentions.tflite"
-    maps = tuple(torch.randn(1, *size, 12) for size, _ in ATTENTIONS.values())
-    litert_torch.convert(model, maps).export(str(path))
+    sizes = [(1, *size, 12) for size, _ in ATTENTIONS.values()]
+    example = tuple(torch.zeros(size) for size in sizes)
+    converted = litert_torch.convert(Residuals(randomised).eval(), example).model_content()
+    assert ranks.misread(parse(converted)[0][0])  # or nothing here needs reshapes.py
+    lifted, path = reshapes.at_rank_4(converted), tmp_path / "attentions.tflite"
+    path.write_bytes(lifted)
     assert misread(path) == ()
     facts = inspect(path)
     assert (facts.partitions, facts.delegated_ops) == (1, facts.total_ops)
+    assert_same_outputs(converted, lifted, sizes)
+
+
+def assert_same_outputs(old: bytes, new: bytes, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Check that two files give the same bits on XNNPACK."""
+    draw = np.random.default_rng(0)
+    inputs = [draw.normal(size=shape).astype(np.float32) for shape in shapes]
+    results = []
+    for model in (old, new):
+        runner = Interpreter(model_content=model).get_signature_runner()
+        names = sorted(runner.get_input_details(), key=lambda name: int(name.rpartition("_")[2]))
+        results.append(runner(**dict(zip(names, inputs, strict=True))))
+    assert results[0].keys() == results[1].keys()
+    for name, expected in results[0].items():
+        np.testing.assert_array_equal(results[1][name], expected)

@@ -64,7 +64,7 @@ def misread(path: Path) -> tuple[str, ...]:
     model = reading.read(path)
     reading.interpreter(model, path)  # verifies the file
     subgraphs, _ = reading.bounded(model, path)
-    return tuple(map(str, ranks.misread(subgraphs)))
+    return tuple(str(found) for ops in subgraphs for found in ranks.misread(ops))
 
 
 def _plan(interpreter: Interpreter, path: Path) -> _Plan:
@@ -129,7 +129,7 @@ def _findings(
     if high:
         first = f"{high[0].name!r} {list(high[0].shape)}"
         found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, first {first}")
-    if wrong := ranks.misread(subgraphs):
+    if wrong := [found for ops in subgraphs for found in ranks.misread(ops)]:
         found.append(
             f"LiteRT's GPU delegate computes {len(wrong)} operations wrongly, first {wrong[0]}"
         )

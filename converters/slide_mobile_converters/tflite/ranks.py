@@ -13,27 +13,28 @@ Measured with files of one operation on LiteRT 2.2 (its WebGPU build on SwiftSha
 tensors of different ranks correctly, but two Adreno phones do not (google-ai-edge/LiteRT#8619).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slide_mobile_converters.tflite.operations import Op
 from slide_mobile_converters.tflite.probe import running
 
-Shape = tuple[int, ...]
-
-_ELEMENTWISE = frozenset(
+FULL_RANK = 4  # (B, H, W, C), which the delegate reads as it is
+ELEMENTWISE = frozenset(
     ("ADD", "SUB", "MUL", "DIV", "FLOOR_DIV", "FLOOR_MOD", "POW", "ATAN2", "SQUARED_DIFFERENCE",
      "MAXIMUM", "MINIMUM", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL",
      "LOGICAL_AND", "LOGICAL_OR", "SELECT", "SELECT_V2")
 )  # fmt: skip
 _PADS = frozenset(("PAD", "PADV2", "MIRROR_PAD"))
-_FULL_RANK = 4  # (B, H, W, C), which the delegate reads as it is
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Misread:
-    """An operation that breaks a rule: its operands, the module that wrote it, and the rule."""
+    """An operation that breaks a rule: its place in the subgraph, its operands, and the rule."""
 
+    index: int
     operation: str
     shapes: tuple[Shape, ...]
     module: str
@@ -46,40 +47,38 @@ class Misread:
         return f"{self.operation} of {shapes}{place} ({self.why})"
 
 
-def misread(subgraphs: Iterable[Sequence[Op]]) -> list[Misread]:
-    """Operations that break a rule, in the order of the file."""
+def misread(ops: Sequence[Op]) -> list[Misread]:
+    """Operations of a subgraph that break a rule, in its order."""
+    # Weights in fp16 are constants behind a DEQUANTIZE.
+    widened = {op.outputs[0] for op in ops if op.name == "DEQUANTIZE" and op.input(0).constant}
     found = []
-    for ops in subgraphs:
-        # Weights in fp16 are constants behind a DEQUANTIZE.
-        widened = {op.outputs[0] for op in ops if op.name == "DEQUANTIZE" and op.input(0).constant}
-        for op in ops:
-            operands = tuple(tensor for tensor in op.inputs if tensor is not None)
-            fixed = [tensor.constant or tensor in widened for tensor in operands]
-            shapes = tuple(tensor.shape for tensor in operands)
-            if why := _broken_rule(op.name, shapes, fixed):
-                module = running(op.outputs[0].name)
-                found.append(Misread(operation=op.name, shapes=shapes, module=module, why=why))
+    for index, op in enumerate(ops):
+        operands = [tensor for tensor in op.inputs if tensor is not None]
+        values = [x.shape for x in operands if not (x.constant or x in widened)]
+        constants = [x.shape for x in operands if x.constant or x in widened]
+        if why := _broken_rule(op.name, values, constants):
+            found.append(
+                Misread(
+                    index=index,
+                    operation=op.name,
+                    shapes=tuple(tensor.shape for tensor in operands),
+                    module=running(op.outputs[0].name),
+                    why=why,
+                )
+            )
     return found
 
 
-def _broken_rule(operation: str, shapes: Sequence[Shape], fixed: Sequence[bool]) -> str | None:
-    """The rule that an operation breaks, or None; `fixed` says which operands are constants."""
-    if operation in _ELEMENTWISE:
-        values = [shape for shape, constant in zip(shapes, fixed, strict=True) if not constant]
-        constants = [shape for shape, constant in zip(shapes, fixed, strict=True) if constant]
-        return _of_elementwise(values, constants)
-    if operation == "BATCH_MATMUL" and shapes[0][:-2] != shapes[1][:-2]:
+def _broken_rule(name: str, values: Sequence[Shape], constants: Sequence[Shape]) -> str | None:
+    """The rule that an operation on values and constants breaks, or None."""
+    if name in ELEMENTWISE:
+        ranks = {len(shape) for shape in (*values, *(c for c in constants if len(c) > 1))}
+        if len(ranks) > 1:
+            return "the ranks differ"
+        if any(len(c) in ranks and len(c) < FULL_RANK and c[:1] > (1,) for c in constants):
+            return f"a constant along the first axis, below rank {FULL_RANK}"
+    if name == "BATCH_MATMUL" and len({shape[:-2] for shape in (*values, *constants)}) > 1:
         return "the batch is broadcast"
-    if operation in _PADS and len(shapes[0]) < _FULL_RANK:
-        return f"padded below rank {_FULL_RANK}"
-    return None
-
-
-def _of_elementwise(values: Sequence[Shape], constants: Sequence[Shape]) -> str | None:
-    """The rule that an elementwise operation of values and constants breaks, or None."""
-    ranks = {len(shape) for shape in (*values, *(c for c in constants if len(c) > 1))}
-    if len(ranks) > 1:
-        return "the ranks differ"
-    if any(len(c) in ranks and len(c) < _FULL_RANK and c[:1] > (1,) for c in constants):
-        return f"a constant along the first axis, below rank {_FULL_RANK}"
+    if name in _PADS and len(values[0]) < FULL_RANK:
+        return f"padded below rank {FULL_RANK}"
     return None
