@@ -174,11 +174,11 @@ def _print(console: Console, found: list[ArtifactResults]) -> None:
             console.print("[yellow]not run[/]  no lab that is set up runs such a file")
             continue
         right = [Column(name, justify="right") for name in ("SQNR, dB", "floor", "from here, dB")]
-        table = new_table("lab", "arithmetic", "", *right)
+        table = new_table("lab", "in", "", *right)
         for verdict in results.verdicts:
             table.add_row(*_row(verdict))
         console.print(table)
-        width = max(len(verdict.lab) for verdict in results.verdicts)
+        width = 2 + max(len(verdict.lab) for verdict in results.verdicts)
         print_facts(console, _remarks(results.verdicts), label_width=width)
     missing = list(dict.fromkeys(name for results in found for name in results.not_run))
     if missing:

@@ -155,10 +155,7 @@ def test_a_machine_without_debian_s_tools_is_told_which_one_it_lacks(
 @pytest.mark.parametrize(
     ("repositories", "mirror"),
     [
-        (
-            "http://m/debian-security http://m/pool/debian/ http://other/debian",
-            "http://m/pool/debi",
-        ),
+        ("http://m/debian-security http://m/debian/ http://other/debian", "http://m/debian/"),
         ("http://archive.ubuntu.com/ubuntu/", "http://deb.debian.org/debian"),
         (" ", "http://deb.debian.org/debian"),
     ],
@@ -167,7 +164,7 @@ def test_the_mirror_is_the_machine_s_own_or_debian_s(
     repositories: str, mirror: str, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REPOSITORIES", repositories)
-    assert debian.mirror().startswith(mirror)
+    assert debian.mirror() == mirror
 
 
 def test_other_files_to_keep_are_other_pins() -> None:

@@ -55,13 +55,7 @@ def test_results_of_the_artifact_that_was_there_before_are_not_of_this_one(tmp_p
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "",
-        "{",
-        "[]",
-        '{"schema_version": 1}',
-        f'{{"schema_version": 2, "manifest_sha256": "{SHA}"}}',
-    ],
+    ["", "{", "[]", "{}", f'{{"schema_version": 2, "manifest_sha256": "{SHA}", "verdicts": []}}'],
 )
 def test_a_damaged_file_is_one_line_that_says_what_to_do(text: str, tmp_path: Path) -> None:
     artifact = folder(tmp_path)

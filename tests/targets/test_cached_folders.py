@@ -22,16 +22,8 @@ def fill(folder: Path) -> None:
 
 
 def test_other_names_and_other_pins_are_other_folders(root: Path) -> None:
-    found = [
-        cached_folders.place(name, pins)
-        for name, pins in (
-            ("a", ["1"]),
-            ("a", ["2"]),
-            ("a", ["1", "2"]),
-            ("a", ["12"]),
-            ("b", ["1"]),
-        )
-    ]
+    every = (("a", ["1"]), ("a", ["2"]), ("a", ["1", "2"]), ("a", ["12"]), ("b", ["1"]))
+    found = [cached_folders.place(name, pins) for name, pins in every]
     assert len({root, *found}) == 6 and {path.parent for path in found} == {root.parent}
     assert cached_folders.place("a", iter(["pin==1"])) == root
 
