@@ -86,7 +86,7 @@ def test_only_a_wrong_result_does_harm() -> None:
     assert not of(verdict("a"), verdict("b", "failed")).passed
 
 
-def test_what_was_missed_is_a_line_for_each_arithmetic_and_each_lab_without_a_result() -> None:
+def test_what_was_missed_in_some_labs_is_a_line_for_each_arithmetic() -> None:
     found = of(
         verdict("gpu"),
         verdict("gpu", "failed", "fp16"),
@@ -96,7 +96,6 @@ def test_what_was_missed_is_a_line_for_each_arithmetic_and_each_lab_without_a_re
     )
     assert found.missed(["runtimes-2.14"]) == ()
     assert found.missed(["gpu", "arm64-a76", "runtimes-2.14", "arm64-a53"]) == (
-        "arm64-a53 has no result",
         "gpu failed in fp16: a reason",
         "arm64-a76 refused in fp32: a reason",
     )
