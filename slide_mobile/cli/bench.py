@@ -32,7 +32,8 @@ Examples:
   slide-mobile bench artifacts/slide_swin_demo-tflite-int8 --profile
   slide-mobile bench artifacts/* --json > bench.json
   slide-mobile bench artifacts/* --baseline bench.json --fail-over 5%
-  slide-mobile bench new/slide_swin_demo-tflite-int8 --baseline old/slide_swin_demo-tflite-int8
+  slide-mobile bench new/slide_swin_demo-tflite-int8 \\
+      --baseline old/slide_swin_demo-tflite-int8
   slide-mobile bench --import pixel9.json --import iphone17.json
 """
 
