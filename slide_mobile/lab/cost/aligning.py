@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_PARTS = 5  # operators of one node (XNN_MAX_OPERATOR_OBJECTS in XNNPACK's src/xnnpack/common.h)
+MOST_PARTS = 5  # operators of one node, XNNPACK's XNN_MAX_OPERATOR_OBJECTS
 SKIPPED = 1.0  # microseconds of disagreement that a segment without an operation costs
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
+Indices = NDArray[np.integer]
 
 
 def aligned(reported: Sequence[float], measured: Sequence[float]) -> list[range]:
@@ -24,7 +25,7 @@ def aligned(reported: Sequence[float], measured: Sequence[float]) -> list[range]
     if there are fewer segments than operations.
     """
     ends = np.concatenate([[0.0], np.cumsum(measured)])
-    best = SKIPPED * np.arange(len(ends))  # of no operation and the first n segments
+    best: Floats = SKIPPED * np.arange(len(ends))  # of no operation and the first n segments
     parts, skips = [], []
     for time in reported:
         best, part, skip = _with_one_more(best, time, ends)
@@ -35,7 +36,7 @@ def aligned(reported: Sequence[float], measured: Sequence[float]) -> list[range]
     return _traced(parts, skips, len(measured))
 
 
-def _with_one_more(best: Floats, time: float, ends: Floats) -> tuple[Floats, Floats, Floats]:
+def _with_one_more(best: Floats, time: float, ends: Floats) -> tuple[Floats, Indices, Indices]:
     """Least disagreement with one more operation, how many parts it has, and segments after it."""
     choices = np.full((MOST_PARTS, len(ends)), np.inf)
     for part in range(1, min(MOST_PARTS, len(ends) - 1) + 1):
@@ -47,7 +48,7 @@ def _with_one_more(best: Floats, time: float, ends: Floats) -> tuple[Floats, Flo
     return lowest + SKIPPED * place, choices.argmin(0) + 1, place - last
 
 
-def _traced(parts: Sequence[Floats], skips: Sequence[Floats], end: int) -> list[range]:
+def _traced(parts: Sequence[Indices], skips: Sequence[Indices], end: int) -> list[range]:
     found = []
     for part, skip in zip(reversed(parts), reversed(skips), strict=True):
         end -= int(skip[end])

@@ -1,31 +1,28 @@
-"""Executions of code blocks by operation of one inference, as QEMU's plugin counted them."""
+"""What QEMU's plugin wrote: code that ran, and lines of the caches, by segment."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from slide_mobile.errors import SlideMobileError
-
-MOST_PARTS = 5  # XNNPACK runs at most that many operators for one node (XNN_MAX_OPERATOR_OBJECTS)
-SKIPPED = 1.0  # cost of a segment that belongs to no operation, in us of disagreement
-
-
-class BadCount(SlideMobileError):
-    """QEMU's plugin and LiteRT's profiler disagree about what ran."""
-
-    exit_code = 3
+Window = tuple[bytes, ...]  # code of blocks in the order in which they ran
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """Lines that a level of the caches fetched, and lines that it wrote to the next level."""
+    """Lines between a cache and the next level.
+
+    `fills` came to be read, `claims` to be written to; `write_backs` went out.
+    """
 
     fills: int = 0
+    claims: int = 0
     write_backs: int = 0
 
     def __add__(self, other: "Traffic") -> "Traffic":
         return Traffic(
-            fills=self.fills + other.fills, write_backs=self.write_backs + other.write_backs
+            fills=self.fills + other.fills,
+            claims=self.claims + other.claims,
+            write_backs=self.write_backs + other.write_backs,
         )
 
 
@@ -33,45 +30,56 @@ class Traffic:
 class Segment:
     """What ran between two readings of the clock.
 
-    `start` is in microseconds. `blocks` are executions by the code of a block.
+    `start` is in microseconds. `blocks` are executions by the code of a block. `traffic` is that of
+    each cache, first level first.
     """
 
     start: int
-    accesses: int
-    traffic: tuple[Traffic, ...]
+    instructions: int
     blocks: Counter[bytes]
+    windows: tuple[Window, ...]
+    traffic: tuple[Traffic, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """An operation as LiteRT's profiler reports it."""
-
-    name: str
-    microseconds: int
-
-
-def segments(lines: Iterable[str]) -> list[Segment]:
-    """Read what the plugin wrote (its format is in plugin.c)."""
-    heads: list[list[int]] = []
+def read(lines: Iterable[str]) -> list[Segment]:
+    """Read what the plugin wrote; its format is in plugin.c."""
+    heads: list[Sequence[str]] = []
     counts: list[dict[str, int]] = []
+    windows: list[list[Sequence[str]]] = [[]]
     code: dict[str, bytes] = {}
+    sizes: dict[str, int] = {}
     for line in lines:
         kind, *rest = line.split()
         if kind == "segment":
-            heads.append([int(number) for number in rest])
+            heads.append(rest)
             counts.append({})
+            windows.append([])
+        elif kind == "window":
+            windows[-1].append(rest)
         elif kind == "block":
-            code[rest[0]] = bytes.fromhex(rest[2])
+            sizes[rest[0]], code[rest[0]] = int(rest[1]), bytes.fromhex(rest[2])
         else:
             counts[-1][kind] = int(rest[0])
-    return [_segment(head, blocks, code) for head, blocks in zip(heads, counts, strict=True)]
+    return [
+        Segment(
+            start=int(head[0]),
+            instructions=sum(sizes[number] * times for number, times in ran.items()),
+            blocks=_by_code(ran, code),
+            windows=tuple(tuple(code[number] for number in window) for window in seen),
+            traffic=_traffic(head[1:]),
+        )
+        for head, ran, seen in zip(heads, counts, windows[: len(heads)], strict=True)
+    ]
 
 
-def _segment(head: Sequence[int], counts: dict[str, int], code: dict[str, bytes]) -> Segment:
-    start, accesses, *levels = head
+def _by_code(ran: dict[str, int], code: dict[str, bytes]) -> Counter[bytes]:
+    """Executions by code: a block that was translated twice is one block here."""
     blocks: Counter[bytes] = Counter()
-    for number, executions in counts.items():
-        blocks[code[number]] += executions
-    pairs = zip(levels[::2], levels[1::2], strict=True)
-    traffic = tuple(Traffic(fills=fills, write_backs=back) for fills, back in pairs)
-    return Segment(start=start, accesses=accesses, traffic=traffic, blocks=blocks)
+    for number, times in ran.items():
+        blocks[code[number]] += times
+    return blocks
+
+
+def _traffic(numbers: Sequence[str]) -> tuple[Traffic, ...]:
+    levels = zip(*(map(int, numbers[i::3]) for i in range(3)), strict=True)
+    return tuple(Traffic(fills=f, claims=c, write_backs=w) for f, c, w in levels)
