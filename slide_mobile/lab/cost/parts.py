@@ -14,7 +14,7 @@ from slide_mobile.lab.parts import ARM64, Part
 PLUGIN = "plugin.so"
 LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")  # below the root of a part
 
-_SOURCE = Path(__file__).with_name("plugin.c")
+SOURCE = Path(__file__).with_name("plugin.c")
 _ARCHITECTURE, _SUITE = "amd64", "bookworm"
 _SHARED = tuple(f"{folder}/*.so*" for folder in LIBRARIES)
 
@@ -53,17 +53,17 @@ def _make_counter(root: Path) -> None:
         raise EnvironmentMissing(
             "the cost lab compiles a plugin and needs a C compiler, such as gcc"
         )
-    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(root / PLUGIN), str(_SOURCE)]
+    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(root / PLUGIN), str(SOURCE)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise EnvironmentMissing(f"{compiler} cannot compile {_SOURCE.name}: {done.stderr[:150]}")
+        raise EnvironmentMissing(f"{compiler} cannot compile {SOURCE.name}: {done.stderr[:150]}")
 
 
 COUNTER = Part(
     name="counter",
     purpose="a QEMU whose plugin counts what a program executes",
     size_bytes=30_000_000,
-    pins=lambda: (*_QEMU.pins, hashlib.sha256(_SOURCE.read_bytes()).hexdigest()),
+    pins=lambda: (*_QEMU.pins, hashlib.sha256(SOURCE.read_bytes()).hexdigest()),
     make=_make_counter,
 )
 LLVM = Part(
