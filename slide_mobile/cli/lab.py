@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column
 
 from slide_mobile.artifact.documents import Name, Text
+from slide_mobile.cli.cost import cost
 from slide_mobile.cli.group import Group
 from slide_mobile.cli.options import comma_list
 from slide_mobile.cli.printing import Fact, escape, new_table, print_facts, print_next
@@ -204,3 +205,6 @@ def _remarks(verdicts: Sequence[Verdict]) -> Iterator[Fact]:
             yield verdict.lab, f"{verdict.arithmetic} by {escape(verdict.executor)}"
         if verdict.why:
             yield verdict.lab, f"{MARKS[verdict.outcome]}: {escape(verdict.why)}"
+
+
+lab.add_command(cost)

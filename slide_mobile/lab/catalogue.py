@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from slide_mobile.errors import EnvironmentMissing, ToolchainMissing, UnknownName, UsageError
 from slide_mobile.lab.arm64 import ARM64_LABS
+from slide_mobile.lab.cost.lab import COST
 from slide_mobile.lab.gpu import GPU
 from slide_mobile.lab.half import FP16
 from slide_mobile.lab.labs import Lab
@@ -13,7 +14,7 @@ from slide_mobile.lab.verdict import LabState
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import cached_folders, environments
 
-LABS: dict[str, Lab] = {lab.name: lab for lab in (GPU, FP16, *ARM64_LABS, *RUNTIME_LABS)}
+LABS: dict[str, Lab] = {lab.name: lab for lab in (GPU, FP16, *ARM64_LABS, *RUNTIME_LABS, COST)}
 
 
 def choose(names: Sequence[str]) -> tuple[Lab, ...]:
@@ -37,6 +38,8 @@ def for_gate(names: Sequence[str], target: str) -> tuple[Lab, ...]:
     """
     labs = choose(names) if names else ()
     for lab in labs:
+        if not lab.targets:
+            raise UsageError(f"the lab {lab.name!r} proves nothing, so it is no gate; leave it out")
         if target not in lab.targets:
             known = ", ".join(lab.targets)
             raise UsageError(f"the lab {lab.name!r} runs files for {known}, not for {target}")
