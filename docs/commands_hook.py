@@ -1,7 +1,5 @@
 """A hook of mkdocs that writes the --help of every command into the page of commands."""
 
-from collections.abc import Iterator
-
 import click
 
 from slide_mobile.cli import main
@@ -17,22 +15,16 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 def sections() -> list[str]:
     """Give a heading and the help of each command, in alphabetical order, except hidden ones."""
-    return list(_sections(main, click.Context(main, info_name="slide-mobile")))
+    parent = click.Context(main, info_name="slide-mobile")
+    return [
+        f"## slide-mobile {name}\n\n```text\n{_help(command, parent, name)}\n```"
+        for name, command in sorted(main.commands.items())
+        if not command.hidden
+    ]
 
 
-def _sections(group: click.Group, parent: click.Context) -> Iterator[str]:
-    """Give the sections of a group's commands, and of theirs."""
-    for name, command in sorted(group.commands.items()):
-        if command.hidden:
-            continue
-        context = _context(command, parent, name)
-        help_text = command.get_help(context)
-        yield f"## {context.command_path}\n\n```text\n{help_text}\n```"
-        if isinstance(command, click.Group):
-            yield from _sections(command, context)
-
-
-def _context(command: click.Command, parent: click.Context, name: str) -> click.Context:
-    """Give the context in which the help of a command is WIDTH characters wide."""
+def _help(command: click.Command, parent: click.Context, name: str) -> str:
+    """Give the help of one command, WIDTH characters wide."""
     settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
-    return click.Context(command, info_name=name, parent=parent, **settings)
+    context = click.Context(command, info_name=name, parent=parent, **settings)
+    return command.get_help(context)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slide_mobile.bench import BenchDocument, documents
-from slide_mobile.bench.comparison import Intervals, Ratios
 from slide_mobile.bench.documents import Environment
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.report.contents import problem
 from slide_mobile.report.documents import Problem
 from slide_mobile.report.entries import Entry
+
+Interval = tuple[float, float]
 
 
 class Setting(NamedTuple):
@@ -57,19 +58,13 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """The results of one document.
-
-    `ratios`, their `intervals` and `cpu_ratios` are square, row over column. `unanswered` says of
-    each pair without a ratio why it has none.
-    """
+    """The results of one document; ratios and intervals are square, row over column."""
 
     source: str
     environment: Environment
     measurements: tuple[Measurement, ...]
-    ratios: Ratios
-    intervals: Intervals
-    cpu_ratios: Ratios
-    unanswered: tuple[str, ...]
+    ratios: tuple[tuple[float | None, ...], ...]
+    intervals: tuple[tuple[Interval | None, ...], ...]
 
 
 def read(
@@ -98,31 +93,13 @@ def _with_imported(document: BenchDocument) -> Iterator[BenchDocument]:
 def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurements:
     """One document, its results matched with the artifacts."""
     count = len(document.results)
-    found = tuple(_measurement(document, result, entries) for result in document.results)
-    pairs = document.comparisons or ()
     return Measurements(
         source=document.source,
         environment=document.environment,
-        measurements=found,
+        measurements=tuple(_measurement(document, result, entries) for result in document.results),
         ratios=document.ratios,
         intervals=document.ratio_intervals or ((None,) * count,) * count,
-        cpu_ratios=tuple(
-            tuple(_cpu_ratio(document, i, j) for j in range(count)) for i in range(count)
-        ),
-        unanswered=tuple(
-            f"{found[pair.of].name} / {found[pair.over].name}: {'; '.join(pair.why_invalid)}"
-            for pair in pairs
-            if not pair.valid
-        ),
     )
-
-
-def _cpu_ratio(document: BenchDocument, i: int, j: int) -> float | None:
-    """The ratio of two results in CPU time, where the two have a ratio."""
-    pair = document.comparison(i, j)
-    if pair is None or pair.cpu is None or not pair.valid:
-        return None
-    return pair.cpu.ratio if pair.of == i else 1 / pair.cpu.ratio
 
 
 def _measurement(document: BenchDocument, result: Result, entries: Sequence[Entry]) -> Measurement:

@@ -7,12 +7,10 @@ import subprocess
 import sys
 
 import click
-import fake_lab
 import pytest
 from calls import command, run
 from click.testing import CliRunner
 from fake_converter import FakeConverter, install
-from fake_lab import FakeLab
 
 from slide_mobile.cli import main
 from slide_mobile.models import catalogue
@@ -20,16 +18,7 @@ from slide_mobile.targets import registry
 
 WIDTHS = (80, 60)
 COMMANDS = [(), *((name,) for name in main.commands)]
-NESTED = [
-    (name, inner)
-    for name, group in main.commands.items()
-    if isinstance(group, click.Group)
-    for inner in group.commands
-]
-
-
-def ids(commands: list[tuple[str, ...]]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("words", commands, ids=lambda words: " ".join(words) or "main")
+ids = pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "main")
 
 
 def shown(words: tuple[str, ...], width: int) -> str:
@@ -45,7 +34,7 @@ def words_of(text: str) -> list[str]:
     return [word for word in text.split() if set(word) != {"─"}]
 
 
-@ids(COMMANDS + NESTED)
+@ids
 @pytest.mark.parametrize("width", WIDTHS)
 def test_help_fits_and_splits_no_word(words: tuple[str, ...], width: int) -> None:
     text = shown(words, width)
@@ -55,7 +44,7 @@ def test_help_fits_and_splits_no_word(words: tuple[str, ...], width: int) -> Non
     assert "\b" not in text and "\\b" not in text
 
 
-@ids(COMMANDS)
+@ids
 def test_every_example_fits_into_80_columns_and_is_not_reflowed(words: tuple[str, ...]) -> None:
     help_text = shown(words, 80)
     found = main if not words else main.commands[words[0]]
@@ -66,12 +55,9 @@ def test_every_example_fits_into_80_columns_and_is_not_reflowed(words: tuple[str
         assert len(line) + 2 <= 80
 
 
-@ids(COMMANDS + NESTED)
+@ids
 def test_every_option_is_explained(words: tuple[str, ...]) -> None:
-    found: click.Command = main
-    for word in words:
-        assert isinstance(found, click.Group)
-        found = found.commands[word]
+    found: click.Command = main if not words else main.commands[words[0]]
     options = [p for p in found.params if isinstance(p, click.Option)]
     assert not [p.name for p in options if not p.help]
 
@@ -160,15 +146,13 @@ def test_the_widest_table_of_models_has_every_column() -> None:
 def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], str]:
     """What commands print about one artifact, by their names and the terminal's width."""
     found = {}
-    wrong = FakeLab(decibels=30.0, refused=("the accelerator took a part only",))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("out"))
         install(patch, FakeConverter())
-        fake_lab.install(patch, FakeLab().lab("arm64-a76"), wrong.lab("runtimes-newest"))
         root = "slide_swin_test-fake-fp32"
         convert = ("convert", "slide_swin_test", "--untrained", "--to", "fake", "--out", ".")
         check = ("check", root, "--modules")
-        for words in (convert, check, ("inspect", root), ("lab", root)):
+        for words in (convert, check, ("inspect", root)):
             for width in (1000, *WIDTHS):
                 if words is convert and width != 60:
                     continue  # the narrowest says it all
@@ -180,7 +164,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], s
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["check", "inspect", "lab"])
+@pytest.mark.parametrize("name", ["check", "inspect"])
 def test_results_fit_and_split_no_word(
     name: str, width: int, printed: dict[tuple[str, int], str]
 ) -> None:

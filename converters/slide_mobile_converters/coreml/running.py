@@ -30,12 +30,9 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     `threads` has no effect: Core ML chooses its own, and an evaluation is not timed. Raises
     ArtifactError for a damaged package, and when called if the package cannot be run.
     """
-    return _core_ml(path) if platform.system() == "Darwin" else evaluated(path)
-
-
-def evaluated(path: Path) -> Runner:
-    """The evaluator on any system; raises ArtifactError as `runner` does."""
     program = reading.program(path)
+    if platform.system() == "Darwin":
+        return _core_ml(path)
 
     def run(image: Pixels) -> Outputs:
         with reading.runnable(path):
@@ -46,7 +43,6 @@ def evaluated(path: Path) -> Runner:
 
 
 def _core_ml(path: Path) -> Runner:
-    reading.program(path)  # refuses a damaged package
     with quiet(), reading.runnable(path):
         model = coremltools.models.MLModel(str(path))
 
