@@ -14,16 +14,11 @@ from which `inspect` knows the oldest release that runs a file.
 import argparse
 import itertools
 import json
-import re
-import signal
-import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 import slide_mobile
 from benchmarks.lib import provenance
@@ -34,18 +29,20 @@ from benchmarks.lib.results.runtimes import RuntimeRow
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.folder import Artifact
+from slide_mobile.lab import runtimes as lab
+from slide_mobile.lab import subject
+from slide_mobile.lab.process import WorkerFailed
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.parity.source import DEMO, ModelSource
 from slide_mobile.recipes import RECIPES
 from slide_mobile.targets import environments, registry
 from slide_mobile.targets.format import Format
+from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite import operations, versions
 
 RUNTIMES = ("tflite-runtime-2.14", "tensorflow-2.17", "tensorflow-2.18", "tensorflow-2.19")
 MODELS = (DEMO, "slide_swin_test", "slide_swin_tiny")
 PRECISIONS = registry.load("tflite").BACKENDS["xnnpack"]
-WORKER = Path(__file__).parent / "lib/run_tflite.py"
-_MOST = 300  # characters of an error
 
 
 def main() -> None:
@@ -122,33 +119,14 @@ def run(artifact: Artifact, runtime: str, via: str) -> RuntimeRow:
         via=via,
         runtime=runtime,
     )
-    expected = np.array([item.logits for item in manifest.golden], np.float32)
-    with tempfile.TemporaryDirectory() as name:
-        given, made = Path(name, "images.npy"), Path(name, "logits.npy")
-        np.save(given, golden.images(artifact))
-        python = str(environments.python_of(runtime))
-        done = subprocess.run(
-            [python, "-I", str(WORKER), str(artifact.model_path), str(given), str(made)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
-        release = next(iter(done.stdout.split()), None)
-        if done.returncode != 0:
-            return row(release=release, works=False, error=_last_words(done, artifact.root))
-        db = sqnr_db(expected, np.load(made))
+    try:
+        ran = lab.run(runtime, artifact, subject.in_layout(manifest, golden.images(artifact)))
+    except WorkerFailed as error:  # without the paths of this machine
+        said = str(error).replace(str(artifact.root.absolute()), "")
+        return row(release=None, works=False, error=said)
+    db = sqnr_db(golden.read(artifact).outputs[LOGITS], ran.outputs[LOGITS])
     works = bool(db >= RECIPES[manifest.precision].min_sqnr_db)
-    return row(release=release, works=works, sqnr_db=round(db, 1))
-
-
-def _last_words(done: subprocess.CompletedProcess[str], root: Path) -> str:
-    """Why a run ended, without the paths of this machine."""
-    said = " ".join(done.stderr.replace(str(root), "").split())
-    error = re.search(r".*\b(\w+Error: .*)", said)
-    words = error[1] if error else said[-_MOST:]
-    if done.returncode < 0:
-        words = f"{signal.Signals(-done.returncode).name}: {words}"
-    return words[:_MOST] or "it printed nothing"
+    return row(release=ran.said.release, works=works, sqnr_db=round(db, 1))
 
 
 def confirmed_json(confirmed: Mapping[str, set[str]]) -> str:

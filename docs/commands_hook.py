@@ -1,5 +1,7 @@
 """A hook of mkdocs that writes the --help of every command into the page of commands."""
 
+from collections.abc import Iterator
+
 import click
 
 from slide_mobile.cli import main
@@ -15,16 +17,22 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 def sections() -> list[str]:
     """Give a heading and the help of each command, in alphabetical order, except hidden ones."""
-    parent = click.Context(main, info_name="slide-mobile")
-    return [
-        f"## slide-mobile {name}\n\n```text\n{_help(command, parent, name)}\n```"
-        for name, command in sorted(main.commands.items())
-        if not command.hidden
-    ]
+    return list(_sections(main, click.Context(main, info_name="slide-mobile")))
 
 
-def _help(command: click.Command, parent: click.Context, name: str) -> str:
-    """Give the help of one command, WIDTH characters wide."""
+def _sections(group: click.Group, parent: click.Context) -> Iterator[str]:
+    """Give the sections of a group's commands, and of theirs."""
+    for name, command in sorted(group.commands.items()):
+        if command.hidden:
+            continue
+        context = _context(command, parent, name)
+        help_text = command.get_help(context)
+        yield f"## {context.command_path}\n\n```text\n{help_text}\n```"
+        if isinstance(command, click.Group):
+            yield from _sections(command, context)
+
+
+def _context(command: click.Command, parent: click.Context, name: str) -> click.Context:
+    """Give the context in which the help of a command is WIDTH characters wide."""
     settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
-    context = click.Context(command, info_name=name, parent=parent, **settings)
-    return command.get_help(context)
+    return click.Context(command, info_name=name, parent=parent, **settings)

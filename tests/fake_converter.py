@@ -40,7 +40,9 @@ class FakeConverter:
     """
 
     decibels: Callable[[Recipe, Layers], float] = no_error
+    half_decibels: float | None = None  # where the rounding executor disagrees with the runtime
     max_rank: int = 4
+    wrong: tuple[str, ...] = ()
     before_writing: Callable[[Path], None] = lambda path: None
     written: list[Request] = field(default_factory=list)
     forms: dict[bytes, nn.Module] = field(default_factory=dict)
@@ -82,7 +84,16 @@ class FakeConverter:
 
     def runner(self, path: Path, *, threads: int | None = None) -> Runner:
         """Run the deploy form, and add the error that the file names."""
-        form, decibels = self._form(path)
+        return self._runner(path, self._form(path)[1], "Fake, in memory")
+
+    def half_runner(self, path: Path) -> Runner:
+        """The same, or with the error that `half_decibels` says."""
+        if self.half_decibels is None:
+            return self.runner(path)
+        return self._runner(path, self.half_decibels, "Fake, rounded to fp16")
+
+    def _runner(self, path: Path, decibels: float, runtime: str) -> Runner:
+        form, _ = self._form(path)
 
         @torch.no_grad()
         def call(image: Pixels) -> Mapping[str, NDArray[Any]]:
@@ -91,7 +102,7 @@ class FakeConverter:
             names = STAGES if isinstance(found, tuple) else (LOGITS,)
             return {n: with_error(x, decibels) for n, x in zip(names, rows, strict=True)}
 
-        return Runner(call=call, runtime="Fake, in memory", layout=self.LAYOUT)
+        return Runner(call=call, runtime=runtime, layout=self.LAYOUT)
 
     def inspect(self, path: Path) -> Graph:
         """State a graph of one operation."""
@@ -100,6 +111,10 @@ class FakeConverter:
             ops={"FAKE": 1}, max_rank=self.max_rank, partitions=1, delegated_ops=1, total_ops=1,
             int8_mac_fraction=0.0,
         )  # fmt: skip
+
+    def misread(self, path: Path) -> Sequence[str]:
+        """Name the operations that the test names."""
+        return self.wrong
 
     def profile(
         self, path: Path, image: Pixels, *, runs: int = RUNS, threads: int = 1

@@ -4,9 +4,12 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 from statistics_vectors import latencies
 
-from slide_mobile.bench import statistics
+from slide_mobile.bench import comparison, statistics
+from slide_mobile.bench.comparison import Comparison
+from slide_mobile.bench.ratio import Estimate
 
 Json = dict[str, Any]
 
@@ -28,6 +31,7 @@ def valid() -> Iterator[tuple[str, Json]]:
     evaluated |= {"ratios": [[None]], "ratio_intervals": [[None]]}
     evaluated["failed"] = [{"artifact": "broken", "error": "the manifest is damaged"}]
     yield "nothing-measured", evaluated
+    yield "host", _compared()
     empty = _document("ios")
     yield "no-results", empty | {"results": [], "ratios": [], "ratio_intervals": None}
 
@@ -35,7 +39,7 @@ def valid() -> Iterator[tuple[str, Json]]:
 def invalid() -> Iterator[tuple[str, Json]]:
     """Give names and documents that are refused, each for the one reason in its name."""
     changes: dict[str, Callable[[Json], object]] = {
-        "another-schema-version": lambda d: d.update(schema_version=2),
+        "another-schema-version": lambda d: d.update(schema_version=3),
         "no-source": lambda d: d.pop("source"),
         "unknown-source": lambda d: d.update(source="windows"),
         "a-name-that-is-not-in-the-schema": lambda d: d["results"][0].update(p50=5.0),
@@ -54,6 +58,21 @@ def invalid() -> Iterator[tuple[str, Json]]:
         document = _document("android")
         change(document)
         yield name, document
+    unexplained = _compared()
+    unexplained["comparisons"][0]["valid"] = False
+    yield "no-ratio-without-a-reason", unexplained
+
+
+def _compared() -> Json:
+    """What a host writes: two artifacts that took turns, one twice as slow as the other."""
+    document = _document("host") | {"schema_version": 2}
+    document["results"] += [dict(result, artifact="slower") for result in document["results"]]
+    clock = Estimate.of([1.99, 2.0, 2.01, 2.0, 1.995, 2.005, 2.0, 1.99, 2.01, 2.0])
+    cpu = Estimate.of([1.995, 2.0, 2.005] * 3 + [2.0])
+    pair = Comparison.judged(1, 0, clock, cpu)
+    ratios, intervals = comparison.tables([True, True], [pair])
+    compared = {"ratios": ratios, "ratio_intervals": intervals, "comparisons": [pair]}
+    return document | msgspec.to_builtins(compared)
 
 
 def _document(source: str) -> Json:

@@ -1,14 +1,19 @@
-"""Measurements beside earlier ones of the same artifacts on the same device: what became slower."""
+"""Measurements beside earlier ones of the same artifacts on the same device: what became slower.
+
+Both latencies must be valid. Where a machine is too noisy for that, in_turn.py may answer.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from slide_mobile.bench import documents, statistics
-from slide_mobile.bench.documents import BaselineComparison, BenchDocument, Change, Environment
+from slide_mobile.bench.change import BaselineComparison, Change
+from slide_mobile.bench.documents import BenchDocument, Environment
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import UsageError
 
 FAIL_OVER_PERCENT = 5.0
+IN_TURN = "a noisy machine can compare artifacts in turn: bench NEW --baseline FOLDER"
 
 Key = tuple[object, ...]
 
@@ -54,12 +59,7 @@ def compare(document: BenchDocument, baseline: Baseline) -> BaselineComparison:
         raise UsageError(_unlike(baseline))
     limit = baseline.fail_over_percent
     changes = tuple(_change(env, now, earlier, limit) for env, now, earlier in pairs)
-    return BaselineComparison(
-        file=str(baseline.file),
-        fail_over_percent=limit,
-        passed=all(change.passed for change in changes),
-        changes=changes,
-    )
+    return BaselineComparison.of(baseline.file, limit, changes)
 
 
 def _unlike(baseline: Baseline) -> str:
@@ -107,5 +107,5 @@ def _why_not(now: Result, earlier: Result | None) -> str | None:
         return "cannot be timed here"
     for name, result in (("this run", now), ("the baseline", earlier)):
         if not result.valid:
-            return f"{name} is invalid: {'; '.join(result.why_invalid)}"
+            return f"{name} is invalid: {'; '.join(result.why_invalid)}; {IN_TURN}"
     return None

@@ -15,13 +15,15 @@ class BenchConfig:
     """How to measure, and which documents of phones to put beside it.
 
     Each artifact gets at least `min_runs` runs and `min_seconds` seconds in total, and `warm_up`
-    runs before that in each process. `profile` adds where the time goes; `imports` are documents
-    that an app shared. Raises UsageError for values that cannot be measured.
+    runs before that in each process. While a ratio is uncertain, measuring goes on for up to
+    `max_seconds` in all. `profile` adds where the time goes; `imports` are documents that an app
+    shared. Raises UsageError for values that cannot be measured.
     """
 
     threads: int = 1
     min_runs: int = 50
-    min_seconds: float = 3.0
+    min_seconds: float = 6.0
+    max_seconds: float = 60.0
     warm_up: int = 5
     profile: bool = False
     imports: tuple[Path, ...] = ()
@@ -35,8 +37,9 @@ class BenchConfig:
                 f"min-runs must be at least {statistics.MIN_RUNS}, got {self.min_runs}: "
                 "percentiles of fewer runs mean little"
             )
-        if not (0 <= self.min_seconds < math.inf):
-            raise UsageError(f"min-seconds must be 0 or more, got {self.min_seconds:g}")
+        for name, seconds in (("min", self.min_seconds), ("max", self.max_seconds)):
+            if not 0 <= seconds < math.inf:
+                raise UsageError(f"{name}-seconds must be 0 or more, got {seconds:g}")
         if self.warm_up < 1:
             raise UsageError(f"warm-up must be at least 1 run, got {self.warm_up}")
 

@@ -11,19 +11,17 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.documents import DocumentError, Finite, Name, NonNegative, Positive, Text
-from slide_mobile.bench import statistics
+from slide_mobile.artifact.documents import DocumentError, Name, Positive, Text
+from slide_mobile.bench import comparison, statistics
+from slide_mobile.bench.change import BaselineComparison
+from slide_mobile.bench.comparison import Comparison, Intervals, Ratios
 from slide_mobile.bench.result import VERDICT, Reason, Result
-from slide_mobile.bench.statistics import Latency
 from slide_mobile.errors import GateFailed, UsageError
 
-SCHEMA_VERSION: Literal[1] = 1
-TITLE = "slide-mobile measurements, schema version 1: bench --json, and what the apps share"
-MOST_ROUNDING = 0.01  # of a ratio, relative
+SCHEMA_VERSION: Literal[2] = 2  # apps write 1, which has no `comparisons`
+TITLE = "slide-mobile measurements, schema versions 1 and 2: bench --json, and what the apps share"
 MOST_LEVELS = 8  # of documents that were imported into each other
 
-Ratio = Annotated[float, Meta(gt=0, le=1e300)]
-Interval = tuple[Ratio, Ratio]
 Created = Annotated[
     str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00)$", max_length=64)
 ]
@@ -50,82 +48,37 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     error: Reason
 
 
-class Change(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One artifact's median beside its baseline; without a percentage, `why` says why not."""
-
-    artifact: Text
-    device: Text
-    p50_ms: Latency | None
-    baseline_ms: Latency | None
-    change_percent: Finite | None
-    passed: bool
-    why: Text | None
-
-    def __post_init__(self) -> None:
-        """Raise ValueError where the change does not follow from the two medians."""
-        if self.change_percent is None:
-            return
-        slower = self.slower_percent
-        if slower is None or abs(slower - self.change_percent) > 0.01:
-            raise ValueError(
-                f"{self.artifact}: its medians do not differ by {self.change_percent:+g} %"
-            )
-
-    @property
-    def slower_percent(self) -> float | None:
-        """The unrounded change; None if the two were not compared."""
-        if self.change_percent is None or self.p50_ms is None or self.baseline_ms is None:
-            return None
-        return statistics.slower_percent(self.p50_ms, self.baseline_ms)
-
-
-class BaselineComparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every artifact beside an earlier measurement; it passed if each change did."""
-
-    file: Text
-    fail_over_percent: NonNegative
-    passed: bool
-    changes: tuple[Change, ...]
-
-    def __post_init__(self) -> None:
-        """Raise ValueError where a verdict does not follow from the numbers."""
-        for change in self.changes:
-            slower = change.slower_percent
-            if slower is not None and change.passed != (slower <= self.fail_over_percent):
-                raise ValueError(
-                    f"{change.artifact}: 'passed' contradicts its change of {slower:+.2f} %"
-                )
-        if self.passed != all(change.passed for change in self.changes):
-            raise ValueError("'passed' contradicts the changes")
-
-
 class BenchDocument(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
     """Measurements of one device, with those of phones that were imported beside them."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     source: Literal["host", "ios", "android"]
     environment: Environment
     results: tuple[Annotated[Result, Meta(extra_json_schema=VERDICT)], ...]
     ratios: Annotated[
-        tuple[tuple[Ratio | None, ...], ...],
+        Ratios,
         Meta(
-            description="ratios[i][j] is p50 of result i over that of result j; null if either is "
-            "invalid, or if the ratio is too uncertain."
+            description="ratios[i][j] is the latency of result i over that of result j; null if "
+            "there is no answer. In version 1 it is the ratio of their p50."
         ),
     ]
     ratio_intervals: Annotated[
-        tuple[tuple[Interval | None, ...], ...] | None,
+        Intervals | None,
         Meta(description="95 % intervals, including those of ratios that are too uncertain."),
     ]
+    comparisons: Annotated[
+        tuple[Annotated[Comparison, Meta(extra_json_schema=comparison.VERDICT)], ...] | UnsetType,
+        Meta(description="What the ratios follow from; left out in version 1."),
+    ] = UNSET
     failed: Annotated[
         tuple[Failure, ...],
         Meta(description="What could not be measured or imported; may be left out."),
     ] = ()
     baseline: Annotated[
         BaselineComparison | UnsetType,
-        Meta(description="Comparison with an earlier document (--baseline); may be left out."),
+        Meta(description="Comparison with --baseline; may be left out."),
     ] = UNSET
     imported: Annotated[
         tuple["BenchDocument", ...],
@@ -138,19 +91,25 @@ class BenchDocument(
         for name, rows in (("ratios", self.ratios), ("ratio_intervals", self.ratio_intervals)):
             if rows is not None and [len(row) for row in rows] != [count] * count:
                 raise ValueError(f"{name} is not {count} x {count}")
-        if not self._ratios_follow():
-            raise ValueError("ratios do not follow from the medians of the results")
+        if (self.comparisons is UNSET) != (self.schema_version == 1):
+            raise ValueError("comparisons are what version 2 has, and version 1 has not")
+        self._check_ratios()
         if self._levels() > MOST_LEVELS:
             raise ValueError(f"imported documents are nested over {MOST_LEVELS} levels deep")
 
-    def _ratios_follow(self) -> bool:
-        """Whether each ratio is that of two medians, which may have been rounded on their way."""
+    def _check_ratios(self) -> None:
+        """Raise ValueError where a ratio or an interval does not follow, rounding aside."""
         medians = [result.p50_ms for result in self.results]
-        return all(
-            ratio is None or (a and b and abs(ratio * b / a - 1) <= MOST_ROUNDING)
-            for a, row in zip(medians, self.ratios, strict=True)
-            for b, ratio in zip(medians, row, strict=True)
-        )
+        if self.comparisons is UNSET:
+            if not comparison.follow(self.ratios, statistics.ratios(medians)):
+                raise ValueError("ratios do not follow from the medians of the results")
+            return
+        if any(max(pair.of, pair.over) >= len(medians) for pair in self.comparisons):
+            raise ValueError(f"a comparison is of none of the {len(medians)} results")
+        ratios, intervals = comparison.tables([ms is not None for ms in medians], self.comparisons)
+        found = self.ratio_intervals or [[None] * len(medians)] * len(medians)
+        if not (comparison.follow(self.ratios, ratios) and comparison.follow(found, intervals)):
+            raise ValueError("ratios or their intervals do not follow from the comparisons")
 
     def _levels(self) -> int:
         """How deeply documents are imported into each other, this one included."""
@@ -160,6 +119,11 @@ class BenchDocument(
     def passed(self) -> bool:
         """Whether everything was measured and imported, and nothing became too slow."""
         return not self.failed and (self.baseline is UNSET or self.baseline.passed)
+
+    def comparison(self, i: int, j: int) -> Comparison | None:
+        """What the ratio of results i and j follows from, whichever is over the other."""
+        pairs = self.comparisons or ()
+        return next((pair for pair in pairs if {pair.of, pair.over} == {i, j}), None)
 
     def measurements(self) -> Iterator[tuple[Environment, Result]]:
         """Every result with its environment, imported ones included."""

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.bench import conditions, documents, host, sessions, verdict
+from slide_mobile.bench import (
+    comparison,
+    conditions,
+    documents,
+    host,
+    sessions,
+    stopping,
+    verdict,
+)
 from slide_mobile.bench.config import USUAL, BenchConfig
 from slide_mobile.bench.documents import SCHEMA_VERSION, BenchDocument, Environment, Failure
 from slide_mobile.bench.result import Result
@@ -37,16 +45,11 @@ def bench(
     if roots:
         progress("verify")
     artifacts, damaged = _opened(roots)
-    held = sessions.hold([artifact.root for artifact in artifacts], config, progress)
+    held = stopping.hold(artifacts, config, progress)
     broken = {number: error for session in held for number, error in session.failures.items()}
     failures = (*damaged, *((artifacts[number].root, broken[number]) for number in sorted(broken)))
     _raise_if_all((*failures, *unread), (*config.imports, *roots))
-    measured = [
-        Measured.gather(number, artifact, held)
-        for number, artifact in enumerate(artifacts)
-        if number not in broken
-    ]
-    document = _document(measured, held, config, progress)
+    document = _document(stopping.gathered(artifacts, held), held, config, progress)
     return replace(document, failed=_failed((*failures, *unread)), imported=imported)
 
 
@@ -59,7 +62,8 @@ def _document(
     """What was measured here."""
     meanwhile = conditions.observed(held, config)
     results = tuple(verdict.result(one, config, meanwhile) for one in measured)
-    ratios, intervals = verdict.compared(measured, results)
+    comparisons = verdict.compared(measured, config)
+    ratios, intervals = comparison.tables([r.p50_ms is not None for r in results], comparisons)
     if config.profile and measured:
         progress("profile")
         results = tuple(map(_profiled, results, measured, [config.threads] * len(results)))
@@ -70,6 +74,7 @@ def _document(
         results=results,
         ratios=ratios,
         ratio_intervals=intervals,
+        comparisons=comparisons,
     )
 
 

@@ -1,8 +1,9 @@
 """One measuring process: it loads artifacts and times them in turn, or profiles one.
 
-    python -m slide_mobile.bench.measuring_process DESCRIPTOR < request.json
+    python -m slide_mobile.bench.measuring_process DESCRIPTOR
 
-sessions.py starts it, several times, and reads replies from the descriptor (messages.py). The first
+processes.py starts it, several times, and reads replies from the descriptor (messages.py). It
+imports the toolchain of its first artifact, which takes seconds, and waits for its turn. The first
 artifact finds a fresh process: its load time, its first inference and its memory count. Toolchains
 print what they like on both streams, hence a descriptor of its own.
 """
@@ -45,20 +46,34 @@ from slide_mobile.targets import registry
 MAX_BURST = 50
 
 Call = Callable[[], object]
+Samples = tuple[float, ...]  # milliseconds
 
 
-def main(descriptor: int, request: Request) -> None:
-    """Do what the request asks, and reply line by line."""
+def main(descriptor: int, lines: BinaryIO) -> None:
+    """Do what the request asks once it is our turn, and reply line by line."""
     with contextlib.suppress(OSError):  # `Started` says so: the numbers are then of another machine
         amx.renounce()
+    request = decode_request(lines.readline())
     with os.fdopen(descriptor, "wb") as out:
+        prepare(out, request)
         reply(out, Started(amx=amx.available()))
+        if not lines.readline():
+            return
         match request:
             case ProfileRequest():
                 root = Path(os.fsdecode(request.artifact))
                 reply(out, profiling.profile(root, threads=request.threads))
             case TimingRequest():
                 measure(out, request)
+
+
+def prepare(out: BinaryIO, request: Request) -> None:
+    """Import the toolchain of the first artifact; if it cannot be, loading will say so."""
+    if isinstance(request, TimingRequest):
+        for number, name in request.artifacts[:1]:
+            reply(out, Loading(number=number))
+            with contextlib.suppress(SlideMobileError):
+                registry.load(Artifact.open(Path(os.fsdecode(name))).manifest.target)
 
 
 def measure(out: BinaryIO, request: TimingRequest) -> None:
@@ -109,7 +124,7 @@ def loaded(
     runner.call(image)
     first_ms = _since(started)
     call = runner.bind(image)
-    warm = _burst(call, request.warm_up)
+    warm, _ = _burst(call, request.warm_up)
     after = host.memory()
     found = replace(found, first_ms=first_ms, warm_ms=min([first_ms, *warm]))
     if fresh and before is not None and after is not None:
@@ -124,7 +139,8 @@ def timed(calls: Mapping[int, Call], bursts: Mapping[int, int], request: TimingR
     A call that is much faster than the slowest runs several times in its turn (`bursts`).
     """
     order, shuffled = list(calls), random.Random(request.seed)
-    turns: dict[int, list[tuple[float, ...]]] = {number: [] for number in order}
+    turns: dict[int, list[Samples]] = {number: [] for number in order}
+    cpu_turns: dict[int, list[Samples]] = {number: [] for number in order}
     spent = dict.fromkeys(order, 0.0)
     gc.collect()
     gc.disable()
@@ -133,21 +149,23 @@ def timed(calls: Mapping[int, Call], bursts: Mapping[int, int], request: TimingR
     while done < request.turns or min(spent.values()) < request.seconds:
         shuffled.shuffle(order)
         for number in order:
-            samples = _burst(calls[number], bursts[number])
+            samples, cpu_samples = _burst(calls[number], bursts[number])
             turns[number].append(samples)
+            cpu_turns[number].append(cpu_samples)
             spent[number] += sum(samples) / 1e3
         done += 1
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     after = host.activity()
     gc.enable()
-    # Rounded to a nanosecond, which is what the clock counts.
-    rounded = {
-        number: tuple(tuple(round(ms, 6) for ms in turn) for turn in taken)
-        for number, taken in turns.items()
-    }
     others, stolen, throttled = disturbance(before, after, cpu=cpu)
     return Timed(
-        turns=rounded, wall=wall, cpu=cpu, others=others, stolen=stolen, throttled=throttled
+        turns=_rounded(turns),
+        cpu_turns=_rounded(cpu_turns) if _ticks(cpu_turns) else None,
+        wall=wall,
+        cpu=cpu,
+        others=others,
+        stolen=stolen,
+        throttled=throttled,
     )
 
 
@@ -164,14 +182,29 @@ def disturbance(
     return others, stolen, after.throttled - before.throttled
 
 
-def _burst(call: Call, runs: int) -> tuple[float, ...]:
-    """Milliseconds of each of several runs in a row."""
-    samples = []
+def _burst(call: Call, runs: int) -> tuple[Samples, Samples]:
+    """Milliseconds of each of several runs in a row: by the clock, and in CPU time."""
+    samples, cpu_samples = [], []
     for _ in range(runs):
+        cpu = time.process_time_ns()
         started = time.perf_counter_ns()
         call()
         samples.append(_since(started))
-    return tuple(samples)
+        cpu_samples.append((time.process_time_ns() - cpu) / 1e6)
+    return tuple(samples), tuple(cpu_samples)
+
+
+def _rounded(turns: Mapping[int, list[Samples]]) -> dict[int, tuple[Samples, ...]]:
+    """The turns, rounded to a nanosecond, which is what the clocks count."""
+    return {
+        number: tuple(tuple(round(ms, 6) for ms in turn) for turn in taken)
+        for number, taken in turns.items()
+    }
+
+
+def _ticks(turns: Mapping[int, list[Samples]]) -> bool:
+    """Whether the clock is fine enough: a coarse one sees no time pass in a short run."""
+    return all(ms > 0 for taken in turns.values() for turn in taken for ms in turn)
 
 
 def _since(started: int) -> float:
@@ -180,4 +213,4 @@ def _since(started: int) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), decode_request(sys.stdin.buffer.read()))
+    main(int(sys.argv[1]), sys.stdin.buffer)

@@ -1,7 +1,7 @@
 """What `bench` and its measuring processes tell each other: one JSON object a line.
 
-The request is the process's standard input. Paths are bytes (base64 in JSON), because a folder's
-name need not be UTF-8.
+The first line of the process's standard input is the request, the second tells it to begin. Paths
+are bytes (base64 in JSON), because a folder's name need not be UTF-8.
 """
 
 from msgspec import Struct, json
@@ -35,7 +35,7 @@ Request = TimingRequest | ProfileRequest
 
 
 class Started(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="started"):
-    """The process runs; `amx` says whether its kernels may use AMX."""
+    """The process has imported what it needs, and waits; `amx`: its kernels may use AMX."""
 
     amx: bool
 
@@ -79,11 +79,13 @@ class AllLoaded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="timed"):
     """Milliseconds by artifact and turn, and what happened on the machine meanwhile.
 
-    Seconds of the clock (`wall`), of this process (`cpu`), of other processes (`others`) and of a
-    hypervisor's other guests (`stolen`); `throttled` counts thermal slowdowns. None: not known.
+    `cpu_turns` are the same runs in CPU time of this process. Seconds of the clock (`wall`), of
+    this process (`cpu`), of other processes (`others`) and of a hypervisor's other guests
+    (`stolen`); `throttled` counts thermal slowdowns. None: not known.
     """
 
     turns: dict[int, tuple[tuple[float, ...], ...]]
+    cpu_turns: dict[int, tuple[tuple[float, ...], ...]] | None = None
     wall: float
     cpu: float
     others: float | None = None

@@ -2,20 +2,17 @@
 
 Where a process happens to have its memory can make a model several percent faster or slower for as
 long as the process lives, and a single process could not tell. In each session the artifacts take
-turns in random order, so that a drift of the machine affects all alike. Each artifact is the first
-to be loaded in one session, where its load time, first inference and memory are measured.
+turns in random order, so that a drift of the machine affects all alike. The artifacts are the first
+to be loaded equally often; load time, first inference and memory are measured there.
 """
 
-import contextlib
 import os
 import random
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slide_mobile.bench import messages, subprocesses
+from slide_mobile.bench import processes, ratio
 from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.messages import (
     AllLoaded,
@@ -25,15 +22,14 @@ from slide_mobile.bench.messages import (
     Profiled,
     ProfileRequest,
     Reply,
-    Request,
     Started,
     Timed,
     TimingRequest,
 )
+from slide_mobile.bench.processes import Ending
 from slide_mobile.errors import SlideMobileError
-from slide_mobile.progress import Progress, silent
 
-SESSIONS = 4  # fewer processes say little about how far processes differ
+SESSIONS = ratio.MIN_PROCESSES
 SESSIONS_ALONE = 2  # of one artifact, which is compared with none
 
 
@@ -59,45 +55,62 @@ class Session:
     finished: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How a process ended: its replies, its exit status, and the last line that it printed."""
-
-    replies: tuple[Reply, ...]
-    status: int
-    last_words: str
+def least(count: int) -> int:
+    """How many sessions so many artifacts need; they share the minimum of runs and seconds."""
+    return SESSIONS_ALONE if count == 1 else max(SESSIONS, count)
 
 
-def hold(
-    roots: Sequence[Path], config: BenchConfig, progress: Progress = silent
-) -> tuple[Session, ...]:
-    """Measure artifacts, numbered as they are given, in as many sessions as it takes.
+def hold(roots: Sequence[Path], config: BenchConfig) -> Generator[Session]:
+    """Measure artifacts, numbered as they are given, in one session after the other, without end.
 
-    A session that an artifact ended is repeated without that artifact.
+    A session that an artifact ended is repeated without that artifact; the iterator ends when none
+    is left.
     """
     held: list[Session] = []
-    count = SESSIONS_ALONE if len(roots) == 1 else max(SESSIONS, len(roots))
-    while (index := sum(session.finished for session in held)) < count:
-        left = _left(len(roots), held)
-        if not left:
-            break
-        progress(f"measure, session {index + 1} of {count}", index / count)
-        order = _order(left, held, seed=index)
-        request = TimingRequest(
-            artifacts=tuple((number, os.fsencode(roots[number])) for number in order),
-            threads=config.threads,
-            warm_up=config.warm_up,
-            turns=-(-config.min_runs // count),
-            seconds=config.min_seconds / count,
-            seed=index,
+    at_once = min(os.cpu_count() or 1, processes.MOST_AT_ONCE)
+    while left := _left(len(roots), held):
+        requests = _requests(roots, left, held, config, count=at_once)
+        with processes.started(requests) as waiting:
+            for request, process in zip(requests, waiting, strict=True):
+                held.append(_session(request, process.measure()))
+                yield held[-1]
+                if _left(len(roots), held) != left:
+                    break  # the next ones were asked to load it
+
+
+def _requests(
+    roots: Sequence[Path],
+    left: Sequence[int],
+    held: Sequence[Session],
+    config: BenchConfig,
+    *,
+    count: int,
+) -> tuple[TimingRequest, ...]:
+    """What the next sessions are to do."""
+    were_first = [n for s in held for n, loaded in s.loaded.items() if loaded.fresh]
+    sessions, done = least(len(roots)), sum(session.finished for session in held)
+    requests = []
+    for seed in range(done, done + count):
+        order = _order(left, were_first, seed=seed)
+        were_first.append(order[0])
+        requests.append(
+            TimingRequest(
+                artifacts=tuple((number, os.fsencode(roots[number])) for number in order),
+                threads=config.threads,
+                warm_up=config.warm_up,
+                turns=-(-config.min_runs // sessions),
+                seconds=config.min_seconds / sessions,
+                seed=seed,
+            )
         )
-        held.append(_session(request, _run(request)))
-    return tuple(held)
+    return tuple(requests)
 
 
 def profile(root: Path, *, threads: int) -> Profiled:
     """Where the time of a good artifact goes; in a process of its own, because it may die of it."""
-    ending = _run(ProfileRequest(artifact=os.fsencode(root), threads=threads))
+    request = ProfileRequest(artifact=os.fsencode(root), threads=threads)
+    with processes.started([request]) as (process,):
+        ending = process.measure()
     for reply in ending.replies:
         if isinstance(reply, Profiled):
             return reply
@@ -117,10 +130,9 @@ def _left(count: int, held: Sequence[Session]) -> list[int]:
     return [number for number in range(count) if number not in failed | evaluated]
 
 
-def _order(left: Sequence[int], held: Sequence[Session], *, seed: int) -> list[int]:
+def _order(left: Sequence[int], were_first: Sequence[int], *, seed: int) -> list[int]:
     """The artifact that was first least often, then the others in random order."""
-    was_first = [n for s in held for n, loaded in s.loaded.items() if loaded.fresh]
-    first = min(left, key=was_first.count)
+    first = min(left, key=were_first.count)
     others = [number for number in left if number != first]
     random.Random(seed).shuffle(others)
     return [first, *others]
@@ -162,36 +174,3 @@ def _culprits(request: TimingRequest, replies: Sequence[Reply]) -> list[int]:
     if stages and isinstance(stages[-1], Loading):
         return [stages[-1].number]
     return [number for number, _ in request.artifacts]
-
-
-def _run(request: Request) -> Ending:
-    """Start a measuring process, and wait for its end."""
-    reading, writing = os.pipe()
-    command, environment = subprocesses.python("slide_mobile.bench.measuring_process", str(writing))
-    with tempfile.TemporaryFile("w+", errors="replace") as words:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=words, stderr=words, pass_fds=[writing],
-            env=environment, preexec_fn=subprocesses.WITH_US,
-        )  # fmt: skip
-        os.close(writing)
-        try:
-            replies = tuple(_replies(process, reading, request))
-            status = process.wait()
-        finally:
-            process.kill()
-            process.wait()
-        words.seek(0)
-        last_words = (words.read().strip().splitlines() or ["it printed nothing"])[-1]
-        return Ending(replies=replies, status=status, last_words=last_words)
-
-
-def _replies(process: "subprocess.Popen[bytes]", reading: int, request: Request) -> Iterator[Reply]:
-    """Send the request, and give the replies as they come."""
-    with os.fdopen(reading, "rb") as lines:
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(messages.encode(request))
-            process.stdin.close()
-        for line in lines:
-            if line.endswith(b"\n"):  # a line that a crash cut off has no end
-                yield messages.decode_reply(line)

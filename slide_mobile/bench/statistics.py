@@ -1,21 +1,17 @@
 """What a list of latencies says, and whether to believe it.
 
 The apps compute the same in Swift and Kotlin; apps/conformance/statistics.json holds all three to
-each other. Only the confidence interval of a ratio exists on the host alone.
+each other.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from slide_mobile.artifact.documents import Count, Positive
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 Latency = Annotated[float, Meta(gt=0, le=1e9)]  # milliseconds
 Samples = Sequence[float]  # milliseconds, in the order in which they were taken
@@ -27,8 +23,6 @@ MAX_SPREAD = 1.10  # p90 over p50; beyond it the machine was too noisy
 MAX_SLOWDOWN = 1.10  # median of the last quarter of the runs over that of the first quarter
 MIN_RUNS = 30
 THROTTLED = frozenset({"serious", "critical"})  # phones lower their clocks in these states
-RESAMPLES = 500
-MAX_HALF_WIDTH = 0.02  # half the interval over the ratio; a less certain ratio is not given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,53 +104,9 @@ def why_invalid(
     return reasons
 
 
-def sure(low: float, high: float) -> bool:
-    """Whether an interval is narrow enough for its ratio to be given."""
-    return (high - low) / (high + low) <= MAX_HALF_WIDTH
-
-
 def ratios(medians: Sequence[float | None]) -> list[list[float | None]]:
     """Each median over each other one; None where either of the two is None."""
     return [[None if a is None or b is None else a / b for b in medians] for a in medians]
-
-
-def ratio_interval(
-    sessions: Sequence[tuple[Turns, Turns]], *, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval of the ratio of the medians of two models that were timed in turn.
-
-    `sessions` holds the turns of both models in each process. Processes are drawn with replacement,
-    and within each of them turns, in blocks of about the square root of their number: the place of
-    a process in memory matters for its whole life, and a disturbance of the machine lasts longer
-    than a turn and affects both models (the circular block bootstrap of Politis and Romano, 1992,
-    inside a cluster bootstrap). The seed is fixed, so equal samples give equal intervals.
-    """
-    import numpy as np  # on first use: the command line imports this room for its defaults
-
-    draw = np.random.default_rng(seed)
-    pairs = [(np.asarray(a), np.asarray(b)) for a, b in sessions]
-    found = []
-    for _ in range(RESAMPLES):
-        firsts, seconds = [], []
-        for chosen in draw.integers(0, len(pairs), len(pairs)):
-            a, b = pairs[chosen]
-            drawn = _blocks(len(a), draw)
-            firsts.append(a[drawn].ravel())
-            seconds.append(b[drawn].ravel())
-        found.append(np.median(np.concatenate(firsts)) / np.median(np.concatenate(seconds)))
-    # With few clusters a bootstrap's spread is too small by this factor (Davison, Hinkley, 1997).
-    spread = math.sqrt(len(pairs) / max(1, len(pairs) - 1))
-    middle, (low, high) = np.median(found), np.percentile(found, (2.5, 97.5))
-    return float(middle * (low / middle) ** spread), float(middle * (high / middle) ** spread)
-
-
-def _blocks(turns: int, draw: "np.random.Generator") -> "NDArray[np.int64]":
-    """Draw `turns` turns in blocks of neighbours; the first follows the last."""
-    import numpy as np
-
-    block = math.isqrt(turns)
-    starts = draw.integers(0, turns, -(-turns // block))
-    return ((starts[:, None] + np.arange(block)).ravel() % turns)[:turns]
 
 
 def by_second(ends: Iterable[float], samples: Samples) -> tuple[SustainedPoint, ...]:

@@ -5,39 +5,51 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.bench import statistics
+from slide_mobile.bench import ratio, statistics
+from slide_mobile.bench.comparison import Comparison
 from slide_mobile.bench.conditions import UNDISTURBED, Conditions
 from slide_mobile.bench.config import BenchConfig
-from slide_mobile.bench.documents import Interval
 from slide_mobile.bench.messages import Loaded
+from slide_mobile.bench.ratio import Estimate
 from slide_mobile.bench.result import Result
 from slide_mobile.bench.sessions import Session
 from slide_mobile.bench.statistics import Turns
 
-Ratios = tuple[tuple[float | None, ...], ...]
-Intervals = tuple[tuple[Interval | None, ...], ...]
+ByPlace = Mapping[int, Turns]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One artifact, and what the sessions found of it; `turns` is by the session's place."""
+    """One artifact, and what the sessions found of it.
+
+    `turns` are by the session's place, as are `cpu_turns`, the same in CPU time, where the session
+    counted it.
+    """
 
     artifact: Artifact
     loaded: tuple[Loaded, ...]
-    turns: Mapping[int, Turns]
+    turns: ByPlace
+    cpu_turns: ByPlace
 
     @classmethod
     def gather(cls, number: int, artifact: Artifact, sessions: Sequence[Session]) -> "Measured":
         """Collect what all sessions say about the artifact of that number."""
+        timed = [(place, s.timed) for place, s in enumerate(sessions) if s.timed is not None]
         return cls(
             artifact=artifact,
             loaded=tuple(s.loaded[number] for s in sessions if number in s.loaded),
-            turns={
-                place: session.timed.turns[number]
-                for place, session in enumerate(sessions)
-                if session.timed is not None and number in session.timed.turns
+            turns={at: found.turns[number] for at, found in timed if number in found.turns},
+            cpu_turns={
+                at: found.cpu_turns[number]
+                for at, found in timed
+                if found.cpu_turns is not None and number in found.cpu_turns
             },
         )
+
+    @property
+    def on_apple(self) -> bool:
+        """Whether Core ML chooses where to compute."""
+        return "coreml" in (self.artifact.manifest.target, self.artifact.manifest.backend)
 
     @property
     def evaluated(self) -> bool:
@@ -59,7 +71,7 @@ class Measured:
 def result(measured: Measured, config: BenchConfig, meanwhile: Conditions = UNDISTURBED) -> Result:
     """The artifact's latencies, and every reason not to trust them."""
     manifest, samples = measured.artifact.manifest, measured.samples
-    apple = "coreml" in (manifest.target, manifest.backend)  # Core ML chooses where it computes
+    apple = measured.on_apple
     reasons = _reasons(measured, meanwhile)
     summary = statistics.summary(samples) if samples else None
     return Result(
@@ -113,41 +125,25 @@ def processes_differ(sessions: Sequence[Turns]) -> tuple[str, ...]:
     return (f"processes differ: medians from {min(medians):.3g} to {max(medians):.3g} ms",)
 
 
-def compared(measured: Sequence[Measured], results: Sequence[Result]) -> tuple[Ratios, Intervals]:
-    """Ratios of all pairs that are valid, if they are certain enough, and the interval of each."""
-    places = range(len(results))
-    known = {
-        (i, j): _interval(measured[i], measured[j])
-        for i in places
-        for j in range(i)
-        if results[i].valid and results[j].valid
-    }
-
-    def interval(i: int, j: int) -> Interval | None:
-        """The interval of one pair, mirrored from the other half of the table if need be."""
-        if i == j:
-            return (1.0, 1.0) if results[i].valid else None
-        if (found := known.get((max(i, j), min(i, j)))) is None or i > j:
-            return found
-        low, high = found
-        return 1 / high, 1 / low
-
-    medians = [result.p50_ms if result.valid else None for result in results]
-    ratios = statistics.ratios(medians)
-    unsure = {pair for pair, found in known.items() if not statistics.sure(*found)}
-    return (
-        tuple(
-            tuple(None if (max(i, j), min(i, j)) in unsure else ratios[i][j] for j in places)
-            for i in places
-        ),
-        tuple(tuple(interval(i, j) for j in places) for i in places),
-    )
+def compared(measured: Sequence[Measured], config: BenchConfig) -> tuple[Comparison, ...]:
+    """The ratio of each to each one before it, where two processes or more timed both."""
+    found = []
+    for of, first in enumerate(measured):
+        for over, second in enumerate(measured[:of]):
+            clock = _estimate(first.turns, second.turns)
+            one_core = config.threads == 1 and not (first.on_apple or second.on_apple)
+            cpu = _estimate(first.cpu_turns, second.cpu_turns) if one_core else None
+            if clock is not None:
+                found.append(Comparison.judged(of, over, clock, cpu))
+    return tuple(found)
 
 
-def _interval(a: Measured, b: Measured) -> Interval:
-    """The interval of the ratio of two, from the sessions that timed both."""
-    both = sorted(set(a.turns) & set(b.turns))
-    return statistics.ratio_interval([(a.turns[place], b.turns[place]) for place in both])
+def _estimate(first: ByPlace, second: ByPlace) -> Estimate | None:
+    """The ratio of two, from the sessions that timed both; None if there are not two of them."""
+    both = sorted(first.keys() & second.keys())
+    if len(both) < 2:
+        return None
+    return Estimate.of([ratio.of_process(first[at], second[at]) for at in both])
 
 
 def _whole(value: float | None) -> int | None:

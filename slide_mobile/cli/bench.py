@@ -1,18 +1,20 @@
 """slide-mobile bench."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
+from msgspec import UNSET
 from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Column, Table
 
-from slide_mobile.bench import BenchConfig, BenchDocument
+from slide_mobile.bench import BenchConfig, BenchDocument, in_turn
 from slide_mobile.bench import bench as measure
 from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, compare, percent
+from slide_mobile.bench.change import BaselineComparison, Change
 from slide_mobile.bench.config import USUAL
-from slide_mobile.bench.documents import BaselineComparison, Change
 from slide_mobile.bench.result import Result
 from slide_mobile.cli.printing import escape, new_table
 from slide_mobile.cli.session import Session
@@ -30,6 +32,8 @@ Examples:
   slide-mobile bench artifacts/slide_swin_demo-tflite-int8 --profile
   slide-mobile bench artifacts/* --json > bench.json
   slide-mobile bench artifacts/* --baseline bench.json --fail-over 5%
+  slide-mobile bench new/slide_swin_demo-tflite-int8 \\
+      --baseline old/slide_swin_demo-tflite-int8
   slide-mobile bench --import pixel9.json --import iphone17.json
 """
 
@@ -44,12 +48,16 @@ FILE = click.Path(path_type=Path)
               help="Minimum number of runs of each artifact.")  # fmt: skip
 @click.option("--min-seconds", type=float, default=USUAL.min_seconds, show_default=True,
               help="Minimum time for each artifact, in seconds.")  # fmt: skip
+@click.option("--max-seconds", type=float, default=USUAL.max_seconds, show_default=True,
+              help="Time after which measuring stops though a ratio is uncertain.")  # fmt: skip
 @click.option("--warm-up", type=int, default=USUAL.warm_up, show_default=True,
               help="Number of untimed runs at the start of each process.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Show where the time goes, by PyTorch module.")
 @click.option("--import", "imports", type=FILE, multiple=True,
               help="Add the measurements in a file from an app; can be repeated.")  # fmt: skip
-@click.option("--baseline", type=FILE, help="Compare with an earlier result of `bench --json`.")
+@click.option("--baseline", type=FILE,
+              help="Compare with an artifact, in turn, or with an earlier result of "
+              "`bench --json`.")  # fmt: skip
 @click.option("--fail-over", metavar="PERCENT",
               help="Fail if an artifact is slower than the baseline by more than this percentage.  "
               f"[default: {FAIL_OVER_PERCENT:g}%]")  # fmt: skip
@@ -60,6 +68,7 @@ def bench(
     threads: int,
     min_runs: int,
     min_seconds: float,
+    max_seconds: float,
     warm_up: int,
     profile: bool,
     imports: tuple[Path, ...],
@@ -68,9 +77,10 @@ def bench(
 ) -> int:
     """Measure the latency of ARTIFACTS on this machine, and say whether to trust it.
 
-    The artifacts run in turns. Load time, first inference and peak memory come from a fresh process
-    for each artifact. A noisy measurement is marked invalid, with the reason, and no ratio uses it.
-    Core ML packages can be timed only on a Mac. --import adds what phones measured.
+    The artifacts run in turns, in several processes. Load time, first inference and peak memory
+    come from a fresh process for each artifact. A noisy latency is marked invalid, with the reason.
+    A ratio of two is printed if it is certain, however noisy the latencies are. Core ML packages
+    can be timed only on a Mac. --import adds what phones measured.
 
     Exit code 1 means that an artifact is damaged (the others are still measured), or that one is
     slower than the baseline allows.
@@ -79,15 +89,19 @@ def bench(
         threads=threads,
         min_runs=min_runs,
         min_seconds=min_seconds,
+        max_seconds=max_seconds,
         warm_up=warm_up,
         profile=profile,
         imports=imports,
     )
-    earlier = _baseline(baseline, fail_over)
-    document = measure(artifacts, config=config, progress=session.progress)
-    if earlier is not None:
+    judge = _judge(baseline, fail_over)
+    roots = artifacts
+    if baseline is not None and baseline.is_dir() and baseline not in artifacts:
+        roots = (*artifacts, baseline)
+    document = measure(roots, config=config, progress=session.progress)
+    if judge is not None:
         try:
-            document = replace(document, baseline=compare(document, earlier))
+            document = replace(document, baseline=judge(document))
         except UsageError as error:  # minutes of measuring are not lost because of it
             _show(session, document, str(error))
             return error.exit_code
@@ -95,12 +109,18 @@ def bench(
     return 0 if document.passed else 1
 
 
-def _baseline(file: Path | None, fail_over: str | None) -> Baseline | None:
-    """The baseline to compare with, if one was given."""
-    if file is None and fail_over is not None:
-        raise UsageError("--fail-over needs a --baseline FILE to compare with")
+def _judge(
+    baseline: Path | None, fail_over: str | None
+) -> Callable[[BenchDocument], BaselineComparison] | None:
+    """What compares a document with the baseline, if one was given."""
+    if baseline is None:
+        if fail_over is not None:
+            raise UsageError("--fail-over needs a --baseline to compare with")
+        return None
     limit = FAIL_OVER_PERCENT if fail_over is None else percent(fail_over)
-    return None if file is None else Baseline.read(file, fail_over_percent=limit)
+    if baseline.is_dir():
+        return partial(in_turn.compare, root=baseline, fail_over_percent=limit)
+    return partial(compare, baseline=Baseline.read(baseline, fail_over_percent=limit))
 
 
 def _show(session: Session, document: BenchDocument, *errors: str) -> None:
@@ -159,7 +179,7 @@ def _print_ratios(console: Console, document: BenchDocument) -> None:
     timed = [i for i, result in enumerate(document.results) if result.p50_ms is not None]
     if len(timed) < 2:
         return
-    console.print("ratios of medians, with 95 % confidence intervals")
+    console.print("ratios, with 95 % confidence intervals")
     for i in timed:
         for j in (j for j in timed if j < i):
             console.print(f"  {i + 1} / {j + 1}  {_ratio(document, i, j)}")
@@ -167,14 +187,14 @@ def _print_ratios(console: Console, document: BenchDocument) -> None:
 
 def _ratio(document: BenchDocument, i: int, j: int) -> str:
     """One ratio with its interval, or why there is none."""
-    ratio = document.ratios[i][j]
-    interval = None if document.ratio_intervals is None else document.ratio_intervals[i][j]
-    between = "" if interval is None else escape(f" [{interval[0]:.3f}, {interval[1]:.3f}]")
-    if ratio is not None:
-        return f"{ratio:.3f}{between}"
-    if interval is None:
-        return "[red]none[/]: one of the two is invalid"
-    return f"[red]uncertain[/]{between}: raise --min-seconds, or use a quieter machine"
+    ratio, pair = document.ratios[i][j], document.comparison(i, j)
+    if pair is None:
+        return "[red]no answer[/]" if ratio is None else f"{ratio:.3f}"
+    if ratio is None:
+        return f"[red]no answer[/]: {escape('; '.join(pair.why_invalid))}"
+    low, high = pair.clock.interval
+    cpu = "" if pair.cpu is None else f", {pair.cpu.ratio:.3f} in CPU time"
+    return f"{ratio:.3f}{escape(f' [{low:.3f}, {high:.3f}]')}{cpu}"
 
 
 def _print_profile(console: Console, number: int, result: Result) -> None:
@@ -219,4 +239,6 @@ def _change(change: Change) -> str:
     """One change in words."""
     if change.why is not None:
         return change.why
+    if change.ratio is not UNSET:
+        return f"{change.ratio:.3f} of the baseline's latency ({change.change_percent:+.1f} %)"
     return f"{change.baseline_ms:.4g} -> {change.p50_ms:.4g} ms ({change.change_percent:+.1f} %)"

@@ -8,7 +8,9 @@ from slide_mobile.cli.check import check
 from slide_mobile.cli.convert import convert
 from slide_mobile.cli.doctor import doctor
 from slide_mobile.cli.embed import embed
+from slide_mobile.cli.group import Group
 from slide_mobile.cli.inspect import inspect
+from slide_mobile.cli.lab import lab
 from slide_mobile.cli.models import models
 from slide_mobile.cli.release import release
 from slide_mobile.cli.report import report
@@ -19,27 +21,20 @@ Examples:
   slide-mobile convert --to tflite --int8    convert the bundled demo model
   slide-mobile check ARTIFACT                compare it with PyTorch again
   slide-mobile inspect ARTIFACT              show what the file contains
+  slide-mobile lab ARTIFACT...               run it as a phone would
   slide-mobile bench ARTIFACT...             measure how fast it runs here
   slide-mobile embed ARTIFACT --app DIR      copy it into an app
 """
 
 
-class Commands(click.Group):
-    """The program's commands, each listed with its whole first sentence."""
+class Commands(Group):
+    """The program's commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, but --json alone lacks a command, and is not an unknown option."""
         if args == ["--json"]:
             raise click.UsageError("Missing command.", ctx)
         return super().parse_args(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, but wrapped where click would cut the sentence off."""
-        shown = [(name, command) for name, command in self.commands.items() if not command.hidden]
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, command.get_short_help_str(limit=1000)) for name, command in shown]
-            )
 
 
 @click.group(
@@ -60,5 +55,5 @@ def main(context: click.Context) -> None:
         context.exit(2)
 
 
-for command in (convert, check, inspect, bench, report, embed, release, models, doctor):
+for command in (convert, check, inspect, lab, bench, report, embed, release, models, doctor):
     main.add_command(command)

@@ -15,6 +15,7 @@ from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli import completion
 from slide_mobile.cli.facts import parity_facts, short_graph_facts
+from slide_mobile.cli.options import comma_list
 from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_next
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
@@ -123,6 +124,12 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 )
 @click.option("--via", metavar="NAME", help=f"Exporter that writes the file; {BY_TARGET}.")
 @click.option(
+    "--lab",
+    "labs",
+    metavar="NAMES",
+    help="Labs in which the file must pass, too; the command lab lists them.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=OUT,
@@ -150,6 +157,7 @@ def convert(
     std: str | None,
     backend: str | None,
     via: str | None,
+    labs: str | None,
     out: Path,
     force: bool,
 ) -> None:
@@ -185,6 +193,7 @@ def convert(
             task=task,
         ),
         calibration=CalibrationImages(folder=calibration, samples=calibration_samples),
+        labs=comma_list("--lab", labs),
         out=out,
         force=force,
         progress=session.progress,

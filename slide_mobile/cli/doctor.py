@@ -1,5 +1,6 @@
 """slide-mobile doctor."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from slide_mobile.doctor.diagnosis import Diagnosis, Toolchain
     from slide_mobile.doctor.install import Installation
     from slide_mobile.doctor.resources import Resource
+    from slide_mobile.lab.verdict import LabState
 
 LABEL = 9  # columns for the mark of an item
 EXAMPLES = """
@@ -38,9 +40,9 @@ Examples:
 def doctor(session: Session, names: tuple[str, ...], installs: bool) -> None:
     """Report what works on this machine, what is wrong, and the command that fixes it.
 
-    Lists the toolchains, with their versions and what each one can do here; packages that conflict;
-    whether memory and disk space are enough for a conversion; and combinations of formats and
-    runtimes with known problems.
+    Lists the toolchains, with their versions and what each one can do here; the labs that are set
+    up; packages that conflict; whether memory and disk space are enough for a conversion; and
+    combinations of formats and runtimes with known problems.
 
     Some toolchains conflict with the others, so each of them needs its own environment, which
     --install creates.
@@ -80,6 +82,7 @@ def _print(console: Console, found: "Diagnosis") -> None:
         _print_item(console, _mark(environment.ready), text)
         if not environment.ready:
             _print_command(console, environment.command)
+    _print_labs(console, found.labs)
     for conflict in found.conflicts:
         _print_item(console, "[red]conflict[/]", conflict.what)
         _print_command(console, conflict.command)
@@ -105,6 +108,19 @@ def _print_toolchain(console: Console, toolchain: "Toolchain") -> None:
     _print_item(console, _mark(toolchain.ready), title, *packages)
     if not toolchain.ready:
         _print_command(console, toolchain.command)
+
+
+def _print_labs(console: Console, labs: "Sequence[LabState]") -> None:
+    """The labs, and one command for all that are missing."""
+    from slide_mobile.lab import catalogue
+
+    ready = [lab.name for lab in labs if lab.ready]
+    missing = [lab.name for lab in labs if not lab.ready]
+    for names, mark in ((ready, _mark(True)), (missing, _mark(False))):
+        if names:
+            _print_item(console, mark, f"labs: {', '.join(names)}")
+    if missing:
+        _print_command(console, catalogue.command(*missing))
 
 
 def _print_item(console: Console, mark: str, title: str, *details: str) -> None:

@@ -24,15 +24,12 @@ from slide_mobile.deploy.layout import (
     Laid,
     sums_as_products,
 )
-from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.matrix_stages import MatrixStage
 from slide_mobile.deploy.static_windows import StaticWindowAttention
 from slide_mobile.deploy.token_attention import TokenMixer
 from slide_mobile.models.layers.backbone import Backbone, MapMean
 from slide_mobile.models.layers.slide_attention import LocalAttention
 from slide_mobile.models.slide_pvt import ClassToken, MapOfRow
-
-MIDDLE = 128.0  # the middle of the pixel range 0..255
 
 
 class WindowMaps(StaticWindowAttention):
@@ -166,8 +163,9 @@ def turn(module: nn.Module) -> nn.Module:
             return turn(module.as_product())
         case Affine():
             return _depthwise(module)
-        case MapEmbed():
-            return _embed(module)
+        case PlacedEmbed():
+            module.turn()
+            return module
         case StaticWindowAttention():
             return _windows(module)
         case MapMean():
@@ -194,21 +192,6 @@ def _windows(last: StaticWindowAttention) -> WindowMaps:
         mask=None if constants.mask is None else _swapped(constants.mask),
     )
     return WindowMaps(constants, q=last.q, k=last.k, v=last.v, proj=last.proj)
-
-
-def _embed(embed: MapEmbed) -> MapEmbed:
-    """Turn the positions of an embedding, and center the pixels of one without padding."""
-    if isinstance(embed, PlacedEmbed):
-        embed.turn()
-    if embed.takes_image and embed.middle is None:
-        # W x + b = W (x - 128) + (b + 128 sum(W)): exact, because the convolution has no padding.
-        # Centered pixels are half as large, which halves the error from rounding the weights to
-        # fp16. `middle` is a buffer so that it follows the model to fp16 and stays in delegates.
-        embed.register_buffer("middle", torch.full((1, 1, 1, 1), MIDDLE))
-        (conv,) = embed.convs()
-        assert conv.padding == (0, 0) and conv.bias is not None
-        conv.bias.copy_(conv.bias.double() + MIDDLE * conv.weight.double().sum((1, 2, 3)))
-    return embed
 
 
 def _swapped(x: Tensor) -> Tensor:

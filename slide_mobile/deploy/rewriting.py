@@ -23,7 +23,7 @@ from slide_mobile.deploy.map_embeds import map_embeds
 from slide_mobile.deploy.matrix_stages import matrix_stages
 from slide_mobile.deploy.merge_patches import merge_patches
 from slide_mobile.deploy.merge_paths import merge_paths
-from slide_mobile.deploy.scale_stream import scale_stream
+from slide_mobile.deploy.scale_stream import NO_HEADROOM, Headroom, scale_stream
 from slide_mobile.deploy.split_taps import choose_taps, split_taps
 from slide_mobile.deploy.static_neighbourhoods import static_neighbourhoods
 from slide_mobile.deploy.static_reductions import static_reductions
@@ -38,7 +38,11 @@ Rewrite = Callable[[nn.Module], nn.Module | None]
 
 
 def rewrites(
-    *, normalization: Normalization = IMAGENET, layout: Layout = "NHWC", forms: Forms = PLAIN
+    *,
+    normalization: Normalization = IMAGENET,
+    layout: Layout = "NHWC",
+    forms: Forms = PLAIN,
+    headroom: Headroom = NO_HEADROOM,
 ) -> tuple[Rewrite, ...]:
     """List every rewrite of `deploy`, in the order in which they are applied."""
     channels_first_only = (
@@ -59,7 +63,8 @@ def rewrites(
         fold_affine,  # after the attentions: it looks for their separate q, k and v
         centre_norms,  # after fold_affine: it takes norms without gamma and beta
         merge_patches,
-        scale_stream,  # after centre_norms and merge_patches: it looks for their scales
+        # after centre_norms and merge_patches: it looks for their scales
+        partial(scale_stream, headroom=headroom),
         partial(fold_pixels, by=normalization),
         partial(choose_taps, forms=forms),
         *(channels_first_only if layout == "NCHW" else ()),
@@ -73,17 +78,22 @@ def deploy(
     normalization: Normalization = IMAGENET,
     layout: Layout = "NHWC",
     forms: Forms = PLAIN,
+    headroom: Headroom = NO_HEADROOM,
 ) -> nn.Module:
     """Return the deploy form of an eval-mode model; the argument is untouched.
 
     It takes raw RGB in 0..255, (1, 3, H, W), where the model takes images normalized by
     `normalization`. `layout` is the layout of the feature maps inside, and `forms` says how each
-    attention is written (`forms.chosen`). Raises ValueError for a model in training mode.
+    attention is written (`forms.chosen`). `headroom` makes the values of a stage smaller, for
+    hardware that computes in fp16 (`ranges.headroom`). Raises ValueError for a model in training
+    mode.
     """
     if model.training:
         raise ValueError("deploy() needs a model in eval mode: call model.eval() first")
     model = copy.deepcopy(model).requires_grad_(False)
-    for rewrite in rewrites(normalization=normalization, layout=layout, forms=forms):
+    for rewrite in rewrites(
+        normalization=normalization, layout=layout, forms=forms, headroom=headroom
+    ):
         model = apply(rewrite, model)
     return model.requires_grad_(False).eval()
 

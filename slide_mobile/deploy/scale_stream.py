@@ -11,9 +11,14 @@ Two kinds of modules read the stream: norms, whose result does not change if eps
 the embedding of the next stage, whose weights are divided by g. Two kinds write it and are
 multiplied by g: the embedding of the stage, and proj and fc2 of each block. Powers of two are exact
 in every binary format. The only cost at run time is one product for each map that is an output.
+
+A checkpoint with larger values needs a smaller gain: `Headroom` says by how many bits, and
+`ranges.headroom` measures it. In fp16 the eps may then round to 0, which matters only where all
+values of a token are equal.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +29,25 @@ from slide_mobile.deploy.fold_affine import writers
 from slide_mobile.deploy.layout import ChannelSum
 from slide_mobile.deploy.map_embeds import MapEmbed
 from slide_mobile.deploy.merge_patches import MergePatches
-from slide_mobile.models.layers.backbone import Backbone, Block
+from slide_mobile.models.layers.backbone import STAGES, Backbone, Block
 
 # Just above fp16's smallest normal number, 6.104e-5; a larger value would overflow earlier.
 SMALLEST_EPS_TERM = 6.2e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headroom:
+    """By how many bits the values of each stage are made smaller than eps alone asks for.
+
+    `stream` is for the residual stream, `embed` for what the convolutions of the embedding give to
+    its norm, which hides their scale.
+    """
+
+    stream: tuple[int, ...] = (0,) * STAGES
+    embed: tuple[int, ...] = (0,) * STAGES
+
+
+NO_HEADROOM = Headroom()
 
 
 class Unscaled(nn.Module):
@@ -51,32 +71,33 @@ def stream_gain(eps_term: float) -> float:
 
 
 @torch.no_grad()
-def scale_stream(module: nn.Module) -> nn.Module | None:
+def scale_stream(module: nn.Module, *, headroom: Headroom = NO_HEADROOM) -> nn.Module | None:
     """Rewrite a whole Backbone in place; None for any other module."""
     if not isinstance(module, Backbone):
         return None
     gain = 1.0  # of the map that the next stage reads
     for number, part in enumerate(module.stages()):
-        blocks = _blocks(module.get_submodule(part.blocks))
-        read, gain = gain, stream_gain(_energy(blocks[0].norm1).shift)
-        _begin(module.get_submodule(part.embed), read, gain)
+        blocks = blocks_of(module.get_submodule(part.blocks))
+        read, gain = gain, stream_gain(energy(blocks[0].norm1).shift)
+        gain *= 2.0 ** -headroom.stream[number]
+        _begin(module.get_submodule(part.embed), read, gain, 2.0 ** -headroom.embed[number])
         for block in blocks:
             for norm in (block.norm1, block.norm2):
-                _energy(norm).shift *= gain**2
+                energy(norm).shift *= gain**2
             for writer in writers(block):
                 writer.weight.mul_(gain)
                 writer.bias.mul_(gain)
         if part.norm is not None:
-            _energy(module.get_submodule(part.norm)).shift *= gain**2
+            energy(module.get_submodule(part.norm)).shift *= gain**2
             gain = 1.0
         if module.head is None and gain != 1:
             module.outputs[number] = nn.Sequential(module.outputs[number], Unscaled(gain))
     if module.head is not None and all(part.norm != module.NORM for part in module.stages()):
-        _energy(module.get_submodule(module.NORM)).shift *= gain**2
+        energy(module.get_submodule(module.NORM)).shift *= gain**2
     return module
 
 
-def _blocks(stage: nn.Module) -> list[Block]:
+def blocks_of(stage: nn.Module) -> list[Block]:
     """Return the blocks of a stage in order."""
     found = []
     for block in stage.children():
@@ -85,8 +106,11 @@ def _blocks(stage: nn.Module) -> list[Block]:
     return found
 
 
-def _begin(embed: nn.Module, read: float, gain: float) -> None:
-    """Adapt an embedding in place: it reads a map scaled by `read` and writes one by `gain`."""
+def _begin(embed: nn.Module, read: float, gain: float, inside: float) -> None:
+    """Adapt an embedding in place: it reads a map scaled by `read` and writes one by `gain`.
+
+    `inside` scales what its norm reads.
+    """
     if isinstance(embed, MergePatches):
         embed.between.shift *= read**2
         embed.conv.weight.mul_(gain)
@@ -95,14 +119,18 @@ def _begin(embed: nn.Module, read: float, gain: float) -> None:
     assert isinstance(embed, MapEmbed)
     norm = embed.last_norm()
     assert isinstance(norm, CentredAffine)
-    embed.convs()[0].weight.div_(read)
+    embed.convs()[0].weight.mul_(inside / read)
+    for conv in embed.convs():
+        if conv.bias is not None:
+            conv.bias.mul_(inside)
+    energy(norm).shift *= inside**2
     for parameter in norm.affine.parameters():
         parameter.mul_(gain)
     if isinstance(embed, PlacedEmbed):
         embed.positions.mul_(gain)
 
 
-def _energy(norm: nn.Module) -> ChannelSum:
+def energy(norm: nn.Module) -> ChannelSum:
     """Return the module in a rewritten norm that computes the sum of squares plus C * eps."""
     assert isinstance(norm, TokenScale | CentredAffine)
     return norm.energy

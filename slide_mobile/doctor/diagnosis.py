@@ -13,7 +13,9 @@ from slide_mobile.doctor.conflicts import Conflict
 from slide_mobile.doctor.known_bad import KnownBad
 from slide_mobile.doctor.resources import Resource
 from slide_mobile.errors import NotInstalled
-from slide_mobile.targets import environments, registry
+from slide_mobile.lab import catalogue
+from slide_mobile.lab.verdict import LabState
+from slide_mobile.targets import cached_folders, environments, registry
 
 DISTRIBUTION = "slide-mobile"
 ON_MACOS = platform.system() == "Darwin"
@@ -66,6 +68,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     platform: str
     toolchains: tuple[Toolchain, ...]
     environments: tuple[Environment, ...]
+    labs: tuple[LabState, ...]
     conflicts: tuple[Conflict, ...]
     known_bad: tuple[KnownBad, ...]
     resources: tuple[Resource, ...]
@@ -76,17 +79,20 @@ def diagnose() -> Diagnosis:
     requirements = _requirements()
     toolchains = tuple(_toolchain(target, requirements) for target in registry.names())
     found = tuple(_environment(name) for name in environments.ENVIRONMENTS)
+    labs = tuple(catalogue.LABS.values())
     return Diagnosis(
         slide_mobile=__version__,
         python=platform.python_version(),
         platform=platform.platform(),
         toolchains=toolchains,
         environments=found,
+        labs=tuple(map(catalogue.state, labs)),
         conflicts=conflicts.find(DISTRIBUTION, requirements),
         known_bad=known_bad.concerning(t.target for t in toolchains if t.ready),
         resources=resources.survey(
-            environments=environments.cache(),
-            environment_bytes=sum(e.size_bytes for e in found if not e.ready),
+            cache=cached_folders.cache(),
+            cache_bytes=sum(e.size_bytes for e in found if not e.ready)
+            + sum(part.size_bytes for part in catalogue.missing_parts(labs)),
         ),
     )
 

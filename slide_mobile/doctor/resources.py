@@ -34,10 +34,10 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     enough: bool  # also where `free_bytes` is unknown
 
 
-def survey(*, environments: Path, environment_bytes: int) -> tuple[Resource, ...]:
-    """Memory, and the disks for artifacts, for temporary files, and for missing environments.
+def survey(*, cache: Path, cache_bytes: int) -> tuple[Resource, ...]:
+    """Memory, and the disks for artifacts, for temporary files, and for the cache folder.
 
-    `environment_bytes` is the size of the environments that are missing in `environments`.
+    `cache_bytes` is the size of the environments and parts of labs that are missing in `cache`.
     """
     free = free_memory()
     smaller = "close other programs, or convert one model at a time"
@@ -52,10 +52,10 @@ def survey(*, environments: Path, environment_bytes: int) -> tuple[Resource, ...
         ),
         _disk(_temporary_folder(), DISK_BYTES, "for temporary files", "export TMPDIR=ELSEWHERE"),
     ]
-    if environment_bytes:
-        purpose = "for the environments that are missing"
+    if cache_bytes:
+        purpose = "for the environments and labs that are missing"
         command = "export SLIDE_MOBILE_ENVIRONMENTS=ELSEWHERE"
-        found.append(_disk(environments, environment_bytes, purpose, command))
+        found.append(_disk(cache, cache_bytes, purpose, command))
     return tuple(found)
 
 

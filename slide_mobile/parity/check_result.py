@@ -73,7 +73,8 @@ class ParityFailed(GateFailed):
     """The written file misses a floor; `result` has the numbers, `report` is the saved report."""
 
     def __init__(self, result: CheckResult, report: Path) -> None:
-        worst = ", ".join(f"{m.module} {m.own_db:.1f} dB" for m in result.modules[:3])
+        shown = result.modules[: 1 if result.notes else 3]  # notes name modules, too
+        worst = ", ".join(f"{m.module} {m.own_db:.1f} dB" for m in shown)
         failures = "; ".join((*result.parity.failures, *result.notes))
         super().__init__(f"parity failed: {failures}; worst modules: {worst}; report: {report}")
         self.result, self.report = result, report

@@ -16,6 +16,7 @@ from slide_mobile.demo.shapes import LABELS
 from slide_mobile.demo.weights import WEIGHTS
 from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import Forms
+from slide_mobile.deploy.scale_stream import NO_HEADROOM, Headroom
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.models import checkpoint as checkpoints
 from slide_mobile.models.layers.backbone import without_head
@@ -50,9 +51,15 @@ class Reference:
         """Whether these are the demo's bundled weights, whose data set can be rendered."""
         return self.name == DEMO and self.checkpoint_sha256 == bundled_sha256()
 
-    def deployed(self, layout: Layout, forms: Forms) -> nn.Module:
-        """Return the deploy form of this model in a layout, with these graph forms."""
-        return deploy(self.model, normalization=self.normalization, layout=layout, forms=forms)
+    def deployed(self, layout: Layout, forms: Forms, headroom: Headroom = NO_HEADROOM) -> nn.Module:
+        """Return the deploy form in a layout, with these graph forms and this headroom for fp16."""
+        return deploy(
+            self.model,
+            normalization=self.normalization,
+            layout=layout,
+            forms=forms,
+            headroom=headroom,
+        )
 
     def description(self) -> str:
         """Return the description, one line, for the metadata of the model file."""

@@ -1,11 +1,17 @@
-"""Run a model file on many images."""
+"""Run a model file on many images, and judge what it computes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slide_mobile.errors import ArtifactError
+from slide_mobile.parity.result import ParityReport
 from slide_mobile.progress import Progress, silent
-from slide_mobile.targets.converter import Runner
+from slide_mobile.recipes import Recipe
+from slide_mobile.targets.converter import Converter, Runner
 from slide_mobile.tasks import Outputs, Task, output_names
 
 
@@ -27,3 +33,45 @@ def run(
             )
         rows.append([found[name].copy() for name in names])
     return {name: np.concatenate(x) for name, x in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one executor of a model file computed, and the comparison of that with PyTorch."""
+
+    outputs: Outputs
+    report: ParityReport
+    runtime: str
+
+
+def executors(converter: Converter, path: Path, recipe: Recipe) -> tuple[Runner, ...]:
+    """Return the runners that judge a file, the one whose numbers count first.
+
+    The runtime of this machine may compute an fp16 file in fp32, which hides overflow. So an fp16
+    file is also judged by an executor that rounds every result, and its numbers count. Raises
+    ArtifactError.
+    """
+    ordinary = converter.runner(path)
+    if recipe.weights != "float16":
+        return (ordinary,)
+    half = converter.half_runner(path)
+    return (half,) if half.runtime == ordinary.runtime else (half, ordinary)
+
+
+def judge(
+    runners: Sequence[Runner],
+    pixels: NDArray[np.uint8],
+    task: Task,
+    *,
+    compare: Callable[[Outputs], ParityReport],
+    progress: Progress = silent,
+) -> Verdict:
+    """Run a file by each executor; return the first verdict that misses a floor, else the first."""
+    passed = []
+    for runner in runners:
+        found = run(runner, pixels, task, progress=progress)
+        verdict = Verdict(outputs=found, report=compare(found), runtime=runner.runtime)
+        if not verdict.report.passed:
+            return verdict
+        passed.append(verdict)
+    return passed[0]

@@ -12,9 +12,10 @@ from slide_mobile.deploy.export import export
 from slide_mobile.errors import GateFailed
 from slide_mobile.parity import result
 from slide_mobile.parity.datasets import Datasets
+from slide_mobile.parity.range_audit import RangeAudit
 from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.result import ParityReport
-from slide_mobile.parity.running import run
+from slide_mobile.parity.running import executors, judge
 from slide_mobile.progress import Progress
 from slide_mobile.targets.converter import Converter, Request
 from slide_mobile.tasks import Outputs
@@ -24,7 +25,8 @@ from slide_mobile.tasks import Outputs
 class Job:
     """Everything that an attempt needs: the model, the target, and the images.
 
-    `expected` holds PyTorch's outputs for the evaluation images.
+    `expected` holds PyTorch's outputs for the evaluation images. `deployed` has the headroom that
+    `ranges` measured.
     """
 
     target: str
@@ -33,6 +35,7 @@ class Job:
     ref: Reference
     images: Datasets
     expected: Outputs
+    ranges: RangeAudit
     deployed: nn.Module
 
 
@@ -53,7 +56,8 @@ class Attempt:
 def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Progress) -> Attempt:
     """Write the model file into a folder, replacing an earlier one, and compare it with PyTorch.
 
-    Raises GateFailed if the graph has tensors of a higher rank than the target supports.
+    Raises GateFailed if the graph has tensors of a higher rank than the target supports, or
+    operations that one of its accelerators computes wrongly.
     """
     ref, converter, compared = job.ref, job.converter, job.images.evaluation
     request = dataclasses.replace(job.request, float_modules=float_modules)
@@ -70,17 +74,28 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
             f"{converter.MAX_RANK} at most: this model has no deploy form and is only a baseline "
             "for the benchmarks"
         )
-    runner = converter.runner(path)
-    return Attempt(
-        path=path,
-        graph=graph,
-        float_modules=float_modules,
-        report=result.compare_outputs(
+    if wrong := converter.misread(path):
+        raise GateFailed(
+            f"an accelerator of {job.target} computes {len(wrong)} operations of the file wrongly, "
+            f"first {wrong[0]}: report this model, or convert it to another target"
+        )
+    verdict = judge(
+        executors(converter, path, request.recipe),
+        compared.pixels,
+        ref.task,
+        compare=lambda found: result.compare_outputs(
             job.expected,
-            run(runner, compared.pixels, ref.task, progress=progress),
+            found,
             recipe=request.recipe,
             trained=ref.trained,
             labels=compared.labels,
         ),
-        runtime=runner.runtime,
+        progress=progress,
+    )
+    return Attempt(
+        path=path,
+        graph=graph,
+        float_modules=float_modules,
+        report=verdict.report,
+        runtime=verdict.runtime,
     )

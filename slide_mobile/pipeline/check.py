@@ -1,5 +1,6 @@
 """Check an artifact: run its file from disk against PyTorch again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,15 +9,24 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
-from slide_mobile.parity import datasets, images, layerwise, metrics, rebuild, result
+from slide_mobile.parity import (
+    datasets,
+    images,
+    layerwise,
+    metrics,
+    range_audit,
+    rebuild,
+    result,
+)
 from slide_mobile.parity.check_result import CheckResult, GoldenParity
 from slide_mobile.parity.images import ImageSet
 from slide_mobile.parity.layerwise import ModuleParity
 from slide_mobile.parity.reference import Reference
-from slide_mobile.parity.running import run
+from slide_mobile.parity.running import executors, judge
 from slide_mobile.preprocess import find
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
+from slide_mobile.targets.converter import Runner
 from slide_mobile.tasks import LOGITS, Outputs
 
 # "evaluation": labeled images, drawings or a folder, else the golden images. "golden": only these.
@@ -48,19 +58,24 @@ def check(
     if ref is not None:
         rebuild.require_recorded(recorded, ref.outputs(golden.pixels))
     compared = golden if samples == "golden" else _images(art, ref, golden, folder, progress)
-    runner = registry.load(art.manifest.target).runner(art.model_path)
-    found = run(runner, compared.pixels, art.manifest.task, progress=progress)
     if ref is not None and samples == "evaluation":
-        expected = ref.outputs(compared.pixels, progress=progress)
+        expected, seen = ref.outputs(compared.pixels, progress=progress), _all
     else:
-        expected, found = recorded.outputs, recorded.seen_in(found)
+        expected, seen = recorded.outputs, recorded.seen_in
+    verdict = judge(
+        _executors(art),
+        compared.pixels,
+        art.manifest.task,
+        compare=lambda found: _report(art, expected, seen(found), compared),
+        progress=progress,
+    )
     return CheckResult(
         artifact=root,
-        parity=_report(art, expected, found, compared),
+        parity=verdict.report,
         modules=() if ref is None or modules is False else _modules(art, ref, golden, progress),
         images=compared.source,
-        runtime=runner.runtime,
-        golden=_golden(art, expected, found) if compared is golden else (),
+        runtime=verdict.runtime,
+        golden=_golden(art, expected, seen(verdict.outputs)) if compared is golden else (),
         notes=_notes(recorded, ref, samples, compared),
     )
 
@@ -82,6 +97,17 @@ def _reference(
             f"--checkpoint whose sha256 is {art.manifest.model.checkpoint_sha256}"
         )
     return ref
+
+
+def _all(found: Outputs) -> Outputs:
+    """Return the outputs as they are: PyTorch's are at hand for all of them."""
+    return found
+
+
+def _executors(art: Artifact) -> Sequence[Runner]:
+    """The runners that judge the artifact's file."""
+    converter = registry.load(art.manifest.target)
+    return executors(converter, art.model_path, recipes.lookup(art.manifest.precision))
 
 
 def _report(
@@ -140,5 +166,6 @@ def _modules(
     progress("compare module by module")
     converter = registry.load(art.manifest.target)
     forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)
-    deployed = ref.deployed(converter.LAYOUT, forms)
+    headroom = range_audit.audit(ref, golden.pixels).headroom
+    deployed = ref.deployed(converter.LAYOUT, forms, headroom)
     return layerwise.modules(converter, art.model_path, deployed, golden.pixels)

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.parity import datasets, images, pairwise, rebuild
 from slide_mobile.parity.pairwise import Agreement
-from slide_mobile.parity.running import run
+from slide_mobile.parity.running import executors, run
 from slide_mobile.preprocess import find
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
+from slide_mobile.targets.converter import Runner
 
 
 def compare(
@@ -34,10 +36,16 @@ def compare(
         compared = images.read(paths, arts[0].input_size, source=folder.name)
     elif (ref := rebuild.rebuild(arts[0], None)) is not None:
         compared = datasets.unlabelled(ref, progress)
-    runners = [registry.load(art.manifest.target).runner(art.model_path) for art in arts]
+    runners = [_executor(art) for art in arts]
     return pairwise.compare(
         arts,
         [run(runner, compared.pixels, task, progress=progress) for runner in runners],
         runtimes=[runner.runtime for runner in runners],
         images=compared.source,
     )
+
+
+def _executor(art: Artifact) -> Runner:
+    """Return the runner whose numbers count for this artifact."""
+    converter = registry.load(art.manifest.target)
+    return executors(converter, art.model_path, recipes.lookup(art.manifest.precision))[0]

@@ -3,6 +3,7 @@
 source -> reference model -> deploy form -> ExportedProgram -> model file -> artifact folder
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from slide_mobile import models
@@ -11,7 +12,9 @@ from slide_mobile.artifact import atomic, documents, manifest
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import GateFailed
-from slide_mobile.parity import datasets, layerwise, metrics, parallel, reference
+from slide_mobile.lab import catalogue
+from slide_mobile.lab import session as lab
+from slide_mobile.parity import datasets, layerwise, metrics, parallel, range_audit, reference
 from slide_mobile.parity.check_result import CheckResult, ParityFailed
 from slide_mobile.parity.source import (
     DEFAULT_CALIBRATION,
@@ -39,15 +42,18 @@ def convert(
     *,
     to: Format | str,
     calibration: CalibrationImages = DEFAULT_CALIBRATION,
+    labs: Sequence[str] = (),
     out: Path = OUT,
     force: bool = False,
     progress: Progress = silent,
 ) -> Artifact:
     """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
-    A plain string is the name of a model or target. Raises UsageError for a wrong call or bad
-    input, ToolchainMissing, and ParityFailed if the file misses a floor. In that case there is no
-    artifact folder, and the report is saved as `<folder>.parity.json`.
+    A plain string is the name of a model or target. The file must pass in `labs`, too. Raises
+    UsageError for a wrong call or bad input, ToolchainMissing, EnvironmentMissing for a lab that is
+    not set up, ParityFailed if the file misses a floor, and GateFailed if it does not pass in a
+    lab. Then there is no artifact folder, and the report is saved as `<folder>.parity.json` or
+    `<folder>.lab.json`.
     """
     source = ModelSource(source) if isinstance(source, str) else source
     to = Format(to) if isinstance(to, str) else to
@@ -55,8 +61,9 @@ def convert(
     created = manifest_builder.timestamp()
     converter = registry.load(to.target)
     choice = registry.choose(converter, to)
+    gates = catalogue.for_gate(labs, to.target)
     root = out / folder_name(source.name, to.task, to.target, choice.recipe.name)
-    report = root.with_name(f"{root.name}.parity.json")
+    report, lab_report = (root.with_name(f"{root.name}.{kind}.json") for kind in ("parity", "lab"))
 
     with atomic.staging(root, force=force) as folder:
         job = _job(source, to, converter, choice, calibration, progress)
@@ -68,7 +75,10 @@ def convert(
             raise ParityFailed(result, report)
         progress("write the artifact")
         manifest.write(folder, manifest_builder.build(job, found, created=created))
+        if gates:
+            lab.require(Artifact.open(folder), gates, lab_report, progress=progress)
     report.unlink(missing_ok=True)
+    lab_report.unlink(missing_ok=True)
     return Artifact.open(root)
 
 
@@ -87,6 +97,7 @@ def _job(
     images = datasets.gather(ref, choice.recipe, calibration, progress)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
     progress("rewrite to the deploy form")
+    ranges = range_audit.audit(ref, images.evaluation.pixels)
     forms = chosen(to.target, choice.backend, choice.recipe.name)
     return Job(
         target=to.target,
@@ -106,7 +117,8 @@ def _job(
         ref=ref,
         images=images,
         expected=expected,
-        deployed=ref.deployed(converter.LAYOUT, forms),
+        ranges=ranges,
+        deployed=ref.deployed(converter.LAYOUT, forms, ranges.headroom),
     )
 
 
@@ -150,5 +162,5 @@ def _failure(job: Job, found: Attempt, root: Path) -> CheckResult:
         modules=layerwise.modules(job.converter, found.path, job.deployed, pixels),
         images=job.images.evaluation.source,
         runtime=found.runtime,
-        notes=mixed_precision.notes(found),
+        notes=(*mixed_precision.notes(found), *filter(None, (job.ranges.large,))),
     )

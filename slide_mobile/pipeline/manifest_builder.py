@@ -56,7 +56,7 @@ def build(job: Job, found: Attempt, *, created: str) -> Manifest:
         accuracy=found.report.accuracy,
         calibration=None if images.calibration is None else _calibration(images.calibration),
         golden=goldens,
-        notes=(*ref.notes, *images.notes),
+        notes=(*ref.notes, *images.notes, *job.ranges.notes),
         toolchain={
             "python": platform.python_version(),
             "slide_mobile": __version__,

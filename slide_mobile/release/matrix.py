@@ -129,7 +129,7 @@ def _subject(good: Sequence[Record], config: BenchConfig) -> str:
     """What a measurement is of: these artifacts and runtimes, this machine, this configuration."""
     facts = (
         [(record.manifest_sha256, record.fingerprint) for record in good],
-        (config.threads, config.min_runs, config.min_seconds, config.warm_up),
+        (config.threads, config.min_runs, config.min_seconds, config.max_seconds, config.warm_up),
         (host.device(), host.cpu(), os.cpu_count()),
     )
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()

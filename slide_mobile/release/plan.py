@@ -185,7 +185,10 @@ def _bench(path: Path, table: Bench) -> BenchConfig:
     """How to time; raises UsageError."""
     try:
         return BenchConfig(
-            threads=table.threads, min_runs=table.min_runs, min_seconds=table.min_seconds
+            threads=table.threads,
+            min_runs=table.min_runs,
+            min_seconds=table.min_seconds,
+            max_seconds=table.max_seconds,
         )
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slide_mobile.bench import BenchDocument, documents
+from slide_mobile.bench.comparison import Intervals, Ratios
 from slide_mobile.bench.documents import Environment
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.report.contents import problem
 from slide_mobile.report.documents import Problem
 from slide_mobile.report.entries import Entry
-
-Interval = tuple[float, float]
 
 
 class Setting(NamedTuple):
@@ -58,13 +57,19 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """The results of one document; ratios and intervals are square, row over column."""
+    """The results of one document.
+
+    `ratios`, their `intervals` and `cpu_ratios` are square, row over column. `unanswered` says of
+    each pair without a ratio why it has none.
+    """
 
     source: str
     environment: Environment
     measurements: tuple[Measurement, ...]
-    ratios: tuple[tuple[float | None, ...], ...]
-    intervals: tuple[tuple[Interval | None, ...], ...]
+    ratios: Ratios
+    intervals: Intervals
+    cpu_ratios: Ratios
+    unanswered: tuple[str, ...]
 
 
 def read(
@@ -93,13 +98,31 @@ def _with_imported(document: BenchDocument) -> Iterator[BenchDocument]:
 def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurements:
     """One document, its results matched with the artifacts."""
     count = len(document.results)
+    found = tuple(_measurement(document, result, entries) for result in document.results)
+    pairs = document.comparisons or ()
     return Measurements(
         source=document.source,
         environment=document.environment,
-        measurements=tuple(_measurement(document, result, entries) for result in document.results),
+        measurements=found,
         ratios=document.ratios,
         intervals=document.ratio_intervals or ((None,) * count,) * count,
+        cpu_ratios=tuple(
+            tuple(_cpu_ratio(document, i, j) for j in range(count)) for i in range(count)
+        ),
+        unanswered=tuple(
+            f"{found[pair.of].name} / {found[pair.over].name}: {'; '.join(pair.why_invalid)}"
+            for pair in pairs
+            if not pair.valid
+        ),
     )
+
+
+def _cpu_ratio(document: BenchDocument, i: int, j: int) -> float | None:
+    """The ratio of two results in CPU time, where the two have a ratio."""
+    pair = document.comparison(i, j)
+    if pair is None or pair.cpu is None or not pair.valid:
+        return None
+    return pair.cpu.ratio if pair.of == i else 1 / pair.cpu.ratio
 
 
 def _measurement(document: BenchDocument, result: Result, entries: Sequence[Entry]) -> Measurement:

@@ -115,10 +115,20 @@ class Converter(Protocol):
     def inspect(self, path: Path) -> Graph:
         """Facts about the graph, read from the written file; raises ArtifactError."""
 
+    def misread(self, path: Path) -> Sequence[str]:
+        """Operations of the file that an accelerator is known to take and compute wrongly."""
+
     def runner(self, path: Path, *, threads: int | None = None) -> Runner:
         """The file, loaded on the closest thing to its runtime that this machine has.
 
         `threads` is the number of CPU threads, one a core if None. Raises ArtifactError.
+        """
+
+    def half_runner(self, path: Path) -> Runner:
+        """A file of precision fp16, run with the result of every operation rounded to fp16.
+
+        Values over 65504 become infinite. Where `runner` computes so by itself, both are named
+        alike. Raises ArtifactError.
         """
 
     def activations(self, path: Path, image: Pixels) -> Mapping[str, NDArray[np.float32]]:

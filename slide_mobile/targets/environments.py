@@ -1,27 +1,21 @@
 """Python environments for packages that cannot share ours: where they are, and how they are made.
 
-`slide-mobile doctor --install NAME` makes one. They are kept in the user's cache folder, or in the
-folder that SLIDE_MOBILE_ENVIRONMENTS names. The name of each folder contains a hash of its pinned
-requirements, so changed pins make another environment. An environment is built beside its final
-place and renamed when it is complete: a folder that is there is whole. Call its Python only
-(`python -m ...`): its scripts contain the path of the build folder. pip uses the user's own index.
+`slide-mobile doctor --install NAME` makes one, in the cache (cached_folders.py). Call its Python
+only (`python -m ...`): its scripts contain the path of the build folder. pip uses the user's own
+index.
 """
 
-import contextlib
-import fcntl
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from slide_mobile.errors import EnvironmentMissing, UnknownName
+from slide_mobile.targets import cached_folders
+from slide_mobile.targets.cached_folders import FOLDER_VARIABLE
 
-FOLDER_VARIABLE = "SLIDE_MOBILE_ENVIRONMENTS"
 _STDERR = 2
 
 
@@ -54,6 +48,11 @@ ENVIRONMENTS: dict[str, Environment] = {
         purpose="runs .tflite files with the oldest TFLite still used by apps (0.1 GB)",
         requirements=("tflite-runtime==2.14.0", "numpy==1.26.4"),
         size_bytes=100_000_000,
+    ),
+    "litert-newest": Environment(
+        purpose="runs .tflite files with the newest LiteRT (0.1 GB)",
+        requirements=("ai-edge-litert==2.3.0", "numpy==2.4.6"),
+        size_bytes=150_000_000,
     ),
     "tensorflow-2.17": _tensorflow("2.17.1", "1.26.4"),
     "tensorflow-2.18": _tensorflow("2.18.1", "2.0.2"),
@@ -94,8 +93,8 @@ def folder(name: str) -> Path:
     """Folder of an environment, whether or not it has been made; raises UnknownName."""
     if name not in ENVIRONMENTS:
         raise UnknownName("environment", name, ENVIRONMENTS)
-    pins = "\n".join((f"python {sys.version_info[:2]}", *ENVIRONMENTS[name].requirements))
-    return cache() / f"{name}-{hashlib.sha256(pins.encode()).hexdigest()[:10]}"
+    pins = (f"python {sys.version_info[:2]}", *ENVIRONMENTS[name].requirements)
+    return cached_folders.place(name, pins)
 
 
 def create(name: str) -> Path:
@@ -104,54 +103,24 @@ def create(name: str) -> Path:
     pip writes its progress to stderr. Raises EnvironmentMissing if it fails, and leaves nothing.
     """
     root = folder(name)
-    if exists(name):
-        return _python(root)
-    partial = root.with_name(f".{root.name}.partial")
-    with _alone(partial):
-        if exists(name):  # another process has just made it
-            return _python(root)
-        shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
+
+    def make(partial: Path) -> None:
+        """Create the environment and install its requirements."""
         try:
             venv.create(partial, with_pip=True, symlinks=True)
             _install(name, partial)
-            partial.rename(root)
         except (OSError, subprocess.CalledProcessError) as error:
             raise EnvironmentMissing(
                 f"the environment {name!r} could not be created in {root.parent} "
                 f"({_reason(error)}); set {FOLDER_VARIABLE} to use another folder"
             ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+
+    cached_folders.build(root, make)
     return _python(root)
-
-
-def cache() -> Path:
-    """Folder that contains all environments."""
-    if chosen := os.environ.get(FOLDER_VARIABLE):
-        return Path(chosen).absolute()
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "slide-mobile")
 
 
 def _python(root: Path) -> Path:
     return root / "bin" / "python"
-
-
-@contextlib.contextmanager
-def _alone(partial: Path) -> Iterator[None]:
-    """Hold a lock, so that no other process makes the same environment at the same time."""
-    lock = partial.with_suffix(".lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
-    except OSError as error:
-        raise EnvironmentMissing(
-            f"cannot write to {lock.parent} ({error.strerror}); "
-            f"set {FOLDER_VARIABLE} to use another folder"
-        ) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _install(name: str, root: Path) -> None:

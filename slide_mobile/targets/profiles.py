@@ -1,8 +1,10 @@
 """Time of each operation as a runtime's own profiler reports it, and sums over modules."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from slide_mobile.errors import UsageError
 
@@ -26,6 +28,21 @@ class OperationTime:
     module: str = ""
     count: int = 1
     microseconds: float
+
+
+@runtime_checkable
+class ProfiledElsewhere(Protocol):
+    """A converter whose runtime can be profiled in another Python, such as an emulated one.
+
+    `PROFILER` is a program that needs nothing of this project: PROFILER MODEL INPUT.npy. It runs
+    two inferences, calls sched_yield(2) before, between and after them, and prints what the second
+    one ran: a line of JSON, [[name, microseconds], ...]. `modules` names the module of each.
+    """
+
+    PROFILER: Path
+
+    def modules(self, path: Path, names: Sequence[str]) -> Sequence[str]:
+        """The module of each operation of a model file, of which the profiler gave the names."""
 
 
 def grouped(

@@ -9,7 +9,8 @@ import pytest
 from slide_mobile.artifact.documents import encode
 from slide_mobile.bench import documents
 from slide_mobile.bench.baseline import Baseline, compare, percent
-from slide_mobile.bench.documents import BaselineComparison, BenchDocument
+from slide_mobile.bench.change import BaselineComparison
+from slide_mobile.bench.documents import BenchDocument
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import GateFailed, UsageError
 
@@ -62,7 +63,10 @@ def test_a_run_that_cannot_be_judged_does_not_pass(document: BenchDocument) -> N
     for now, earlier, whose in ((noisy, document, "this run"), (document, noisy, "the baseline")):
         found = against(now, earlier)
         assert not found.passed and found.changes[0].change_percent is None
-        assert found.changes[0].why == f"{whose} is invalid: spread of 20.0 % is over 10 %"
+        assert found.changes[0].why == (
+            f"{whose} is invalid: spread of 20.0 % is over 10 %; a noisy machine can compare "
+            "artifacts in turn: bench NEW --baseline FOLDER"
+        )
 
 
 def test_what_has_a_latency_on_neither_side_passes() -> None:

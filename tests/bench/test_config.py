@@ -17,6 +17,8 @@ from slide_mobile.errors import UsageError
         ({"min_seconds": -1.0}, "min-seconds must be 0 or more, got -1"),
         ({"min_seconds": math.nan}, "min-seconds must be 0 or more, got nan"),
         ({"min_seconds": math.inf}, "min-seconds must be 0 or more, got inf"),
+        ({"max_seconds": -1.0}, "max-seconds must be 0 or more, got -1"),
+        ({"max_seconds": math.nan}, "max-seconds must be 0 or more, got nan"),
         ({"warm_up": 0}, "warm-up must be at least 1 run, got 0"),
     ],
 )
@@ -27,4 +29,5 @@ def test_what_cannot_be_measured_is_refused(changes: dict[str, float], message: 
 
 def test_the_defaults_give_percentiles_their_runs() -> None:
     assert BenchConfig() == USUAL
-    assert (USUAL.threads, USUAL.min_runs, USUAL.min_seconds, USUAL.warm_up) == (1, 50, 3.0, 5)
+    assert (USUAL.threads, USUAL.min_runs, USUAL.warm_up) == (1, 50, 5)
+    assert 0 < USUAL.min_seconds < USUAL.max_seconds

@@ -15,6 +15,7 @@ REPLIES = (
     messages.Loaded(number=0, runtime="r 1", suite=("r", "1"), fresh=True, load_ms=1.5),
     messages.AllLoaded(),
     messages.Timed(turns={0: ((1.0, 2.0), (3.0, 4.0)), 12: ((5.0,), (6.0,))}, wall=1.0, cpu=0.9),
+    messages.Timed(turns={0: ((1.0,),)}, cpu_turns={0: ((0.9,),)}, wall=1.0, cpu=0.9),
     messages.Profiled(operations=(Operation(name="CONV", module="a.b", microseconds=2.5),)),
 )
 

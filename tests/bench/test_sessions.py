@@ -1,12 +1,14 @@
 """Who is loaded first, who is left out, and whose fault it is that a process died."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from slide_mobile.bench import sessions
+from slide_mobile.bench import processes, sessions
 from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.messages import (
     AllLoaded,
@@ -18,7 +20,8 @@ from slide_mobile.bench.messages import (
     Timed,
     TimingRequest,
 )
-from slide_mobile.bench.sessions import Ending, Session
+from slide_mobile.bench.processes import Ending
+from slide_mobile.bench.sessions import Session
 
 Answer = Callable[[TimingRequest], Ending]
 
@@ -42,27 +45,42 @@ def answered(request: TimingRequest, *, evaluated: tuple[int, ...] = ()) -> Endi
     return Ending(replies=tuple(replies), status=0, last_words="")
 
 
+class Waiting:
+    """A process that answers when it is told to measure."""
+
+    def __init__(self, measure: Callable[[], Ending]) -> None:
+        self.measure = measure
+
+
 def held(
-    monkeypatch: pytest.MonkeyPatch, count: int, answer: Answer
-) -> tuple[tuple[Session, ...], list[list[int]]]:
-    """The sessions, and the order in which each was asked to load."""
+    monkeypatch: pytest.MonkeyPatch, count: int, answer: Answer, *, finished: int = 10
+) -> tuple[list[Session], list[list[int]]]:
+    """Sessions until so many have finished, and the order in which each was asked to load."""
     orders: list[list[int]] = []
 
-    def run(request: TimingRequest) -> Ending:
+    def measured(request: TimingRequest) -> Ending:
         orders.append([number for number, _ in request.artifacts])
         return answer(request)
 
-    monkeypatch.setattr(sessions, "_run", run)
-    roots = [Path(f"root-{number}") for number in range(count)]
-    return sessions.hold(roots, BenchConfig()), orders
+    @contextlib.contextmanager
+    def started(requests: Sequence[TimingRequest]) -> Iterator[list[Waiting]]:
+        yield [Waiting(partial(measured, request)) for request in requests]
+
+    monkeypatch.setattr(processes, "started", started)
+    found: list[Session] = []
+    for session in sessions.hold([Path(f"root-{n}") for n in range(count)], BenchConfig()):
+        found.append(session)
+        if sum(one.finished for one in found) == finished:
+            break
+    return found, orders
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, 2), (2, 4), (3, 4), (8, 8)])
+@pytest.mark.parametrize(("count", "expected"), [(1, 2), (2, 10), (3, 10), (12, 12)])
 def test_each_is_first_in_a_process_and_as_often_as_the_others(
     count: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, orders = held(monkeypatch, count, answered)
-    assert len(found) == len(orders) == expected
+    assert sessions.least(count) == expected
+    _, orders = held(monkeypatch, count, answered, finished=expected)
     first = [order[0] for order in orders]
     assert set(first) == set(range(count))
     assert max(map(first.count, range(count))) - min(map(first.count, range(count))) <= 1
@@ -71,12 +89,21 @@ def test_each_is_first_in_a_process_and_as_often_as_the_others(
 
 def test_the_others_are_in_another_order_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     _, orders = held(monkeypatch, 8, answered)
-    assert len({tuple(order[1:]) for order in orders}) == 8
+    assert len({tuple(order[1:]) for order in orders}) == 10
 
 
-def test_what_nothing_here_runs_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cores", [1, 2, 64])
+def test_processes_wait_side_by_side(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    _, orders = held(monkeypatch, 2, answered)
+    assert [order[0] for order in orders] == [0, 1] * 5
+
+
+@pytest.mark.parametrize("cores", [1, 2, 64])
+def test_what_nothing_here_runs_is_loaded_once(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
     _, orders = held(monkeypatch, 2, lambda request: answered(request, evaluated=(1,)))
-    assert [1 in order for order in orders] == [True, False, False, False]
+    assert [1 in order for order in orders] == [True] + [False] * 9
     alone, orders = held(monkeypatch, 1, lambda request: answered(request, evaluated=(0,)))
     assert len(alone) == len(orders) == 1
 
@@ -89,7 +116,7 @@ def test_one_that_cannot_be_loaded_is_not_asked_for_again(monkeypatch: pytest.Mo
         return Ending(replies=tuple(replies), status=0, last_words="")
 
     found, orders = held(monkeypatch, 2, answer)
-    assert [1 in order for order in orders] == [True, False, False, False]
+    assert [1 in order for order in orders] == [True] + [False] * 9
     assert str(found[0].failures[1]) == "no such threads" and found[0].failures[1].exit_code == 2
     assert all(session.finished for session in found)
 
@@ -110,8 +137,8 @@ def test_a_process_that_dies_while_loading_is_repeated_without_that_artifact(
         raise AssertionError
 
     found, orders = held(monkeypatch, 3, answer)
-    assert [2 in order for order in orders] == [True, False, False, False, False]
-    assert [session.finished for session in found] == [False, True, True, True, True]
+    assert [2 in order for order in orders] == [True] + [False] * 10
+    assert [session.finished for session in found] == [False] + [True] * 10
     assert found[0].timed is None and set(found[0].failures) == {2}
     why = "root-2: the process that measured it ended with status 9: its last words"
     assert str(found[0].failures[2]) == why and found[0].failures[2].exit_code == 1
@@ -134,13 +161,13 @@ def test_the_sessions_share_the_runs_and_the_seconds(monkeypatch: pytest.MonkeyP
         return answered(request)
 
     held(monkeypatch, 2, answer)
-    assert [request.turns for request in asked] == [13] * 4
-    assert sum(request.seconds for request in asked) == 3.0
-    assert {request.warm_up for request in asked} == {5} and len({r.seed for r in asked}) == 4
+    assert [request.turns for request in asked] == [5] * 10
+    assert sum(request.seconds for request in asked) == pytest.approx(BenchConfig().min_seconds)
+    assert {request.warm_up for request in asked} == {5} and len({r.seed for r in asked}) == 10
 
 
 def test_nothing_to_measure_starts_no_process() -> None:
-    assert sessions.hold([], BenchConfig()) == ()
+    assert list(sessions.hold([], BenchConfig())) == []
 
 
 def test_a_profile_that_dies_says_so_of_its_artifact(tmp_path: Path) -> None:

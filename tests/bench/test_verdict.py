@@ -1,11 +1,13 @@
 """Which latencies are believed, and what follows from them."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from slide_mobile.bench import statistics, verdict
+from slide_mobile.bench.comparison import Comparison
 from slide_mobile.bench.conditions import Conditions
 from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.messages import Loaded, Timed
@@ -43,7 +45,8 @@ def measured(
     )  # fmt: skip
     artifact = SimpleNamespace(manifest=manifest, root=Path("a"), manifest_sha256="0" * 64)
     return Measured(
-        artifact=artifact, loaded=(load or loaded(),), turns=dict(enumerate(turns))
+        artifact=artifact, loaded=(load or loaded(),), turns=dict(enumerate(turns)),
+        cpu_turns=dict(enumerate(turns)),
     )  # fmt: skip
 
 
@@ -107,38 +110,53 @@ def test_turns_are_gathered_by_session() -> None:
     sessions = [
         session(timed(turns={0: ((1.0,),)}), loaded()),
         session(None, loaded()),
-        session(timed(turns={0: ((2.0,),), 1: ((9.0,),)}), loaded()),
+        session(timed(turns={0: ((2.0,),), 1: ((9.0,),)}, cpu_turns={0: ((1.9,),)}), loaded()),
     ]
     found = Measured.gather(0, measured().artifact, sessions)
     assert found.turns == {0: ((1.0,),), 2: ((2.0,),)} and found.samples == (1.0, 2.0)
+    assert found.cpu_turns == {2: ((1.9,),)}
 
 
-def test_ratios_have_intervals_that_hold_them_and_mirror_each_other() -> None:
-    pair = [measured(*[steady(ms)] * 4) for ms in (5.0, 10.0)]
-    results = [verdict.result(one, BenchConfig()) for one in pair]
-    ratios, intervals = verdict.compared(pair, results)
-    assert ratios == ((1.0, 0.5), (2.0, 1.0))
-    assert intervals == (((1.0, 1.0), (0.5, 0.5)), ((2.0, 2.0), (1.0, 1.0)))
+def pair(first: Measured, second: Measured, **config: int) -> Comparison:
+    """The second over the first."""
+    (found,) = verdict.compared([first, second], BenchConfig(**config))
+    assert (found.of, found.over) == (1, 0)
+    return found
 
 
-def test_an_invalid_result_is_in_no_ratio() -> None:
-    pair = [measured(*[steady(ms)] * 4) for ms in (5.0, 10.0)]
-    results = [
-        verdict.result(pair[0], BenchConfig()),
-        verdict.result(pair[1], BenchConfig(), BUSY),
-    ]
-    ratios, intervals = verdict.compared(pair, results)
-    assert ratios == ((1.0, None), (None, None))
-    assert intervals == (((1.0, 1.0), None), (None, None))
+def test_a_ratio_is_of_turns_in_the_same_process() -> None:
+    levels = [5.0 + number for number in range(10)]
+    first = measured(*map(steady, levels))
+    second = measured(*[steady(2 * ms) for ms in levels])
+    assert not verdict.result(first, BenchConfig()).valid
+    found = pair(first, second)
+    assert found.valid and found.clock.ratio == pytest.approx(2)
+    assert found.cpu == found.clock and len(found.clock.processes) == 10
 
 
-def test_a_ratio_that_is_uncertain_keeps_its_interval_only() -> None:
-    drifting = measured(steady(4.8), steady(5.2), steady(4.9), steady(5.1))
-    pair = [measured(*[steady(5.0)] * 4), drifting]
-    results = [verdict.result(one, BenchConfig()) for one in pair]
-    assert all(result.valid for result in results)
-    ratios, intervals = verdict.compared(pair, results)
-    assert ratios == ((1.0, None), (None, 1.0))
-    low, high = intervals[1][0]
-    assert low < 1 < high
-    assert intervals[0][1] == pytest.approx((1 / high, 1 / low))
+def test_only_processes_that_timed_both_are_compared() -> None:
+    first = measured(*[steady(5.0)] * 12)
+    second = replace(measured(*[steady(5.0)] * 13), turns={at: steady(5.0) for at in range(3, 20)})
+    assert len(pair(first, second).clock.processes) == 9
+    assert pair(first, second).why_invalid == ("9 processes are fewer than 10",)
+    apart = replace(second, turns={at: steady(5.0) for at in range(11, 20)})
+    assert verdict.compared([first, apart], BenchConfig()) == ()
+
+
+def test_cpu_time_counts_on_one_thread_of_our_own_only() -> None:
+    ours, apples = measured(*[steady(5.0)] * 10), measured(*[steady(5.0)] * 10, target="coreml")
+    assert pair(ours, ours).cpu is not None
+    assert pair(ours, ours, threads=2).cpu is None
+    assert pair(ours, apples).cpu is pair(apples, ours).cpu is None
+    assert pair(ours, replace(ours, cpu_turns={})).cpu is None
+
+
+def test_clocks_that_contradict_each_other_leave_no_answer() -> None:
+    first = measured(*[steady(5.0)] * 10)
+    slower = measured(*[steady(5.5)] * 10)
+    found = pair(first, replace(slower, cpu_turns=first.cpu_turns))
+    assert not found.valid and "1.100 to 1.100 by the clock" in found.why_invalid[0]
+
+
+def test_what_has_no_latency_is_compared_with_nothing() -> None:
+    assert verdict.compared([measured(*[steady(5.0)] * 10), measured()], BenchConfig()) == ()

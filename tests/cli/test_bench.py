@@ -1,5 +1,6 @@
 """`slide-mobile bench`: what it prints, its errors in one line, and its exit codes."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -8,12 +9,15 @@ import pytest
 from calls import run
 from click.testing import CliRunner, Result
 from converted_once import ConvertedOnce
+from msgspec.structs import replace
+from rich.console import Console
 
-from slide_mobile.bench import documents, sessions
+from slide_mobile.bench import documents, in_turn, sessions
 from slide_mobile.cli import main
+from slide_mobile.cli.bench import _print
 
 PHONE = Path(__file__).parents[2] / "apps/conformance/bench/valid/android.json"
-QUICK = ["--min-runs", "32", "--min-seconds", "0.05", "--quiet"]
+QUICK = ["--min-runs", "32", "--min-seconds", "0.05", "--max-seconds", "0", "--quiet"]
 
 
 def bench(*arguments: object) -> Result:
@@ -58,8 +62,54 @@ def test_what_was_measured_is_printed(
     twin = shutil.copytree(tflite, tmp_path / "twin")
     done = bench(tflite, twin, "--profile", *QUICK)
     assert done.exit_code == 0, done.output
-    for words in ("p50 ms", "delegated", "ratios of medians", "  2 / 1  ", "where the time goes"):
+    for words in ("p50 ms", "delegated", "ratios, with 95 %", "  2 / 1  ", "where the time goes"):
         assert words in done.stdout
+    assert "no answer: 2 processes are fewer than 10" in done.stdout
+
+
+@pytest.mark.slow
+def test_an_artifact_is_a_baseline_that_takes_turns(
+    tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SESSIONS", 2)
+    twin = shutil.copytree(tflite, tmp_path / "twin")
+    done = bench(tflite, "--baseline", twin, "--fail-over", "9%", "--json", *QUICK)
+    assert done.exit_code == 1
+    found = read(done.stdout, tmp_path)
+    assert [result.artifact for result in found.results] == [str(tflite), str(twin)]
+    (change,) = found.baseline.changes
+    assert (change.artifact, change.why[:30]) == (str(tflite), "no answer: 2 processes are few")
+    assert (found.baseline.file, found.baseline.fail_over_percent) == (str(twin), 9.0)
+    both = bench(tflite, twin, "--baseline", twin, *QUICK)
+    assert f"failed  compared with {twin}, at most 5 % slower" in both.stdout
+    assert "\n3  " not in both.stdout
+
+
+@pytest.mark.slow
+def test_a_baseline_that_is_no_artifact_leaves_the_others(tflite: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = bench(tflite, "--baseline", tmp_path / "empty", *QUICK)
+    assert done.exit_code == 2 and "p50 ms" in done.stdout
+    no_artifact, no_baseline = done.stderr.splitlines()
+    assert "is not an artifact folder" in no_artifact
+    assert "empty was not measured, so nothing can be compared with it" in no_baseline
+
+
+def test_a_ratio_is_printed_with_its_interval_and_that_in_cpu_time() -> None:
+    document = documents.read(PHONE.with_name("host.json"))
+    assert printed(document).endswith("  2 / 1  2.000 [1.994, 2.006], 2.000 in CPU time\n")
+    earlier = in_turn.compare(document, Path(document.results[0].artifact))
+    compared = printed(replace(document, baseline=earlier))
+    assert "!! slower: 2.000 of the baseline's latency (+100.0 %)" in compared
+    unknown = replace(document, comparisons=(), ratios=((None,) * 2,) * 2, ratio_intervals=None)
+    assert printed(unknown).endswith("  2 / 1  no answer\n")
+
+
+def printed(document: documents.BenchDocument) -> str:
+    """What a person sees."""
+    console = Console(width=100, file=io.StringIO(), highlight=False)
+    _print(console, document)
+    return console.file.getvalue()
 
 
 @pytest.mark.slow
@@ -164,6 +214,7 @@ def test_what_was_measured_is_printed_though_the_baseline_is_of_others(tmp_path:
         (["x", "--min-runs", "10"], "min-runs must be at least 30"),
         (["x", "--threads", "0"], "threads must be 1 to 1024"),
         (["x", "--min-seconds", "-1"], "min-seconds must be 0 or more"),
+        (["x", "--max-seconds", "inf"], "max-seconds must be 0 or more, got inf"),
         (["x", "--warm-up", "0"], "warm-up must be at least 1 run"),
         (["x"], "is not an artifact folder"),
     ],

@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 import click
+import fake_lab
 import pytest
 from calls import command, run
 from click.testing import CliRunner
 from fake_converter import FakeConverter, install
+from fake_lab import FakeLab
 
 from slide_mobile.cli import main
 from slide_mobile.models import catalogue
@@ -18,7 +20,16 @@ from slide_mobile.targets import registry
 
 WIDTHS = (80, 60)
 COMMANDS = [(), *((name,) for name in main.commands)]
-ids = pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "main")
+NESTED = [
+    (name, inner)
+    for name, group in main.commands.items()
+    if isinstance(group, click.Group)
+    for inner in group.commands
+]
+
+
+def ids(commands: list[tuple[str, ...]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("words", commands, ids=lambda words: " ".join(words) or "main")
 
 
 def shown(words: tuple[str, ...], width: int) -> str:
@@ -34,7 +45,7 @@ def words_of(text: str) -> list[str]:
     return [word for word in text.split() if set(word) != {"─"}]
 
 
-@ids
+@ids(COMMANDS + NESTED)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_help_fits_and_splits_no_word(words: tuple[str, ...], width: int) -> None:
     text = shown(words, width)
@@ -44,7 +55,7 @@ def test_help_fits_and_splits_no_word(words: tuple[str, ...], width: int) -> Non
     assert "\b" not in text and "\\b" not in text
 
 
-@ids
+@ids(COMMANDS)
 def test_every_example_fits_into_80_columns_and_is_not_reflowed(words: tuple[str, ...]) -> None:
     help_text = shown(words, 80)
     found = main if not words else main.commands[words[0]]
@@ -55,9 +66,12 @@ def test_every_example_fits_into_80_columns_and_is_not_reflowed(words: tuple[str
         assert len(line) + 2 <= 80
 
 
-@ids
+@ids(COMMANDS + NESTED)
 def test_every_option_is_explained(words: tuple[str, ...]) -> None:
-    found: click.Command = main if not words else main.commands[words[0]]
+    found: click.Command = main
+    for word in words:
+        assert isinstance(found, click.Group)
+        found = found.commands[word]
     options = [p for p in found.params if isinstance(p, click.Option)]
     assert not [p.name for p in options if not p.help]
 
@@ -146,13 +160,15 @@ def test_the_widest_table_of_models_has_every_column() -> None:
 def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], str]:
     """What commands print about one artifact, by their names and the terminal's width."""
     found = {}
+    wrong = FakeLab(decibels=30.0, refused=("the accelerator took a part only",))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("out"))
         install(patch, FakeConverter())
+        fake_lab.install(patch, FakeLab().lab("arm64-a76"), wrong.lab("runtimes-newest"))
         root = "slide_swin_test-fake-fp32"
         convert = ("convert", "slide_swin_test", "--untrained", "--to", "fake", "--out", ".")
         check = ("check", root, "--modules")
-        for words in (convert, check, ("inspect", root)):
+        for words in (convert, check, ("inspect", root), ("lab", root)):
             for width in (1000, *WIDTHS):
                 if words is convert and width != 60:
                     continue  # the narrowest says it all
@@ -164,7 +180,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], s
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["check", "inspect"])
+@pytest.mark.parametrize("name", ["check", "inspect", "lab"])
 def test_results_fit_and_split_no_word(
     name: str, width: int, printed: dict[tuple[str, int], str]
 ) -> None:

@@ -69,6 +69,7 @@ def test_strips_broadcasting_and_matrices_keep_parity_in_one_delegate(
     graph = converter.inspect(path)
     assert (graph.partitions, graph.delegated_ops) == (1, graph.total_ops)
     assert graph.max_rank <= converter.MAX_RANK
+    assert not converter.misread(path)
     runner = converter.runner(path)
     maps = torch.from_numpy(np.stack(images).astype(np.float32)).permute(0, 3, 1, 2)
     with torch.no_grad():

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
@@ -25,6 +26,7 @@ from slide_mobile.preprocess import IMAGENET, normalize
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Request
 from slide_mobile.tasks import Layout
+from slide_mobile_converters.tflite import rounding
 
 pytestmark = pytest.mark.slow
 
@@ -47,11 +49,12 @@ MODULE_FLOORS_DB = {
     "fp32": 90, "fp16": 45, "int8": 15, "int8-dynamic": 30, "int8-weights": 20, "palette6": 15,
     "palette4": 5,
 }  # fmt: skip
+SLOWEST = pytest.mark.full_size
 CASES = [
     pytest.param(
         *case,
         id="-".join(case).replace(" ", "_"),
-        marks=[] if case in CI else pytest.mark.full_size,
+        marks=[] if case in CI else SLOWEST,
     )
     for case in (
         *(
@@ -110,6 +113,7 @@ def test_a_family_converts(target: str, name: str, precision: str, tmp_path: Pat
     assert graph.max_rank <= 4
     assert graph.partitions == (target in DELEGATING)
     assert graph.delegated_ops == graph.total_ops * (target in DELEGATING)
+    assert not converter.misread(path)
     low, high = (0.5, 1.0) if precision in {"int8", "int8-dynamic"} else (0.0, 0.0)
     assert low <= graph.int8_mac_fraction <= high
 
@@ -117,12 +121,33 @@ def test_a_family_converts(target: str, name: str, precision: str, tmp_path: Pat
     found = np.stack([run(image) for image in made.seen])
     assert sqnr_db(made.expected, found) >= recipe.goal_sqnr_db - 4
 
+    if precision == "fp16":
+        half = converter.half_runner(path)
+        found = np.stack([half(image) for image in made.seen])
+        assert sqnr_db(made.expected, found) >= recipe.min_sqnr_db
+
     # Convolutions and linears, whose maps lie in different orders, are each beside their own.
     form = made.forms[converter.LAYOUT]
     rows = layerwise.modules(converter, path, form, made.seen)
     names = layerwise.dense(form).keys() - unnamed(target)
     assert sorted(row.module for row in rows) == sorted(names)
     assert min(row.sqnr_db for row in rows) > MODULE_FLOORS_DB[precision]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [SWIN, *(pytest.param(name, marks=[] if name == NAT else SLOWEST) for name in FAMILIES)],
+)
+def test_the_casts_that_round_a_tflite_change_nothing_else(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter, made, path = registry.load("tflite"), family(name), tmp_path / "model.tflite"
+    converter.convert(made.programs["NHWC"], request_for(made, "tflite", "fp32"), path)
+    monkeypatch.setattr(rounding, "_HALF", schema.TensorType.FLOAT32)
+    monkeypatch.setattr(rounding, "_round_constants", lambda file: None)
+    runs = (converter.runner(path), converter.half_runner(path))
+    plain, cast = (np.stack([run(image) for image in made.seen]) for run in runs)
+    assert sqnr_db(plain, cast) > 115
 
 
 def unnamed(target: str) -> set[str]:

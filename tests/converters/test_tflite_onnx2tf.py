@@ -22,7 +22,7 @@ from slide_mobile.deploy.export import export
 from slide_mobile.deploy.rewriting import deploy
 from slide_mobile.errors import EnvironmentMissing, GateFailed, UsageError
 from slide_mobile.parity.source import ModelSource
-from slide_mobile.targets import environments
+from slide_mobile.targets import cached_folders, environments
 from slide_mobile.targets.converter import Request
 from slide_mobile.targets.format import Format
 from slide_mobile_converters.tflite import onnx2tf, probe
@@ -133,7 +133,7 @@ def two_linears(*weights: NDArray[np.float32]) -> bytes:
 def test_without_its_environment_the_command_that_makes_it_is_named(
     program: ExportedProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(EnvironmentMissing, match=r"run slide-mobile doctor --install onnx2tf$"):
         onnx2tf.lower(program, REQUEST)
 

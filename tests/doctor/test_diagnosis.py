@@ -7,12 +7,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import fake_lab
 import pytest
 from click.testing import CliRunner
+from fake_lab import FakeLab, part
 
 from slide_mobile.cli import main
 from slide_mobile.doctor import diagnosis, known_bad, resources
-from slide_mobile.targets import environments, registry
+from slide_mobile.lab import catalogue
+from slide_mobile.targets import cached_folders, environments, registry
 
 
 def test_every_toolchain_of_the_development_environment_is_ready() -> None:
@@ -45,13 +48,48 @@ def test_an_absent_package_and_one_of_another_version_are_reported(
 def test_an_environment_is_named_with_the_command_that_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path))
     result = CliRunner().invoke(main, ["doctor", "--json"])
     assert result.exit_code == 0
     rows = {row["name"]: row for row in json.loads(result.stdout)["environments"]}
     assert rows.keys() == environments.ENVIRONMENTS.keys()
     assert rows["onnx2tf"]["ready"] is False
     assert rows["onnx2tf"]["command"] == environments.command("onnx2tf")
+
+
+def test_labs_are_listed_with_one_command_for_those_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path))
+    ready = FakeLab().lab("ready")
+    missing = [FakeLab().lab(name, parts=(part(size_bytes=3_000_000_000),)) for name in ("a", "b")]
+    fake_lab.install(monkeypatch, ready, *missing)
+    found = diagnosis.diagnose()
+    assert [(lab.name, lab.ready) for lab in found.labs] == [
+        ("ready", True), ("a", False), ("b", False),
+    ]  # fmt: skip
+    assert found.labs[1].command == "slide-mobile lab setup a"
+    page = CliRunner().invoke(main, ["doctor"], env={"COLUMNS": "200"}).stdout
+    lines = [" ".join(line.split()) for line in page.splitlines()]
+    where = lines.index("ready labs: ready")
+    assert lines[where + 1 : where + 3] == ["missing labs: a, b", "slide-mobile lab setup a b"]
+    # The part that both need takes room once.
+    before = found.resources[-1].needed_bytes
+    fake_lab.install(monkeypatch, ready)
+    assert before - diagnosis.diagnose().resources[-1].needed_bytes == 3_000_000_000
+
+
+def test_labs_need_no_toolchain_to_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "ai-edge-litert":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = {lab.name: lab for lab in diagnosis.diagnose().labs}
+    assert found.keys() == catalogue.LABS.keys() and not found["arm64-a76"].ready
 
 
 def test_a_checkout_that_is_not_installed_learns_how_to_install_it(
@@ -118,12 +156,12 @@ def test_memory_and_disk_are_compared_with_what_a_conversion_needs(
     monkeypatch.setattr(resources, "_MEMINFO", memory)
     monkeypatch.setattr(resources, "_CGROUP", tmp_path / "none")
     monkeypatch.setattr(sys, "platform", "linux")
-    tiny, base, *disks = resources.survey(environments=tmp_path / "a" / "b", environment_bytes=1)
+    tiny, base, *disks = resources.survey(cache=tmp_path / "a" / "b", cache_bytes=1)
     assert tiny.free_bytes == base.free_bytes == 3_072_000_000
     assert tiny.enough and not base.enough
     assert [disk.kind for disk in disks] == ["disk"] * 3
     assert all(disk.free_bytes for disk in disks) and disks[2].enough
-    assert len(resources.survey(environments=tmp_path, environment_bytes=0)) == 4
+    assert len(resources.survey(cache=tmp_path, cache_bytes=0)) == 4
 
 
 def test_a_container_has_no_more_memory_than_its_limit(
@@ -149,7 +187,7 @@ def test_folders_that_are_gone_or_closed_have_no_room(
     monkeypatch.setattr(Path, "cwd", refuse)
     monkeypatch.setattr(tempfile, "gettempdir", refuse)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    *_, here, temporary = resources.survey(environments=tmp_path, environment_bytes=0)
+    *_, here, temporary = resources.survey(cache=tmp_path, cache_bytes=0)
     assert here.where == "." and temporary.where == str(tmp_path)
     monkeypatch.setattr(Path, "exists", lambda _: denied())
     assert resources._free_disk(tmp_path) == 0
@@ -187,15 +225,16 @@ def test_unknown_free_memory_is_not_called_short(
 ) -> None:
     monkeypatch.setattr(resources, "_MEMINFO", tmp_path / "none")
     monkeypatch.setattr(sys, "platform", "linux")
-    memory = resources.survey(environments=tmp_path, environment_bytes=0)[0]
+    memory = resources.survey(cache=tmp_path, cache_bytes=0)[0]
     assert memory.free_bytes is None and memory.enough
     assert "unknown free" in CliRunner().invoke(main, ["doctor"]).stdout
 
 
 def test_the_document_of_json_has_everything() -> None:
     plain = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
-    assert {"toolchains", "environments", "conflicts", "known_bad", "resources"} <= plain.keys()
-    assert all(row["command"] for row in (*plain["toolchains"], *plain["environments"]))
+    assert {"toolchains", "environments", "labs", "conflicts", "resources"} <= plain.keys()
+    commands = (*plain["toolchains"], *plain["environments"], *plain["labs"])
+    assert plain["known_bad"] and all(row["command"] for row in commands)
     assert all(row["command"] and isinstance(row["enough"], bool) for row in plain["resources"])
 
 
@@ -203,11 +242,13 @@ def test_the_document_of_json_has_everything() -> None:
 def test_the_page_fits_a_narrow_terminal_and_splits_no_word(
     width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, "/nowhere")
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, "/nowhere")
     monkeypatch.setattr(resources, "_current_folder", lambda: Path("/here"))
     monkeypatch.setattr(resources, "_free_disk", lambda folder: 10**12)
     monkeypatch.setattr(resources, "free_memory", lambda: 10**12)
-    found = {row.command for row in diagnosis.diagnose().environments}
+    diagnosed = diagnosis.diagnose()
+    found = {row.command for row in diagnosed.environments}
+    found.add(catalogue.command(*(lab.name for lab in diagnosed.labs if not lab.ready)))
     page, wide = (
         CliRunner().invoke(main, ["doctor"], env={"COLUMNS": str(columns)}).stdout
         for columns in (width, 1000)

@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from slide_mobile.cli import main
-from slide_mobile.targets import environments
+from slide_mobile.targets import cached_folders, environments
 from slide_mobile.targets.environments import Environment
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny = Environment(purpose="a test", requirements=(), size_bytes=0)
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setitem(environments.ENVIRONMENTS, "tiny", tiny)
     return tmp_path / "cache"
 
@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(cache: Path) -> None:
     cache.write_text("a file where the folder should be")
     result = run("tiny", "--quiet")
     assert result.exit_code == 3 and result.output.count("\n") == 1
-    assert environments.FOLDER_VARIABLE in result.output
+    assert cached_folders.FOLDER_VARIABLE in result.output
 
 
 def test_an_interruption_is_exit_code_130(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,29 @@ def test_an_artifact_passes_again_and_names_its_modules(art: Artifact) -> None:
     assert document.integrity == "self-consistent" and document.passed
 
 
+def test_an_fp16_file_is_judged_by_the_executor_that_rounds(
+    art: Artifact, fake: FakeConverter
+) -> None:
+    fake.half_decibels = 30.0
+    found = check(art.root)
+    assert not found.passed and found.runtime == "Fake, rounded to fp16"
+    found = compare([art.root, shutil.copytree(art.root, art.root.with_name("copy"))])
+    assert found.runtimes == ("Fake, rounded to fp16",) * 2
+
+
+def test_modules_are_compared_with_the_form_that_was_converted(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    state = models.create(MODEL).state_dict()
+    state["patch_embed.norm.bias"][5] = 900  # so that the stream of stage 1 is scaled
+    path = tmp_path / "large.safetensors"
+    save_file(state, path)
+    fake.decibels = lambda recipe, modules: 80.0
+    large = convert(ModelSource(MODEL, checkpoint=path), to=Format("fake", "fp16"), out=tmp_path)
+    rows = {row.module: row.sqnr_db for row in check(large.root, checkpoint=path).modules}
+    assert rows["layers.0.blocks.0.mlp.fc2"] == pytest.approx(80, abs=1)
+
+
 def test_without_its_weights_the_recorded_logits_stand_for_pytorch(
     trained: Artifact, checkpoint: Path
 ) -> None:

@@ -8,11 +8,13 @@ import pytest
 import torch
 from fake_converter import FakeConverter, Layers, install
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
-from slide_mobile import recipes
+from slide_mobile import models, recipes
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact, digest
 from slide_mobile.demo.render import render_many
+from slide_mobile.deploy import deploy
 from slide_mobile.errors import GateFailed, OutputError, UnknownName, UsageError
 from slide_mobile.parity.check_result import ParityFailed
 from slide_mobile.parity.source import CalibrationImages, ModelSource
@@ -101,6 +103,80 @@ def test_a_missed_floor_leaves_a_report_and_no_folder(fake: FakeConverter, tmp_p
     assert caught.value.exit_code == 1 and caught.value.result.modules
 
 
+@pytest.mark.parametrize(
+    ("half", "ordinary", "sqnr_db", "runtime"),
+    [
+        (52.0, 60.0, 52, "Fake, rounded to fp16"),
+        (30.0, 60.0, None, "Fake, rounded to fp16"),
+        (52.0, 30.0, None, "Fake, in memory"),
+    ],
+)
+def test_an_fp16_file_must_pass_when_rounded_and_when_not(
+    half: float,
+    ordinary: float,
+    sqnr_db: float | None,
+    runtime: str,
+    fake: FakeConverter,
+    tmp_path: Path,
+) -> None:
+    fake.half_decibels, fake.decibels = half, lambda recipe, modules: ordinary
+    if sqnr_db is None:
+        with pytest.raises(ParityFailed, match=r"SQNR 30\.0 dB") as caught:
+            convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path)
+        assert caught.value.result.runtime == runtime
+        return
+    parity = convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path).manifest.parity
+    assert (round(parity.sqnr_db), parity.runtime) == (sqnr_db, runtime)
+
+
+def test_other_precisions_are_judged_by_the_runtime_alone(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    fake.half_decibels = 0.0
+    art = convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    assert art.manifest.parity.runtime == "Fake, in memory"
+
+
+def with_large_channel(tmp_path: Path, *, value: float) -> ModelSource:
+    """A checkpoint whose residual stream has this value in one channel of every token."""
+    state = models.create(MODEL).state_dict()
+    state["patch_embed.norm.bias"][5] = value
+    save_file(state, tmp_path / "large.safetensors")
+    return ModelSource(MODEL, checkpoint=tmp_path / "large.safetensors")
+
+
+def test_values_that_are_large_for_fp16_are_made_smaller_and_named(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    fake.decibels = lambda recipe, modules: 80.0
+    art = convert(with_large_channel(tmp_path, value=900), to=Format("fake", "fp16"), out=tmp_path)
+    assert art.manifest.notes == (
+        "the stream of stage 1 16 times smaller for fp16: layers.0.blocks.0.norm1 reaches "
+        "7.64e+05, layers.0.blocks.0.norm2 reaches 7.64e+05 and 1 more",
+    )
+    (form,) = fake.forms.values()
+    plain = deploy(models.create(MODEL), layout="NCHW")
+    path = "layers.0.blocks.0.mlp.fc2.weight"
+    torch.testing.assert_close(form.get_parameter(path) * 16, plain.get_parameter(path))
+
+
+def test_a_refusal_names_modules_that_are_still_too_large_for_fp16(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    fake.decibels = lambda recipe, modules: 30.0
+    source = with_large_channel(tmp_path, value=0)
+    state = load_file(source.checkpoint)
+    state["layers.1.blocks.0.mlp.fc1.bias"] += 1e5
+    state["layers.1.blocks.0.mlp.fc2.weight"] *= 1e-5
+    save_file(state, source.checkpoint)
+    large = (
+        r"fp16 ends at 65504: layers\.1\.blocks\.0\.mlp\.fc1 reaches 1e\+05, .*act reaches 1e\+05;"
+    )
+    with pytest.raises(ParityFailed, match=large) as caught:
+        convert(source, to=Format("fake", "fp16"), out=tmp_path)
+    assert len(str(caught.value).partition("; report: ")[0]) < 300
+
+
 def test_a_file_that_passes_takes_the_old_report_away(fake: FakeConverter, tmp_path: Path) -> None:
     report = tmp_path / f"{MODEL}-fake-fp16.parity.json"
     report.write_text("{}")
@@ -146,6 +222,18 @@ def test_a_graph_of_too_high_a_rank_is_refused(fake: FakeConverter, tmp_path: Pa
     fake.max_rank = 6
     with pytest.raises(GateFailed, match="tensors of rank 6, and fake takes rank 4 at most"):
         convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_file_that_an_accelerator_misreads_is_refused(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    fake.wrong = ("ADD of [8, 4] and [8, 4] in mlp", "PAD of [2, 3] in mlp")
+    with pytest.raises(
+        GateFailed, match=r"of fake computes 2 operations .* ADD of \[8, 4\] and"
+    ) as why:
+        convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
+    assert why.value.exit_code == 1 and len(str(why.value)) < 300 and "\n" not in str(why.value)
     assert not any(tmp_path.iterdir())
 
 

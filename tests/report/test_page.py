@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from edited import copied, edited, gathered
-from measurements import document
+from measurements import compared, document
 from msgspec.structs import replace
 from pages import Seen
 
 from slide_mobile.artifact.folder import Artifact
+from slide_mobile.bench import comparison
 from slide_mobile.report import page, summary, writing
 
 MOST_BYTES = 3_000_000
@@ -58,16 +59,36 @@ def test_every_image_has_a_text_and_its_guesses(whole: Path, made: dict[str, Art
 
 def test_what_is_not_sure_and_what_there_is_none_of(artifacts: list[Artifact]) -> None:
     given = document(artifacts[:2], [4.0, 2.0])
-    given = replace(given, ratios=((1.0, None), (None, 1.0)))
+    pairs = (compared(1, 0, 0.5, spread=0.03),)
+    ratios, intervals = comparison.tables([True, True], pairs)
+    given = replace(given, comparisons=pairs, ratios=ratios, ratio_intervals=intervals)
     contents, documents = gathered(artifacts[:2], [given])
     (two, *_) = contents.pictures
     answers = tuple(dataclasses.replace(a, guesses=a.guesses[:2]) for a in two.answers)
     two = dataclasses.replace(two, guesses=two.guesses[:2], answers=answers)
     contents = dataclasses.replace(contents, pictures=(two,))
     text = page.html(contents, documents, created="2026-11-22T01:02:03Z")
-    assert text.count('<td class="n">uncertain <span class="soft whole">') == 2
-    assert "1.98\N{EN DASH}2.02" in text
+    assert text.count('<td class="n">no answer <span class="soft whole">') == 2
+    low, high = intervals[0][1]
+    assert f"{low:.3f}\N{EN DASH}{high:.3f}" in text and "CPU 0." not in Seen(text).text
+    one, other = (measured.name for measured in documents[0].measurements)
+    assert f"No answer for {other} / {one}: the interval is 0.4" in Seen(text).text
     assert '<th scope="col">second</th><th scope="col" class="n">SQNR</th>' in text
+
+
+def test_a_ratio_has_its_interval_and_that_in_cpu_time(artifacts: list[Artifact]) -> None:
+    contents, documents = gathered(artifacts[:2], [document(artifacts[:2], [4.0, 2.0])])
+    text = Seen(page.html(contents, documents, created="2026-11-22T01:02:03Z")).text
+    assert "0.500 0.499\N{EN DASH}0.501 CPU 0.499" in text and "No answer for" not in text
+    assert "2.000 1.995\N{EN DASH}2.005 CPU 2.002" in text
+
+
+def test_a_phone_s_ratio_has_neither(artifacts: list[Artifact]) -> None:
+    phone = document(artifacts[:2], [4.0, 2.0], source="ios", invalid=[1])
+    contents, documents = gathered(artifacts[:2], [phone])
+    text = Seen(page.html(contents, documents, created="2026-11-22T01:02:03Z")).text
+    assert "It is the ratio of their p50" in text
+    assert "No answer for" not in text and "CPU 0." not in text
 
 
 def test_an_invalid_latency_is_shown_as_such_and_compared_with_nothing(

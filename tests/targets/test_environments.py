@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slide_mobile.errors import EnvironmentMissing, UnknownName
-from slide_mobile.targets import environments
+from slide_mobile.targets import cached_folders, environments
 from slide_mobile.targets.environments import Environment
 
 TINY = Environment(purpose="a test", requirements=(), size_bytes=0)
@@ -16,7 +16,7 @@ TINY = Environment(purpose="a test", requirements=(), size_bytes=0)
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(environments.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setitem(environments.ENVIRONMENTS, "tiny", TINY)
     return tmp_path / "cache"
 
@@ -94,32 +94,12 @@ def test_other_pins_are_another_environment(cache: Path, monkeypatch: pytest.Mon
     assert before.parent == cache and before.name.startswith("tiny-")
 
 
-def test_the_folder_is_the_users_cache_unless_it_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(environments.FOLDER_VARIABLE, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert environments.folder("onnx2tf").parent == tmp_path / "slide-mobile"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert environments.folder("onnx2tf").parent == tmp_path / "home/.cache/slide-mobile"
-
-
 def test_an_unknown_environment_lists_the_known(cache: Path) -> None:
     with pytest.raises(UnknownName, match="known: onnx2tf"):
         environments.folder("onnx3tf")
     with pytest.raises(UnknownName, match=r"did you mean 'onnx2tf'\?") as caught:
         environments.create("onnx3tf")
     assert caught.value.exit_code == 2 and not cache.exists()
-
-
-def test_a_folder_that_cannot_be_written_is_one_line(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache.write_text("a file where the folder should be")
-    with pytest.raises(EnvironmentMissing, match=environments.FOLDER_VARIABLE) as caught:
-        environments.create("tiny")
-    assert caught.value.exit_code == 3 and "\n" not in str(caught.value)
 
 
 def test_every_requirement_is_pinned() -> None:
@@ -134,14 +114,3 @@ def test_it_runs_without_our_other_packages() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
-
-
-def test_an_interruption_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(folder: Path, **_: object) -> None:
-        folder.mkdir(parents=True)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(environments.venv, "create", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        environments.create("tiny")
-    assert not [path for path in cache.iterdir() if path.is_dir()]

@@ -8,7 +8,8 @@ from slide_mobile.artifact.documents import Decibels, Sha256, Text
 class RuntimeRow(Row, frozen=True, kw_only=True):
     """One file on one runtime; `error` is the last line of the run where it failed.
 
-    `works` says whether the SQNR reaches the floor of the precision.
+    A runtime that refuses the file may not say its `release`. `works` says whether the SQNR reaches
+    the floor of the precision.
     """
 
     model: Text
@@ -42,14 +43,15 @@ class Runtimes(Result, frozen=True, kw_only=True):
 
 def table(result: Runtimes) -> str:
     """A line for each file, a column for each release of TFLite."""
-    releases = list(dict.fromkeys(r.release for r in result.rows))
-    files: dict[tuple[str, str, str], dict[str | None, str]] = {}
+    releases: dict[str, str] = {}
+    files: dict[tuple[str, str, str], dict[str, str]] = {}
     for r in result.rows:
-        files.setdefault((r.model, r.precision, r.via), {})[r.release] = r.outcome
+        releases[r.runtime] = r.release or releases.get(r.runtime, r.runtime)
+        files.setdefault((r.model, r.precision, r.via), {})[r.runtime] = r.outcome
     lines = []
     for (model, precision, via), outcomes in files.items():
         name = f"`{precision}`" + (" via onnx" if via == "onnx" else "")
-        lines.append([model, name, *(outcomes[release] for release in releases)])
+        lines.append([model, name, *(outcomes[runtime] for runtime in releases)])
     title = ".tflite files on older runtimes, golden images, SQNR against PyTorch:"
-    head = ["model", "precision", *(f"TFLite {release}" for release in releases)]
+    head = ["model", "precision", *(f"TFLite {release}" for release in releases.values())]
     return grid(title, head, 2, lines)

@@ -16,6 +16,7 @@ with quiet():
     from slide_mobile_converters.coreml.probe import activations as activations
     from slide_mobile_converters.coreml.probe import ranges as ranges
     from slide_mobile_converters.coreml.profile import profile as profile
+    from slide_mobile_converters.coreml.rounding import half_runner as half_runner
     from slide_mobile_converters.coreml.running import runner as runner
 
 SUFFIX = ".mlpackage"
@@ -35,6 +36,11 @@ def input_dtype(recipe: Recipe) -> Literal["uint8"]:
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
     """Element type of every output, in every precision."""
     return "float32"
+
+
+def misread(path: Path) -> tuple[str, ...]:
+    """No operation is known that the Neural Engine takes and computes wrongly."""
+    return ()
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:

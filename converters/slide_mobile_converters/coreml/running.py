@@ -30,9 +30,12 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     `threads` has no effect: Core ML chooses its own, and an evaluation is not timed. Raises
     ArtifactError for a damaged package, and when called if the package cannot be run.
     """
+    return _core_ml(path) if platform.system() == "Darwin" else evaluated(path)
+
+
+def evaluated(path: Path) -> Runner:
+    """The evaluator on any system; raises ArtifactError as `runner` does."""
     program = reading.program(path)
-    if platform.system() == "Darwin":
-        return _core_ml(path)
 
     def run(image: Pixels) -> Outputs:
         with reading.runnable(path):
@@ -43,6 +46,7 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
 
 
 def _core_ml(path: Path) -> Runner:
+    reading.program(path)  # refuses a damaged package
     with quiet(), reading.runnable(path):
         model = coremltools.models.MLModel(str(path))
 

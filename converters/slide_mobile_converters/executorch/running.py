@@ -50,7 +50,9 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
         compute, runtime = _evaluated(file, path)
     else:
         compute = Loaded(path.read_bytes(), path, threads=threads)
-        runtime = f"ExecuTorch {metadata.RELEASE}, {_COMPUTED_BY.get(delegate, delegate)}"
+        arithmetic = " in fp16" if takes_half(file) else ""
+        computed_by = f"{_COMPUTED_BY.get(delegate, delegate)}{arithmetic}"
+        runtime = f"ExecuTorch {metadata.RELEASE}, {computed_by}"
     names = reading.constants(file).get(metadata.OUTPUTS, (LOGITS,))
 
     def run(image: Pixels) -> RawOutputs:
@@ -115,8 +117,12 @@ def _thread_pool(threads: int | None) -> Iterator[None]:
 
 def tensor(file: PTEFile, image: Pixels) -> torch.Tensor:
     """(H, W, 3) bytes -> (1, 3, H, W) in the element type of the method's input."""
+    return torch.from_numpy(planar(image)).to(torch.float16 if takes_half(file) else torch.float32)
+
+
+def takes_half(file: PTEFile) -> bool:
+    """Whether the method's input is fp16, and with it the whole program."""
     plan = reading.method(file)
     declared = plan.values[plan.inputs[0]].val
     assert isinstance(declared, Tensor)
-    dtype = torch.float16 if declared.scalar_type == ScalarType.HALF else torch.float32
-    return torch.from_numpy(planar(image)).to(dtype)
+    return declared.scalar_type == ScalarType.HALF

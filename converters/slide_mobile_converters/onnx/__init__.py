@@ -16,6 +16,7 @@ with quiet():
     from slide_mobile_converters.onnx.probe import activations as activations
     from slide_mobile_converters.onnx.probe import ranges as ranges
     from slide_mobile_converters.onnx.profile import profile as profile
+    from slide_mobile_converters.onnx.rounding import half_runner as half_runner
     from slide_mobile_converters.onnx.running import runner as runner
 
 SUFFIX = ".onnx"
@@ -33,6 +34,11 @@ def input_dtype(recipe: Recipe) -> Literal["float32"]:
 def output_dtype(recipe: Recipe) -> Literal["float32"]:
     """Element type of every output, in every precision."""
     return "float32"
+
+
+def misread(path: Path) -> tuple[str, ...]:
+    """No operation is known that an execution provider takes and computes wrongly."""
+    return ()
 
 
 def convert(program: ExportedProgram, request: Request, path: Path) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto
+from onnxruntime import SessionOptions
 
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.graph import int8_range
-from slide_mobile_converters.onnx import running
+from slide_mobile_converters.onnx import rounding, running
 from slide_mobile_converters.onnx.lowering import INPUT, module_path
 from slide_mobile_converters.onnx.reading import ERRORS, damaged, read
 
@@ -23,12 +24,15 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
 
     They are added to the outputs of the model. In an int8 file the dequantized tensors are added:
     with the tensor between a convolution and its QuantizeLinear as an output, ONNX Runtime would
-    run the convolution in float.
+    run the convolution in float. An fp16 file is run as `half_runner` runs it.
     """
     model = read(path)
     tensors = _module_outputs(model)
+    half = rounding.is_half(model)
+    watching = rounding.rounded(model) if half else model
+    options = rounding.options() if half else None
     try:
-        found = watched(model, list(tensors.values()))(planar(image))
+        found = watched(watching, list(tensors.values()), options)(planar(image))
     except ERRORS as error:
         raise damaged(path, error) from error
     maps = {name for node in model.graph.node if node.op_type == "Conv" for name in node.output}
@@ -55,7 +59,9 @@ def ranges(path: Path) -> dict[str, tuple[float, float]]:
     return found
 
 
-def watched(model: ModelProto, names: Sequence[str]) -> Callable[[Input], Values]:
+def watched(
+    model: ModelProto, names: Sequence[str], options: SessionOptions | None = None
+) -> Callable[[Input], Values]:
     """A function from an input to the values of these tensors, by ONNX Runtime."""
     watching = ModelProto()
     watching.CopyFrom(model)
@@ -63,7 +69,7 @@ def watched(model: ModelProto, names: Sequence[str]) -> Callable[[Input], Values
     for name in names:
         if name not in given and name != INPUT:
             watching.graph.output.add(name=name)
-    session = running.session(watching.SerializeToString())
+    session = running.session(watching.SerializeToString(), options)
     asked = [name for name in names if name != INPUT]
 
     def run(image: Input) -> Values:

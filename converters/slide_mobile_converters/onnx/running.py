@@ -13,6 +13,7 @@ from slide_mobile.tasks import LOGITS, STAGES, Layout
 from slide_mobile_converters.onnx import reading
 from slide_mobile_converters.onnx.lowering import INPUT
 
+RUNTIME = f"ONNX Runtime {onnxruntime.__version__}, CPU"
 _LAYOUT: Layout = "NCHW"
 _ERRORS_ONLY = 3  # ONNX Runtime's own logger prints warnings on the process's stderr
 
@@ -20,7 +21,11 @@ _ERRORS_ONLY = 3  # ONNX Runtime's own logger prints warnings on the process's s
 def runner(path: Path, *, threads: int | None = None) -> Runner:
     """ONNX Runtime on the CPU, by default with one thread a core; raises ArtifactError."""
     ready = opened(path, threads=threads or os.cpu_count() or 1)
+    return of_session(ready, path, RUNTIME)
 
+
+def of_session(ready: onnxruntime.InferenceSession, path: Path, runtime: str) -> Runner:
+    """A session of the file at `path` as a Runner."""
     # If the outputs are not ours, ask for logits: the error lists the outputs that there are.
     names = [x.name for x in ready.get_outputs() if x.name in STAGES] or [LOGITS]
 
@@ -33,7 +38,6 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
     def bind(image: Pixels) -> Callable[[], object]:
         return partial(ready.run, names, {INPUT: planar(image)})
 
-    runtime = f"ONNX Runtime {onnxruntime.__version__}, CPU"
     return Runner(call=run, runtime=runtime, layout=_LAYOUT, bind=bind)
 
 

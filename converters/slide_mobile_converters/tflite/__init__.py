@@ -13,9 +13,13 @@ with quiet():
     from slide_mobile_converters.tflite import lowering, metadata, quantization
     from slide_mobile_converters.tflite.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.tflite.graph import inspect as inspect
+    from slide_mobile_converters.tflite.graph import misread as misread
     from slide_mobile_converters.tflite.probe import activations as activations
     from slide_mobile_converters.tflite.probe import ranges as ranges
+    from slide_mobile_converters.tflite.profile import PROFILER as PROFILER
+    from slide_mobile_converters.tflite.profile import modules as modules
     from slide_mobile_converters.tflite.profile import profile as profile
+    from slide_mobile_converters.tflite.rounding import half_runner as half_runner
     from slide_mobile_converters.tflite.running import runner as runner
 
 SUFFIX = ".tflite"

@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from slide_mobile.artifact.manifest import Graph
 from slide_mobile.targets.graph import counted, float_macs
-from slide_mobile_converters.tflite import reading
+from slide_mobile_converters.tflite import ranks, reading
 from slide_mobile_converters.tflite.operations import Op, Tensor, operands
 from slide_mobile_converters.tflite.versions import min_runtime
 
@@ -57,6 +57,14 @@ def inspect(path: Path) -> Graph:
         min_runtime=release,
         findings=(*_findings(subgraphs, tensors, plan), *float_macs(macs), *remarks),
     )
+
+
+def misread(path: Path) -> tuple[str, ...]:
+    """Operations that LiteRT's GPU delegate computes wrongly; raises ArtifactError."""
+    model = reading.read(path)
+    reading.interpreter(model, path)  # verifies the file
+    subgraphs, _ = reading.bounded(model, path)
+    return tuple(str(found) for ops in subgraphs for found in ranks.misread(ops))
 
 
 def _plan(interpreter: Interpreter, path: Path) -> _Plan:
@@ -121,6 +129,10 @@ def _findings(
     if high:
         first = f"{high[0].name!r} {list(high[0].shape)}"
         found.append(f"{len(high)} tensors have a rank above {MAX_RANK}, first {first}")
+    if wrong := [found for ops in subgraphs for found in ranks.misread(ops)]:
+        found.append(
+            f"LiteRT's GPU delegate computes {len(wrong)} operations wrongly, first {wrong[0]}"
+        )
     if custom := [op.name for op in ops if op.custom]:
         found.append(f"custom operations, which an app must register: {counted(custom)}")
     of_weights = [op for op in ops if op.name == "DEQUANTIZE" and op.input(0).constant]

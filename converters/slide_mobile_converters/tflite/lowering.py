@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch.export import ExportedProgram
 
 from slide_mobile.targets.converter import Request
-from slide_mobile_converters.tflite import onnx2tf, probe
+from slide_mobile_converters.tflite import onnx2tf, probe, reshapes
 
 if importlib.util.find_spec("litert_torch") is None:  # it is imported late; miss it now
     raise ModuleNotFoundError("No module named 'litert_torch'", name="litert_torch")
@@ -24,10 +24,12 @@ class Lowered:
 def lower(program: ExportedProgram, request: Request) -> Lowered:
     """The program as a file, by the exporter that `request.via` names."""
     if request.via == "onnx":
-        return Lowered(model=onnx2tf.lower(program, request), float_modules=request.float_modules)
-    names = probe.traced(program, task=request.task)
-    kept = {names.get(path, path) for path in request.float_modules}
-    return Lowered(model=by_litert(program), float_modules=kept)
+        model, kept = onnx2tf.lower(program, request), request.float_modules
+    else:
+        names = probe.traced(program, task=request.task)
+        model = by_litert(program)
+        kept = {names.get(path, path) for path in request.float_modules}
+    return Lowered(model=reshapes.at_rank_4(model), float_modules=kept)
 
 
 def by_litert(program: ExportedProgram) -> bytes:

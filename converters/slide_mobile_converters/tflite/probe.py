@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets.graph import int8_range
 from slide_mobile.tasks import Task
-from slide_mobile_converters.tflite import reading
+from slide_mobile_converters.tflite import reading, rounding
 
 LAST = "the last dense module"
 
@@ -24,9 +24,11 @@ _PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     """Outputs of convolutions and linears by module path, dequantized.
 
-    LiteRT's builtin kernels compute them, because a delegate does not give out inner tensors.
+    LiteRT's builtin kernels compute them, because a delegate does not give out inner tensors. An
+    fp16 file is run as `half_runner` runs it.
     """
-    interpreter = reading.load(
+    interpreter = reading.load_content(
+        rounding.as_declared(path),
         path,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,

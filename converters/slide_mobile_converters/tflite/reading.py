@@ -29,7 +29,19 @@ Errors = tuple[type[Exception], ...]
 
 def load(path: Path, *, threads: int = 1, **options: Any) -> Interpreter:
     """An allocated interpreter with LiteRT's defaults, or with `options`."""
+    return load_content(read(path), path, threads=threads, **options)
+
+
+def verified(path: Path) -> bytes:
+    """The bytes of a file that the flatbuffers verifier and `bounded` accept."""
     model = read(path)
+    interpreter(model, path)
+    bounded(model, path)
+    return model
+
+
+def load_content(model: bytes, path: Path, *, threads: int = 1, **options: Any) -> Interpreter:
+    """An allocated interpreter of a file's bytes; `path` is for messages."""
     loaded = interpreter(model, path, num_threads=threads, **options)
     bounded(model, path)
     allocate(loaded, path)

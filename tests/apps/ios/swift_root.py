@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian_packages import KEYRING, NotToBeHad, mirror, unpack
+from debian_packages import NotToBeHad, unpack
 from patience import limit
 from proof import show
+
+from slide_mobile.lab.debian import KEYRING, mirror
 
 SUITE = "trixie"
 PACKAGES = (

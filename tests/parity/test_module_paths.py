@@ -2,7 +2,7 @@
 
 import pytest
 
-from slide_mobile.bench import profiling
+from slide_mobile.parity import module_paths
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from slide_mobile.bench import profiling
     ],
 )
 def test_modules_get_their_paths_in_pytorch(told: str, path: str) -> None:
-    paths = profiling.module_paths("slide_swin_test")
-    assert profiling.in_pytorch(told, paths) == path
+    paths = module_paths.module_paths("slide_swin_test")
+    assert module_paths.in_pytorch(told, paths) == path
 
 
 def test_a_model_that_is_not_registered_has_no_known_paths() -> None:
-    assert profiling.module_paths("a model of yours") == {}
+    assert module_paths.module_paths("a model of yours") == {}

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 import slide_mobile
-from slide_mobile.bench import subprocesses
+from slide_mobile.targets import subprocesses
 
 T = TypeVar("T")
 
@@ -29,9 +29,10 @@ def test_a_file_of_the_user_s_is_not_taken_for_a_module_of_ours(tmp_path: Path) 
 def test_a_process_that_measures_does_not_outlive_the_one_that_asked() -> None:
     # It says nothing for as long as a session lasts, so that a closed pipe would be noticed late.
     code = (
-        "from slide_mobile.bench import messages, sessions, subprocesses\n"
+        "from slide_mobile.bench import messages, processes\n"
+        "from slide_mobile.targets import subprocesses\n"
         "subprocesses.python = lambda *_: (['sleep', '60'], None)\n"
-        "sessions._run(messages.ProfileRequest(artifact=b'', threads=1))\n"
+        "with processes.started([messages.ProfileRequest(artifact=b'', threads=1)]): pass\n"
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command) as parent:
