@@ -21,7 +21,7 @@ from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.recipes import RECIPES
 from slide_mobile.targets.converter import Request
 from slide_mobile_converters import onnx as converter
-from slide_mobile_converters.onnx import quantization
+from slide_mobile_converters.onnx import quantization, running
 
 MODEL, SIZE = "slide_swin_test", (64, 96)
 LABELS = tuple(f"class {i}" for i in range(5))
@@ -109,6 +109,12 @@ def test_the_file_is_one_plain_onnx_model(precision: str, files: dict[str, Path]
         kind = value.type.tensor_type
         assert (value.name, kind.elem_type) == (name, onnx.TensorProto.FLOAT)
         assert [d.dim_value for d in kind.shape.dim] == shape
+
+
+def test_int8_sums_do_not_saturate_on_a_cpu_without_vnni() -> None:
+    # `session.x64quantprecision` changes nothing on other CPUs; without it this file's tests fail
+    # on such a machine (emulated: qemu-x86_64 -cpu Haswell).
+    assert running.options().get_session_config_entry("session.x64quantprecision") == "1"
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
