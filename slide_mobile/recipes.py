@@ -5,6 +5,8 @@ from typing import Literal
 
 from slide_mobile.errors import UnknownName
 
+Weights = Literal["float32", "float16", "int8", "palette6", "palette4"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -17,7 +19,7 @@ class Recipe:
     """
 
     name: str
-    weights: Literal["float32", "float16", "int8", "palette6", "palette4"]
+    weights: Weights
     activations: Literal["float32", "int8", "int8-dynamic"] = "float32"
     min_sqnr_db: float
     goal_sqnr_db: float

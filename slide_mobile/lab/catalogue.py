@@ -31,8 +31,8 @@ def choose(names: Sequence[str]) -> tuple[Lab, ...]:
     return tuple(chosen.values())
 
 
-def for_gate(names: Sequence[str], target: str) -> tuple[Lab, ...]:
-    """The labs of these names, none for none; all are set up and run files for the target.
+def for_gate(names: Sequence[str], target: str, precision: str) -> tuple[Lab, ...]:
+    """The labs of these names, none for none; all are set up and run such files.
 
     Raises UnknownName, UsageError, EnvironmentMissing.
     """
@@ -43,6 +43,8 @@ def for_gate(names: Sequence[str], target: str) -> tuple[Lab, ...]:
         if target not in lab.targets:
             known = ", ".join(lab.targets)
             raise UsageError(f"the lab {lab.name!r} runs files for {known}, not for {target}")
+        if not lab.takes(target, precision):
+            raise UsageError(f"the lab {lab.name!r} does not run {precision} files; leave it out")
     require_ready(labs)
     return labs
 

@@ -16,8 +16,6 @@ from slide_mobile.targets import registry
 
 
 def _executions(manifest: Manifest) -> tuple[Execution, ...]:
-    if lookup(manifest.precision).weights != "float16":
-        return ()
     floor = lookup(manifest.precision).min_sqnr_db
     return (
         Execution(
@@ -44,5 +42,6 @@ FP16 = Lab(
     targets=("coreml", "executorch", "onnx", "tflite"),
     proves="a file of precision fp16 keeps its accuracy, and overflows nowhere, in fp16 arithmetic",
     leaves_open="accumulators in fp16, and functions that hardware approximates",
+    weights="float16",
     executions=_executions,
 )

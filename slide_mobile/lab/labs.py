@@ -11,6 +11,7 @@ from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.lab.parts import Part
 from slide_mobile.lab.process import Ran
 from slide_mobile.lab.verdict import Arithmetic
+from slide_mobile.recipes import Weights, lookup
 
 Inputs = NDArray[np.generic]  # (N, ...) in the file's layout and type
 
@@ -36,13 +37,20 @@ class Execution:
 class Lab:
     """An executor that is not this machine's own runtime.
 
-    It runs files for `targets`; `executions` lists the ways in which it runs one of them.
+    It runs files for `targets`, those with `weights` of this kind alone if it is not None.
+    `executions` lists the ways in which it runs one of them.
     """
 
     name: str
     targets: tuple[str, ...]
     proves: str
     leaves_open: str
+    weights: Weights | None = None
     parts: tuple[Part, ...] = ()
     environments: tuple[str, ...] = ()
     executions: Callable[[Manifest], tuple[Execution, ...]]
+
+    def takes(self, target: str, precision: str) -> bool:
+        """Whether it runs files for a target in a precision; raises UnknownName."""
+        kind = lookup(precision).weights
+        return target in self.targets and self.weights in (None, kind)

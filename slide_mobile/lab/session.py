@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import GateFailed
 from slide_mobile.lab import results, subject
 from slide_mobile.lab.labs import Execution, Lab
 from slide_mobile.lab.process import Ran, WorkerFailed
@@ -34,7 +34,7 @@ def run(
     """
     artifact.verify()
     manifest = artifact.manifest
-    concerned = [lab for lab in labs if manifest.target in lab.targets]
+    concerned = [lab for lab in labs if lab.takes(manifest.target, manifest.precision)]
     verdicts: list[Verdict] = []
     if concerned:
         progress("run the model file")
@@ -49,14 +49,9 @@ def require(
 ) -> None:
     """Raise GateFailed unless the file passes in these labs, and write lab.json.
 
-    If it does not pass, the results are saved as `report` instead. Raises UsageError for a lab that
-    does not run files of this precision.
+    If it does not pass, the results are saved as `report` instead.
     """
     found = run(artifact, labs, progress=progress)
-    ran = {verdict.lab for verdict in found.verdicts}
-    if idle := [lab.name for lab in labs if lab.name not in ran]:
-        precision = artifact.manifest.precision
-        raise UsageError(f"the lab {idle[0]!r} does not run {precision} files; leave it out")
     if missed := found.missed([lab.name for lab in labs]):
         atomic.write_file(report, documents.encode(found))
         raise GateFailed(f"{'; '.join(missed)}; report: {report}")

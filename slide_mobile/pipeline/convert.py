@@ -61,7 +61,7 @@ def convert(
     created = manifest_builder.timestamp()
     converter = registry.load(to.target)
     choice = registry.choose(converter, to)
-    gates = catalogue.for_gate(labs, to.target)
+    gates = catalogue.for_gate(labs, to.target, choice.recipe.name)
     root = out / folder_name(source.name, to.task, to.target, choice.recipe.name)
     report, lab_report = (root.with_name(f"{root.name}.{kind}.json") for kind in ("parity", "lab"))
 

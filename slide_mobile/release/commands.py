@@ -41,6 +41,7 @@ def _convert(cell: Cell, artifacts: Path) -> list[str]:
         "--labels": source.labels,
         "--calibration": calibration.folder,
         "--calibration-samples": calibration.samples,
+        "--lab": ",".join(cell.labs) or None,
         "--out": artifacts,
     }
     if source.normalization != IMAGENET:

@@ -15,6 +15,7 @@ images = "validation"          # for `check`
 [[target]]
 to = "tflite"
 precisions = ["fp32", "int8"]
+labs = ["gpu", "arm64-a76"]    # a file must pass there, too; `lab setup` makes them
 [[target]]
 to = "executorch"
 precisions = ["int8"]
@@ -72,12 +73,16 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A [[target]]: every model is converted to it in each of these precisions."""
+    """A [[target]]: every model is converted to it in each of these precisions.
+
+    A file must pass in each of the `labs` that runs files of its precision.
+    """
 
     to: Name
     precisions: Annotated[tuple[Name, ...], Meta(min_length=1)]
     backend: Name | None = None
     via: Name | None = None
+    labs: tuple[Name, ...] = ()
 
 
 class Bench(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,6 +18,7 @@ from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, percent
 from slide_mobile.doctor import diagnosis
 from slide_mobile.doctor.resources import free_memory
 from slide_mobile.errors import NotInstalled, UnknownName, UsageError
+from slide_mobile.lab import catalogue
 from slide_mobile.parity import source
 from slide_mobile.parity.source import CalibrationImages, ModelSource
 from slide_mobile.release import file as files
@@ -46,6 +47,7 @@ class Cell:
     to: Format
     calibration: CalibrationImages
     images: Path | None
+    labs: tuple[str, ...]
     fingerprint: str  # sha256 of everything that the artifact is made from
     memory_bytes: float  # estimated for the conversion
 
@@ -130,9 +132,22 @@ def _cell(
         ),
         calibration=calibration,
         images=_beside(folder, model.images),
+        labs=_labs(target, precision),
         fingerprint=hashlib.sha256(msgspec.json.encode(made_of, order="sorted")).hexdigest(),
         memory_bytes=_estimated_bytes(model.name),
     )
+
+
+def _labs(target: Target, precision: str) -> tuple[str, ...]:
+    """Names of the target's labs that run files of this precision.
+
+    Raises UnknownName, UsageError, EnvironmentMissing: a missing lab must not show hours later.
+    """
+    if not target.labs:
+        return ()
+    kinds = (None, recipes.lookup(precision).weights)
+    taken = [lab.name for lab in catalogue.choose(target.labs) if lab.weights in kinds]
+    return tuple(lab.name for lab in catalogue.for_gate(taken, target.to, precision))
 
 
 def _source(folder: Path, model: Model) -> ModelSource:

@@ -5,6 +5,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from slide_mobile.lab.verdict import Verdict as LabVerdict
+
 Format = Literal["html", "markdown", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 # The first ending of a format is the one that `release` gives its file.
@@ -22,7 +24,8 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One artifact; the fields are the columns of the CSV.
 
     `sqnr_db` was measured at conversion, `sqnr_here_db` on the golden images for this report.
-    `failures` are the floors that were missed here. Latencies are those of `device`.
+    `failures` are the floors that were missed here and in labs; `labs` is what lab.json says about
+    this artifact. Latencies are those of `device`.
     """
 
     artifact: str
@@ -46,6 +49,7 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     delegated_ops: int
     total_ops: int
     max_rank: int
+    labs: tuple[LabVerdict, ...]
     device: str | None
     p50_ms: float | None
     p90_ms: float | None

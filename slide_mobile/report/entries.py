@@ -8,6 +8,8 @@ from pathlib import Path
 from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import ToolchainMissing
+from slide_mobile.lab import results
+from slide_mobile.lab.verdict import Verdict
 from slide_mobile.parity.check_result import CheckResult
 from slide_mobile.pipeline.check import check
 from slide_mobile.progress import Progress
@@ -31,7 +33,7 @@ class Entry:
     """One artifact, by a name that is unique in the report.
 
     `check` is None where it could not be run here, and `not_run` says why. `no_modules` says why
-    its modules were not compared, None where they were.
+    its modules were not compared, None where they were. `labs` is what its lab.json says.
     """
 
     name: str
@@ -40,11 +42,14 @@ class Entry:
     not_run: str | None
     no_modules: str | None
     ranges: tuple[Range, ...]
+    labs: tuple[Verdict, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """The floors that the check missed."""
-        return () if self.check is None else self.check.parity.failures
+        """The floors that the check missed, and those that were missed in labs."""
+        here = () if self.check is None else self.check.parity.failures
+        failed = (v for v in self.labs if v.outcome == "failed")
+        return (*here, *(f"{v.lab} in {v.arithmetic}: {v.why}" for v in failed))
 
 
 def short_names(artifacts: Sequence[Artifact]) -> list[str]:
@@ -90,6 +95,7 @@ def read(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> E
             no_modules = (
                 "its checkpoint is not here; `check --modules --checkpoint FILE` compares it"
             )
+    tried = results.read(art)
     return Entry(
         name=root.name,
         artifact=art,
@@ -97,6 +103,7 @@ def read(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> E
         not_run=not_run,
         no_modules=no_modules,
         ranges=_ranges(art) if ranges and found is not None else (),
+        labs=() if tried is None else tried.verdicts,
     )
 
 

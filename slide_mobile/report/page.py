@@ -12,7 +12,7 @@ from PIL import Image
 
 from slide_mobile._version import __version__
 from slide_mobile.preprocess import Pixels
-from slide_mobile.report import charts, latencies, ranges, summary, trade
+from slide_mobile.report import charts, labs, latencies, ranges, summary, trade
 from slide_mobile.report.chart import Table, TableCell, colour
 from slide_mobile.report.contents import Contents
 from slide_mobile.report.documents import Row
@@ -50,6 +50,8 @@ def html(contents: Contents, measured: Sequence[Measurements], *, created: str) 
             left_out=_left_out(entries),
             times=latencies.module_times(measurements),
             shares=charts.shares(entries),
+            labs=labs.table(entries),
+            executors=labs.executors(entries),
             census=charts.census(entries),
             ranges=ranges.chart(entries),
             sustained=latencies.sustained(measurements),
@@ -75,6 +77,7 @@ def markdown(contents: Contents, measured: Sequence[Measurements], *, created: s
             rows=summary.rows(contents, measured),
             measured=measured,
             not_measured=summary.NOT_MEASURED,
+            labs=labs.table(contents.entries),
         )
     )
 
@@ -86,7 +89,8 @@ def comma_separated(rows: Iterable[Row]) -> str:
     writer = csv.DictWriter(file, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(msgspec.structs.asdict(row) | {"failures": "; ".join(row.failures)})
+        texts = {"failures": "; ".join(row.failures), "labs": "; ".join(map(labs.line, row.labs))}
+        writer.writerow(msgspec.structs.asdict(row) | texts)
     return file.getvalue()
 
 

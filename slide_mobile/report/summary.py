@@ -38,10 +38,10 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the check that was done for this report."""
-        if self.entry.check is None:
-            return "not run"
-        return "passed" if self.entry.check.passed else "failed"
+        """The verdict of the check that was done for this report, and of earlier labs."""
+        if self.entry.failures:
+            return "failed"
+        return "not run" if self.entry.check is None else "passed"
 
     @property
     def sqnr_here_db(self) -> float | None:
@@ -91,6 +91,7 @@ class Row:
             delegated_ops=m.graph.delegated_ops,
             total_ops=m.graph.total_ops,
             max_rank=m.graph.max_rank,
+            labs=self.entry.labs,
             device=None if measured is None else measured.setting.device,
             p50_ms=None if result is None else result.p50_ms,
             p90_ms=None if result is None else result.p90_ms,

@@ -106,19 +106,22 @@ def test_what_is_not_set_up_is_named_with_the_one_command(cache: Path) -> None:
         catalogue.ready(labs[1:])
 
 
-def test_the_labs_of_a_gate_are_set_up_and_run_the_target(
+def test_the_labs_of_a_gate_are_set_up_and_run_such_files(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready, missing = FakeLab().lab("ready"), FakeLab().lab("missing", parts=(part(),))
-    install(monkeypatch, ready, missing)
-    assert catalogue.for_gate([], "onnx") == ()
-    assert catalogue.for_gate(["ready"], "tflite") == (ready,)
+    half = replace(FakeLab().lab("half"), weights="float16")
+    install(monkeypatch, ready, missing, half)
+    assert catalogue.for_gate([], "onnx", "fp32") == ()
+    assert catalogue.for_gate(["ready", "half"], "tflite", "fp16") == (ready, half)
     with pytest.raises(UnknownName, match="no lab is named 'reddy'; did you mean 'ready'"):
-        catalogue.for_gate(["reddy"], "tflite")
+        catalogue.for_gate(["reddy"], "tflite", "fp32")
     with pytest.raises(UsageError, match=r"'ready' runs files for tflite, fake, not for onnx$"):
-        catalogue.for_gate(["ready"], "onnx")
+        catalogue.for_gate(["ready"], "onnx", "fp32")
+    with pytest.raises(UsageError, match=r"'half' does not run fp32 files; leave it out$"):
+        catalogue.for_gate(["half"], "tflite", "fp32")
     with pytest.raises(EnvironmentMissing, match=r"run slide-mobile lab setup missing$"):
-        catalogue.for_gate(["ready", "missing"], "tflite")
+        catalogue.for_gate(["ready", "missing"], "tflite", "fp32")
 
 
 def test_without_its_toolchain_a_lab_is_missing_and_setting_it_up_says_what_it_lacks(

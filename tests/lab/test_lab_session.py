@@ -14,7 +14,7 @@ from lab_artifacts import COUNT, HERE_DB, IMAGES, TRAINED, install, made
 
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import GateFailed
 from slide_mobile.lab import results, session, subject
 from slide_mobile.lab.process import Arrays, WorkerFailed
 from slide_mobile.lab.verdict import LabResults, Verdict
@@ -239,15 +239,6 @@ def test_what_is_required_and_passes_is_kept_beside_the_manifest(
     kept = results.read(classifier)
     assert kept is not None and [v.outcome for v in kept.verdicts] == ["passed"]
     assert not report.exists()
-
-
-def test_a_gate_that_does_not_run_files_of_the_precision_is_a_wrong_call(
-    classifier: Artifact, tmp_path: Path
-) -> None:
-    labs = [FakeLab().lab("good"), FakeLab(arithmetics=()).lab("half")]
-    with pytest.raises(UsageError, match="the lab 'half' does not run fp32 files; leave it out"):
-        session.require(classifier, labs, tmp_path / "a.lab.json")
-    assert results.read(classifier) is None and not (tmp_path / "a.lab.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def cell(name: str, gigabytes: float = 1.0) -> Cell:
         to=Format("t", "p"),
         calibration=CalibrationImages(),
         images=None,
+        labs=(),
         fingerprint="",
         memory_bytes=gigabytes * 1e9,
     )

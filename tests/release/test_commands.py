@@ -46,13 +46,13 @@ def test_convert_gets_the_values_of_the_cell(
 ) -> None:
     cell = Cell(
         name="cell", source=source, to=to, calibration=calibration, images=None,
-        fingerprint="", memory_bytes=1.0,
+        labs=("gpu", "fp16"), fingerprint="", memory_bytes=1.0,
     )  # fmt: skip
     found = []
 
     def convert(*arguments: object, **options: object) -> None:
         found.append((*arguments, options["to"], options["calibration"], options["out"]))
-        assert options["force"]
+        assert options["force"] and list(options["labs"]) == ["gpu", "fp16"]
         raise Called
 
     monkeypatch.setattr(pipeline, "convert", convert)

@@ -1,13 +1,16 @@
 """The plan: cells with what they are made from, and the budget they share."""
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from fake_lab import FakeLab, install
 from files import HEAD, ONNX, PHONE, ROOT, TFLITE, written
 
 from slide_mobile.doctor import diagnosis
+from slide_mobile.errors import UsageError
 from slide_mobile.release import plan
 from slide_mobile.release.commands import arguments
 
@@ -73,6 +76,21 @@ def test_the_same_inputs_elsewhere_and_at_another_time_are_the_same_cell(
     monkeypatch.setattr(diagnosis, "versions", lambda target: real(target) | {"torch": "9.9"})
     found.append(plan.read(Path("release.toml")).cells[0].fingerprint)
     assert len(set(found)) == 3
+
+
+def test_a_cell_has_the_labs_that_run_files_of_its_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    any_file = FakeLab().lab("any")
+    half = dataclasses.replace(FakeLab().lab("h"), weights="float16")
+    install(monkeypatch, any_file, half)
+    target = '[[target]]\nto = "tflite"\nprecisions = ["fp32", "fp16"]\nlabs = ["h", "any"]\n'
+    cells = plan.read(written(tmp_path, HEAD + target)).cells
+    assert [cell.labs for cell in cells] == [("any",), ("h", "any")]
+    for name, why in (("hh", "no lab is named 'hh'"), ("any", "runs files for tflite, fake, not")):
+        wrong = f'[[target]]\nto = "onnx"\nprecisions = ["fp32"]\nlabs = ["{name}"]\n'
+        with pytest.raises(UsageError, match=why):
+            plan.read(written(tmp_path, HEAD + wrong))
 
 
 @pytest.mark.parametrize(("free", "budget"), [(0, 0.0), (None, 6e9), (4 * 10**9, 3e9)])
