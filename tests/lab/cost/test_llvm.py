@@ -45,7 +45,7 @@ def test_a_chain_of_additions_takes_a_cycle_each_and_one_of_products_their_laten
     found = llvm.simulate([*texts, ""], AARCH64, "neoverse-n1", iterations=100)
     assert sorted(found) == [0, 1]
     assert found[0] == pytest.approx(8, rel=0.05)
-    assert found[1] == pytest.approx(16, rel=0.05)  # 2 cycles from sum to sum
+    assert found[1] == pytest.approx(32, rel=0.05)  # an A76 forwards sums in 2; LLVM has 4
 
 
 @needs_llvm
