@@ -81,8 +81,8 @@ def row(folder: str, *failures: str) -> Row:
         backend="b", verdict="failed" if failures else "passed", failures=failures, sqnr_db=100.0,
         min_sqnr_db=90.0, sqnr_here_db=12.5, top1_agreement=None, top1=None, reference_top1=None,
         size_bytes=1, int8_mac_fraction=0.0, partitions=1, delegated_ops=1, total_ops=1, max_rank=4,
-        labs=(), device=None, p50_ms=None, p90_ms=None, p99_ms=None, latency_valid=None, runtime=None,
-        manifest_sha256="0" * 64,
+        labs=(), device=None, p50_ms=None, p90_ms=None, p99_ms=None, latency_valid=None,
+        runtime=None, manifest_sha256="0" * 64,
     )  # fmt: skip
 
 
