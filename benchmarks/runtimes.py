@@ -20,9 +20,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-import slide_mobile
 from benchmarks.lib import provenance
 from benchmarks.lib.arguments import parser
+from benchmarks.lib.artifacts import converted
 from benchmarks.lib.results import runtimes
 from benchmarks.lib.results.document import save
 from benchmarks.lib.results.runtimes import RuntimeRow
@@ -33,7 +33,7 @@ from slide_mobile.lab import runtimes as lab
 from slide_mobile.lab import subject
 from slide_mobile.lab.process import WorkerFailed
 from slide_mobile.parity.metrics import sqnr_db
-from slide_mobile.parity.source import DEMO, ModelSource
+from slide_mobile.parity.source import DEMO
 from slide_mobile.recipes import RECIPES
 from slide_mobile.targets import environments, registry
 from slide_mobile.targets.format import Format
@@ -95,18 +95,7 @@ def artifacts(
     wanted = list(itertools.product(models, ("litert",), PRECISIONS))
     wanted += itertools.product((DEMO,) * via_onnx, ("onnx",), PRECISIONS)
     for model, via, precision in wanted:
-        yield converted(model, via, precision, folder / via), via
-
-
-def converted(model: str, via: str, precision: str, out: Path) -> Artifact:
-    """The artifact in `out`, converted if it is not there."""
-    root = out / f"{model}-tflite-{precision}"
-    if root.exists():
-        artifact = Artifact.open(root)
-        artifact.verify()
-        return artifact
-    source = ModelSource(model, untrained=model != DEMO)
-    return slide_mobile.convert(source, to=Format("tflite", precision, via=via), out=out)
+        yield converted(model, Format("tflite", precision, via=via), folder / via), via
 
 
 def run(artifact: Artifact, runtime: str, via: str) -> RuntimeRow:

@@ -16,6 +16,7 @@ from benchmarks.lib.results import (
     forms,
     growth,
     islands,
+    labs,
     memory,
     runtimes,
     sensitivity,
@@ -74,6 +75,7 @@ def _results(name: str) -> str:
 TABLES: Mapping[str, Table[Any]] = {
     "targets": Table(_results("targets"), targets.Targets, targets.tables),
     "runtimes": Table(_results("runtimes"), runtimes.Runtimes, runtimes.table),
+    "labs": Table(_results("labs"), labs.Labs, labs.table),
     "whole": Table(_results("whole"), whole.Whole, whole.table),
     "gates": Table(_results("whole"), whole.Whole, whole.gates),
     "gates-amx": Table(_results("whole_amx"), whole.Whole, whole.gates),

@@ -125,7 +125,8 @@ def run(
 
 def _results(artifact: "Artifact", missing: "Sequence[Lab]", done: LabResults) -> ArtifactResults:
     """What labs found about an artifact, and which of the missing ones would run its file."""
-    concerned = [lab.name for lab in missing if artifact.manifest.target in lab.targets]
+    manifest = artifact.manifest
+    concerned = [lab.name for lab in missing if lab.takes(manifest.target, manifest.precision)]
     return ArtifactResults(
         artifact=str(artifact.root), not_run=tuple(concerned), verdicts=done.verdicts
     )

@@ -54,6 +54,14 @@ class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     why: Text = ""
     seconds: NonNegative = 0.0
 
+    @property
+    def summary(self) -> str:
+        """A few words for a table: decibels alone where the file passed."""
+        measured = "" if self.sqnr_db is None else f"{self.sqnr_db:.1f} dB"
+        if self.outcome == "passed":
+            return measured
+        return " ".join(filter(None, (self.outcome, measured)))
+
 
 class LabResults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What labs found about one artifact; lab.json is this, beside the manifest.

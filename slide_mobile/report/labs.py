@@ -28,18 +28,10 @@ def executors(entries: Sequence[Entry]) -> tuple[str, ...]:
 def _cell(entry: Entry, column: tuple[str, str]) -> str:
     """What this lab found about this artifact."""
     found = (v for v in entry.labs if (v.lab, v.arithmetic) == column)
-    return next(map(said, found), "not run")
-
-
-def said(verdict: Verdict) -> str:
-    """A verdict in a few words: decibels alone where the file passed."""
-    measured = "" if verdict.sqnr_db is None else f"{verdict.sqnr_db:.1f} dB"
-    if verdict.outcome == "passed":
-        return measured
-    return " ".join(filter(None, (verdict.outcome, measured)))
+    return next((v.summary for v in found), "not run")
 
 
 def line(verdict: Verdict) -> str:
     """A verdict as the CSV has it."""
     outcome = "" if verdict.outcome != "passed" else "passed "
-    return f"{verdict.lab} {verdict.arithmetic} {outcome}{said(verdict)}"
+    return f"{verdict.lab} {verdict.arithmetic} {outcome}{verdict.summary}"
