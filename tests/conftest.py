@@ -1,5 +1,6 @@
 """What the tests share: models whose every parameter is random, and converted artifacts."""
 
+import gc
 import os
 from collections.abc import Callable
 
@@ -13,6 +14,9 @@ import pytest
 import torch
 from converted_once import ConvertedOnce
 from torch import nn
+
+# Converters build graphs of millions of objects, and collecting among them takes a sixth of a run.
+gc.set_threshold(100_000, 50, 50)
 
 
 @pytest.fixture
