@@ -1,5 +1,7 @@
-// What ExecuTorch's Python library takes from torch's libraries while it is loaded: one object.
-// It takes functions, too, but calls them only to convert Python's tensors.
+// What ExecuTorch's Python library takes from torch's libraries while it is loaded: one object, and
+// that standard streams are initialised. It takes functions, too, but calls them only to convert
+// Python's tensors.
+#include <iostream>
 
 namespace c10 {
 

@@ -9,7 +9,10 @@ Prints one line of JSON: the version of the runtime.
 
 import ctypes
 import json
+import os
+import re
 import sys
+import tempfile
 from ctypes import POINTER, byref, c_char_p, c_int, c_int8, c_int32, c_size_t, c_ulong, c_void_p
 from importlib.metadata import version
 
@@ -37,7 +40,7 @@ def main(model: str, inputs: str, outputs: str, *names: str) -> None:
     check_flags()
     library.et_one_thread()
     method = c_void_p()
-    checked("load", library.et_load(model.encode(), b"forward", byref(method)))
+    call(library, "load", model.encode(), b"forward", byref(method))
     if (count := library.et_outputs(method)) != len(names):
         raise ValueError(f"the file has {count} outputs instead of {', '.join(names)}")
     rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
@@ -85,8 +88,8 @@ def run(library: ctypes.CDLL, method: c_void_p, image: np.ndarray) -> None:
     shape = (c_int32 * 4)(1, *image.shape)
     code = c_int8(CODES[image.dtype.name])
     data = image.ctypes.data_as(POINTER(c_int8))
-    checked("set the input", library.et_set_input(method, data, shape, c_size_t(4), code))
-    checked("run", library.et_execute(method))
+    call(library, "set_input", method, data, shape, c_size_t(4), code)
+    call(library, "execute", method)
 
 
 def output(library: ctypes.CDLL, method: c_void_p, index: int) -> np.ndarray:
@@ -99,10 +102,24 @@ def output(library: ctypes.CDLL, method: c_void_p, index: int) -> np.ndarray:
     return np.frombuffer(ctypes.string_at(data, count.value * kind.itemsize), kind).reshape(axes)[0]
 
 
-def checked(what: str, error: int) -> None:
-    """Raise RuntimeError for a number of runtime/core/error.h."""
+def call(library: ctypes.CDLL, name: str, *arguments: object) -> None:
+    """Call a function; raises RuntimeError with the first line that the runtime logs.
+
+    It logs to standard error, the cause first.
+    """
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            error = getattr(library, f"et_{name}")(*arguments)
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        log.seek(0)
+        lines = log.read().decode(errors="replace").splitlines()
     if error:
-        raise RuntimeError(f"ExecuTorch cannot {what}: error {error:#x}")
+        said = re.sub(r"^\[.*?\] ", "", lines[0]) if lines else f"error {error:#x}"
+        raise RuntimeError(f"ExecuTorch cannot {name}: {said}")
 
 
 if __name__ == "__main__":
