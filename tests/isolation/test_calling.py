@@ -57,32 +57,32 @@ def test_a_child_that_leaves_without_a_word_is_one_line(status: int) -> None:
 
 def test_a_child_that_grows_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_BYTES", 1 << 30)
-    with pytest.raises(ArtifactError, match="given up: it took more than 1 GB of memory$"):
+    with pytest.raises(ArtifactError, match=r"given up: it took more than 1 GB of memory$"):
         guests.grown(FILE)
 
 
 def test_a_child_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calling, "_SECONDS", 1.0)
-    with pytest.raises(ArtifactError, match="given up: nothing came of it in 1 s$"):
+    with pytest.raises(ArtifactError, match=r"given up: nothing came of it in 1 s$"):
         guests.hung(FILE)
 
 
 def test_a_file_without_end_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"SIGXFSZ$|File too large"):
+    with pytest.raises(OSError, match=r"File too large"):  # Python ignores SIGXFSZ
         guests.written(tmp_path / "large")
 
 
 def test_our_errors_come_back_as_they_are() -> None:
-    with pytest.raises(UnknownName, match="^no model is named 'x{80}'; known: swin, pvt$"):
+    with pytest.raises(UnknownName, match=r"^no model is named 'x{80}'; known: swin, pvt$"):
         guests.unknown(FILE)
-    with pytest.raises(ToolchainMissing, match="needs litert, which cannot be loaded") as caught:
+    with pytest.raises(ToolchainMissing, match=r"needs litert, which cannot be loaded") as caught:
         guests.missing(FILE)
     assert caught.value.exit_code == 3
     assert "guests.py" in str(caught.value.__cause__)  # where, for --debug
 
 
 def test_an_error_that_cannot_be_copied_says_the_same() -> None:
-    with pytest.raises(RuntimeError, match="^Local: odd$"):
+    with pytest.raises(RuntimeError, match=r"^Local: odd$"):
         guests.broken(FILE)
 
 
