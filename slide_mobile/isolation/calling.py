@@ -27,7 +27,8 @@ from slide_mobile.progress import Progress, silent
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SECONDS = 600.0  # without a sign of progress
+_SECONDS = 300.0  # without a sign of progress: a module comparison of the largest models takes 100
+_BYTES_PER_SECOND = 10e6  # a slow disk's, and a slow parser's
 _LOOK_SECONDS = 0.2  # from one look at the child's memory to the next
 
 _in_child = False
@@ -38,13 +39,17 @@ def _itself(subject: Any) -> Any:
 
 
 def isolated(
-    *, of: Callable[[Any], Path] = _itself, error: type[UsageError] = ArtifactError
+    *,
+    of: Callable[[Any], Path] = _itself,
+    error: type[UsageError] = ArtifactError,
+    seconds: float = _SECONDS,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make each call of a function run in a child process.
 
     `of` gives the file or folder that the function reads, from its first argument, which by default
     is its path. If the child does not return, `error` names the file, and the stage that was
-    reported last. A keyword argument `progress` stays here, and is called with what the child
+    reported last. It is given up after `seconds` without a sign of progress, and more for a large
+    file. A keyword argument `progress` stays here, and is called with what the child
     reports. Arguments, result and errors must be values that pickle can copy.
     """
 
@@ -64,10 +69,11 @@ def isolated(
                 arguments=given,
                 reports="progress" in parameters.parameters,
             )
+            file = of(subject)
             try:
-                result: R = _call(called, progress)
+                result: R = _call(called, progress, seconds + _size(file) / _BYTES_PER_SECOND)
             except limits.Exceeded as exceeded:
-                raise error(f"{of(subject)} {exceeded}") from exceeded
+                raise error(f"{file} {exceeded}") from exceeded
             return result
 
         return wrapped
@@ -86,11 +92,11 @@ def in_this_process() -> Iterator[None]:
         _in_child = before
 
 
-def _call(called: Called, progress: Progress) -> Any:
+def _call(called: Called, progress: Progress, seconds: float) -> Any:
     """Run a call in a new child; raises what it raised, and Exceeded."""
     at = ""
     with _child(called) as (process, connection):
-        for reply in _replies(process, connection):
+        for reply in _replies(process, connection, seconds):
             match reply:
                 case Progressed(stage=stage, done=done):
                     at = f"; it was at: {stage}"
@@ -126,7 +132,9 @@ def _child(called: Called) -> Iterator[tuple["subprocess.Popen[bytes]", Connecti
             process.wait()
 
 
-def _replies(process: "subprocess.Popen[bytes]", connection: Connection) -> Iterator[Any]:
+def _replies(
+    process: "subprocess.Popen[bytes]", connection: Connection, seconds: float
+) -> Iterator[Any]:
     """What the child says until its end; raises Exceeded if it grows or is silent too long."""
     heard = time.monotonic()
     while True:
@@ -138,8 +146,16 @@ def _replies(process: "subprocess.Popen[bytes]", connection: Connection) -> Iter
             heard = time.monotonic()
             yield reply
         limits.require_small(process.pid)
-        if time.monotonic() - heard > _SECONDS:
-            raise limits.Exceeded(f"was given up: nothing came of it in {_SECONDS:.0f} s")
+        if time.monotonic() - heard > seconds:
+            raise limits.Exceeded(f"was given up: nothing came of it in {seconds:.0f} s")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; a folder's are not counted, its files are read one after the other."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _ending(process: "subprocess.Popen[bytes]") -> str:

@@ -46,7 +46,7 @@ class ImageSet:
         return replace(self, labels=None)
 
 
-@isolated(of=lambda paths: paths[0].parent, error=UsageError)
+@isolated(of=lambda paths: paths[0].parent, error=UsageError, seconds=20)
 def read(
     paths: Sequence[Path], size: tuple[int, int], *, source: str, progress: Progress = silent
 ) -> ImageSet:
@@ -66,7 +66,7 @@ def read(
     return ImageSet(pixels=np.stack(pixels), labels=None, source=source, skipped=tuple(skipped))
 
 
-@isolated(error=UsageError)
+@isolated(error=UsageError, seconds=20)
 def read_labelled(
     folder: Path, size: tuple[int, int], labels: Sequence[str], *, progress: Progress = silent
 ) -> ImageSet:

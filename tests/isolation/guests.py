@@ -42,7 +42,7 @@ def grown(path: Path) -> None:
         kept.append(np.ones(1 << 24, np.uint8))
 
 
-@isolated()
+@isolated(seconds=1)
 def hung(path: Path) -> None:
     time.sleep(3600)
 

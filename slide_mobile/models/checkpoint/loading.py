@@ -166,7 +166,7 @@ def _require_size(checkpoint: Checkpoint, plan: matching.Plan, size: tuple[int, 
         )
 
 
-@isolated(error=CheckpointError)
+@isolated(error=CheckpointError, seconds=15)
 def _isolated(path: Path, ema: bool) -> Contents:
     """Read a file in a child process, whose errors name it."""
     try:
