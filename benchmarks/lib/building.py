@@ -85,7 +85,7 @@ def formed(candidate: Candidate, layout: Layout) -> nn.Module:
     model = reference(candidate)
     if candidate.form == "published":
         return model
-    table = chosen(candidate.target, "xnnpack", candidate.precision)
+    table = chosen(candidate.target, "xnnpack", candidate.precision, candidate.tune)
     deployed = deploy(model, layout=layout, forms=table)
     return floor(deployed) if candidate.form == "floor" else deployed
 

@@ -23,6 +23,7 @@ more than 4 times faster than the published graph on XNNPACK (56x56x96, 3 heads,
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 
@@ -33,6 +34,7 @@ from torch import Tensor, nn
 from slide_mobile.deploy.forms import PLAIN, Form, Forms, Shape
 from slide_mobile.deploy.layout import FixedLinear, Laid
 from slide_mobile.deploy.merge_paths import MergedSlideAttention
+from slide_mobile.deploy.shift_taps import ShiftedKeys, ShiftedValues, joint_shares
 
 
 class TapAttention(Laid):
@@ -59,8 +61,11 @@ class TapAttention(Laid):
         _, around_k = _about_centre(split(merged.gather_k, position))
         self.centre_v, around_v = _about_centre(split(merged.gather_v, torch.zeros_like(position)))
         self.taps_k, self.taps_v = nn.ModuleList(around_k), nn.ModuleList(around_v)
-        if merged.get_v is not None:
-            _add_kernel(self.centre_v, merged.get_v)
+        self.get_v = None if merged.get_v is None else _widened(merged.get_v, merged.k)
+        if self.get_v is not None:
+            _add_kernel(self.centre_v, self.get_v)
+        self.shifted_k = ShiftedKeys(*_kernels(merged.gather_k), position[:, 0])
+        self.shifted_v = ShiftedValues(*_kernels(merged.gather_v), heads)
 
         spread = torch.eye(heads).repeat_interleave(d, dim=0)  # (C, heads)
         self.head_sum, self.head_spread = FixedLinear(spread.t()), FixedLinear(spread)
@@ -69,7 +74,7 @@ class TapAttention(Laid):
         """(B, H, W, C) -> (B, H, W, C)."""
         q, k, v = self.q(x), self.k(x), self.v(x)
         form = self.form(q)
-        if form.strips == 1:
+        if form.strips == 1 and form.shifts == "none":
             return self.proj(self.attend(q, k, v, form, padding=self.edge))
         axis = 2 if self.channels_first else 1
         rows, k, v = q.shape[axis], self.pad(k), self.pad(v)
@@ -91,7 +96,9 @@ class TapAttention(Laid):
         """Return the form for maps of the size of `x`, which is fixed when the model is traced."""
         _, *size = x.shape
         dim, h, w = size if self.channels_first else (size[2], size[0], size[1])
-        return self.forms.nearest("slide", Shape(height=h, width=w, dim=dim, heads=self.num_heads))
+        shape = Shape(height=h, width=w, dim=dim, heads=self.num_heads)
+        form = self.forms.nearest("slide", shape)
+        return replace(form, shifts="none") if self.channels_first else form
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, form: Form, *, padding: int) -> Tensor:
         """Return the attention output for the rows in `q`, before the output projection.
@@ -99,18 +106,33 @@ class TapAttention(Laid):
         `padding` is the zero padding of the depthwise convolutions; where it is 0, k and v bring
         k // 2 more rows and columns on each side.
         """
+        if form.shifts != "none":
+            weights = joint_shares(self.shifted_k(q, k))
+            if form.shifts == "both":
+                return self.mixed(weights, v).reshape(q.shape)
+            of_taps = [one.reshape(*q.shape[:3], -1) for one in weights.split(1, -1)]
+            return self.weighted(of_taps, self.maps(v), form, padding).reshape(q.shape)
         k, v = self.maps(k), self.maps(v)
         summed = self.by_sum if form.head_sum == "sum" else self.head_sum
         logits = [summed(q * self.tap(k, conv, padding)) for conv in self.taps_k]
-        weights = self.shares(logits)
+        return self.weighted(self.shares(logits), v, form, padding).reshape(q.shape)
 
+    def weighted(self, weights: Sequence[Tensor], v: Tensor, form: Form, padding: int) -> Tensor:
+        """Return the centre's value plus the weighted differences of the others from it."""
         broadcast = form.head_broadcast == "broadcast"
-        weighted = self.by_broadcasting if broadcast else self.by_matmul
+        by_weight = self.by_broadcasting if broadcast else self.by_matmul
         out = self.tap(v, self.centre_v, padding)
         out = self.by_head(out) if broadcast else out
         for weight, conv in zip(weights, self.taps_v, strict=True):
-            out = out + weighted(weight, self.tap(v, conv, padding))
-        return out.reshape(q.shape) if broadcast else out
+            out = out + by_weight(weight, self.tap(v, conv, padding))
+        return out
+
+    def mixed(self, weights: Tensor, v: Tensor) -> Tensor:
+        """Return the same from shifted maps: v is padded, (1, H * W, heads, taps) are weights."""
+        out: Tensor = self.shifted_v(weights, v)
+        if self.get_v is not None:
+            out = out + self.by_head(self.tap(self.maps(v), self.get_v, 0))
+        return out
 
     def shares(self, logits: Sequence[Tensor]) -> list[Tensor]:
         """Softmax over these logits and that of the centre, 0: the weights of the others."""
@@ -152,6 +174,7 @@ class TapAttention(Laid):
         return F.pad(x, edges if self.channels_first else [0, 0, *edges])
 
 
+@torch.no_grad()
 def split_taps(module: nn.Module) -> nn.Module | None:
     """Return a TapAttention for a MergedSlideAttention, None for any other module."""
     return TapAttention(module) if type(module) is MergedSlideAttention else None
@@ -171,6 +194,22 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     made = nn.Linear(weight.shape[1], weight.shape[0])
     made.weight, made.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.flatten().clone())
     return made
+
+
+def _widened(conv: nn.Conv2d, side: int) -> nn.Conv2d:
+    """Pad a depthwise kernel with zeros to side x side, so that it needs the taps' padding."""
+    edge = (side - conv.kernel_size[0]) // 2
+    channels = conv.out_channels
+    wide = nn.Conv2d(channels, channels, side, padding=side // 2, groups=channels)
+    wide.weight, wide.bias = nn.Parameter(F.pad(conv.weight, [edge] * 4)), conv.bias
+    return wide
+
+
+def _kernels(gather: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """Return the kernels of all taps, (d, taps, k, k), and their biases, (d, taps)."""
+    d, side = gather.in_channels, gather.kernel_size[0]
+    assert gather.bias is not None
+    return gather.weight.reshape(d, -1, side, side), gather.bias.reshape(d, -1)
 
 
 def split(gather: nn.Conv2d, position: Tensor) -> list[nn.Conv2d]:
@@ -200,8 +239,7 @@ def _about_centre(taps: Sequence[nn.Conv2d]) -> tuple[nn.Conv2d, list[nn.Conv2d]
 
 
 def _add_kernel(to: nn.Conv2d, conv: nn.Conv2d, by: float = 1) -> None:
-    """Add `by` times a depthwise kernel, which may be smaller, and its bias to another, in place."""
-    edge = (to.kernel_size[0] - conv.kernel_size[0]) // 2
+    """Add `by` times a depthwise kernel and its bias to another of the same size, in place."""
     assert to.bias is not None and conv.bias is not None
-    to.weight.data += by * F.pad(conv.weight, [edge] * 4)
+    to.weight.data += by * conv.weight
     to.bias.data += by * conv.bias

@@ -38,7 +38,7 @@ class FormTable(Measured, frozen=True, kw_only=True):
 
 
 _FORMS = ("plain", "broadcast", "4 strips", "broadcast, 4 strips", "sum, broadcast")
-FORMS = (*_FORMS, "sum, broadcast, 4 strips", "matrix")
+FORMS = (*_FORMS, "sum, broadcast, 4 strips", "shifts, 4 strips", "matrix")
 
 
 def table(result: FormTable) -> str:
@@ -67,6 +67,8 @@ def _name(form: Form) -> str:
     """A form as the head of the table names it."""
     if form.tokens == "matrix":
         return "matrix"
+    if form.shifts == "both":
+        return f"shifts, {form.strips} strips"
     names = ["sum"] * (form.head_sum == "sum")
     names += ["broadcast"] * (form.head_broadcast == "broadcast")
     names += ["4 strips"] * (form.strips == 4)
