@@ -1,5 +1,7 @@
 """slide_mobile/deploy/forms.json: the measured forms of each stage, and which one was chosen."""
 
+from collections.abc import Sequence
+
 from benchmarks.lib.results.document import Measured, Row
 from benchmarks.lib.results.markdown import grid
 from slide_mobile.artifact.documents import Count, Milliseconds, Text
@@ -50,16 +52,18 @@ def table(result: FormTable) -> str:
         "interleaved runs. "
         "The form in bold is chosen: the plain one, unless another beats it:"
     )
-    head = ["target", "precision", "map", "heads", *FORMS]
-    return grid(title, head, 3, map(_cells, result.rows))
+    timed = {_name(m.form) for row in result.rows for m in row.measured}
+    names = [name for name in FORMS if name in timed]
+    head = ["target", "precision", "map", "heads", *names]
+    return grid(title, head, 3, [_cells(row, names) for row in result.rows])
 
 
-def _cells(r: FormRow) -> list[str]:
+def _cells(r: FormRow, names: Sequence[str]) -> list[str]:
     """The line of a stage."""
     times = {_name(m.form): f"{m.p50_ms:.2f}" for m in r.measured}
     times[_name(r.form)] = f"**{times[_name(r.form)]}**"
     shape = f"{r.attention} {r.shape.height}x{r.shape.width}x{r.shape.dim}"
-    forms = [times.get(name, "") for name in FORMS]
+    forms = [times.get(name, "") for name in names]
     return [r.target, f"`{r.precision}`", shape, str(r.shape.heads), *forms]
 
 
