@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+from msgspec import UNSET
+
 from benchmarks.lib import provenance
 from benchmarks.lib.arguments import add_files, parser
 from benchmarks.lib.building import drawings
@@ -68,7 +70,7 @@ def candidates(
                     target="tflite",
                     precision=precision,
                     size=models.spec(model).input_size,
-                    tune=tuning.known(core) if form == "deploy" else tuning.BALANCED,
+                    tune=tuning.known(core) if form == "deploy" else UNSET,
                 ),
             )
 
