@@ -142,6 +142,12 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def size_bytes(path: Path) -> int:
+    """Return the size of a model file, or of all files of a package."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
 def digests(root: Path) -> dict[str, str]:
     """Return the sha256 of every file in a folder except manifest.json, by relative path."""
     files = sorted(path for path in root.rglob("*") if path.is_file())

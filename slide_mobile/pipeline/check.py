@@ -11,6 +11,7 @@ from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
 from slide_mobile.isolation import isolated
 from slide_mobile.parity import (
+    claims,
     datasets,
     images,
     layerwise,
@@ -55,6 +56,7 @@ def check(
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
+    claims.require(art)
     ref = _reference(art, samples, checkpoint, modules, folder)
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
