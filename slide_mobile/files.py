@@ -11,8 +11,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 # The largest file with weights that is read: 20 times those of the largest model with the state of
 # its optimizer. To hash it takes 5 to 10 seconds.
@@ -30,7 +30,7 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def opened(path: Path, *, most: int) -> Iterator[BinaryIO]:
+def opened(path: Path, *, most: int) -> Iterator[BufferedReader]:
     """Open a regular file of at most `most` bytes; raises OSError, whose `strerror` says why not.
 
     A link is followed.

@@ -66,6 +66,22 @@ def staging(root: Path, *, force: bool, listed: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def temporary(root: Path) -> Iterator[Path]:
+    """Give a new hidden sibling of `root`, which only this user can read, and delete it at the end.
+
+    Deletes those that killed processes left, too. Raises OSError.
+    """
+    sweep(root)
+    folder, lock = _locked_sibling(root)
+    try:
+        folder.chmod(0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+@contextlib.contextmanager
 def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
     """Lock a folder against other processes that lock it; the folder is made if it is missing.
 
