@@ -18,6 +18,9 @@ from pathlib import Path
 # its optimizer. To hash it takes 5 to 10 seconds.
 MOST_WEIGHTS_BYTES = 8 << 30
 
+# The largest model file that is read as a whole: three times that of slide_swin_base in fp32.
+MOST_MODEL_BYTES = 1 << 30
+
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),

@@ -63,6 +63,8 @@ def convert(plain: object, kind: type[T]) -> T:
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError as error:
         raise DocumentError(_placed(str(error))) from error
+    except UnicodeEncodeError as error:  # half of a character, where a text is not expected
+        raise DocumentError("it has half of a character") from error
 
 
 def version(data: bytes) -> int | None:

@@ -208,9 +208,12 @@ def _same(root: Path, destination: Path, files: Sequence[str]) -> bool:
     if destination.samefile(root):
         return True
     there = {p.relative_to(destination).as_posix() for p in destination.rglob("*") if p.is_file()}
-    return there == set(files) and all(
-        digest(destination / file) == digest(root / file) for file in files
-    )
+    try:
+        return there == set(files) and all(
+            digest(destination / file) == digest(root / file) for file in files
+        )
+    except OSError:  # what is there cannot be read
+        return False
 
 
 def _copy(source: Path, destination: Path) -> None:

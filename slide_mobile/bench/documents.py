@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import DocumentError, Name, Positive, Text
 from slide_mobile.bench import comparison, statistics
@@ -146,7 +147,7 @@ def read(path: Path) -> BenchDocument:
     Raises UsageError if the file is missing or of a newer version, GateFailed if it is damaged.
     """
     try:
-        data = path.read_bytes()
+        data = files.read(path, most=documents.MOST_BYTES)
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist") from error
     except OSError as error:

@@ -15,6 +15,7 @@ from onnx import ModelProto, TensorProto
 from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
+from slide_mobile import files
 from slide_mobile.errors import ArtifactError
 
 OWN_DOMAINS = frozenset({"", "ai.onnx"})
@@ -105,7 +106,7 @@ def _refuse_absurd(path: Path, model: ModelProto) -> None:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return files.read(path, most=files.MOST_MODEL_BYTES)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
 
