@@ -14,6 +14,7 @@ from slide_mobile.bench import BenchConfig, BenchDocument, in_turn, statistics
 from slide_mobile.bench import bench as measure
 from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, compare, percent
 from slide_mobile.bench.change import BaselineComparison, Change
+from slide_mobile.bench.comparison import Comparison
 from slide_mobile.bench.config import MOST_RUNS, MOST_SECONDS, MOST_THREADS, USUAL
 from slide_mobile.bench.result import Result
 from slide_mobile.cli.printing import escape, new_table
@@ -185,14 +186,15 @@ def _print_ratios(console: Console, document: BenchDocument) -> None:
     if len(timed) < 2:
         return
     console.print("ratios, with 95 % confidence intervals")
+    pairs = document.pairs()
     for i in timed:
         for j in (j for j in timed if j < i):
-            console.print(f"  {i + 1} / {j + 1}  {_ratio(document, i, j)}")
+            text = _ratio(document.ratios[i][j], pairs.get(frozenset((i, j))))
+            console.print(f"  {i + 1} / {j + 1}  {text}")
 
 
-def _ratio(document: BenchDocument, i: int, j: int) -> str:
+def _ratio(ratio: float | None, pair: Comparison | None) -> str:
     """One ratio with its interval, or why there is none."""
-    ratio, pair = document.ratios[i][j], document.comparison(i, j)
     if pair is None:
         return "[red]no answer[/]" if ratio is None else f"{ratio:.3f}"
     if ratio is None:
