@@ -29,6 +29,7 @@ from slide_mobile.preprocess import Pixels
 from slide_mobile.tasks import LOGITS, Outputs, map_shape
 
 PLACES = 64  # positions per map and image; the last map of a 224 x 224 image has 49, all recorded
+MOST_HEADER_BYTES = 1 << 10  # of a PPM image that is not ours
 MOST_MAPS_BYTES = 1 << 24  # 10 times those of the widest model
 _PLACES_OF = ".places"
 # What safetensors raises for a type of values that numpy has not, and for a negative size.
@@ -93,7 +94,7 @@ def image(art: Artifact, item: Golden) -> Pixels:
     path, (height, width) = art.root / item.file, art.input_size
     header = _header((height, width))
     try:
-        data = files.read(path, most=len(header) + height * width * 3 + 1)
+        data = files.read(path, most=height * width * 3 + MOST_HEADER_BYTES)
     except OSError as error:
         raise GateFailed(
             f"cannot read {path} ({error.strerror}); convert the model again"

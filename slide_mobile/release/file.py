@@ -40,7 +40,7 @@ from msgspec import Meta, Struct
 
 from slide_mobile import files
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.documents import MOST, DocumentError, Finite, Positive
+from slide_mobile.artifact.documents import MOST, DocumentError, Positive
 from slide_mobile.bench import BenchConfig
 from slide_mobile.errors import UnknownName, UsageError
 from slide_mobile.parity.source import CalibrationImages
@@ -101,8 +101,8 @@ class Bench(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     threads: Number = BenchConfig.threads
     min_runs: Number = BenchConfig.min_runs
-    min_seconds: Finite = BenchConfig.min_seconds
-    max_seconds: Finite = BenchConfig.max_seconds
+    min_seconds: float = BenchConfig.min_seconds
+    max_seconds: float = BenchConfig.max_seconds
     baseline: Text | None = None
     fail_over: float | Text | None = None
 
