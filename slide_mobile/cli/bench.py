@@ -39,10 +39,9 @@ Examples:
 """
 
 FILE = click.Path(path_type=Path)
-THREADS = click.IntRange(1, MOST_THREADS)
 SECONDS = click.FloatRange(0, MOST_SECONDS)
 MIN_RUNS = click.IntRange(statistics.MIN_RUNS, MOST_RUNS)
-WARM_UP = click.IntRange(1, MOST_RUNS)
+THREADS, WARM_UP = click.IntRange(1, MOST_THREADS), click.IntRange(1, MOST_RUNS)
 
 
 @click.command(epilog=EXAMPLES)
