@@ -97,7 +97,8 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--input-size",
     metavar="N|HxW",
-    help="Size of the input image in pixels; both sides must be multiples of 32.",
+    help="Size of the input image in pixels; both sides must be multiples of 32, at most "
+    f"{source.MOST_SIDE}.",
 )
 @click.option(
     "--calibration",
@@ -106,7 +107,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 )
 @click.option(
     "--calibration-samples",
-    type=int,
+    type=click.IntRange(1, source.MOST_IMAGES),
     default=CalibrationImages.samples,
     show_default=True,
     help="Number of calibration images to use.",

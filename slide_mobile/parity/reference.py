@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from slide_mobile import models
+from slide_mobile import files, models
 from slide_mobile._version import __version__
-from slide_mobile.artifact.folder import digest
+from slide_mobile.artifact.folder import MOST_LABELS_BYTES, digest
 from slide_mobile.demo.shapes import LABELS
 from slide_mobile.demo.weights import WEIGHTS
 from slide_mobile.deploy import deploy
@@ -95,7 +95,7 @@ class Reference:
         if self.task != "classify":
             raise UsageError(f"--labels names classes, but {self.task} have none: leave it out")
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = files.read(path, most=MOST_LABELS_BYTES).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise UsageError(f"cannot read the labels {path} ({reason})") from error
