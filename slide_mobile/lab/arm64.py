@@ -100,7 +100,7 @@ def _lab(name: str, cpu: str, kernels: str) -> Lab:
     return Lab(
         name=name,
         targets=("tflite", "executorch"),
-        proves=f"the {kernels} kernels for Arm compute what PyTorch computes",
+        proves=f"LiteRT's and ExecuTorch's {kernels} kernels for Arm compute what PyTorch computes",
         leaves_open="the phone's own compiler and core; nothing about speed",
         parts=(QEMU, ARM64, EXECUTORCH),
         executions=partial(_executions, cpu),

