@@ -18,6 +18,7 @@ from benchmarks.lib.results import (
     islands,
     labs,
     memory,
+    phones,
     runtimes,
     sensitivity,
     targets,
@@ -85,6 +86,7 @@ TABLES: Mapping[str, Table[Any]] = {
     "attention": Table(_results("attention"), attention.Attentions, attention.tables),
     "islands": Table(_results("islands"), islands.Islands, islands.table),
     "sensitivity": Table(_results("sensitivity"), sensitivity.Sensitivities, sensitivity.table),
+    "phones": Table(_results("phone_cycles"), phones.PhoneCycles, phones.table),
     "forms": Table(FORMS_FILE, forms.FormTable, forms.table),
 }
 

@@ -169,7 +169,10 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The description of an artifact; `files` has the sha256 of every other file in the folder."""
+    """The description of an artifact; `files` has the sha256 of every other file in the folder.
+
+    `tune` names the core that graph forms were chosen for; older artifacts do not say.
+    """
 
     schema_version: Literal[5]
     model: Model
@@ -192,6 +195,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: tuple[Text, ...]
     toolchain: dict[Name, Text]
     created: Text
+    tune: Name | None = None
 
     def __repr__(self) -> str:
         """Return one line: the kind of artifact, and its SQNR."""

@@ -24,6 +24,7 @@ from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import OUT, Format
+from slide_mobile.tuning import TUNES, Tune
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
@@ -123,6 +124,13 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--backend", metavar="NAME", help=f"What executes the file on the device; {BY_TARGET}."
 )
+@click.option(
+    "--tune",
+    type=click.Choice(TUNES),
+    default=Format.tune,
+    show_default=True,
+    help="Core that graph forms are chosen for; balanced is for an A76, where x86 can bear it.",
+)
 @click.option("--via", metavar="NAME", help=f"Exporter that writes the file; {BY_TARGET}.")
 @click.option(
     "--lab",
@@ -157,6 +165,7 @@ def convert(
     mean: str | None,
     std: str | None,
     backend: str | None,
+    tune: Tune,
     via: str | None,
     labs: str | None,
     out: Path,
@@ -192,6 +201,7 @@ def convert(
             backend=backend,
             via=via,
             task=task,
+            tune=tune,
         ),
         calibration=CalibrationImages(folder=calibration, samples=calibration_samples),
         labs=comma_list("--lab", labs),

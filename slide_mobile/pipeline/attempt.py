@@ -19,6 +19,7 @@ from slide_mobile.parity.running import executors, judge
 from slide_mobile.progress import Progress
 from slide_mobile.targets.converter import Converter, Request
 from slide_mobile.tasks import Outputs
+from slide_mobile.tuning import Tune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class Job:
     """
 
     target: str
+    tune: Tune
     converter: Converter
     request: Request
     ref: Reference

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from slide_mobile import recipes
+from slide_mobile import recipes, tuning
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
@@ -169,7 +169,8 @@ def _modules(
     """Compare the file's modules with those of the reference's deploy form."""
     progress("compare module by module")
     converter = registry.load(art.manifest.target)
-    forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)
+    made = art.manifest
+    forms = chosen(made.target, made.backend, made.precision, tuning.known(made.tune))
     headroom = range_audit.audit(ref, golden.pixels).headroom
     deployed = ref.deployed(converter.LAYOUT, forms, headroom)
     return layerwise.modules(converter, art.model_path, deployed, golden.pixels)

@@ -104,9 +104,10 @@ def _job(
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
     progress("rewrite to the deploy form")
     ranges = range_audit.audit(ref, images.evaluation.pixels)
-    forms = chosen(to.target, choice.backend, choice.recipe.name)
+    forms = chosen(to.target, choice.backend, choice.recipe.name, to.tune)
     return Job(
         target=to.target,
+        tune=to.tune,
         converter=converter,
         request=Request(
             recipe=choice.recipe,

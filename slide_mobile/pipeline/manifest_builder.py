@@ -45,6 +45,7 @@ def build(job: Job, found: Attempt, *, created: str) -> Manifest:
         precision=request.recipe.name,
         backend=request.backend,
         via=request.via,
+        tune=job.tune,
         file=found.path.name,
         size_bytes=size_bytes(found.path),
         files=digests(folder),
