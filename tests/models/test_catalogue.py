@@ -39,7 +39,15 @@ SIZES = {
     "slide_nat_base": (89.80, 13.84),
 }
 # Figures from the papers of the parent networks: parameters (M) and multiply-adds (G).
-PRINTED = ["pvt_tiny", "pvt_small", "pvt_medium", "pvt_large", "pvt_v2_b1", "pvt_v2_b2", "cswin_small"]
+PRINTED = [
+    "pvt_tiny",
+    "pvt_small",
+    "pvt_medium",
+    "pvt_large",
+    "pvt_v2_b1",
+    "pvt_v2_b2",
+    "cswin_small",
+]
 PRINTED += ["nat_mini", "nat_tiny"]
 
 
