@@ -20,17 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.lib import x86_cost
+from benchmarks.lib import file_cost
 from benchmarks.lib.arguments import add_files, parser
 from benchmarks.lib.building import drawings
+from benchmarks.lib.file_cost import OperationEstimate
 from benchmarks.lib.isolation import alone
 from benchmarks.lib.measuring import PRECISIONS, build_all
-from benchmarks.lib.operation_times import Fastest, fastest
+from benchmarks.lib.operation_times import Fastest, fastest_limited
 from benchmarks.lib.results import cost_validation as results
 from benchmarks.lib.results.cost_validation import CostValidation, FileRow, OperationRow
 from benchmarks.lib.results.document import environment, save
 from benchmarks.lib.results.files import Candidate, ModelFile
-from benchmarks.lib.x86_cost import OperationEstimate
+from benchmarks.lib.x86_cost import VARIABLES, X86
 from slide_mobile.demo.render import GOLDEN_SEED
 from slide_mobile.lab.cost import emulation, estimate, llvm
 
@@ -49,7 +50,7 @@ def main() -> None:
     add_files(arguments)
     options = arguments.parse_args()
     estimate.require_ready()
-    os.environ |= x86_cost.VARIABLES  # for both sides, which are other processes
+    os.environ |= VARIABLES  # for both sides, which are other processes
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.files or Path(scratch)
         found = build_all(candidates(options.models), folder)
@@ -58,7 +59,7 @@ def main() -> None:
     result = CostValidation(
         environment=environment(["tflite"], runs=options.runs),
         executed_by=emulation.executor(),
-        simulated_by=llvm.simulator(x86_cost.SCHEDULED),
+        simulated_by=llvm.simulator(X86.scheduled),
         shortest_us=SHORTEST_US,
         files=rows,
     )
@@ -72,8 +73,8 @@ def compared(files: Sequence[Candidate], folder: Path, runs: int) -> tuple[FileR
     estimates = []
     for number, path in enumerate(paths, 1):
         Console(stderr=True).print(f"estimate {number}/{len(paths)} {path.name}", highlight=False)
-        estimates.append(x86_cost.estimated(path, image()))
-    timed = alone(fastest, paths, [image()] * len(paths), runs).result()
+        estimates.append(file_cost.estimated(X86, path, image()).operations)
+    timed = alone(fastest_limited, paths, [image()] * len(paths), runs).result()
     return tuple(map(row, files, estimates, timed))
 
 

@@ -1,4 +1,4 @@
-"""Real times of operations, on a processor that has no more than the emulated one."""
+"""Real times of operations and of whole inferences: the least of many runs in turn."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -23,15 +23,22 @@ class Fastest(NamedTuple):
     whole: int
 
 
-def fastest(
+def fastest_limited(
     paths: Sequence[Path], images: Sequence[NDArray[np.float32]], runs: int
 ) -> list[Fastest]:
-    """Run .tflite files in turn on one thread; each time is the least of all runs.
+    """As `fastest`, on a processor that has no more than the emulated one.
 
     Takes AVX-512 away from LiteRT in this process for good: call it in a process of its own.
     """
     (library,) = Path(ai_edge_litert.__file__).parent.glob("libLiteRt.so")
     limit(library)
+    return fastest(paths, images, runs)
+
+
+def fastest(
+    paths: Sequence[Path], images: Sequence[NDArray[np.float32]], runs: int
+) -> list[Fastest]:
+    """Run .tflite files in turn on one thread; each time is the least of all runs."""
     with ExitStack() as stack:
         profilers = [Profiler(path, stack, threads=1) for path in paths]
         for profiler, image in zip(profilers, images, strict=True):

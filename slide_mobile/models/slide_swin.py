@@ -164,4 +164,5 @@ _swin("swin_base", config=_BASE, paper=(88.0, 15.4, 83.5))
 # Accuracies from the paper's plot of run times, where it sets Slide-Swin beside these.
 _im2col("im2col_swin_tiny", config=_TINY, paper=(None, None, 81.6))
 _im2col("im2col_swin_small", config=_SMALL, paper=(None, None, 83.2))
+_im2col("im2col_swin_base", config=_BASE, paper=(None, None, 83.5))
 _slide("slide_swin_test", config=_TEST, preset="test", input_size=(64, 96), num_classes=5)
