@@ -70,7 +70,7 @@ def phone(name: str) -> Processor:
     return Processor(
         name=name,
         guest=lambda folder: emulation.phone(core, folder),
-        assembly=llvm.AARCH64,
+        assembly=llvm.AARCH64_IN_ORDER if core.in_order else llvm.AARCH64,
         scheduled=core.scheduled,
         caches=core.caches,
     )

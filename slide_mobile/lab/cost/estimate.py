@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact
@@ -42,7 +43,7 @@ def estimate(root: Path, *, core: str = DEFAULT_CORE, progress: Progress = silen
     progress(f"count what {artifact.model_path.name} executes on a {chosen.title}")
     counted = count(artifact, chosen)
     progress(f"simulate the {chosen.title}")
-    compute = scheduling.cycles(counted.operations, llvm.AARCH64, chosen.scheduled)
+    compute = compute_cycles(counted.operations, chosen)
     return _document(artifact, chosen, counted, compute)
 
 
@@ -61,11 +62,22 @@ def count(artifact: Artifact, core: Core) -> Counted:
             f"the cost of {artifact.manifest.target} files cannot be estimated; known: tflite"
         )
     image = golden.image(artifact, artifact.manifest.golden[0]).astype(np.float32)
-    with tempfile.TemporaryDirectory(prefix="slide-mobile-root-") as folder:
-        guest = emulation.phone(core, Path(folder))
-        ran = emulation.record(guest, core.caches, converter.PROFILER, artifact.model_path, image)
+    ran = run(artifact.model_path, converter.PROFILER, image, core)
     names = [operation.name for operation in ran]
     return Counted(ran, converter.modules(artifact.model_path, names))
+
+
+def run(model: Path, profiler: Path, image: NDArray[np.float32], core: Core) -> Sequence[Operation]:
+    """Run a model file on an image or a map in QEMU; raises WorkerFailed."""
+    with tempfile.TemporaryDirectory(prefix="slide-mobile-root-") as folder:
+        guest = emulation.phone(core, Path(folder))
+        return emulation.record(guest, core.caches, profiler, model, image)
+
+
+def compute_cycles(ran: Sequence[Operation], core: Core) -> list[float]:
+    """Cycles of each operation with all data in the first cache; raises WorkerFailed."""
+    assembly = llvm.AARCH64_IN_ORDER if core.in_order else llvm.AARCH64
+    return scheduling.cycles(ran, assembly, core.scheduled)
 
 
 def require_ready() -> None:
