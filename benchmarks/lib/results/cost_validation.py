@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.lib.results.document import Measured, Row
 from benchmarks.lib.results.files import Candidate
@@ -91,14 +92,19 @@ def errors(found: Sequence[Pair], cycles_per_us: float) -> Errors:
     """The errors of estimates that one factor makes times."""
     estimates, times = np.array(found).T
     off = np.abs(estimates / cycles_per_us / times - 1)
-    by_estimate, by_time = (np.argsort(np.argsort(values)) for values in (estimates, times))
     return Errors(
         count=len(found),
         median=float(np.median(off)),
         ninth=float(np.percentile(off, 90)),
         worst=float(off.max()),
-        rank=float(np.corrcoef(by_estimate, by_time)[0, 1]),
+        rank=float(np.corrcoef(_ranks(estimates), _ranks(times))[0, 1]),
     )
+
+
+def _ranks(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The place of each value in their order; equal values share the mean of their places."""
+    _, which, times = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(times) - (times - 1) / 2)[which]
 
 
 def ratio_errors(found: Sequence[Pair]) -> Errors:
@@ -115,7 +121,7 @@ def table(result: CostValidation) -> str:
 def _summary(result: CostValidation) -> str:
     where, wholes, parts = result.environment, result.files, result.operations
     title = (
-        f"The estimate against real time on {where.cpu} (Zen 5) without AVX-512, one thread, least "
+        f"The estimate against real time on {where.cpu} without AVX-512, one thread, least "
         f"times of {where.runs} interleaved runs; {result.executed_by}, {result.simulated_by}. "
         f"{factor(pairs(wholes)):.0f} estimated cycles are a microsecond, for all alike (the "
         f"median of whole models). Operations of {result.shortest_us} µs and more:"
