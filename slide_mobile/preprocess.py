@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from slide_mobile import files
 from slide_mobile.errors import UsageError
+from slide_mobile.isolation import files
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 

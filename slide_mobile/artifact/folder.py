@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact import manifest as manifests
 from slide_mobile.artifact.manifest import LABELS, MANIFEST, Manifest
 from slide_mobile.errors import ArtifactError, GateFailed
+from slide_mobile.isolation import files
 
 MOST_LABELS_BYTES = 1 << 24  # 100,000 labels of 160 characters
 

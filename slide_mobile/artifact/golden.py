@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from slide_mobile import files
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Golden
 from slide_mobile.errors import ArtifactError, GateFailed
+from slide_mobile.isolation import files
 from slide_mobile.preprocess import Pixels
 from slide_mobile.tasks import LOGITS, Outputs, map_shape
 

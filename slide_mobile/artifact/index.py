@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import DocumentError, Name, Sha256
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import SlideMobileError, UsageError
+from slide_mobile.isolation import files
 
 INDEX = "index.json"
 INDEX_VERSION: Literal[2] = 2  # version 2: the digest is over the bytes of manifest.json

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import OutputError
+from slide_mobile.isolation import files
 
 
 class _Ours(Struct, frozen=True):

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import DocumentError, Name, Positive, Text
 from slide_mobile.bench import comparison, statistics
@@ -18,6 +17,7 @@ from slide_mobile.bench.change import BaselineComparison
 from slide_mobile.bench.comparison import Comparison, Intervals, Ratios
 from slide_mobile.bench.result import VERDICT, Reason, Result
 from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.isolation import files
 
 SCHEMA_VERSION: Literal[2] = 2  # apps write 1, which has no `comparisons`
 TITLE = "slide-mobile measurements, schema versions 1 and 2: bench --json, and what the apps share"

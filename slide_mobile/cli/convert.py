@@ -24,7 +24,7 @@ from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import OUT, Format
-from slide_mobile.tuning import TUNES, Tune
+from slide_mobile.targets.tuning import TUNES, Tune
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact

@@ -1,10 +1,10 @@
 """lab.json: what labs found about an artifact, beside its manifest."""
 
-from slide_mobile import files
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 from slide_mobile.lab.verdict import LabResults
 
 FILE = "lab.json"

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from slide_mobile import files, models
+from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import MOST_LABELS_BYTES, digest
 from slide_mobile.demo.shapes import LABELS
@@ -18,6 +18,7 @@ from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import Forms
 from slide_mobile.deploy.scale_stream import NO_HEADROOM, Headroom
 from slide_mobile.errors import CheckpointError, UsageError
+from slide_mobile.isolation import files
 from slide_mobile.models import checkpoint as checkpoints
 from slide_mobile.models.layers.backbone import without_head
 from slide_mobile.parity import parallel

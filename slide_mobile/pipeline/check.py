@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from slide_mobile import recipes, tuning
+from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
@@ -27,7 +27,7 @@ from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.running import executors, judge
 from slide_mobile.preprocess import find
 from slide_mobile.progress import Progress, silent
-from slide_mobile.targets import registry
+from slide_mobile.targets import registry, tuning
 from slide_mobile.targets.converter import Runner
 from slide_mobile.tasks import LOGITS, Outputs
 

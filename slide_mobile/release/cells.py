@@ -20,13 +20,12 @@ from typing import IO
 from msgspec import Struct
 from msgspec.structs import replace
 
-from slide_mobile import files
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.atomic import make_folder
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import OutputError
-from slide_mobile.isolation import subprocesses
+from slide_mobile.isolation import files, subprocesses
 from slide_mobile.progress import Progress
 from slide_mobile.release.commands import STEPS, Step, arguments, artifact
 from slide_mobile.release.documents import State

@@ -38,11 +38,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import MOST, DocumentError, Positive
 from slide_mobile.bench import BenchConfig
 from slide_mobile.errors import UnknownName, UsageError
+from slide_mobile.isolation import files
 from slide_mobile.parity.source import CalibrationImages
 from slide_mobile.targets.format import Format
 from slide_mobile.tasks import Task

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from slide_mobile import files
 from slide_mobile.artifact.atomic import alone_in, remove_tree, write_file
 from slide_mobile.artifact.documents import encode
 from slide_mobile.bench import BenchConfig, BenchDocument, baseline, bench, documents, host
 from slide_mobile.errors import SlideMobileError
+from slide_mobile.isolation import files
 from slide_mobile.progress import Progress, silent
 from slide_mobile.release import cells
 from slide_mobile.release import plan as plans

@@ -6,12 +6,12 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import SlideMobileError
+from slide_mobile.isolation import files
 from slide_mobile.release.commands import STEPS, Step, artifact
 from slide_mobile.release.plan import Cell
 

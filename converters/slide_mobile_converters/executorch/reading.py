@@ -18,8 +18,8 @@ from executorch.exir._serialize._program import (
 )
 from executorch.exir.schema import BackendDelegate, ExecutionPlan, JumpFalseCall, String
 
-from slide_mobile import files
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 
 XNNPACK, COREML = "XnnpackBackend", "CoreMLBackend"
 FORWARD = "forward"

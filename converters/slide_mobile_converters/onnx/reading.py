@@ -15,8 +15,8 @@ from onnx import ModelProto, TensorProto
 from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
-from slide_mobile import files
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 
 OWN_DOMAINS = frozenset({"", "ai.onnx"})
 # A GiB of float32: 80 times the largest tensor of slide_swin_base at 224 pixels. A few bytes in a

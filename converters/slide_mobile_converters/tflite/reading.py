@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from slide_mobile import files
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite.operations import Op, Tensor, parse
 

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from slide_mobile import files, models
+from slide_mobile import models
 from slide_mobile.errors import CheckpointError, UsageError
-from slide_mobile.isolation import isolated
+from slide_mobile.isolation import files, isolated
 from slide_mobile.models.checkpoint import matching, parents, safetensors_header, torch_file
 from slide_mobile.models.checkpoint.unpickle import Stored, Unreadable, shown
 

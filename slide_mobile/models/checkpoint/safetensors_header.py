@@ -9,10 +9,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from slide_mobile import files
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.errors import CheckpointError
+from slide_mobile.isolation import files
 
 MOST_HEADER_BYTES = 1 << 23  # 50 times that of the largest model
 MOST_TENSORS = 100_000

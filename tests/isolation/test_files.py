@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hostile_files import KINDS, put
 
-from slide_mobile import files
+from slide_mobile.isolation import files
 
 
 @pytest.mark.parametrize("kind", KINDS)
