@@ -9,6 +9,7 @@ import numpy as np
 
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Manifest
+from slide_mobile.isolation import isolated
 from slide_mobile.lab.labs import Execution, Inputs, Lab
 from slide_mobile.lab.process import Ran, Said
 from slide_mobile.recipes import lookup
@@ -24,6 +25,7 @@ def _executions(manifest: Manifest) -> tuple[Execution, ...]:
     )
 
 
+@isolated(of=lambda artifact: artifact.root)
 def _run(artifact: Artifact, inputs: Inputs) -> Ran:
     """Run the file by its target's executor that rounds."""
     planar = artifact.manifest.input.layout == "NCHW"

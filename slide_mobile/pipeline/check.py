@@ -9,6 +9,7 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
+from slide_mobile.isolation import isolated
 from slide_mobile.parity import (
     datasets,
     images,
@@ -33,6 +34,7 @@ from slide_mobile.tasks import LOGITS, Outputs
 Samples = Literal["evaluation", "golden"]
 
 
+@isolated()
 def check(
     root: Path,
     *,

@@ -26,12 +26,12 @@ from slide_mobile.artifact.atomic import make_folder
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import OutputError
+from slide_mobile.isolation import subprocesses
 from slide_mobile.progress import Progress
 from slide_mobile.release.commands import STEPS, Step, arguments, artifact
 from slide_mobile.release.documents import State
 from slide_mobile.release.plan import Cell, Plan
 from slide_mobile.release.records import CELLS, Record, known, save
-from slide_mobile.targets import subprocesses
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 3  # for what is ended to clean up

@@ -16,13 +16,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from slide_mobile import files, models
 from slide_mobile.errors import CheckpointError, UsageError
+from slide_mobile.isolation import isolated
 from slide_mobile.models.checkpoint import matching, parents, safetensors_header, torch_file
 from slide_mobile.models.checkpoint.unpickle import Stored, Unreadable, shown
 
@@ -37,6 +40,8 @@ BUFFER = re.compile(
     r"(?:^|\.)(?:relative_position_index|relative_coords_table|attn_mask|atten_mask_matrix"
     r"|n_averaged|num_batches_tracked)$"
 )
+# The file's sha256, its weights by plain name, and the choices that were made for the user.
+Contents = tuple[str, dict[str, NDArray[np.float32]], tuple[str, ...]]
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -67,12 +72,9 @@ def read(path: Path, *, ema: bool = True) -> Checkpoint:
     If a file holds both, `ema` takes the averaged weights rather than the raw ones: main_ema.py
     writes both, and its authors evaluate the averaged ones. Raises CheckpointError.
     """
-    try:
-        return _read(path, ema=ema)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} {error}") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror})") from error
+    sha256, arrays, notes = _isolated(path, ema)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return Checkpoint(path=path, sha256=sha256, tensors=MappingProxyType(tensors), notes=notes)
 
 
 def fit(
@@ -164,7 +166,18 @@ def _require_size(checkpoint: Checkpoint, plan: matching.Plan, size: tuple[int, 
         )
 
 
-def _read(path: Path, *, ema: bool) -> Checkpoint:
+@isolated(error=CheckpointError, seconds=15)
+def _isolated(path: Path, ema: bool) -> Contents:
+    """Read a file in a child process, whose errors name it."""
+    try:
+        return _read(path, ema=ema)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def _read(path: Path, *, ema: bool) -> Contents:
     """Read a file; the messages of its errors continue a sentence that begins with the path."""
     if not path.exists():
         raise CheckpointError("does not exist")
@@ -190,8 +203,8 @@ def _read(path: Path, *, ema: bool) -> Checkpoint:
     else:
         start = shown(head.decode("latin1"))
         raise CheckpointError(f"is not a .pth, .pt or .safetensors file; it begins with {start}")
-    tensors = _clean(found)
-    return Checkpoint(path=path, sha256=sha256, tensors=tensors, notes=tuple(notes))
+    arrays = {name: tensor.numpy() for name, tensor in _clean(found).items()}
+    return sha256, arrays, tuple(notes)
 
 
 def _unwrap(root: object, containers: tuple[str, ...], notes: list[str]) -> Mapping[str, object]:
@@ -239,7 +252,7 @@ def _clean(found: Mapping[str, Tensor | Unreadable]) -> Mapping[str, Tensor]:
         tensors[name] = tensor.to(torch.float32)
         if not tensors[name].isfinite().all():
             raise CheckpointError(f"has NaN or infinite values in {shown(name)}")
-    return MappingProxyType(tensors)
+    return tensors
 
 
 def _explain(
