@@ -14,8 +14,8 @@ from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.errors import CheckpointError
 from slide_mobile.isolation import files
 
-MOST_HEADER_BYTES = 1 << 23  # 50 times that of the largest model
-MOST_TENSORS = 100_000
+MOST_HEADER_BYTES = 1 << 20  # 10 times that of the largest model
+MOST_TENSORS = 10_000
 MOST_RANK = 16
 Length = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
