@@ -7,14 +7,15 @@ READY := $(VENV)/.ready
 # A worker a core; the tests of a file share what is costly to make; the ten slowest are named.
 WORKERS := -n auto --dist loadfile --durations 10
 
-.PHONY: help demo demo-apps docs check test test-apps test-slow bench forms lab-runtimes format lock clean
+.PHONY: help demo demo-apps docs check test test-lab test-apps test-slow bench forms lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
 	@echo "make demo-apps  convert the bundled model for phones, and put it into both demo apps"
 	@echo "make docs       the manual, as pages in build/docs"
-	@echo "make test       lint, types, layers, and the tests; CI runs this, and make test-apps"
+	@echo "make test       lint, types, layers, and the tests; CI runs this, test-lab and test-apps"
 	@echo "make check      lint, types, layers, and the tests that take seconds"
+	@echo "make test-lab   instruction counts on an emulated phone's core (a minute, 200 MB)"
 	@echo "make test-apps  the phone apps, with toolchains in build/apps (4 GB, some minutes)"
 	@echo "make test-slow  full-size models (tens of minutes)"
 	@echo "make lab-runtimes  run every .tflite on older TFLite runtimes"
@@ -53,17 +54,21 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size and not apps"
+	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size and not apps and not counts"
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not full_size and not apps"
+	$(BIN)/pytest $(WORKERS) -m "not full_size and not apps and not counts"
 
 test-slow: $(READY)
-	$(BIN)/pytest -m "not apps"
+	$(BIN)/pytest -m "not apps and not counts"
+
+# In the cache of the labs if they are set up there, else in build/lab.
+test-lab: $(READY)
+	$(BIN)/pytest tests/lab -m counts -n 2 --dist worksteal -v -rs --durations 5
 
 # One process: the toolchains that it installs are shared. Needs root, for the root with Swift.
 test-apps: $(READY)

@@ -4,7 +4,8 @@
     python -m benchmarks.labs [--models M ...] [--precisions P ...] [--artifacts DIR]
         [--out benchmarks/results/labs.json]
 
-Runs the .tflite files in all labs that are set up, and fp16 files of the other targets in theirs.
+Runs .tflite and .pte files in all labs that are set up, and fp16 files of the other targets in
+theirs.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from slide_mobile.targets.format import Format
 FAMILIES = ("swin", "pvt", "pvt_v2", "cswin", "nat")
 MODELS = (DEMO, *(f"slide_{family}_test" for family in FAMILIES))
 PRECISIONS = ("fp32", "fp16", "int8")
+WHOLE = ("tflite", "executorch")  # targets with labs for every precision
 
 
 def main() -> None:
@@ -70,9 +72,9 @@ def _options() -> argparse.Namespace:
 
 def _artifacts(options: argparse.Namespace, folder: Path) -> Iterator[Artifact]:
     """Every artifact to run, by model."""
-    others = [Format(target, "fp16") for target in registry.names() if target != "tflite"]
-    formats = [*(Format("tflite", precision) for precision in options.precisions), *others]
-    for model, to in itertools.product(options.models, formats):
+    whole = [Format(*to) for to in itertools.product(WHOLE, options.precisions)]
+    others = [Format(target, "fp16") for target in registry.names() if target not in WHOLE]
+    for model, to in itertools.product(options.models, (*whole, *others)):
         yield converted(model, to, folder)
 
 

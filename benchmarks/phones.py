@@ -25,8 +25,9 @@ from benchmarks.lib.results import phones
 from benchmarks.lib.results.document import read, save
 from benchmarks.lib.results.files import Candidate, Refused
 from benchmarks.lib.results.phones import PhoneCycles, PhoneRow
-from slide_mobile import models, tuning
+from slide_mobile import models
 from slide_mobile.demo.render import GOLDEN_SEED
+from slide_mobile.targets import tuning
 
 PAIRS = ("slide_swin_tiny:swin_tiny",)
 CORES = ("a76", "a55")

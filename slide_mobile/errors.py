@@ -17,6 +17,7 @@ this tree: it ends every command with INTERRUPTED.
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 INTERRUPTED = 130  # what a shell reports for SIGINT
 MOST_LISTED = 120  # characters of known names in one message
@@ -26,6 +27,17 @@ class SlideMobileError(Exception):
     """Base of every error raised on purpose; `exit_code` is what the command line returns."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy from process to process what was made, not how: constructors differ."""
+        return _copied, (type(self), self.args), self.__dict__
+
+
+def _copied(kind: type[SlideMobileError], arguments: tuple[object, ...]) -> SlideMobileError:
+    """An error with the same message."""
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
 
 
 class UsageError(SlideMobileError):

@@ -1,5 +1,6 @@
 """What the tests share: models whose every parameter is random, and converted artifacts."""
 
+import gc
 import os
 from collections.abc import Callable
 
@@ -13,6 +14,24 @@ import pytest
 import torch
 from converted_once import ConvertedOnce
 from torch import nn
+
+from slide_mobile.isolation import calling
+from slide_mobile.isolation.calling import in_this_process
+
+# Converters build graphs of millions of objects, and collecting among them takes a sixth of a run.
+gc.set_threshold(100_000, 50, 50)
+
+
+# What reads foreign files is called in this process, where fakes are.
+_here = in_this_process()
+_here.__enter__()
+
+
+@pytest.fixture(autouse=True)
+def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call it in child processes, as users do, where a test has the mark `isolated`."""
+    if "isolated" in request.keywords:
+        monkeypatch.setattr(calling, "_in_child", False)
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from slide_mobile.preprocess import Pixels
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Request
 from slide_mobile.targets.format import Format
+from slide_mobile.targets.tuning import BALANCED
 from slide_mobile.tasks import Layout
-from slide_mobile.tuning import BALANCED
 
 CALIBRATION_IMAGES = 8
 

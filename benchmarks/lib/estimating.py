@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.lib.results.document import Row
 from slide_mobile.artifact.documents import NonNegative, Positive, Text
-from slide_mobile.lab.cost import caches, cores, estimate
+from slide_mobile.lab.cost import caches, cores, emulation, estimate
 from slide_mobile.lab.cost.operations import Operation
 from slide_mobile.targets import registry
 from slide_mobile.targets.profiles import ProfiledElsewhere
@@ -28,7 +28,7 @@ def kinds(path: Path, values: NDArray[np.float32], core: str) -> tuple[KindOfOpe
     """Cycles by kind of operation of a .tflite that takes an image or a map, most first."""
     on, converter = cores.choose(core), registry.load("tflite")
     assert isinstance(converter, ProfiledElsewhere)
-    ran = estimate.run(path, converter.PROFILER, values.astype(np.float32), on)
+    ran = emulation.on_phone(on, on.caches, converter.PROFILER, path, values.astype(np.float32))
     memory = [caches.cycles(operation.traffic, on.caches) for operation in ran]
     rows = _sums(ran, estimate.compute_cycles(ran, on), memory)
     return tuple(sorted(rows, key=lambda row: -row.compute - row.memory))

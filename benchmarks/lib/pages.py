@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 from benchmarks.lib import provenance
 from benchmarks.lib.results import (
     attention,
+    cost_validation,
+    curve,
     families,
     forms,
     growth,
@@ -77,6 +79,10 @@ TABLES: Mapping[str, Table[Any]] = {
     "targets": Table(_results("targets"), targets.Targets, targets.tables),
     "runtimes": Table(_results("runtimes"), runtimes.Runtimes, runtimes.table),
     "labs": Table(_results("labs"), labs.Labs, labs.table),
+    "cost-validation": Table(
+        _results("cost_validation"), cost_validation.CostValidation, cost_validation.table
+    ),
+    "curve": Table(_results("curve"), curve.Curve, curve.table),
     "whole": Table(_results("whole"), whole.Whole, whole.table),
     "gates": Table(_results("whole"), whole.Whole, whole.gates),
     "gates-amx": Table(_results("whole_amx"), whole.Whole, whole.gates),

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO
 
 from slide_mobile.bench import messages
 from slide_mobile.bench.messages import Reply, Request, Started
-from slide_mobile.targets import subprocesses
+from slide_mobile.isolation import subprocesses
 
 # More would say little sooner, and each may take a gigabyte of memory.
 MOST_AT_ONCE = 4

@@ -24,7 +24,7 @@ from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import OUT, Format
-from slide_mobile.tuning import TUNES, Tune
+from slide_mobile.targets.tuning import TUNES, Tune
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
@@ -98,7 +98,8 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--input-size",
     metavar="N|HxW",
-    help="Size of the input image in pixels; both sides must be multiples of 32.",
+    help="Size of the input image in pixels; both sides must be multiples of 32, at most "
+    f"{source.MOST_SIDE}.",
 )
 @click.option(
     "--calibration",
@@ -107,7 +108,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 )
 @click.option(
     "--calibration-samples",
-    type=int,
+    type=click.IntRange(1, source.MOST_IMAGES),
     default=CalibrationImages.samples,
     show_default=True,
     help="Number of calibration images to use.",

@@ -16,7 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from slide_mobile.artifact import documents
-from slide_mobile.tuning import BALANCED, Tune
+from slide_mobile.targets.tuning import BALANCED, Tune
 
 TABLE = Path(__file__).with_name("forms.json")
 PHONES = Path(__file__).with_name("phone_forms.json")

@@ -57,7 +57,7 @@ def is_ready(lab: Lab) -> bool:
 def missing_parts(labs: Sequence[Lab]) -> tuple[Part, ...]:
     """What these labs need and what has not been made, each part once."""
     parts = {part.name: part for lab in labs for part in lab.parts}
-    return tuple(part for part in parts.values() if not _is_made(part))
+    return tuple(part for part in parts.values() if part.is_needed and not _is_made(part))
 
 
 def _is_made(part: Part) -> bool:

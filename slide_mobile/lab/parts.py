@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from slide_mobile.errors import EnvironmentMissing, ToolchainMissing
@@ -27,7 +28,8 @@ class Part:
     """A folder of the cache: what it is for, what it is made from, and its size on disk.
 
     `pins` decides its name: other pins make another folder. `make` fills the folder that it is
-    given, and raises EnvironmentMissing.
+    given, and raises EnvironmentMissing. A part that holds a `package` of this environment is
+    needed only where that is installed.
     """
 
     name: str
@@ -35,6 +37,12 @@ class Part:
     size_bytes: int
     pins: Callable[[], tuple[str, ...]]
     make: Callable[[Path], None]
+    package: str | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether this environment has the files that the part is for."""
+        return self.package is None or find_spec(self.package) is not None
 
     @property
     def root(self) -> Path:
@@ -136,7 +144,7 @@ _ARM64 = Packages(
 
 
 def _arm64_wheels() -> tuple[str, ...]:
-    return tuple(f"{name}=={_installed(name)}" for name in ("ai-edge-litert", "numpy"))
+    return tuple(f"{name}=={installed(name)}" for name in ("ai-edge-litert", "numpy"))
 
 
 def _make_arm64(root: Path) -> None:
@@ -175,9 +183,9 @@ def unpack_wheels(site: Path, requirements: Sequence[str]) -> None:
     wheels.rmdir()
 
 
-def _installed(distribution: str) -> str:
+def installed(distribution: str, target: str = "tflite") -> str:
     """The version in this environment; raises ToolchainMissing."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError as error:
-        raise ToolchainMissing("tflite", distribution) from error
+        raise ToolchainMissing(target, distribution) from error

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import DocumentError, Text
 from slide_mobile.errors import SlideMobileError
-from slide_mobile.targets import subprocesses
+from slide_mobile.isolation import subprocesses
 
 WORKERS = Path(__file__).with_name("workers")
 MOST_CHARACTERS = 200  # of what a worker said at its end

@@ -9,6 +9,7 @@ from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.artifact.manifest import Manifest
+from slide_mobile.isolation import isolated
 from slide_mobile.lab.process import Arrays, WorkerFailed
 from slide_mobile.parity import running
 from slide_mobile.targets import registry
@@ -58,14 +59,20 @@ def load(artifact: Artifact, count: int) -> Subject:
     """Read the first golden images, and run the file on them here; raises GateFailed."""
     images = golden.images(artifact)[:count]
     expected = golden.read(artifact).first(count)
-    runner = registry.load(artifact.manifest.target).runner(artifact.model_path)
-    host = running.run(runner, images, artifact.manifest.task)
+    host = _run_here(artifact, images)
     return Subject(
         artifact=artifact,
         inputs=in_layout(artifact.manifest, np.concatenate((images, images[:1]))),
         expected=expected,
         host=expected.seen_in(host),
     )
+
+
+@isolated(of=lambda artifact: artifact.root)
+def _run_here(artifact: Artifact, images: NDArray[np.uint8]) -> Outputs:
+    """What this machine's own runtime computes; raises ArtifactError."""
+    runner = registry.load(artifact.manifest.target).runner(artifact.model_path)
+    return running.run(runner, images, artifact.manifest.task)
 
 
 def in_layout(manifest: Manifest, images: NDArray[np.uint8]) -> NDArray[np.generic]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from slide_mobile.demo import render
 from slide_mobile.errors import UsageError
+from slide_mobile.isolation import isolated
 from slide_mobile.parity.source import MOST_IMAGES
 from slide_mobile.preprocess import UnreadableImage, find, load
 from slide_mobile.progress import Progress, silent
@@ -45,13 +46,17 @@ class ImageSet:
         return replace(self, labels=None)
 
 
-def read(paths: Sequence[Path], size: tuple[int, int], *, source: str) -> ImageSet:
+@isolated(of=lambda paths: paths[0].parent, error=UsageError, seconds=20)
+def read(
+    paths: Sequence[Path], size: tuple[int, int], *, source: str, progress: Progress = silent
+) -> ImageSet:
     """Read image files; those that cannot be read are skipped and named.
 
     Raises UsageError if none can be read.
     """
     pixels, skipped = [], []
     for path in paths:
+        progress(f"read {path.name}")
         try:
             pixels.append(load(path, size))
         except UnreadableImage as error:
@@ -61,7 +66,10 @@ def read(paths: Sequence[Path], size: tuple[int, int], *, source: str) -> ImageS
     return ImageSet(pixels=np.stack(pixels), labels=None, source=source, skipped=tuple(skipped))
 
 
-def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) -> ImageSet:
+@isolated(error=UsageError, seconds=20)
+def read_labelled(
+    folder: Path, size: tuple[int, int], labels: Sequence[str], *, progress: Progress = silent
+) -> ImageSet:
     """Read a folder of class folders, each named by label or class number, for task top-1.
 
     Raises UsageError if a folder is not named after a class, or if images lie outside the class
@@ -81,6 +89,7 @@ def read_labelled(folder: Path, size: tuple[int, int], labels: Sequence[str]) ->
                 f"{folder / name} is not named after a class; "
                 f"name class folders by label ({', '.join(labels[:3])}, ...) or by number"
             )
+        progress(f"read {path.relative_to(folder)}")
         try:
             pixels.append(load(path, size))
             found.append(numbers[name])

@@ -18,8 +18,8 @@ from slide_mobile.parity.result import ParityReport
 from slide_mobile.parity.running import executors, judge
 from slide_mobile.progress import Progress
 from slide_mobile.targets.converter import Converter, Request
+from slide_mobile.targets.tuning import Tune
 from slide_mobile.tasks import Outputs
-from slide_mobile.tuning import Tune
 
 
 @dataclass(frozen=True, kw_only=True)

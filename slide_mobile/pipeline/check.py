@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from slide_mobile import recipes, tuning
+from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
+from slide_mobile.isolation import isolated
 from slide_mobile.parity import (
+    claims,
     datasets,
     images,
     layerwise,
@@ -25,7 +27,7 @@ from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.running import executors, judge
 from slide_mobile.preprocess import find
 from slide_mobile.progress import Progress, silent
-from slide_mobile.targets import registry
+from slide_mobile.targets import registry, tuning
 from slide_mobile.targets.converter import Runner
 from slide_mobile.tasks import LOGITS, Outputs
 
@@ -33,6 +35,7 @@ from slide_mobile.tasks import LOGITS, Outputs
 Samples = Literal["evaluation", "golden"]
 
 
+@isolated()
 def check(
     root: Path,
     *,
@@ -53,6 +56,7 @@ def check(
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
+    claims.require(art)
     ref = _reference(art, samples, checkpoint, modules, folder)
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
+from slide_mobile.isolation import isolated
 from slide_mobile.parity import datasets, images, pairwise, rebuild
 from slide_mobile.parity.pairwise import Agreement
 from slide_mobile.parity.running import executors, run
 from slide_mobile.preprocess import find
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
-from slide_mobile.targets.converter import Runner
+from slide_mobile.tasks import Outputs
 
 
 def compare(
@@ -36,16 +40,18 @@ def compare(
         compared = images.read(paths, arts[0].input_size, source=folder.name)
     elif (ref := rebuild.rebuild(arts[0], None)) is not None:
         compared = datasets.unlabelled(ref, progress)
-    runners = [_executor(art) for art in arts]
+    ran = [_run(art, compared.pixels, progress=progress) for art in arts]
     return pairwise.compare(
         arts,
-        [run(runner, compared.pixels, task, progress=progress) for runner in runners],
-        runtimes=[runner.runtime for runner in runners],
+        [outputs for outputs, _ in ran],
+        runtimes=[runtime for _, runtime in ran],
         images=compared.source,
     )
 
 
-def _executor(art: Artifact) -> Runner:
-    """Return the runner whose numbers count for this artifact."""
-    converter = registry.load(art.manifest.target)
-    return executors(converter, art.model_path, recipes.lookup(art.manifest.precision))[0]
+@isolated(of=lambda art: art.root)
+def _run(art: Artifact, pixels: NDArray[np.uint8], *, progress: Progress) -> tuple[Outputs, str]:
+    """What the executor whose numbers count computes, and its name."""
+    converter, manifest = registry.load(art.manifest.target), art.manifest
+    runner = executors(converter, art.model_path, recipes.lookup(manifest.precision))[0]
+    return run(runner, pixels, manifest.task, progress=progress), runner.runtime

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Graph
+from slide_mobile.isolation import isolated
 from slide_mobile.targets import registry
 
 
+@isolated()
 def inspect(root: Path) -> Graph:
     """Read the graph of an artifact's file; raises ArtifactError, GateFailed (integrity)."""
     art = Artifact.open(root)

@@ -8,6 +8,7 @@ from pathlib import Path
 from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import ToolchainMissing
+from slide_mobile.isolation import isolated
 from slide_mobile.lab import results
 from slide_mobile.lab.verdict import Verdict
 from slide_mobile.parity.check_result import CheckResult
@@ -120,6 +121,7 @@ def _why_no_modules(art: Artifact, wanted: bool | None) -> str | None:
     return None
 
 
+@isolated(of=lambda art: art.root)
 def _ranges(art: Artifact) -> tuple[Range, ...]:
     """Ranges of the int8 outputs; only static int8 has any."""
     if recipes.lookup(art.manifest.precision).activations != "int8":

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from slide_mobile.targets.tuning import BALANCED, Tune
 from slide_mobile.tasks import Task
-from slide_mobile.tuning import BALANCED, Tune
 
 OUT = Path("artifacts")  # where artifact folders are made unless the caller says where
 

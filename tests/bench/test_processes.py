@@ -8,7 +8,7 @@ import pytest
 
 from slide_mobile.bench import processes
 from slide_mobile.bench.messages import NotLoaded, ProfileRequest, Started, TimingRequest
-from slide_mobile.targets import subprocesses
+from slide_mobile.isolation import subprocesses
 
 NOTHING = ProfileRequest(artifact=b"nowhere", threads=1)
 

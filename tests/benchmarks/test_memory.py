@@ -79,7 +79,7 @@ def candidate(form: GraphForm) -> Candidate:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.full_size
 def test_the_published_graph_needs_more_memory_than_the_deploy_form(tmp_path: Path) -> None:
     both = [candidate("published"), candidate("deploy")]
     for each in both:

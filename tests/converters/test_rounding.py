@@ -146,7 +146,13 @@ def test_a_large_channel_is_converted_right(
     assert min(row.sqnr_db for row in result.modules) > 45
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, marks=() if target in WIDE else pytest.mark.full_size)
+        for target in TARGETS
+    ],
+)
 def test_a_large_channel_is_refused_where_it_overflows(
     target: str, large_channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

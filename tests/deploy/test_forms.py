@@ -15,7 +15,7 @@ from slide_mobile.deploy.forms import (
     chosen,
     phone_rows,
 )
-from slide_mobile.tuning import BALANCED, Tune, known
+from slide_mobile.targets.tuning import BALANCED, Tune, known
 
 SMALL = Shape(height=28, width=28, dim=192, heads=6)
 LARGE = Shape(height=56, width=56, dim=96, heads=3)

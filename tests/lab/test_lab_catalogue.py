@@ -124,6 +124,17 @@ def test_the_labs_of_a_gate_are_set_up_and_run_such_files(
         catalogue.for_gate(["ready", "missing"], "tflite", "fp32")
 
 
+def test_a_part_for_files_that_nobody_has_is_not_needed(cache: Path) -> None:
+    needed, not_needed = (
+        replace(part(name), package=package)
+        for name, package in (("one", "slide_mobile"), ("two", "no_such_package"))
+    )
+    labs = [FakeLab().lab(parts=(needed, not_needed))]
+    assert catalogue.missing_parts(labs) == (needed,)
+    catalogue.setup(labs)
+    assert needed.is_made and not not_needed.is_made and catalogue.is_ready(labs[0])
+
+
 def test_without_its_toolchain_a_lab_is_missing_and_setting_it_up_says_what_it_lacks(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

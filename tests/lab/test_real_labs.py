@@ -9,20 +9,21 @@ from slide_mobile.parity.metrics import EXACT_DB
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "precision", "executor"),
+    ("name", "target", "precision", "executor"),
     [
-        ("gpu", "fp32", "GPU accelerator"),
-        ("arm64-a76", "int8", "-cpu cortex-a76"),
-        ("runtimes-2.14", "fp32", "tflite-runtime 2.14.0"),
+        ("gpu", "tflite", "fp32", "GPU accelerator"),
+        ("arm64-a76", "tflite", "int8", "-cpu cortex-a76"),
+        ("arm64-a710", "executorch", "fp32", "XNNPACK, arm64 under QEMU (-cpu cortex-a710)"),
+        ("runtimes-2.14", "tflite", "fp32", "tflite-runtime 2.14.0"),
     ],
 )
 def test_a_file_computes_what_pytorch_computes(
-    name: str, precision: str, executor: str, converted: ConvertedOnce
+    name: str, target: str, precision: str, executor: str, converted: ConvertedOnce
 ) -> None:
     (lab,) = catalogue.choose([name])
     if not catalogue.is_ready(lab):
         pytest.skip(catalogue.command(name))
-    found = session.run(converted("tflite", precision), [lab], images=1).verdicts
+    found = session.run(converted(target, precision), [lab], images=1).verdicts
     assert found
     for verdict in found:
         assert verdict.outcome == "passed", verdict

@@ -34,6 +34,7 @@ WINDOWS = {
 }
 PYRAMID = {**STAGES, "num_attention_heads": [1, 2, 2, 4]}
 
+IN_CI = ("swin", "convnext", "segformer", "resnet")  # all others come with `make test-slow`
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "vit": lambda: hf.ViTForImageClassification(
         hf.ViTConfig(
@@ -117,7 +118,10 @@ def sqnr_db(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in IN_CI else pytest.mark.full_size) for name in NETWORKS],
+)
 def test_a_network_computes_what_pytorch_computes(name: str, tmp_path: Path) -> None:
     model, x = network(name), torch.randn(1, 3, SIZE, SIZE)
     with torch.no_grad():

@@ -188,7 +188,13 @@ def convert(folder: Path, target: str, out: Path) -> Result:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, marks=() if target in {"tflite", "onnx"} else pytest.mark.full_size)
+        for target in TARGETS
+    ],
+)
 def test_outliers_go_back_to_float_and_nothing_else_does(
     target: str, folder: Path, tmp_path: Path
 ) -> None:

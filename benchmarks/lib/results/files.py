@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from benchmarks.lib.results.document import Row
 from slide_mobile.artifact.documents import Count, Decibels, Milliseconds, Positive, Side, Text
 from slide_mobile.targets import registry
-from slide_mobile.tuning import Tune
+from slide_mobile.targets.tuning import Tune
 
 GraphForm = Literal["published", "deploy", "floor"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from slide_mobile.isolation import subprocesses
 from slide_mobile.lab import debian
 from slide_mobile.lab.cost import counting
 from slide_mobile.lab.cost.caches import Cache
@@ -19,7 +20,6 @@ from slide_mobile.lab.cost.operations import Event, Operation, operations
 from slide_mobile.lab.cost.parts import COUNTER, PLUGIN, libraries
 from slide_mobile.lab.parts import ARM64
 from slide_mobile.lab.process import WorkerFailed, last_words
-from slide_mobile.targets import subprocesses
 
 _SECONDS = 7_200.0  # a large model takes minutes, on a busy machine an hour
 
@@ -58,6 +58,14 @@ def phone(core: Core, folder: Path) -> Guest:
         sched_yield=124,
         clock_gettime=113,
     )
+
+
+def on_phone(
+    core: Core, caches: Sequence[Cache], program: Path, model: Path, image: NDArray[np.float32]
+) -> list[Operation]:
+    """What `record` returns, on a phone's core; without caches it is much faster."""
+    with tempfile.TemporaryDirectory(prefix="slide-mobile-root-") as folder:
+        return record(phone(core, Path(folder)), caches, program, model, image)
 
 
 def record(

@@ -1,13 +1,11 @@
 """Estimate what one inference of an artifact costs on a core of a phone."""
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact
@@ -22,6 +20,7 @@ from slide_mobile.lab.cost.documents import (
     CostOfOperation,
 )
 from slide_mobile.lab.cost.operations import Operation
+from slide_mobile.lab.parts import Part
 from slide_mobile.parity.module_paths import in_pytorch, module_paths
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
@@ -62,16 +61,9 @@ def count(artifact: Artifact, core: Core) -> Counted:
             f"the cost of {artifact.manifest.target} files cannot be estimated; known: tflite"
         )
     image = golden.image(artifact, artifact.manifest.golden[0]).astype(np.float32)
-    ran = run(artifact.model_path, converter.PROFILER, image, core)
+    ran = emulation.on_phone(core, core.caches, converter.PROFILER, artifact.model_path, image)
     names = [operation.name for operation in ran]
     return Counted(ran, converter.modules(artifact.model_path, names))
-
-
-def run(model: Path, profiler: Path, image: NDArray[np.float32], core: Core) -> Sequence[Operation]:
-    """Run a model file on an image or a map in QEMU; raises WorkerFailed."""
-    with tempfile.TemporaryDirectory(prefix="slide-mobile-root-") as folder:
-        guest = emulation.phone(core, Path(folder))
-        return emulation.record(guest, core.caches, profiler, model, image)
 
 
 def compute_cycles(ran: Sequence[Operation], core: Core) -> list[float]:
@@ -80,9 +72,9 @@ def compute_cycles(ran: Sequence[Operation], core: Core) -> list[float]:
     return scheduling.cycles(ran, assembly, core.scheduled)
 
 
-def require_ready() -> None:
+def require_ready(needed: Sequence[Part] = parts.PARTS) -> None:
     """Raise EnvironmentMissing unless everything that an estimate needs has been made."""
-    if missing := [part.name for part in parts.PARTS if not part.is_made]:
+    if missing := [part.name for part in needed if not part.is_made]:
         raise EnvironmentMissing(
             f"the cost lab is not set up (missing: {', '.join(missing)}); "
             "run slide-mobile lab setup cost"

@@ -16,14 +16,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from slide_mobile import models
 from slide_mobile.errors import CheckpointError, UsageError
-from slide_mobile.models.checkpoint import matching, parents, torch_file
+from slide_mobile.isolation import files, isolated
+from slide_mobile.models.checkpoint import matching, parents, safetensors_header, torch_file
 from slide_mobile.models.checkpoint.unpickle import Stored, Unreadable, shown
 
 __all__ = ["Checkpoint", "Fit", "fit", "inherit", "read"]
@@ -37,6 +40,8 @@ BUFFER = re.compile(
     r"(?:^|\.)(?:relative_position_index|relative_coords_table|attn_mask|atten_mask_matrix"
     r"|n_averaged|num_batches_tracked)$"
 )
+# The file's sha256, its weights by plain name, and the choices that were made for the user.
+Contents = tuple[str, dict[str, NDArray[np.float32]], tuple[str, ...]]
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -67,12 +72,9 @@ def read(path: Path, *, ema: bool = True) -> Checkpoint:
     If a file holds both, `ema` takes the averaged weights rather than the raw ones: main_ema.py
     writes both, and its authors evaluate the averaged ones. Raises CheckpointError.
     """
-    try:
-        return _read(path, ema=ema)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} {error}") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror})") from error
+    sha256, arrays, notes = _isolated(path, ema)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return Checkpoint(path=path, sha256=sha256, tensors=MappingProxyType(tensors), notes=notes)
 
 
 def fit(
@@ -164,13 +166,24 @@ def _require_size(checkpoint: Checkpoint, plan: matching.Plan, size: tuple[int, 
         )
 
 
-def _read(path: Path, *, ema: bool) -> Checkpoint:
+@isolated(error=CheckpointError, seconds=15)
+def _isolated(path: Path, ema: bool) -> Contents:
+    """Read a file in a child process, whose errors name it."""
+    try:
+        return _read(path, ema=ema)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def _read(path: Path, *, ema: bool) -> Contents:
     """Read a file; the messages of its errors continue a sentence that begins with the path."""
     if not path.exists():
         raise CheckpointError("does not exist")
     if not path.is_file():
         raise CheckpointError("is not a file; give the .pth, .pt or .safetensors file itself")
-    with path.open("rb") as file:
+    with files.opened(path, most=files.MOST_WEIGHTS_BYTES) as file:
         head = file.read(16)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -179,6 +192,7 @@ def _read(path: Path, *, ema: bool) -> Checkpoint:
     notes: list[str] = []
     found: Mapping[str, Tensor | Unreadable]
     if head[8:9] == b"{":  # safetensors: the header's length in 8 bytes, then its JSON
+        safetensors_header.require_sane(path)
         try:
             found = safetensors.torch.load_file(path)
         except SafetensorError as error:
@@ -189,8 +203,8 @@ def _read(path: Path, *, ema: bool) -> Checkpoint:
     else:
         start = shown(head.decode("latin1"))
         raise CheckpointError(f"is not a .pth, .pt or .safetensors file; it begins with {start}")
-    tensors = _clean(found)
-    return Checkpoint(path=path, sha256=sha256, tensors=tensors, notes=tuple(notes))
+    arrays = {name: tensor.numpy() for name, tensor in _clean(found).items()}
+    return sha256, arrays, tuple(notes)
 
 
 def _unwrap(root: object, containers: tuple[str, ...], notes: list[str]) -> Mapping[str, object]:
@@ -238,7 +252,7 @@ def _clean(found: Mapping[str, Tensor | Unreadable]) -> Mapping[str, Tensor]:
         tensors[name] = tensor.to(torch.float32)
         if not tensors[name].isfinite().all():
             raise CheckpointError(f"has NaN or infinite values in {shown(name)}")
-    return MappingProxyType(tensors)
+    return tensors
 
 
 def _explain(

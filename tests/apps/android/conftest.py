@@ -12,7 +12,7 @@ import jvm as jvm_tools
 import pytest
 from embedded import embed
 from jvm import Jvm
-from kotlin_app import BACKENDS, CORE, HERE, Harness, kotlin_files, package
+from kotlin_app import BACKENDS, CORE, HERE, REPOSITORY, Harness, kotlin_files, package
 from patience import limit
 from proof import missing
 
@@ -98,7 +98,7 @@ def executorch_library(classes: Path) -> Path:
         "g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-DC10_USING_CUSTOM_GENERATED_MACROS",
         f"-I{root / 'include'}",
         f"-I{root / 'include/executorch/runtime/core/portable_type/c10'}",
-        f"-I{HERE.parent / 'ios/engine'}",
+        f"-I{REPOSITORY / 'slide_mobile/lab/executorch'}",
         str(HERE / "shims/executorch/threads_and_backends.cpp"), "-o", str(library),
         f"-L{runtime.parent}", f"-l:{runtime.name}",
         # The wheel leaves Python's functions to the program that loads it: here that is Java.

@@ -73,7 +73,8 @@ def executorch_module(core_module: SwiftRoot) -> SwiftRoot:
     library = sorted(folders[swift_root.LIBPYTHON].glob("libpython3.*.so"))[0].name
     succeeded(swift.run(
         [
-            swift_root.CLANG, *flags, "-shared", f"{HERE}/engine/CExecuTorch.cpp",
+            swift_root.CLANG, *flags, "-shared",
+            f"{REPOSITORY}/slide_mobile/lab/executorch/c_executorch.cpp",
             f"{APP}/Backends/ThreadPool.cpp", "-o", "lib/libCExecuTorch.so",
             f"{folder}/{runtimes[0].name}", f"{swift_root.LIBPYTHON}/{library}",
             "-Wl,--allow-shlib-undefined",

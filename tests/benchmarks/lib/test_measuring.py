@@ -32,9 +32,14 @@ def test_a_file_is_built_once_and_timed(tmp_path: Path) -> None:
     rows, refused = measure(built, tmp_path, threads=[1], runs=3)
     assert not refused
     assert [(r.name, r.threads) for r in rows] == [(candidate(96).name, 1)]
-    # A file that is gone is built anew, whatever was found in it.
-    model.unlink()
+
+
+@pytest.mark.full_size
+def test_a_file_that_is_gone_is_built_anew_whatever_was_found_in_it(tmp_path: Path) -> None:
+    built = build_all([candidate(96)], tmp_path)
+    candidate(96).path(tmp_path).unlink()
     assert build_all([candidate(96)], tmp_path) == built
+    assert candidate(96).path(tmp_path).exists()
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
-// The C boundary of tests/apps/ios/engine, and what executorch-android's Module has beyond it:
+// The C boundary of slide_mobile/lab/executorch, and what executorch-android's Module has beyond it:
 // a number of threads, and the names of the backends that a method uses.
 
-#include "CExecuTorch.cpp"
+#include "c_executorch.cpp"
 
 #include <cstring>
 

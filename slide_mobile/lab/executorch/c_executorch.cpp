@@ -1,11 +1,13 @@
 // Over the shared library of the executorch wheel, with the headers that the wheel carries.
-#include "CExecuTorch.h"
+#include "c_executorch.h"
 
+#include <executorch/extension/threadpool/threadpool_guard.h>
 #include <executorch/runtime/core/data_loader.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
 #include <executorch/runtime/platform/runtime.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -53,6 +55,10 @@ struct et_method {
     std::unique_ptr<TensorImpl> input;
     std::unique_ptr<Method> method;  // last, so that it goes first
 };
+
+void et_one_thread(void) {
+    executorch::extension::threadpool::NoThreadPoolGuard::set_enabled(true);
+}
 
 int et_load(const char *path, const char *name, et_method **out) {
     runtime_init();
@@ -102,6 +108,12 @@ int et_set_input(et_method *method, void *data, const int32_t *shape, size_t ran
 int et_execute(et_method *method) { return static_cast<int>(method->method->execute()); }
 
 size_t et_outputs(et_method *method) { return method->method->outputs_size(); }
+
+size_t et_shape(et_method *method, size_t index, int32_t *shape) {
+    const auto sizes = method->method->get_output(index).toTensor().sizes();
+    std::copy(sizes.begin(), sizes.end(), shape);
+    return sizes.size();
+}
 
 const void *et_output(et_method *method, size_t index, size_t *count, int8_t *dtype) {
     const auto &value = method->method->get_output(index);

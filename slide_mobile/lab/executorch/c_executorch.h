@@ -1,4 +1,4 @@
-// ExecuTorch's C++ runtime, as far as ExecuTorch.swift beside this needs it.
+// ExecuTorch's C++ runtime behind a C boundary, for ctypes, Swift and the JVM.
 #ifndef C_EXECUTORCH_H
 #define C_EXECUTORCH_H
 
@@ -11,6 +11,8 @@ extern "C" {
 
 typedef struct et_method et_method;
 
+/// Methods that are loaded after this compute in the thread that calls them.
+void et_one_thread(void);
 /// Errors are the runtime's own numbers (runtime/core/error.h), 0 if none.
 int et_load(const char *path, const char *method, et_method **out);
 void et_free(et_method *method);
@@ -18,6 +20,8 @@ void et_free(et_method *method);
 int et_set_input(et_method *method, void *data, const int32_t *shape, size_t rank, int8_t dtype);
 int et_execute(et_method *method);
 size_t et_outputs(et_method *method);
+/// `shape` has room for 16 numbers; returns the rank.
+size_t et_shape(et_method *method, size_t index, int32_t *shape);
 const void *et_output(et_method *method, size_t index, size_t *count, int8_t *dtype);
 
 #ifdef __cplusplus

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 import slide_mobile
-from slide_mobile.targets import subprocesses
+from slide_mobile.isolation import subprocesses
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def test_a_process_that_measures_does_not_outlive_the_one_that_asked() -> None:
     # It says nothing for as long as a session lasts, so that a closed pipe would be noticed late.
     code = (
         "from slide_mobile.bench import messages, processes\n"
-        "from slide_mobile.targets import subprocesses\n"
+        "from slide_mobile.isolation import subprocesses\n"
         "subprocesses.python = lambda *_: (['sleep', '60'], None)\n"
         "with processes.started([messages.ProfileRequest(artifact=b'', threads=1)]): pass\n"
     )

@@ -1,0 +1,1 @@
+"""ExecuTorch's runtime for 64-bit Arm, without torch."""
