@@ -100,6 +100,7 @@ def main() -> None:
 
 def choose_for_phone(options: argparse.Namespace) -> None:
     """Estimate the stages that the table of phones lacks; each row is saved at once."""
+    amx.renounce()
     out = options.out or PHONES
     rows = {phone_key(row): row for row in (read(out, PhoneForms).rows if out.exists() else ())}
     precisions = options.precisions or ("fp32", "int8")

@@ -229,10 +229,8 @@ def _precision(name: str | None, int8: bool, fp16: bool) -> str | None:
 
 def _peak_rss_bytes() -> int:
     """Peak memory of this process or of its largest child, such as onnx2tf."""
-    peak = max(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(who).ru_maxrss for who in both)
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
 
 

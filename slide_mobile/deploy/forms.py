@@ -22,7 +22,7 @@ TABLE = Path(__file__).with_name("forms.json")
 PHONES = Path(__file__).with_name("phone_forms.json")
 
 BALANCED_FOR = "a76"  # the core of the default, where x86 can bear its form
-MOST_LOST = 1.05  # latency of a stage on x86, over that of the form that is fastest there
+MOST_LOST = 1.05  # latency of a stage on x86, over that of the form that was chosen there
 
 Attention = Literal["slide", "window"]
 
@@ -90,32 +90,25 @@ class Row(Struct, frozen=True, kw_only=True):
     form: Form
 
 
-class TimedForm(Struct, frozen=True, kw_only=True):
-    """The latency of a stage in one form, on x86."""
-
-    form: Form
-    p50_ms: float
-
-
-class TimedRow(Row, frozen=True, kw_only=True):
-    """A row of forms.json, with what decided it."""
-
-    measured: tuple[TimedForm, ...]
-
-    def is_bearable(self, form: Form) -> bool:
-        """Whether a form was timed, and loses no more than MOST_LOST against the chosen one."""
-        times = {timed.form: timed.p50_ms for timed in self.measured}
-        return form in times and times[form] <= MOST_LOST * times[self.form]
-
-
 class PhoneRow(Row, frozen=True, kw_only=True):
-    """A row of phone_forms.json: what an estimate chose for a core."""
+    """A row of phone_forms.json: what an estimate chose for a core.
+
+    `on_x86` is the latency of a stage on x86 in this form, over that in the form of forms.json.
+    """
 
     core: str
+    on_x86: float | None = None
+
+    def is_for(self, tune: Tune) -> bool:
+        """Whether a tuning takes this form."""
+        if tune != BALANCED:
+            return self.core == tune
+        bearable = self.on_x86 is not None and self.on_x86 <= MOST_LOST
+        return self.core == BALANCED_FOR and bearable
 
 
 class _Table(Struct, frozen=True, kw_only=True):
-    rows: tuple[TimedRow, ...]
+    rows: tuple[Row, ...]
 
 
 class _Phones(Struct, frozen=True, kw_only=True):
@@ -129,30 +122,17 @@ def chosen(target: str, backend: str, precision: str, tune: Tune = BALANCED) -> 
     without an estimate for that core keeps the form that was chosen on x86.
     """
     wanted = (target, backend.partition("-")[0], precision)
-    at = {
-        (row.attention, row.shape): row
-        for row in rows()
+    overlaid = (*rows(), *(row for row in phone_rows() if row.is_for(tune)))
+    forms = {
+        (row.attention, row.shape): row.form
+        for row in overlaid
         if (row.target, row.backend, row.precision) == wanted
     }
-    forms = {key: row.form for key, row in at.items()}
-    for row in phone_rows():
-        key = row.attention, row.shape
-        if (row.target, row.backend, row.precision) != wanted:
-            continue
-        if row.core == tune or (
-            tune == BALANCED and row.core == BALANCED_FOR and _bears(at.get(key), row)
-        ):
-            forms[key] = row.form
     return Forms(tuple((*key, form) for key, form in forms.items()))
 
 
-def _bears(timed: TimedRow | None, row: PhoneRow) -> bool:
-    """Whether x86 can bear the form of a phone."""
-    return timed is not None and timed.is_bearable(row.form)
-
-
 @cache
-def rows(table: Path = TABLE) -> tuple[TimedRow, ...]:
+def rows(table: Path = TABLE) -> tuple[Row, ...]:
     """Every row of forms.json, read once."""
     return documents.decode(table.read_bytes(), _Table).rows
 

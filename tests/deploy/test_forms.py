@@ -10,9 +10,8 @@ from slide_mobile.deploy.forms import (
     Form,
     Forms,
     PhoneRow,
+    Row,
     Shape,
-    TimedForm,
-    TimedRow,
     chosen,
     phone_rows,
 )
@@ -44,31 +43,25 @@ def test_what_was_not_measured_gets_the_plain_form() -> None:
 FAST, PHONES = Form(), Form(shifts="both")
 
 
-def tables(monkeypatch: pytest.MonkeyPatch, x86_ms: float) -> None:
-    """Two tables with one stage: x86 takes 10 ms in FAST, and so long in the form of the A76."""
-    times = ((FAST, 10.0), (PHONES, x86_ms))
-    stage = {"target": "t", "backend": "b", "precision": "p", "attention": "slide", "shape": LARGE}
-    timed = tuple(TimedForm(form=form, p50_ms=ms) for form, ms in times)
-    rows = (TimedRow(**stage, form=FAST, measured=timed),)  # type: ignore[arg-type]
-    phones = (PhoneRow(**stage, form=PHONES, core="a76"),)  # type: ignore[arg-type]
-    monkeypatch.setattr(forms, "rows", lambda: rows)
-    monkeypatch.setattr(forms, "phone_rows", lambda: phones)
-
-
 @pytest.mark.parametrize(
-    ("tune", "x86_ms", "form"),
+    ("tune", "on_x86", "form"),
     [
-        ("balanced", 10.4, PHONES),
-        ("balanced", 10.6, FAST),
-        ("x86", 9.9, FAST),
-        ("a76", 99.0, PHONES),
-        ("x1", 9.9, FAST),  # without an estimate for this core
+        ("balanced", 1.04, PHONES),
+        ("balanced", 1.06, FAST),
+        ("balanced", None, FAST),
+        ("x86", 0.9, FAST),
+        ("a76", 9.0, PHONES),
+        ("x1", 0.9, FAST),  # without an estimate for this core
     ],
 )
 def test_forms_are_those_of_the_core_and_by_default_those_that_x86_can_bear(
-    tune: Tune, x86_ms: float, form: Form, monkeypatch: pytest.MonkeyPatch
+    tune: Tune, on_x86: float | None, form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables(monkeypatch, x86_ms)
+    stage = {"target": "t", "backend": "b", "precision": "p", "attention": "slide", "shape": LARGE}
+    row = Row(**stage, form=FAST)  # type: ignore[arg-type]
+    phone = PhoneRow(**stage, form=PHONES, core="a76", on_x86=on_x86)  # type: ignore[arg-type]
+    monkeypatch.setattr(forms, "rows", lambda: (row,))
+    monkeypatch.setattr(forms, "phone_rows", lambda: (phone,))
     assert chosen("t", "b-fp16", "p", tune).nearest("slide", SMALL) == form
 
 

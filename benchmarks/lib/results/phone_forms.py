@@ -16,7 +16,10 @@ class EstimatedForm(Row, frozen=True, kw_only=True):
 
 
 class PhoneFormRow(Row, frozen=True, kw_only=True):
-    """The form chosen for a stage on a core, and what decided it; the first is the plain one."""
+    """The form chosen for a stage on a core, and what decided it; the first is the plain one.
+
+    `on_x86` is its time on x86 over that of the form in forms.json: the median of pairs in turn.
+    """
 
     core: Text
     target: Text
@@ -25,6 +28,7 @@ class PhoneFormRow(Row, frozen=True, kw_only=True):
     attention: Attention
     shape: Shape
     form: Form
+    on_x86: NonNegative
     estimated: tuple[EstimatedForm, ...]
 
 
