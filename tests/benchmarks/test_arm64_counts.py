@@ -12,17 +12,24 @@ COMMITTED = read(ROOT / "benchmarks/results/arm64_counts.json", Counts)
 ROW = Counted(model="m", precision="int8", instructions=10_000, kinds={"ADD": 4_000, "MUL": 6_000})
 
 
-@pytest.mark.parametrize(("instructions", "is_change"), [
-    (10_000, False), (10_100, False), (9_900, False), (10_101, True), (9_899, True),
+def after(**kinds: int) -> Counted:
+    return replace(ROW, instructions=sum(kinds.values()), kinds=kinds)
+
+
+@pytest.mark.parametrize(("added", "is_change"), [
+    (0, False), (100, False), (-100, False), (101, True), (-101, True),
 ])  # fmt: skip
-def test_one_per_cent_more_or_fewer_is_no_change(instructions: int, is_change: bool) -> None:
-    line = change(ROW, replace(ROW, instructions=instructions))
-    assert (line is not None) is is_change
+def test_one_per_cent_more_or_fewer_is_no_change(added: int, is_change: bool) -> None:
+    assert (change(ROW, after(ADD=4_000, MUL=6_000 + added)) is not None) is is_change
+
+
+def test_the_same_number_in_other_operations_is_a_change() -> None:
+    line = change(ROW, after(ADD=3_900, MUL=6_100))
+    assert line == "m int8: 10,000 instructions, +0.0%; ADD -100, MUL +100"
 
 
 def test_a_change_is_named_with_the_operations_that_changed_most() -> None:
-    kinds = {"ADD": 3_500, "MUL": 6_000, "PAD": 2_500}
-    line = change(ROW, replace(ROW, instructions=12_000, kinds=kinds))
+    line = change(ROW, after(ADD=3_500, MUL=6_000, PAD=2_500))
     assert line == "m int8: 12,000 instructions, +20.0%; PAD +2,500, ADD -500, MUL +0"
 
 

@@ -1,6 +1,6 @@
 """Instructions of an inference on an Arm core, counted under QEMU, against the committed counts.
 
-They do not depend on this machine or its load, so a change of 1 % is a change of the files. What
+They do not depend on this machine or its load, so where 1 % of them changes, the file does. What
 counting needs is made here if it is not there; where it cannot be made, the test is skipped.
 """
 

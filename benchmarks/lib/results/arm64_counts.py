@@ -38,22 +38,18 @@ class Counts(Result, frozen=True, kw_only=True):
 
 
 def change(before: Counted, now: Counted) -> str | None:
-    """A line about a count that is more than the tolerance from what it was."""
-    difference = now.instructions - before.instructions
-    if abs(difference) <= TOLERANCE * before.instructions:
-        return None
-    return (
-        f"{now.name}: {now.instructions:,} instructions, {difference / before.instructions:+.1%}; "
-        f"{', '.join(_largest(before, now))}"
-    )
+    """A line about instructions that came and went, if they are more than the tolerance.
 
-
-def _largest(before: Counted, now: Counted) -> list[str]:
-    """The kinds of operation that changed most."""
+    By kind of operation: another graph form may cost the same in other operations.
+    """
     kinds = before.kinds.keys() | now.kinds.keys()
     changes = {kind: now.kinds.get(kind, 0) - before.kinds.get(kind, 0) for kind in kinds}
+    if sum(map(abs, changes.values())) <= TOLERANCE * before.instructions:
+        return None
     largest = sorted(changes, key=lambda kind: (-abs(changes[kind]), kind))[:_NAMED]
-    return [f"{kind} {changes[kind]:+,}" for kind in largest]
+    ratio = now.instructions / before.instructions - 1
+    named = ", ".join(f"{kind} {changes[kind]:+,}" for kind in largest)
+    return f"{now.name}: {now.instructions:,} instructions, {ratio:+.1%}; {named}"
 
 
 def table(counts: Counts) -> str:

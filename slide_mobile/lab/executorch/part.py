@@ -8,7 +8,6 @@ pthreadpool, and an empty library for torch's, whose wheel for this CPU has 430 
 
 import shutil
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 from slide_mobile.errors import EnvironmentMissing
@@ -73,15 +72,9 @@ def _make(root: Path) -> None:
 
 
 def _headers(wheel: Path) -> tuple[str, ...]:
-    """Options for the runtime's headers, those of its own copy of c10, and torch's."""
+    """Options for the runtime's headers, and those of its own copy of c10."""
     ours = wheel / "executorch/include"
-    torch = find_spec("torch")
-    assert torch is not None and torch.origin is not None
-    folders = (
-        ours,
-        ours / "executorch/runtime/core/portable_type/c10",
-        Path(torch.origin).with_name("include"),
-    )
+    folders = (ours, ours / "executorch/runtime/core/portable_type/c10")
     return ("-DC10_USING_CUSTOM_GENERATED_MACROS", *(f"-I{folder}" for folder in folders))
 
 
