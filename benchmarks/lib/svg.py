@@ -37,7 +37,7 @@ PAGE = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{{ width }}" height="{{ height }}">
 <style>{{ style | safe }}</style>
 {% if backed %}
-<rect class="back" x="0.5" y="0.5" width="{{ width | float - 1 }}" height="{{ height | float - 1 }}" rx="2"/>
+<rect class="back" width="{{ width }}" height="{{ height }}" rx="2"/>
 {% endif %}
 {{ svg(drawing, alt, kind) }}
 </svg>
