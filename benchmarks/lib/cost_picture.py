@@ -12,16 +12,16 @@ from benchmarks.lib.results.cost_validation import (
     pairs,
 )
 from slide_mobile.report.axes import Scale
-from slide_mobile.report.drawing import Box, Dot, Drawing, Line, Text
+from slide_mobile.report.drawing import Dot, Drawing, Line, Text
 
 FILE = "docs/images/cost-validation.svg"
-WIDTH, HEIGHT, LEFT, TOP, SIDE = 640.0, 640.0, 84.0, 84.0, 480.0  # pixels; SIDE is of the plot
+WIDTH, HEIGHT, LEFT, TOP, SIDE = 600.0, 650.0, 84.0, 84.0, 480.0  # pixels; SIDE is of the plot
 TITLE = "Estimated and real time on one x86 core"
 
 
 def scatter(result: CostValidation) -> str:
     """The SVG: a dot for each operation and each whole model, and the line of no error."""
-    return svg.page(_drawing(result), words(result), kind="scatter", style=svg.PLOT_STYLE)
+    return svg.plot(_drawing(result), words(result), kind="scatter")
 
 
 def words(result: CostValidation) -> str:
@@ -44,7 +44,6 @@ def _drawing(result: CostValidation) -> Drawing:
     return Drawing(
         width=WIDTH,
         height=HEIGHT,
-        boxes=[Box(x=0.5, y=0.5, width=WIDTH - 1, height=HEIGHT - 1, style="back", title=TITLE)],
         lines=[*_grid(across, up, decades), _line(across, up, low, high)],
         dots=[
             *(_dot(row, scale, across, up, 2.5, "faint") for row in result.operations),
@@ -94,6 +93,7 @@ def _texts(result: CostValidation) -> Iterable[Text]:
     yield Text(x=20, y=34, text=TITLE, style="title")
     text = f"blue: {len(result.files)} whole models; grey: {len(result.operations)} operations"
     yield Text(x=20, y=56, text=f"{text}; up: estimated, right: real", style="soft")
-    text = f"{result.simulated_by}, {result.environment.cpu} without AVX-512. Source: "
-    source = f"{text}benchmarks/results/cost_validation.json"
-    yield Text(x=20, y=HEIGHT - 20, text=source, style="small")
+    text = f"{result.simulated_by}, {result.environment.cpu} without AVX-512."
+    yield Text(x=20, y=HEIGHT - 36, text=text, style="small")
+    source = "Source: benchmarks/results/cost_validation.json"
+    yield Text(x=20, y=HEIGHT - 18, text=source, style="small")

@@ -7,7 +7,7 @@ from benchmarks.lib import svg
 from benchmarks.lib.results.curve import MACHINE, PAPER_MS, PRECISIONS, Curve, Side, value
 from slide_mobile import models
 from slide_mobile.report.axes import around, frame
-from slide_mobile.report.drawing import Box, Dot, Drawing, Line, Point, Text
+from slide_mobile.report.drawing import Dot, Drawing, Line, Point, Text
 
 FILE = "docs/images/curve.svg"
 WIDTH, HEIGHT, TOP, GAP = 270.0, 230.0, 74.0, 14.0  # pixels of a panel; TOP is above all panels
@@ -80,7 +80,7 @@ class Panel:
 
 def curve(result: Curve) -> str:
     """The SVG: the paper's panel, and one for each axis and precision of ours."""
-    return svg.page(_drawing(result), words(result), kind="curve", style=svg.PLOT_STYLE)
+    return svg.plot(_drawing(result), words(result), kind="curve")
 
 
 def words(result: Curve) -> str:
@@ -145,7 +145,6 @@ def _drawing(result: Curve) -> Drawing:
     return Drawing(
         width=wide,
         height=high,
-        boxes=[Box(x=0.5, y=0.5, width=wide - 1, height=high - 1, style="back", title=TITLE)],
         lines=[*(line for part in parts for line in part.lines), *(line for line, _ in legend)],
         dots=[dot for part in parts for dot in part.dots],
         texts=[*texts, *(t for part in parts for t in part.texts), *(text for _, text in legend)],
@@ -207,5 +206,5 @@ def _source(result: Curve) -> str:
     missing = f"; {len(result.missing)} files not measured yet" if result.missing else ""
     return (
         f"LiteRT, one thread, {result.environment.cpu}; cycles are an estimate. "
-        f"Source: benchmarks/results/curve.json{missing}"
+        f"benchmarks/results/curve.json{missing}"
     )

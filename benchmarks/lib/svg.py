@@ -36,13 +36,25 @@ PAGE = """\
 {% from "parts.html" import svg %}
 <svg xmlns="http://www.w3.org/2000/svg" width="{{ width }}" height="{{ height }}">
 <style>{{ style | safe }}</style>
+{% if backed %}
+<rect class="back" width="{{ width }}" height="{{ height }}" rx="2"/>
+{% endif %}
 {{ svg(drawing, alt, kind) }}
 </svg>
 """
 
 
-def page(drawing: Drawing, alt: str, *, kind: str, style: str = STYLE) -> str:
+def page(drawing: Drawing, alt: str, *, kind: str) -> str:
     """The SVG of a drawing; `alt` says the same to readers who cannot see it."""
+    return _page(drawing, alt, kind=kind, style=STYLE, backed=False)
+
+
+def plot(drawing: Drawing, alt: str, *, kind: str) -> str:
+    """The SVG of a drawing with lines, on a background of its own: a box would cover them."""
+    return _page(drawing, alt, kind=kind, style=PLOT_STYLE, backed=True)
+
+
+def _page(drawing: Drawing, alt: str, *, kind: str, style: str, backed: bool) -> str:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("slide_mobile.report"),
         autoescape=True,
@@ -57,4 +69,5 @@ def page(drawing: Drawing, alt: str, *, kind: str, style: str = STYLE) -> str:
         drawing=drawing,
         alt=alt,
         kind=kind,
+        backed=backed,
     )

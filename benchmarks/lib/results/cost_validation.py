@@ -33,7 +33,7 @@ class OperationRow(Row, frozen=True, kw_only=True):
 
 
 class FileRow(Candidate, frozen=True, kw_only=True):
-    """A file; its cycles are those of all operations, its time that of a whole inference.
+    """A file: cycles and time of all operations of an inference.
 
     `operations` has those that took `shortest_us` of the document or longer, in execution order.
     """
@@ -122,7 +122,8 @@ def _summary(result: CostValidation) -> str:
     where, wholes, parts = result.environment, result.files, result.operations
     title = (
         f"The estimate against real time on {where.cpu} without AVX-512, one thread, least "
-        f"times of {where.runs} interleaved runs; {result.executed_by}, {result.simulated_by}. "
+        f"times of {where.runs} interleaved runs, for a whole model those of pieces of half a "
+        f"millisecond; {result.executed_by}, {result.simulated_by}. "
         f"{factor(pairs(wholes)):.0f} estimated cycles are a microsecond, for all alike (the "
         f"median of whole models). Operations of {result.shortest_us} µs and more:"
     )

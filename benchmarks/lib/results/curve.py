@@ -89,7 +89,8 @@ def _points(result: Curve) -> str:
     where = result.environment
     title = (
         "Accuracy (the papers') against time: LiteRT with XNNPACK, one thread, 224x224, random "
-        f"weights, least of {where.runs} interleaved runs on {where.cpu} {where.amx}; and "
+        f"weights, least times of pieces of half a millisecond in {where.runs} interleaved runs on "
+        f"{where.cpu} {where.amx}; and "
         f"estimated cycles, not measured, of {' and '.join(result.cores)} "
         f"({result.executed_by}, {', '.join(result.simulated_by)}):"
     )
