@@ -99,7 +99,8 @@ def with_estimates(file: Candidate, folder: Path, result: Curve) -> Point:
 
 def point(file: Candidate, *, ms: float | None, estimates: tuple[CoreCycles, ...]) -> Point:
     """A file with the accuracy that its paper prints."""
-    identity = {name: getattr(file, name) for name in Candidate.__struct_fields__}
+    held = {name: getattr(file, name) for name in Candidate.__struct_fields__}
+    identity = {name: value for name, value in held.items() if value is not msgspec.UNSET}
     top1 = models.spec(file.model).paper.top1
     return msgspec.convert({**identity, "top1": top1, "ms": ms, "estimates": estimates}, Point)
 

@@ -107,7 +107,8 @@ def folder(root: Path, *, labels: bytes = b"cat\ndog\n", **changes: Any) -> Arti
 
 def rewrite(root: Path, **changes: Any) -> None:
     """Edit fields of a folder's manifest, and make it match the files that are there now."""
-    art = Artifact.open(root)
-    now = {"files": digests(root), "size_bytes": size_bytes(art.model_path)}
-    new = manifest(msgspec.to_builtins(art.manifest), **(now | changes))
+    found = msgspec.to_builtins(Artifact.open(root).manifest)
+    model = root / changes.get("file", found["file"])
+    now = {"files": digests(root), "size_bytes": size_bytes(model)}
+    new = manifest(found, **(now | changes))
     (root / manifests.MANIFEST).write_bytes(manifests.encode(new))

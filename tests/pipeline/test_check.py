@@ -179,7 +179,7 @@ def test_a_floor_in_the_manifest_is_not_the_floor_of_the_gate(
     art: Artifact, fake: FakeConverter
 ) -> None:
     form = fake.forms[art.model_path.read_bytes()]
-    art.model_path.write_text(json.dumps({"number": 0, "decibels": 10.0}))
+    art.model_path.write_text(json.dumps({"number": 0, "decibels": 10.0, "precision": "fp16"}))
     fake.forms[art.model_path.read_bytes()] = form
     rewrite(art.root, parity={"min_sqnr_db": -100})
     assert not check(art.root).passed
