@@ -2,14 +2,21 @@
 
     python -m benchmarks.choose [--models M ...] [--targets T ...] [--precisions P ...] [--runs 40]
         [--force] [--out slide_mobile/deploy/forms.json]
+    python -m benchmarks.choose --core a76 [--models M ...] [--precisions P ...] [--force]
+        [--out slide_mobile/deploy/phone_forms.json]
 
 The stages of the demo, of slide_swin_tiny and of the families' small models, random weights. All
 forms of a stage are timed in turn, one thread, medians. Rows of the output file that are valid
 (spreads within 10 %) and have every form are kept. A form other than the plain one is chosen where
 it is faster by more than noise. Core ML and ONNX get the plain form: Core ML does not run on this
 kind of machine, and ONNX Runtime chooses layouts of its own.
+
+With `--core`, nothing is timed: `lab cost` estimates the cycles of each form of the .tflite stages
+on that core of a phone, and the form of least cycles is chosen.
 """
 
+import argparse
+import itertools
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,15 +24,17 @@ from pathlib import Path
 from msgspec import UNSET, structs
 from rich.console import Console
 
+from benchmarks.lib import phone_choice
 from benchmarks.lib.arguments import parser
 from benchmarks.lib.latency import interleaved
 from benchmarks.lib.map_modules import built
 from benchmarks.lib.results.document import environment, read, save
 from benchmarks.lib.results.forms import FormRow, FormTable, MeasuredForm
+from benchmarks.lib.results.phone_forms import PhoneFormRow, PhoneForms
 from benchmarks.lib.stages import Stage, staged, stages
 from slide_mobile.bench import amx
 from slide_mobile.bench.statistics import MAX_SPREAD
-from slide_mobile.deploy.forms import TABLE, Attention, Form, Shape
+from slide_mobile.deploy.forms import PHONES, TABLE, Attention, Form, Shape
 from slide_mobile.parity.source import DEMO
 from slide_mobile.targets import registry
 
@@ -39,6 +48,7 @@ FORMS: Mapping[Attention, tuple[Form, ...]] = {
         Form(head_broadcast="broadcast", strips=4),
         Form(head_sum="sum", head_broadcast="broadcast"),
         Form(head_sum="sum", head_broadcast="broadcast", strips=4),
+        Form(head_sum="sum", head_broadcast="broadcast", strips=4, shifts="both"),
     ),
     "window": (Form(), Form(tokens="matrix")),
 }
@@ -47,14 +57,18 @@ JITTER_MS = 0.2  # a clock tick or a context switch is more than 10 % of a small
 # A convolution quantised dynamically behind the stage would be lowered wrongly
 # (executorch/rewrites.py), so int8-dynamic keeps its maps.
 REFUSED = {("executorch", "int8-dynamic", "matrix")}
-NO_SUMS = {"executorch"}  # its partitioner leaves them outside the delegate (1.4)
+# The partitioner of ExecuTorch 1.4 leaves sums outside the delegate; its maps are channels first,
+# which shifts are not written for. Forms with shifts have sums.
+NO_SUMS = {"executorch"}
 
 Key = tuple[str, str, Attention, Shape]
 
 
 def main() -> None:
     """Measure what the table lacks; each row is saved as soon as it is measured."""
-    arguments = parser(__doc__, out=TABLE, runs=40)
+    arguments = parser(__doc__, out="", runs=40)
+    arguments.set_defaults(out=None)
+    arguments.add_argument("--core", help="choose for this core of a phone, by estimated cycles")
     arguments.add_argument("--models", nargs="+", default=MODELS)
     arguments.add_argument("--targets", nargs="+", default=("tflite", "executorch"))
     arguments.add_argument("--precisions", nargs="+", help="default: all of the target")
@@ -62,6 +76,10 @@ def main() -> None:
         "--force", action="store_true", help="measure all rows again, valid ones too"
     )
     options = arguments.parse_args()
+    if options.core is not None:
+        choose_for_phone(options)
+        return
+    options.out = options.out or TABLE
     amx.renounce()
     console = Console(stderr=True)
     found = read(options.out, FormTable).rows if options.out.exists() else ()
@@ -78,6 +96,27 @@ def main() -> None:
                     rows[at] = measure(target, stage, precision, runs=options.runs)
                     console.print(target, precision, str(stage), rows[at].form, highlight=False)
                     save_rows(options.out, list(rows.values()), runs=options.runs)
+
+
+def choose_for_phone(options: argparse.Namespace) -> None:
+    """Estimate the stages that the table of phones lacks; each row is saved at once."""
+    amx.renounce()
+    out = options.out or PHONES
+    rows = {phone_key(row): row for row in (read(out, PhoneForms).rows if out.exists() else ())}
+    precisions = options.precisions or ("fp32", "int8")
+    for model, precision in itertools.product(options.models, precisions):
+        for stage in stages(model, phone_choice.TARGET):
+            at = (options.core, precision, stage.attention, stage.shape)
+            if at in rows and not options.force:
+                continue
+            rows[at] = phone_choice.estimated(stage, precision, options.core)
+            Console(stderr=True).print(precision, str(stage), rows[at].form, highlight=False)
+            save(out, PhoneForms(rows=tuple(rows.values())))
+
+
+def phone_key(row: PhoneFormRow) -> Key:
+    """What identifies a row of the table of phones."""
+    return row.core, row.precision, row.attention, row.shape
 
 
 def save_rows(path: Path, rows: Sequence[FormRow], *, runs: int) -> None:

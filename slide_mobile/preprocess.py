@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from slide_mobile.errors import UsageError
+from slide_mobile.isolation import files
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# The same as Pillow names them: its other decoders are for files that nobody calibrates with.
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+MOST_FILE_BYTES = 1 << 29
+MOST_SIDE = 1 << 15  # pixels; a narrow image of more would be resized to gigabytes on its way
 # Fraction of the shorter side that the center crop keeps, as ImageNet's 224 of 256.
 CROP = 0.875
 
@@ -59,16 +64,14 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
+            with (
+                files.opened(path, most=MOST_FILE_BYTES) as file,
+                Image.open(file, formats=FORMATS) as opened,
+            ):
+                _require_sides(opened)
                 image = _rgb(ImageOps.exif_transpose(opened))
-    except (
-        OSError, SyntaxError, ValueError, UnidentifiedImageError,
-        Image.DecompressionBombError, Image.DecompressionBombWarning,
-    ) as error:  # fmt: skip
-        # Pillow's own message for an unknown format repeats the path.
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "unknown format" if unknown else str(error) or type(error).__name__
-        raise UnreadableImage(f"{path} is not a readable image ({reason})") from error
+    except Exception as error:  # a decoder of damaged bytes can raise anything
+        raise UnreadableImage(f"{path} is not a readable image ({_reason(error)})") from error
     return np.asarray(_fit(image, size, crop))
 
 
@@ -94,13 +97,28 @@ def normalize(
 def _walk(folder: Path) -> Iterator[Path]:
     """Files in a folder and its subfolders; follows links, and visits each folder once."""
     seen: set[Path] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, followlinks=True):
         real = Path(parent).resolve()
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        yield from (Path(parent, name) for name in files)
+        yield from (Path(parent, name) for name in names)
+
+
+def _require_sides(image: Image.Image) -> None:
+    """Raise ValueError for an image that takes gigabytes to decode or to resize."""
+    if max(image.size) > MOST_SIDE:
+        width, height = image.size
+        raise ValueError(f"it has {width} x {height} pixels, and a side more than {MOST_SIDE}")
+
+
+def _reason(error: Exception) -> str:
+    """Why an image cannot be read, without the path."""
+    if isinstance(error, UnidentifiedImageError):
+        return "unknown format"
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return " ".join((reason or str(error) or type(error).__name__).split())[:200]
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ import numpy as np
 
 from slide_mobile.artifact import golden
 from slide_mobile.artifact import manifest as manifests
-from slide_mobile.artifact.folder import Artifact, digests
+from slide_mobile.artifact.folder import Artifact, digests, size_bytes
 from slide_mobile.artifact.manifest import Manifest
 
 SHA = "0" * 64
@@ -108,5 +108,7 @@ def folder(root: Path, *, labels: bytes = b"cat\ndog\n", **changes: Any) -> Arti
 def rewrite(root: Path, **changes: Any) -> None:
     """Edit fields of a folder's manifest, and make it match the files that are there now."""
     found = msgspec.to_builtins(Artifact.open(root).manifest)
-    new = manifest(found, **({"files": digests(root)} | changes))
+    model = root / changes.get("file", found["file"])
+    now = {"files": digests(root), "size_bytes": size_bytes(model)}
+    new = manifest(found, **(now | changes))
     (root / manifests.MANIFEST).write_bytes(manifests.encode(new))

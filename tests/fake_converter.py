@@ -72,6 +72,7 @@ class FakeConverter:
         content = {
             "number": len(self.forms),
             "decibels": self.decibels(request.recipe, frozenset(modules)),
+            "precision": request.recipe.name,
         }
         path.write_text(json.dumps(content))
         self.forms[path.read_bytes()] = program
@@ -111,6 +112,11 @@ class FakeConverter:
             ops={"FAKE": 1}, max_rank=self.max_rank, partitions=1, delegated_ops=1, total_ops=1,
             int8_mac_fraction=0.0,
         )  # fmt: skip
+
+    def precision(self, path: Path) -> str:
+        """The precision that the file names."""
+        self._form(path)
+        return str(json.loads(path.read_bytes())["precision"])
 
     def misread(self, path: Path) -> Sequence[str]:
         """Name the operations that the test names."""

@@ -27,7 +27,7 @@ from benchmarks.lib.attention_sides import K_SIDES, V_SIDES, last_axis_softmax
 from slide_mobile.deploy import forms
 from slide_mobile.deploy.channels_first import turn
 from slide_mobile.deploy.merge_paths import MergedSlideAttention, merge_paths
-from slide_mobile.deploy.split_taps import TapAttention, choose_taps
+from slide_mobile.deploy.split_taps import TapAttention, choose_taps, split
 from slide_mobile.models.layers.slide_attention import SlideAttention
 from slide_mobile.tasks import Layout
 
@@ -106,6 +106,10 @@ class TriedAttention(TapAttention):
     def __init__(self, merged: MergedSlideAttention, tried: Form) -> None:
         super().__init__(merged)
         self.tried = tried
+        position = merged.relative_position_bias_table.reshape(self.num_heads, 1, -1)
+        # All taps, the centre too: these forms are older than the difference from it.
+        self.taps_k = nn.ModuleList(split(merged.gather_k, position))
+        self.taps_v = nn.ModuleList(split(merged.gather_v, torch.zeros_like(position)))
         self.k_side = K_SIDES[tried.k](self.taps_k, self.num_heads) if tried.k in K_SIDES else None
         self.v_side = V_SIDES[tried.v](self.taps_v, self.num_heads) if tried.v in V_SIDES else None
         # Kernels that a side has taken over must not be exported twice.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
@@ -25,6 +26,7 @@ from slide_mobile.preprocess import Pixels
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Request
 from slide_mobile.targets.format import Format
+from slide_mobile.targets.tuning import BALANCED
 from slide_mobile.tasks import Layout
 
 CALIBRATION_IMAGES = 8
@@ -85,7 +87,8 @@ def formed(candidate: Candidate, layout: Layout) -> nn.Module:
     model = reference(candidate)
     if candidate.form == "published":
         return model
-    table = chosen(candidate.target, "xnnpack", candidate.precision)
+    tune = BALANCED if candidate.tune is UNSET else candidate.tune
+    table = chosen(candidate.target, "xnnpack", candidate.precision, tune)
     deployed = deploy(model, layout=layout, forms=table)
     return floor(deployed) if candidate.form == "floor" else deployed
 

@@ -12,12 +12,15 @@ from typing import Any, Generic, TypeVar
 from benchmarks.lib import provenance
 from benchmarks.lib.results import (
     attention,
+    cost_validation,
+    curve,
     families,
     forms,
     growth,
     islands,
     labs,
     memory,
+    phones,
     runtimes,
     sensitivity,
     targets,
@@ -76,6 +79,10 @@ TABLES: Mapping[str, Table[Any]] = {
     "targets": Table(_results("targets"), targets.Targets, targets.tables),
     "runtimes": Table(_results("runtimes"), runtimes.Runtimes, runtimes.table),
     "labs": Table(_results("labs"), labs.Labs, labs.table),
+    "cost-validation": Table(
+        _results("cost_validation"), cost_validation.CostValidation, cost_validation.table
+    ),
+    "curve": Table(_results("curve"), curve.Curve, curve.table),
     "whole": Table(_results("whole"), whole.Whole, whole.table),
     "gates": Table(_results("whole"), whole.Whole, whole.gates),
     "gates-amx": Table(_results("whole_amx"), whole.Whole, whole.gates),
@@ -85,6 +92,7 @@ TABLES: Mapping[str, Table[Any]] = {
     "attention": Table(_results("attention"), attention.Attentions, attention.tables),
     "islands": Table(_results("islands"), islands.Islands, islands.table),
     "sensitivity": Table(_results("sensitivity"), sensitivity.Sensitivities, sensitivity.table),
+    "phones": Table(_results("phone_cycles"), phones.PhoneCycles, phones.table),
     "forms": Table(FORMS_FILE, forms.FormTable, forms.table),
 }
 

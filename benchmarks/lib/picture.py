@@ -1,7 +1,6 @@
 """The picture in README.md: latency of Slide-Swin-T and Swin-T on LiteRT, drawn from whole.json."""
 
-import jinja2
-
+from benchmarks.lib import svg
 from benchmarks.lib.gates import OURS, SWIN
 from benchmarks.lib.results.files import GraphForm
 from benchmarks.lib.results.whole import Whole
@@ -22,46 +21,11 @@ BARS: tuple[tuple[str, str, GraphForm, str], ...] = (
 TITLE = "Time per image on LiteRT with XNNPACK, one CPU thread"
 UNIT = "milliseconds at 224 x 224 pixels; lower is better"
 
-# The background is part of the picture, so that it is readable on a page of either color.
-STYLE = """
-text { font: 14px system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
-.title { font-size: 18px; font-weight: 600; } .small { font-size: 11.5px; }
-.strong { font-weight: 600; }
-.back { fill: #ffffff; stroke: #d0d7de; } text { fill: #1f2328; }
-.soft, .small { fill: #59636e; } .axis { fill: #818b98; }
-.slow { fill: #d1622b; } .parent { fill: #818b98; } .ours { fill: #1f6feb; }
-@media (prefers-color-scheme: dark) {
-  .back { fill: #0d1117; stroke: #3d444d; } text { fill: #f0f6fc; }
-  .soft, .small { fill: #9198a1; } .axis { fill: #656c76; }
-  .slow { fill: #f0883e; } .parent { fill: #9198a1; } .ours { fill: #58a6ff; }
-}
-"""
-PAGE = """\
-{% from "parts.html" import svg %}
-<svg xmlns="http://www.w3.org/2000/svg" width="{{ width }}" height="{{ height }}">
-<style>{{ style | safe }}</style>
-{{ svg(drawing, alt, "latency") }}
-</svg>
-"""
-
 
 def latency(result: Whole) -> str:
     """The SVG; raises KeyError if a bar was not measured on one thread, or is invalid."""
     drawing = _drawing(result)
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("slide_mobile.report"),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    return templates.from_string(PAGE).render(
-        width=f"{drawing.width:g}",
-        height=f"{drawing.height:g}",
-        style=STYLE,
-        drawing=drawing,
-        alt=_words(_milliseconds(result)),
-    )
+    return svg.page(drawing, _words(_milliseconds(result)), kind="latency")
 
 
 Milliseconds = dict[tuple[str, str, str], float]  # by model, form and precision

@@ -50,7 +50,7 @@ def find(root: Path) -> App:
         return App(
             root=root,
             kind="ios",
-            folder=root / IOS_FOLDER,
+            folder=_inside(root, IOS_FOLDER),
             runs=lambda manifest: manifest.target in {"coreml", "executorch"},
             runtimes="Core ML and ExecuTorch",
         )
@@ -58,7 +58,7 @@ def find(root: Path) -> App:
         return App(
             root=root,
             kind="android",
-            folder=root / ANDROID_FOLDER,
+            folder=_inside(root, ANDROID_FOLDER),
             runs=_on_android,
             runtimes="LiteRT, and ExecuTorch with XNNPACK",
         )
@@ -83,6 +83,18 @@ def require_names(roots: Sequence[Path], kind: Kind) -> None:
         )
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two artifacts are named {twice[0]}: rename the folder of one of them")
+
+
+def _inside(root: Path, name: str) -> Path:
+    """Return the folder of that name in the app; raises UsageError where links lead out of it."""
+    folder = root / name
+    try:
+        outside = not folder.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        outside = True
+    if outside:
+        raise UsageError(f"{folder} leads out of the app by a link; replace it with a folder")
+    return folder
 
 
 def _on_android(manifest: Manifest) -> bool:

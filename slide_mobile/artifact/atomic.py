@@ -3,49 +3,82 @@
 It is built in a hidden sibling and renamed at the end. After an error or Ctrl-C the old folder is
 unchanged. The next run deletes the siblings that killed processes left behind. Two processes may
 build the same folder at once: each locks its own sibling, and locked siblings are not deleted.
+
+The name of a sibling is random, and it is made only where nothing has that name: nobody can put a
+link there and have us write through it.
 """
 
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
+import re
 import shutil
+import stat
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from slide_mobile.artifact.manifest import MANIFEST
+from slide_mobile.artifact.replacing import refuse_existing
 from slide_mobile.errors import OutputError
 
 # Errors of a write that the caller can fix; any other error is not about the output.
 _OUTPUT_ERRNOS = frozenset(
     {
-        errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR,
+        errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP,
         errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
     }
 )  # fmt: skip
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_PARTIAL = re.compile(r"\..+\.partial-[0-9a-f]{32}", re.DOTALL)
+_WRITTEN_SECONDS = 60  # after which a file that is not renamed was left behind
+_MOST_NAME_BYTES = 180  # of a sibling's name, which may have 255 with what is added
 
 
 @contextlib.contextmanager
-def staging(root: Path, *, force: bool) -> Iterator[Path]:
+def staging(root: Path, *, force: bool, listed: bool = False) -> Iterator[Path]:
     """Give a hidden sibling of `root` to build in, which becomes `root` if the block succeeds.
 
-    An existing artifact is replaced only with `force`, and only at the end. Raises OutputError.
+    With `force`, `root` is replaced at the end if it is an artifact, or `listed` in an index of
+    ours. Raises OutputError.
     """
-    _refuse_existing(root, force)
+    refuse_existing(root, force=force, listed=listed)
     with _output_errors(root), _parents(root.parent):
-        _sweep(root)
-        partial = _sibling(root, "partial")
-        partial.mkdir()
-        lock = os.open(partial, os.O_RDONLY)
+        sweep(root)
+        partial, lock = _locked_sibling(root)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield partial
-            _refuse_existing(root, force)  # another process may have been faster
+            # Another process may have been faster.
+            refuse_existing(root, force=force, listed=listed)
             _replace(partial, root)
+        except Exception as error:
+            if not partial.is_dir():  # whatever failed, failed because of that
+                raise OutputError(
+                    f"{partial.parent} was changed while it was written to; nothing was kept"
+                ) from error
+            raise
         finally:
-            os.close(lock)
             shutil.rmtree(partial, ignore_errors=True)
+            os.close(lock)
+
+
+@contextlib.contextmanager
+def temporary(root: Path) -> Iterator[Path]:
+    """Give a new hidden sibling of `root`, which only this user can read, and delete it at the end.
+
+    Deletes those that killed processes left, too. Raises OSError.
+    """
+    sweep(root)
+    folder, lock = _locked_sibling(root)
+    try:
+        folder.chmod(0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 @contextlib.contextmanager
@@ -55,7 +88,7 @@ def alone_in(folder: Path, *, busy: str | None = None) -> Iterator[None]:
     If another process holds the lock, waits for it, or raises OutputError with the text `busy`.
     """
     make_folder(folder)
-    lock = os.open(folder, os.O_RDONLY)
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
@@ -76,20 +109,21 @@ def make_folder(folder: Path) -> None:
 
 def write_file(path: Path, content: str | bytes) -> None:
     """Write or replace a file atomically; raises OutputError."""
-    partial = path.with_name(f".{path.name}.partial")
+    # Text may have a path that is not UTF-8; its bytes are escaped.
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    partial = _sibling(path, "partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            # Text may have a path that is not UTF-8; its bytes are escaped.
-            if isinstance(content, str):
-                content = content.encode("utf-8", "backslashreplace")
-            file.write(content)
+        with os.fdopen(os.open(partial, _NEW_FILE, 0o666), "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             partial.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
@@ -101,17 +135,22 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _refuse_existing(root: Path, force: bool) -> None:
-    """Raise OutputError if `root` exists and may not be replaced.
+def sweep(root: Path) -> None:
+    """Delete what killed processes left next to `root`; restore a folder that one had moved away.
 
-    With `force`, a folder is replaced only if it is an artifact or empty: others are not ours.
+    What is locked is being built, and stays.
     """
-    if not os.path.lexists(root):
-        return
-    if not force:
-        raise OutputError(f"{root} exists; choose another --out, or replace it with --force")
-    if root.is_dir() and not (root / MANIFEST).exists() and any(root.iterdir()):
-        raise OutputError(f"{root} is not an artifact, so it is not replaced; move it away")
+    own = f".{_stem(root)}.partial-"
+    for stale in _entries(root.parent):
+        if stale.name.startswith(own) or _PARTIAL.fullmatch(stale.name):
+            _sweep_unlocked(stale)
+    for old in _entries(root.parent):
+        if not old.name.startswith(f".{_stem(root)}.replaced-"):
+            continue
+        if os.path.lexists(root):
+            remove_tree(old)
+        else:
+            old.rename(root)
 
 
 @contextlib.contextmanager
@@ -141,32 +180,52 @@ def _parents(folder: Path) -> Iterator[None]:
         raise
 
 
+def _locked_sibling(root: Path) -> tuple[Path, int]:
+    """Make a new sibling, and the descriptor that locks it."""
+    while True:
+        partial = _sibling(root, "partial")
+        partial.mkdir()
+        with contextlib.suppress(FileNotFoundError):  # another process swept it: try again
+            lock = os.open(partial, _FOLDER)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.lexists(partial):
+                return partial, lock
+            os.close(lock)
+
+
 def _sibling(root: Path, kind: str) -> Path:
     """Return a new, hidden path next to `root`."""
-    return root.with_name(f".{root.name}.{kind}-{uuid.uuid4().hex[:8]}")
+    return root.with_name(f".{_stem(root)}.{kind}-{uuid.uuid4().hex}")
 
 
-def _siblings(root: Path, kind: str) -> list[Path]:
-    """List the hidden siblings of this kind that exist."""
-    prefix = f".{root.name}.{kind}-"
-    return [path for path in root.parent.iterdir() if path.name.startswith(prefix)]
+def _stem(root: Path) -> str:
+    """Return the name of `root`, or its sha256 where a sibling's name would be too long."""
+    name = os.fsencode(root.name)
+    return root.name if len(name) <= _MOST_NAME_BYTES else hashlib.sha256(name).hexdigest()
 
 
-def _sweep(root: Path) -> None:
-    """Delete what killed processes left behind, and restore a folder that one had moved away."""
-    for stale in _siblings(root, "partial"):
-        with contextlib.suppress(OSError):
-            lock = os.open(stale, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(stale, ignore_errors=True)
-            finally:
-                os.close(lock)
-    for old in _siblings(root, "replaced"):
-        if os.path.lexists(root):
-            remove_tree(old)
-        else:
-            old.rename(root)
+def _entries(folder: Path) -> list[Path]:
+    """List a folder, empty where it cannot be listed."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _sweep_unlocked(stale: Path) -> None:
+    """Delete a folder that no process has locked, or a file that nobody writes any more."""
+    with contextlib.suppress(OSError):
+        found = stale.lstat()
+        if stat.S_ISREG(found.st_mode):
+            if time.time() - found.st_mtime > _WRITTEN_SECONDS:
+                stale.unlink()
+            return
+        lock = os.open(stale, _FOLDER)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(stale, ignore_errors=True)
+        finally:
+            os.close(lock)
 
 
 def _replace(partial: Path, root: Path) -> None:

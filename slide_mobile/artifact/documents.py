@@ -14,7 +14,9 @@ from msgspec import Meta
 
 from slide_mobile.errors import SlideMobileError
 
-MOST_BYTES = 1 << 28  # size limit of a document; a large bench document has a few megabytes
+# Size limit of a document. A large bench document has a few megabytes, and a manifest of 100,000
+# classes has 24. To read so much takes some seconds and a gigabyte of memory.
+MOST_BYTES = 1 << 25
 MOST_PLACE = 80  # characters of the place in an error
 MOST = (1 << 53) - 1  # the largest integer that every JSON reader represents exactly
 
@@ -61,6 +63,8 @@ def convert(plain: object, kind: type[T]) -> T:
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError as error:
         raise DocumentError(_placed(str(error))) from error
+    except UnicodeEncodeError as error:  # half of a character, where a text is not expected
+        raise DocumentError("it has half of a character") from error
 
 
 def version(data: bytes) -> int | None:
@@ -120,11 +124,11 @@ def shortened(error: SlideMobileError | ValueError, most: int = 200) -> str:
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build an object; raises DocumentError for a key that occurs twice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DocumentError(f"the key {twice[:80]!r} occurs twice in one object")
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise DocumentError(f"the key {name[:80]!r} occurs twice in one object")
+        found[name] = value
     return found
 
 

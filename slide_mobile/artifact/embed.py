@@ -114,7 +114,7 @@ def embed(
         for root in roots:
             progress(f"embed {folder_name(root)}")
             try:
-                done = _embed(root, app)
+                done = _embed(root, app, listed=folder_name(root) in listed)
             except SlideMobileError as error:
                 if len(roots) == 1:
                     raise
@@ -155,23 +155,28 @@ def _require_removable(
         raise UsageError("an artifact cannot be embedded and removed in one call")
 
 
-def _embed(root: Path, app: App) -> Embedded:
-    """Verify one artifact and copy it into the app, unless an identical copy is there."""
+def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
+    """Verify one artifact and copy it into the app, unless an identical copy is there.
+
+    What is there is replaced if it is an artifact, or `listed` in the index.
+    """
     artifact = Artifact.open(root)
     artifact.verify()
     manifest, name = artifact.manifest, folder_name(root)
+    destination = app.folder / name
+    state: State = "replaced" if os.path.lexists(destination) else "added"
+    _require_apart(root, destination)
     if not app.runs(manifest):
         kind = {"ios": "an iOS app", "android": "an Android app"}.get(app.kind, "this app")
         raise NotForThisApp(
             f"{root} is for {manifest.target} on {manifest.backend}, which {kind} cannot run: "
             f"it runs {app.runtimes}"
         )
-    files, destination = _files(manifest), app.folder / name
-    state: State = "replaced" if os.path.lexists(destination) else "added"
+    files = _files(manifest)
     if state == "replaced" and _same(root, destination, files):
         state = "unchanged"
     else:
-        with staging(destination, force=True) as partial:
+        with staging(destination, force=True, listed=listed) as partial:
             for file in files:
                 _copy(root / file, partial / file)
             Artifact.open(partial).verify()  # reads the copy back from disk
@@ -183,19 +188,32 @@ def _embed(root: Path, app: App) -> Embedded:
     )
 
 
+def _require_apart(root: Path, destination: Path) -> None:
+    """Raise UsageError where the artifact lies inside the folder to be replaced, or around it."""
+    # Not Path.resolve, which raises an error for a loop of links.
+    source, target = (Path(os.path.realpath(path)) for path in (root, destination))
+    if source != target and (source.is_relative_to(target) or target.is_relative_to(source)):
+        raise UsageError(f"{root} and {destination} lie inside each other; move the artifact away")
+
+
 def _files(manifest: Manifest) -> list[str]:
     """List the manifest and the files that it lists; other files of the folder are not copied."""
     return [MANIFEST, *manifest.files]
 
 
 def _same(root: Path, destination: Path, files: Sequence[str]) -> bool:
-    """Whether the destination has exactly these files, with the same bytes."""
+    """Whether the destination has exactly these files, with the same bytes, or is the source."""
     if not destination.is_dir() or destination.is_symlink():
         return False
+    if destination.samefile(root):
+        return True
     there = {p.relative_to(destination).as_posix() for p in destination.rglob("*") if p.is_file()}
-    return there == set(files) and all(
-        digest(destination / file) == digest(root / file) for file in files
-    )
+    try:
+        return there == set(files) and all(
+            digest(destination / file) == digest(root / file) for file in files
+        )
+    except OSError:  # what is there cannot be read
+        return False
 
 
 def _copy(source: Path, destination: Path) -> None:

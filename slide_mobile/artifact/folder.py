@@ -8,14 +8,19 @@ golden/00.ppm            images at input size, exact bytes (golden.py)
 golden/00.safetensors    features only: PyTorch's maps for that image, at some positions
 """
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from slide_mobile.artifact import documents
 from slide_mobile.artifact import manifest as manifests
 from slide_mobile.artifact.manifest import LABELS, MANIFEST, Manifest
 from slide_mobile.errors import ArtifactError, GateFailed
+from slide_mobile.isolation import files
+
+MOST_LABELS_BYTES = 1 << 24  # 100,000 labels of 160 characters
 
 # Every file matches the manifest. To prove that nobody changed the manifest itself takes a
 # signature, or a digest of it that is kept elsewhere.
@@ -55,16 +60,15 @@ class Artifact:
         """Class names in the order of the logits, empty for features; call `verify` first."""
         if not self.manifest.is_classifier:
             return ()
-        return tuple((self.root / LABELS).read_text(encoding="utf-8").splitlines())
+        data = files.read(self.root / LABELS, most=MOST_LABELS_BYTES)
+        return tuple(data.decode("utf-8").splitlines())
 
     @classmethod
     def open(cls, root: Path) -> "Artifact":
         """Read a folder's manifest; raises ArtifactError, GateFailed (integrity)."""
         path = root / MANIFEST
         try:
-            if path.exists() and not path.is_file():  # reading a pipe would never end
-                raise ArtifactError(f"{path} is not a file; convert the model again")
-            data = path.read_bytes()
+            data = files.read(path, most=documents.MOST_BYTES)
         except FileNotFoundError as error:
             raise ArtifactError(
                 f"{root} is not an artifact folder: it has no {MANIFEST}; give a folder that "
@@ -73,7 +77,9 @@ class Artifact:
         except NotADirectoryError as error:
             raise ArtifactError(f"{root} is a file; give the artifact's folder") from error
         except OSError as error:
-            raise ArtifactError(f"cannot read {path} ({error.strerror})") from error
+            raise ArtifactError(
+                f"cannot read {path} ({error.strerror}); convert the model again"
+            ) from error
         try:
             manifest = manifests.read(data)
         except (ArtifactError, GateFailed) as error:
@@ -86,6 +92,7 @@ class Artifact:
         A model package may not have other files, because a runtime would read them. There must be
         one label per class.
         """
+        self._require_size()
         for name, sha256 in self.manifest.files.items():
             self._verify(name, sha256)
         if self.model_path.is_dir():
@@ -95,6 +102,18 @@ class Artifact:
                 if is_file and name not in self.manifest.files:
                     raise GateFailed(f"{path} is not listed in the manifest; remove it")
         self._require_labels()
+
+    def _require_size(self) -> None:
+        """Raise GateFailed for files that would take minutes to read, such as sparse ones."""
+        total = 0
+        for name in self.manifest.files:
+            with contextlib.suppress(OSError):
+                total += (self.root / name).stat().st_size
+        if total > files.MOST_WEIGHTS_BYTES:
+            raise GateFailed(
+                f"{self.root} has files of {total >> 20} MiB, more than "
+                f"{files.MOST_WEIGHTS_BYTES >> 20}; convert the model again"
+            )
 
     def _verify(self, name: str, sha256: str) -> None:
         """Raise GateFailed unless this file exists and has this sha256."""
@@ -120,6 +139,10 @@ class Artifact:
             count = len(self.labels)
         except UnicodeDecodeError as error:
             raise GateFailed(f"{path} is not UTF-8; convert the model again") from error
+        except OSError as error:
+            raise GateFailed(
+                f"cannot read {path} ({error.strerror}); convert the model again"
+            ) from error
         if count != classes:
             raise GateFailed(
                 f"{path} has {count} labels for {classes} classes; convert the model again"
@@ -127,13 +150,13 @@ class Artifact:
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a file; for a folder, that of its files and paths in sorted order."""
-    total = hashlib.sha256()
+    """Return the sha256 of a file; for a folder, that of its files and paths in sorted order.
+
+    Raises OSError, also for a file that is too large.
+    """
     if not path.is_dir():
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                total.update(block)
-        return total.hexdigest()
+        return files.sha256(path)
+    total = hashlib.sha256()
     for item in sorted(p for p in path.rglob("*") if p.is_file()):
         name = item.relative_to(path).as_posix()
         # A file name is not always UTF-8.
@@ -142,8 +165,14 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def size_bytes(path: Path) -> int:
+    """Return the size of a model file, or of all files of a package."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
 def digests(root: Path) -> dict[str, str]:
     """Return the sha256 of every file in a folder except manifest.json, by relative path."""
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    names = {path.relative_to(root).as_posix(): path for path in files}
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    names = {path.relative_to(root).as_posix(): path for path in paths}
     return {name: digest(path) for name, path in names.items() if name != MANIFEST}

@@ -23,12 +23,17 @@ from safetensors.numpy import load, save
 
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Golden
-from slide_mobile.errors import GateFailed
+from slide_mobile.errors import ArtifactError, GateFailed
+from slide_mobile.isolation import files
 from slide_mobile.preprocess import Pixels
 from slide_mobile.tasks import LOGITS, Outputs, map_shape
 
 PLACES = 64  # positions per map and image; the last map of a 224 x 224 image has 49, all recorded
+MOST_HEADER_BYTES = 1 << 10  # of a PPM image that is not ours
+MOST_MAPS_BYTES = 1 << 24  # 10 times those of the widest model
 _PLACES_OF = ".places"
+# What safetensors raises for a type of values that numpy has not, and for a negative size.
+_UNKNOWN = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 Places = NDArray[np.int32]
 
@@ -87,11 +92,13 @@ def write(folder: Path, number: int, image: Pixels, expected: Outputs, label: st
 def image(art: Artifact, item: Golden) -> Pixels:
     """Read one golden image, (H, W, 3) bytes at input size; raises GateFailed."""
     path, (height, width) = art.root / item.file, art.input_size
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise GateFailed(f"cannot read {path} ({error.strerror})") from error
     header = _header((height, width))
+    try:
+        data = files.read(path, most=height * width * 3 + MOST_HEADER_BYTES)
+    except OSError as error:
+        raise GateFailed(
+            f"cannot read {path} ({error.strerror}); convert the model again"
+        ) from error
     if not data.startswith(header) or len(data) != len(header) + height * width * 3:
         raise GateFailed(f"{path} is not a {width} x {height} PPM image; convert the model again")
     return np.frombuffer(data, np.uint8, offset=len(header)).reshape(height, width, 3)
@@ -109,11 +116,11 @@ def read(art: Artifact) -> Recorded:
         return Recorded(
             outputs={LOGITS: np.array([item.logits for item in golden], np.float32)}, places={}
         )
-    files = [_tensors(art, item) for item in golden]
+    found = [_tensors(art, item) for item in golden]
     names = [output.name for output in art.manifest.outputs]
     return Recorded(
-        outputs={name: np.stack([file[name] for file in files]) for name in names},
-        places={name: np.stack([file[name + _PLACES_OF] for file in files]) for name in names},
+        outputs={name: np.stack([file[name] for file in found]) for name in names},
+        places={name: np.stack([file[name + _PLACES_OF] for file in found]) for name in names},
     )
 
 
@@ -132,7 +139,12 @@ def _drawn(size: tuple[int, ...], *, seed: list[int]) -> Places:
 
 
 def _at(maps: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
-    """Take the values at these positions: (N, H, W, C), (N, places, 2) -> (N, places, C)."""
+    """Take the values at these positions: (N, H, W, C), (N, places, 2) -> (N, places, C).
+
+    Raises ArtifactError for maps that do not have them.
+    """
+    if maps.ndim != 4 or not (places < maps.shape[1:3]).all():
+        raise ArtifactError(f"the model file has maps of the shape {maps.shape}, too small")
     return maps[np.arange(len(maps))[:, None], places[..., 0], places[..., 1]]
 
 
@@ -141,8 +153,8 @@ def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
     assert item.maps is not None, "a manifest is consistent"
     path = art.root / item.maps
     try:
-        found: Mapping[str, NDArray[Any]] = load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
+        found: Mapping[str, NDArray[Any]] = load(files.read(path, most=MOST_MAPS_BYTES))
+    except (OSError, SafetensorError, *_UNKNOWN) as error:
         raise GateFailed(f"cannot read {path} ({error}); convert the model again") from error
     for output in art.manifest.outputs:
         assert output.layout is not None, "a manifest is consistent"

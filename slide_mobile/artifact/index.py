@@ -3,15 +3,16 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import DocumentError, Name, Sha256
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import SlideMobileError, UsageError
+from slide_mobile.isolation import files
 
 INDEX = "index.json"
 INDEX_VERSION: Literal[2] = 2  # version 2: the digest is over the bytes of manifest.json
@@ -28,29 +29,28 @@ class Index(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The document index.json, which an app reads when it starts."""
 
     schema_version: Literal[2]
-    artifacts: tuple[Entry, ...]
+    artifacts: Annotated[tuple[Entry, ...], Meta(max_length=10_000)]
+
+
+class _Ours(Struct, frozen=True):
+    """What every version of our index has; any other index.json is not ours to replace."""
+
+    schema_version: int
+    artifacts: list[object]
 
 
 def read(folder: Path) -> dict[str, str]:
     """Read the index: folder names and the sha256 of their manifests; empty if there is none.
 
     An index that is damaged or has an older version is rebuilt from the artifacts in the folder.
-    Raises UsageError for a newer version.
+    Raises UsageError for a newer version, and for a file that is not an index of ours.
     """
-    path = folder / INDEX
-    if path.exists() and not path.is_file():  # reading a pipe would never end
-        return dict(_present(folder))
-    try:
-        data = path.read_bytes()
-        version = documents.version(data)
-        if version is not None and version > INDEX_VERSION:
-            raise UsageError(
-                f"{path} has schema {version}, newer than {INDEX_VERSION}: update slide-mobile"
-            )
-        found = documents.decode(data, Index)
-    except FileNotFoundError:
+    data = _ours(folder / INDEX)
+    if data is None:
         return {}
-    except (OSError, DocumentError):
+    try:
+        found = documents.decode(data, Index)
+    except DocumentError:
         return dict(_present(folder))
     listed = {item.folder: item.manifest_sha256 for item in found.artifacts}
     return listed if all(map(is_plain, listed)) else dict(_present(folder))
@@ -66,9 +66,30 @@ def save(folder: Path, index: dict[str, str]) -> None:
     """Write the index atomically, if it has changed."""
     data, path = documents.encode(document(index)), folder / INDEX
     with contextlib.suppress(OSError):
-        if path.is_file() and path.read_bytes() == data:
+        if files.read(path, most=documents.MOST_BYTES) == data:
             return
     write_file(path, data)
+
+
+def _ours(path: Path) -> bytes | None:
+    """Read the bytes of an index of ours, None if there is no file; raises UsageError."""
+    try:
+        data = files.read(path, most=documents.MOST_BYTES)
+        version = documents.version(data)
+        if version is not None and version > INDEX_VERSION:
+            raise UsageError(
+                f"{path} has schema {version}, newer than {INDEX_VERSION}: update slide-mobile"
+            )
+        documents.decode(data, _Ours)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); move it away") from error
+    except DocumentError as error:
+        raise UsageError(
+            f"{path} is not an index of artifacts, so it is not replaced; move it away"
+        ) from error
+    return data
 
 
 def is_plain(name: object) -> bool:

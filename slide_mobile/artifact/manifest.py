@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,6 +40,7 @@ LABELS = "labels.txt"
 
 MOST_GOLDEN = 64
 MOST_CLASSES = 100_000
+MOST_PIXELS = 1 << 22  # of an input image: 2048 x 2048
 # A path inside the folder: no segment is hidden or leads out of the folder. The last part of the
 # pattern is there because Python's $ also matches before a final newline.
 _SEGMENT = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
@@ -167,7 +169,10 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The description of an artifact; `files` has the sha256 of every other file in the folder."""
+    """The description of an artifact; `files` has the sha256 of every other file in the folder.
+
+    `tune` names the core that graph forms were chosen for; older artifacts do not say.
+    """
 
     schema_version: Literal[5]
     model: Model
@@ -190,6 +195,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: tuple[Text, ...]
     toolchain: dict[Name, Text]
     created: Text
+    tune: Name | None = None
 
     def __repr__(self) -> str:
         """Return one line: the kind of artifact, and its SQNR."""
@@ -235,6 +241,8 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
     if names != output_names(manifest.task):
         yield f"its outputs are not those of the task {manifest.task!r}"
     shape = manifest.input.shape
+    if prod(shape) > 3 * MOST_PIXELS:
+        yield f"its input has more than {MOST_PIXELS} pixels"
     if shape[0] != 1 or shape[3 if manifest.input.layout == "NHWC" else 1] != 3:
         yield "its input is not one RGB image"
     if manifest.model.trained != (manifest.model.checkpoint_sha256 is not None):

@@ -1,13 +1,14 @@
 """What to measure, and how long: the one place where the defaults stand."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from slide_mobile.bench import statistics
 from slide_mobile.errors import UsageError
 
-MOST_THREADS = 1024  # a runtime refuses a far larger number with an error of its own
+MOST_THREADS = 256  # a runtime starts as many as it is told
+MOST_RUNS = 1_000_000
+MOST_SECONDS = 1_000_000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +33,16 @@ class BenchConfig:
         """Raise UsageError for values that cannot be measured."""
         if not 1 <= self.threads <= MOST_THREADS:
             raise UsageError(f"threads must be 1 to {MOST_THREADS}, got {self.threads}")
-        if self.min_runs < statistics.MIN_RUNS:
+        if not statistics.MIN_RUNS <= self.min_runs <= MOST_RUNS:
             raise UsageError(
-                f"min-runs must be at least {statistics.MIN_RUNS}, got {self.min_runs}: "
+                f"min-runs must be {statistics.MIN_RUNS} to {MOST_RUNS}, got {self.min_runs}: "
                 "percentiles of fewer runs mean little"
             )
         for name, seconds in (("min", self.min_seconds), ("max", self.max_seconds)):
-            if not 0 <= seconds < math.inf:
-                raise UsageError(f"{name}-seconds must be 0 or more, got {seconds:g}")
-        if self.warm_up < 1:
-            raise UsageError(f"warm-up must be at least 1 run, got {self.warm_up}")
+            if not 0 <= seconds <= MOST_SECONDS:
+                raise UsageError(f"{name}-seconds must be 0 to {MOST_SECONDS:g}, got {seconds:g}")
+        if not 1 <= self.warm_up <= MOST_RUNS:
+            raise UsageError(f"warm-up must be 1 to {MOST_RUNS} runs, got {self.warm_up}")
 
 
 USUAL = BenchConfig()

@@ -4,7 +4,7 @@ The classes are the schema, and bench.schema.json is `published` from them. A do
 contradict each other can be neither built nor read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,9 +17,12 @@ from slide_mobile.bench.change import BaselineComparison
 from slide_mobile.bench.comparison import Comparison, Intervals, Ratios
 from slide_mobile.bench.result import VERDICT, Reason, Result
 from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.isolation import files
 
 SCHEMA_VERSION: Literal[2] = 2  # apps write 1, which has no `comparisons`
 TITLE = "slide-mobile measurements, schema versions 1 and 2: bench --json, and what the apps share"
+MOST_RESULTS = 500  # of one document; ratios are of each pair
+MOST_IMPORTED = 500
 MOST_LEVELS = 8  # of documents that were imported into each other
 
 Created = Annotated[
@@ -56,7 +59,10 @@ class BenchDocument(
     schema_version: Literal[1, 2]
     source: Literal["host", "ios", "android"]
     environment: Environment
-    results: tuple[Annotated[Result, Meta(extra_json_schema=VERDICT)], ...]
+    results: Annotated[
+        tuple[Annotated[Result, Meta(extra_json_schema=VERDICT)], ...],
+        Meta(max_length=MOST_RESULTS),
+    ]
     ratios: Annotated[
         Ratios,
         Meta(
@@ -82,7 +88,10 @@ class BenchDocument(
     ] = UNSET
     imported: Annotated[
         tuple["BenchDocument", ...],
-        Meta(description="Documents of phones (bench --import); may be left out."),
+        Meta(
+            max_length=MOST_IMPORTED,
+            description="Documents of phones (bench --import); may be left out.",
+        ),
     ] = ()
 
     def __post_init__(self) -> None:
@@ -122,8 +131,11 @@ class BenchDocument(
 
     def comparison(self, i: int, j: int) -> Comparison | None:
         """What the ratio of results i and j follows from, whichever is over the other."""
-        pairs = self.comparisons or ()
-        return next((pair for pair in pairs if {pair.of, pair.over} == {i, j}), None)
+        return self.pairs().get(frozenset((i, j)))
+
+    def pairs(self) -> Mapping[frozenset[int], Comparison]:
+        """The comparisons by the places of their two results; the first of several of one pair."""
+        return {frozenset((pair.of, pair.over)): pair for pair in reversed(self.comparisons or ())}
 
     def measurements(self) -> Iterator[tuple[Environment, Result]]:
         """Every result with its environment, imported ones included."""
@@ -146,7 +158,7 @@ def read(path: Path) -> BenchDocument:
     Raises UsageError if the file is missing or of a newer version, GateFailed if it is damaged.
     """
     try:
-        data = path.read_bytes()
+        data = files.read(path, most=documents.MOST_BYTES)
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist") from error
     except OSError as error:

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Column, Table
 
-from slide_mobile.bench import BenchConfig, BenchDocument, in_turn
+from slide_mobile.bench import BenchConfig, BenchDocument, in_turn, statistics
 from slide_mobile.bench import bench as measure
 from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, compare, percent
 from slide_mobile.bench.change import BaselineComparison, Change
-from slide_mobile.bench.config import USUAL
+from slide_mobile.bench.comparison import Comparison
+from slide_mobile.bench.config import MOST_RUNS, MOST_SECONDS, MOST_THREADS, USUAL
 from slide_mobile.bench.result import Result
 from slide_mobile.cli.printing import escape, new_table
 from slide_mobile.cli.session import Session
@@ -38,19 +39,22 @@ Examples:
 """
 
 FILE = click.Path(path_type=Path)
+SECONDS = click.FloatRange(0, MOST_SECONDS)
+MIN_RUNS = click.IntRange(statistics.MIN_RUNS, MOST_RUNS)
+THREADS, WARM_UP = click.IntRange(1, MOST_THREADS), click.IntRange(1, MOST_RUNS)
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("artifacts", nargs=-1, type=FILE)
-@click.option("--threads", type=int, default=USUAL.threads, show_default=True,
+@click.option("--threads", type=THREADS, default=USUAL.threads, show_default=True,
               help="Number of threads; Core ML chooses by itself.")  # fmt: skip
-@click.option("--min-runs", type=int, default=USUAL.min_runs, show_default=True,
+@click.option("--min-runs", type=MIN_RUNS, default=USUAL.min_runs, show_default=True,
               help="Minimum number of runs of each artifact.")  # fmt: skip
-@click.option("--min-seconds", type=float, default=USUAL.min_seconds, show_default=True,
+@click.option("--min-seconds", type=SECONDS, default=USUAL.min_seconds, show_default=True,
               help="Minimum time for each artifact, in seconds.")  # fmt: skip
-@click.option("--max-seconds", type=float, default=USUAL.max_seconds, show_default=True,
+@click.option("--max-seconds", type=SECONDS, default=USUAL.max_seconds, show_default=True,
               help="Time after which measuring stops though a ratio is uncertain.")  # fmt: skip
-@click.option("--warm-up", type=int, default=USUAL.warm_up, show_default=True,
+@click.option("--warm-up", type=WARM_UP, default=USUAL.warm_up, show_default=True,
               help="Number of untimed runs at the start of each process.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Show where the time goes, by PyTorch module.")
 @click.option("--import", "imports", type=FILE, multiple=True,
@@ -59,7 +63,8 @@ FILE = click.Path(path_type=Path)
               help="Compare with an artifact, in turn, or with an earlier result of "
               "`bench --json`.")  # fmt: skip
 @click.option("--fail-over", metavar="PERCENT",
-              help="Fail if an artifact is slower than the baseline by more than this percentage.  "
+              help="Fail if an artifact is slower than the baseline by more than this percentage, "
+              "0 to 999.  "
               f"[default: {FAIL_OVER_PERCENT:g}%]")  # fmt: skip
 @verb
 def bench(
@@ -180,14 +185,15 @@ def _print_ratios(console: Console, document: BenchDocument) -> None:
     if len(timed) < 2:
         return
     console.print("ratios, with 95 % confidence intervals")
+    pairs = document.pairs()
     for i in timed:
         for j in (j for j in timed if j < i):
-            console.print(f"  {i + 1} / {j + 1}  {_ratio(document, i, j)}")
+            text = _ratio(document.ratios[i][j], pairs.get(frozenset((i, j))))
+            console.print(f"  {i + 1} / {j + 1}  {text}")
 
 
-def _ratio(document: BenchDocument, i: int, j: int) -> str:
+def _ratio(ratio: float | None, pair: Comparison | None) -> str:
     """One ratio with its interval, or why there is none."""
-    ratio, pair = document.ratios[i][j], document.comparison(i, j)
     if pair is None:
         return "[red]no answer[/]" if ratio is None else f"{ratio:.3f}"
     if ratio is None:

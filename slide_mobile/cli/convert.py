@@ -24,6 +24,7 @@ from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import OUT, Format
+from slide_mobile.targets.tuning import TUNES, Tune
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
@@ -97,7 +98,8 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--input-size",
     metavar="N|HxW",
-    help="Size of the input image in pixels; both sides must be multiples of 32.",
+    help="Size of the input image in pixels; both sides must be multiples of 32, at most "
+    f"{source.MOST_SIDE}.",
 )
 @click.option(
     "--calibration",
@@ -106,7 +108,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 )
 @click.option(
     "--calibration-samples",
-    type=int,
+    type=click.IntRange(1, source.MOST_IMAGES),
     default=CalibrationImages.samples,
     show_default=True,
     help="Number of calibration images to use.",
@@ -121,6 +123,13 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 )
 @click.option(
     "--backend", metavar="NAME", help=f"What executes the file on the device; {BY_TARGET}."
+)
+@click.option(
+    "--tune",
+    type=click.Choice(TUNES),
+    default=Format.tune,
+    show_default=True,
+    help="Core that graph forms are chosen for; balanced is for an A76, where x86 can bear it.",
 )
 @click.option("--via", metavar="NAME", help=f"Exporter that writes the file; {BY_TARGET}.")
 @click.option(
@@ -156,6 +165,7 @@ def convert(
     mean: str | None,
     std: str | None,
     backend: str | None,
+    tune: Tune,
     via: str | None,
     labs: str | None,
     out: Path,
@@ -191,6 +201,7 @@ def convert(
             backend=backend,
             via=via,
             task=task,
+            tune=tune,
         ),
         calibration=CalibrationImages(folder=calibration, samples=calibration_samples),
         labs=comma_list("--lab", labs),
@@ -218,10 +229,8 @@ def _precision(name: str | None, int8: bool, fp16: bool) -> str | None:
 
 def _peak_rss_bytes() -> int:
     """Peak memory of this process or of its largest child, such as onnx2tf."""
-    peak = max(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(who).ru_maxrss for who in both)
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
 
 

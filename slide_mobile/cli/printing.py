@@ -10,6 +10,9 @@ from rich import box, markup
 from rich.console import Console
 from rich.table import Column, Table
 
+from slide_mobile.cli.terminal import printable
+
+MOST_CHARACTERS = 5_000  # of one fact, such as the list of a graph's operations
 Fact = tuple[str, str]  # a label, and what follows it, with rich's markup
 
 
@@ -52,10 +55,10 @@ def mark(passed: bool) -> str:
 
 
 def escape(text: str) -> str:
-    """The text as it stands, for a console that reads rich's markup."""
+    """The text as it stands, for a console that reads rich's markup; the end of a long one is cut.
+
+    A file can hold a name of any length, and no terminal shows a line of megabytes.
+    """
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]}... ({len(text) - MOST_CHARACTERS} more characters)"
     return markup.escape(printable(text))
-
-
-def printable(text: str) -> str:
-    """The text with control characters as escapes: a file's name must not steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

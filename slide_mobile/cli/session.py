@@ -4,22 +4,24 @@ import contextlib
 import io
 import json
 import os
+import signal
 import textwrap
 import time
 from collections.abc import Callable
-from typing import IO
+from typing import IO, cast
 
 from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from slide_mobile.artifact import documents
-from slide_mobile.cli.printing import printable
+from slide_mobile.cli.terminal import BestEffort, Terminal, printable, printable_json
 from slide_mobile.errors import UsageError
 
 # What Ctrl-C leaves behind: most commands write nothing, those that work item by item keep items.
 NOTHING = "interrupted; nothing was written"
 KEPT = "interrupted; what was finished is kept"
+UNWRITABLE = "cannot write the result to standard output"
 ERROR = "error: "
 MOST_CHARACTERS = 300  # of an error
 UNLIMITED = 10_000  # columns; a pipe has no width
@@ -38,11 +40,13 @@ class Session:
     def __init__(self, *, as_json: bool, quiet: bool, out: IO[str], err: IO[str]) -> None:
         self.as_json, self.quiet = as_json, quiet
         self._out = out
-        self.err = Console(file=err, highlight=False, soft_wrap=True)
+        self.err = Terminal(
+            file=cast(IO[str], BestEffort(err)), highlight=False, soft_wrap=True, emoji=False
+        )
         self.started = time.monotonic()
         self._stage = ""
         self._bar: Progress | None = None
-        self.interrupted = False
+        self.ended_by: signal.Signals | None = None
         self.interruption = NOTHING
 
     @property
@@ -52,10 +56,11 @@ class Session:
 
     def progress(self, stage: str, done: float | None = None) -> None:
         """A bar on a terminal, one line for each stage in a log, nothing when quiet."""
-        if self.interrupted:  # the first KeyboardInterrupt was lost, see verb.py
+        if self.ended_by is not None:  # the first KeyboardInterrupt was lost, see verb.py
             raise KeyboardInterrupt
         if self.quiet:
             return
+        stage = _shortened(stage)
         if not self.err.is_terminal:
             if stage != self._stage:
                 self.err.print(f"[{self.seconds:6.1f} s] {stage}", markup=False)
@@ -64,7 +69,7 @@ class Session:
         if self._bar is None:
             self._bar = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 TimeElapsedColumn(),
                 console=self.err,
@@ -89,7 +94,7 @@ class Session:
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
-            raise UsageError(f"cannot write the result to standard output: {error}") from error
+            raise UsageError(f"{UNWRITABLE}: {error}") from error
 
     def fail(self, message: str, code: int) -> None:
         """Print the error that ends the command; with --json, also an object on stdout."""
@@ -121,7 +126,7 @@ class Session:
 
 def _json(document: object, stream: IO[str]) -> str:
     """The document as text; characters that the stream cannot encode become JSON's escapes."""
-    text = documents.encode(document).decode()
+    text = printable_json(documents.encode(document).decode())
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -132,11 +137,12 @@ def _json(document: object, stream: IO[str]) -> str:
 def _page(text: Callable[[Console], None], stream: IO[str]) -> str:
     """What `text` prints: as wide as the terminal or $COLUMNS, else as wide as it needs."""
     terminal = stream.isatty()
-    page = Console(
+    page = Terminal(
         file=io.StringIO(),
         force_terminal=terminal,
         width=None if terminal or os.environ.get("COLUMNS", "").isdecimal() else UNLIMITED,
         highlight=False,
+        emoji=False,
     )
     with page.capture() as captured:
         text(page)
@@ -145,7 +151,11 @@ def _page(text: Callable[[Console], None], stream: IO[str]) -> str:
 
 def _one_line(message: str) -> str:
     """The message without control characters; where it is too long, its middle is left out."""
-    line = printable(" ".join(message.split()))
+    return _shortened(printable(" ".join(message.split())))
+
+
+def _shortened(line: str) -> str:
+    """The line; where it is too long, its middle is left out."""
     if len(line) <= MOST_CHARACTERS:
         return line
     # The beginning says what was wrong, and the end what to do.

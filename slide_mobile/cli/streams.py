@@ -16,6 +16,7 @@ from typing import IO, TextIO
 def streams(*, keep: bool) -> Iterator[tuple[IO[str], IO[str]]]:
     """Copies of stdout and stderr; the originals lead to a scratch file unless kept."""
     if keep or not _are_descriptors():
+        # A closed stream is None.
         with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - no Path there
             yield sys.stdout or nowhere, sys.stderr or nowhere
         return

@@ -1,9 +1,10 @@
 """The graph form of each stage's attention, chosen by target, precision and shape of the map.
 
 All forms compute the same function; the choice is data. forms.json is the table, with the
-latencies that decided each row, and `python -m benchmarks.choose` measures it again. A map shape
-that was not measured gets the form of the nearest measured shape; a target or precision that was
-not measured gets the plain form.
+latencies on x86 that decided each row, and `python -m benchmarks.choose` measures it again.
+phone_forms.json has the rows that an estimate of cycles chose for cores of phones. A map shape that
+was not measured gets the form of the nearest measured shape; a target or precision that was not
+measured gets the plain form.
 """
 
 import math
@@ -15,8 +16,13 @@ from typing import Literal
 from msgspec import Struct
 
 from slide_mobile.artifact import documents
+from slide_mobile.targets.tuning import BALANCED, Tune
 
 TABLE = Path(__file__).with_name("forms.json")
+PHONES = Path(__file__).with_name("phone_forms.json")
+
+BALANCED_FOR = "a76"  # the core of the default, where x86 can bear its form
+MOST_LOST = 1.05  # latency of a stage on x86, over that of the form that was chosen there
 
 Attention = Literal["slide", "window"]
 
@@ -27,6 +33,9 @@ class Form:
 
     `head_sum`: the channels of a head are added by a constant matmul or by a sum.
     `head_broadcast`: a head's weight reaches its channels by a constant matmul or by broadcasting.
+    `shifts`: for K, or for K and V, the depthwise convolutions are written as shifted maps and
+    matmuls. Only channels-last models have this choice. With it, neither `head_sum` nor, for V,
+    `head_broadcast` matters.
     `strips`: the number of horizontal strips that are computed one after another, so that
     intermediate tensors stay in the cache.
     `tokens`: window attention keeps its tokens in a map, or in a matrix (H * W, C). Only
@@ -35,6 +44,7 @@ class Form:
 
     head_sum: Literal["matmul", "sum"] = "matmul"
     head_broadcast: Literal["matmul", "broadcast"] = "matmul"
+    shifts: Literal["none", "keys", "both"] = "none"
     strips: int = 1
     tokens: Literal["map", "matrix"] = "map"
 
@@ -80,28 +90,54 @@ class Row(Struct, frozen=True, kw_only=True):
     form: Form
 
 
-class _Table(Struct, frozen=True, kw_only=True):
-    """The part of forms.json that decides."""
+class PhoneRow(Row, frozen=True, kw_only=True):
+    """A row of phone_forms.json: what an estimate chose for a core.
 
+    `on_x86` is the latency of a stage on x86 in this form, over that in the form of forms.json.
+    """
+
+    core: str
+    on_x86: float | None = None
+
+    def is_for(self, tune: Tune) -> bool:
+        """Whether a tuning takes this form."""
+        if tune != BALANCED:
+            return self.core == tune
+        bearable = self.on_x86 is not None and self.on_x86 <= MOST_LOST
+        return self.core == BALANCED_FOR and bearable
+
+
+class _Table(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
 
 
-def chosen(target: str, backend: str, precision: str) -> Forms:
-    """Return the rows of the table for one target, backend and precision.
+class _Phones(Struct, frozen=True, kw_only=True):
+    rows: tuple[PhoneRow, ...]
 
-    A variant of a backend ("xnnpack-fp16") uses the same kernels, and so the same rows.
+
+def chosen(target: str, backend: str, precision: str, tune: Tune = BALANCED) -> Forms:
+    """Return the forms for one target, backend and precision, tuned for a core.
+
+    A variant of a backend ("xnnpack-fp16") uses the same kernels, and so the same rows. A stage
+    without an estimate for that core keeps the form that was chosen on x86.
     """
     wanted = (target, backend.partition("-")[0], precision)
-    return Forms(
-        tuple(
-            (row.attention, row.shape, row.form)
-            for row in rows()
-            if (row.target, row.backend, row.precision) == wanted
-        )
-    )
+    overlaid = (*rows(), *(row for row in phone_rows() if row.is_for(tune)))
+    forms = {
+        (row.attention, row.shape): row.form
+        for row in overlaid
+        if (row.target, row.backend, row.precision) == wanted
+    }
+    return Forms(tuple((*key, form) for key, form in forms.items()))
 
 
 @cache
 def rows(table: Path = TABLE) -> tuple[Row, ...]:
     """Every row of forms.json, read once."""
     return documents.decode(table.read_bytes(), _Table).rows
+
+
+@cache
+def phone_rows(table: Path = PHONES) -> tuple[PhoneRow, ...]:
+    """Every row of phone_forms.json, read once."""
+    return documents.decode(table.read_bytes(), _Phones).rows

@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+
+from slide_mobile.artifact import scratch
 
 # The highest peak of a conversion of slide_swin_tiny (2.65 GB for tflite and onnx, see
 # benchmarks/results/targets.json), and an allowance for slide_swin_base, which is three times as
@@ -95,7 +96,7 @@ def _current_folder() -> Path:
 def _temporary_folder() -> Path:
     """The folder for temporary files, also where it cannot be written."""
     try:
-        return Path(tempfile.gettempdir())
+        return scratch.outer()
     except FileNotFoundError:  # no folder is writable: the disk is full
         return Path(os.environ.get("TMPDIR", "/tmp"))
 

@@ -1,3 +1,3 @@
-"""Child processes: what a foreign file may crash, hang or swell runs in one, within limits."""
+"""Foreign files: read up to a limit, and in a child process where they could do harm."""
 
 from slide_mobile.isolation.calling import isolated as isolated

@@ -4,6 +4,7 @@ from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 from slide_mobile.lab.verdict import LabResults
 
 FILE = "lab.json"
@@ -27,10 +28,10 @@ def read(artifact: Artifact) -> LabResults | None:
     Raises ArtifactError for a file that is not one.
     """
     path = artifact.root / FILE
-    if not path.is_file():
-        return None
     try:
-        found = documents.decode(path.read_bytes(), LabResults)
+        found = documents.decode(files.read(path, most=documents.MOST_BYTES), LabResults)
+    except FileNotFoundError:
+        return None
     except (OSError, DocumentError) as error:
         raise ArtifactError(f"{path} is damaged: {error}; delete it, and run the labs") from error
     return found if found.manifest_sha256 == artifact.manifest_sha256 else None

@@ -29,7 +29,11 @@ from slide_mobile.models.layers.backbone import (
     StageParts,
     init_linears,
 )
-from slide_mobile.models.layers.slide_attention import LocalAttention, SlideAttention
+from slide_mobile.models.layers.slide_attention import (
+    Im2ColAttention,
+    LocalAttention,
+    SlideAttention,
+)
 from slide_mobile.models.layers.spatial_reduction import EPS, stage_attention
 from slide_mobile.models.registry import declare
 
@@ -162,6 +166,7 @@ class PyramidVisionTransformer(Backbone):
 _TINY = {"depths": (2, 2, 2, 2)}
 _SMALL = {"depths": (3, 4, 6, 3)}
 _MEDIUM = {"depths": (3, 4, 18, 3)}
+_LARGE = {"depths": (3, 8, 27, 3)}
 _TEST = {
     "dims": (16, 32, 48, 64),
     "depths": (1, 1, 2, 1),
@@ -183,6 +188,13 @@ _pvt = partial(
     slide_stages=0,
     class_token=True,
 )
+_im2col = partial(
+    declare,
+    family="pvt",
+    network=PyramidVisionTransformer,
+    preset="baseline",
+    local_attention=Im2ColAttention,
+)
 
 # Figures from the paper's table of classification results; Medium is read off its plot.
 _slide("slide_pvt_tiny", config=_TINY, preset="paper", paper=(12.2, 2.0, 78.0))
@@ -192,4 +204,9 @@ _slide("slide_pvt_medium", config=_MEDIUM, preset="paper", paper=(None, 6.82, 82
 _pvt("pvt_tiny", config=_TINY, paper=(13.2, 1.9, 75.1))
 _pvt("pvt_small", config=_SMALL, paper=(24.5, 3.8, 79.8))
 _pvt("pvt_medium", config=_MEDIUM, paper=(44.2, 6.7, 81.2))
+_pvt("pvt_large", config=_LARGE, paper=(61.4, 9.8, 81.7))
+# Accuracies from the paper's plot of run times, where it sets Slide-PVT beside these.
+_im2col("im2col_pvt_small", config=_SMALL, paper=(None, None, 80.6))
+_im2col("im2col_pvt_medium", config=_MEDIUM, paper=(None, None, 81.7))
+_im2col("im2col_pvt_large", config=_LARGE, paper=(None, None, 82.1))
 _slide("slide_pvt_test", config=_TEST, preset="test", input_size=(64, 96), num_classes=5)

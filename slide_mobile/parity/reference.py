@@ -11,13 +11,14 @@ from torch import nn
 
 from slide_mobile import models
 from slide_mobile._version import __version__
-from slide_mobile.artifact.folder import digest
+from slide_mobile.artifact.folder import MOST_LABELS_BYTES, digest
 from slide_mobile.demo.shapes import LABELS
 from slide_mobile.demo.weights import WEIGHTS
 from slide_mobile.deploy import deploy
 from slide_mobile.deploy.forms import Forms
 from slide_mobile.deploy.scale_stream import NO_HEADROOM, Headroom
 from slide_mobile.errors import CheckpointError, UsageError
+from slide_mobile.isolation import files
 from slide_mobile.models import checkpoint as checkpoints
 from slide_mobile.models.layers.backbone import without_head
 from slide_mobile.parity import parallel
@@ -95,7 +96,7 @@ class Reference:
         if self.task != "classify":
             raise UsageError(f"--labels names classes, but {self.task} have none: leave it out")
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = files.read(path, most=MOST_LABELS_BYTES).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise UsageError(f"cannot read the labels {path} ({reason})") from error

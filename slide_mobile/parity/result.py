@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slide_mobile.artifact.manifest import Accuracy, OutputParity, Parity
+from slide_mobile.errors import ArtifactError
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.recipes import Recipe
 from slide_mobile.tasks import LOGITS, Outputs
@@ -104,6 +105,12 @@ def compare_outputs(
     labels: Sequence[int] | None = None,
 ) -> ParityReport:
     """Compare two sets of outputs for the same images: logits, or every feature map."""
+    for name, rows in reference.items():
+        if output[name].shape != rows.shape:
+            raise ArtifactError(
+                f"the model file's {name} have the shape {output[name].shape}, PyTorch's have "
+                f"{rows.shape}; convert the model again"
+            )
     if LOGITS in reference:
         return compare(
             reference[LOGITS], output[LOGITS], recipe=recipe, trained=trained, labels=labels

@@ -22,7 +22,8 @@ def run(
 
     Runs one image at a time, as on a phone. Raises ArtifactError if the file has other outputs.
     """
-    names, rows = output_names(task), []
+    names = output_names(task)
+    rows: list[list[NDArray[np.float32]]] = []
     for i, image in enumerate(pixels):
         progress("run the model file", i / len(pixels))
         found = runner.outputs(image)
@@ -31,8 +32,22 @@ def run(
                 f"the model file has the outputs {', '.join(found)} instead of "
                 f"{', '.join(names)}, so it is not for the task {task}; convert the model again"
             )
+        _require_rows(found, task)
+        if rows and [found[name].shape for name in names] != [x.shape for x in rows[0]]:
+            raise ArtifactError("the model file's outputs change their shape; convert it again")
         rows.append([found[name].copy() for name in names])
     return {name: np.concatenate(x) for name, x in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _require_rows(found: Outputs, task: Task) -> None:
+    """Raise ArtifactError unless these are the logits or the maps of one image."""
+    rank = 2 if task == "classify" else 4
+    for name, x in found.items():
+        if x.ndim != rank or x.shape[0] != 1 or not x.size:
+            raise ArtifactError(
+                f"the model file's output {name} has the shape {x.shape}, so it is not for the "
+                f"task {task}; convert the model again"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
 
 DEMO = "slide_swin_demo"
+MOST_SIDE = 2048  # of an input image, in pixels; memory grows with both sides
 MOST_DIGITS = 9  # of a number of pixels; Python refuses to read one of thousands
 MOST_IMAGES = 10_000  # most images in a set; at 224x224 they take 1.5 GB of memory
 
@@ -68,6 +69,8 @@ def size(text: str) -> tuple[int, int]:
         raise UsageError(
             f"--input-size takes N or HxW in pixels, such as 224 or 224x320, not {text[:40]!r}"
         )
+    if max(map(int, parts)) > MOST_SIDE:
+        raise UsageError(f"--input-size takes at most {MOST_SIDE} pixels, not {text[:40]}")
     return int(parts[0]), int(parts[-1])
 
 

@@ -18,6 +18,7 @@ from slide_mobile.parity.result import ParityReport
 from slide_mobile.parity.running import executors, judge
 from slide_mobile.progress import Progress
 from slide_mobile.targets.converter import Converter, Request
+from slide_mobile.targets.tuning import Tune
 from slide_mobile.tasks import Outputs
 
 
@@ -30,6 +31,7 @@ class Job:
     """
 
     target: str
+    tune: Tune
     converter: Converter
     request: Request
     ref: Reference

@@ -11,6 +11,7 @@ from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
 from slide_mobile.isolation import isolated
 from slide_mobile.parity import (
+    claims,
     datasets,
     images,
     layerwise,
@@ -26,7 +27,7 @@ from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.running import executors, judge
 from slide_mobile.preprocess import find
 from slide_mobile.progress import Progress, silent
-from slide_mobile.targets import registry
+from slide_mobile.targets import registry, tuning
 from slide_mobile.targets.converter import Runner
 from slide_mobile.tasks import LOGITS, Outputs
 
@@ -55,6 +56,7 @@ def check(
     progress("verify the files")
     art = Artifact.open(root)
     art.verify()
+    claims.require(art)
     ref = _reference(art, samples, checkpoint, modules, folder)
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
@@ -167,7 +169,8 @@ def _modules(
     """Compare the file's modules with those of the reference's deploy form."""
     progress("compare module by module")
     converter = registry.load(art.manifest.target)
-    forms = chosen(art.manifest.target, art.manifest.backend, art.manifest.precision)
+    made = art.manifest
+    forms = chosen(made.target, made.backend, made.precision, tuning.known(made.tune))
     headroom = range_audit.audit(ref, golden.pixels).headroom
     deployed = ref.deployed(converter.LAYOUT, forms, headroom)
     return layerwise.modules(converter, art.model_path, deployed, golden.pixels)

@@ -3,6 +3,7 @@
 source -> reference model -> deploy form -> ExportedProgram -> model file -> artifact folder
 """
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.deploy.forms import chosen
-from slide_mobile.errors import GateFailed
+from slide_mobile.errors import GateFailed, OutputError
 from slide_mobile.lab import catalogue
 from slide_mobile.lab import session as lab
 from slide_mobile.parity import datasets, layerwise, metrics, parallel, range_audit, reference
@@ -65,6 +66,10 @@ def convert(
     root = out / folder_name(source.name, to.task, to.target, choice.recipe.name)
     report, lab_report = (root.with_name(f"{root.name}.{kind}.json") for kind in ("parity", "lab"))
 
+    for path in (report, lab_report):
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder, and a report may have to be there; move it")
+
     with atomic.staging(root, force=force) as folder:
         job = _job(source, to, converter, choice, calibration, progress)
         _require_exact(job)
@@ -77,8 +82,9 @@ def convert(
         manifest.write(folder, manifest_builder.build(job, found, created=created))
         if gates:
             lab.require(Artifact.open(folder), gates, lab_report, progress=progress)
-    report.unlink(missing_ok=True)
-    lab_report.unlink(missing_ok=True)
+    for old in (report, lab_report):
+        with contextlib.suppress(OSError):
+            old.unlink(missing_ok=True)
     return Artifact.open(root)
 
 
@@ -98,9 +104,10 @@ def _job(
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
     progress("rewrite to the deploy form")
     ranges = range_audit.audit(ref, images.evaluation.pixels)
-    forms = chosen(to.target, choice.backend, choice.recipe.name)
+    forms = chosen(to.target, choice.backend, choice.recipe.name, to.tune)
     return Job(
         target=to.target,
+        tune=to.tune,
         converter=converter,
         request=Request(
             recipe=choice.recipe,

@@ -8,7 +8,7 @@ from pathlib import Path
 from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import digests
+from slide_mobile.artifact.folder import digests, size_bytes
 from slide_mobile.artifact.manifest import (
     LABELS,
     SCHEMA_VERSION,
@@ -45,8 +45,9 @@ def build(job: Job, found: Attempt, *, created: str) -> Manifest:
         precision=request.recipe.name,
         backend=request.backend,
         via=request.via,
+        tune=job.tune,
         file=found.path.name,
-        size_bytes=_size_bytes(found.path),
+        size_bytes=size_bytes(found.path),
         files=digests(folder),
         input=_input(job),
         outputs=_outputs(job),
@@ -142,9 +143,3 @@ def _golden(job: Job, folder: Path) -> tuple[Golden, ...]:
         )
         for number in range(min(GOLDEN_SAMPLES, len(compared)))
     )
-
-
-def _size_bytes(path: Path) -> int:
-    """Return the size of a model file, or of all files of a package."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(file.stat().st_size for file in files)

@@ -8,6 +8,7 @@ A cell or step that was finished with the same inputs is kept. A killed release 
 artifact (artifact/atomic.py), and its child processes die with it.
 """
 
+import contextlib
 import os
 import subprocess
 import time
@@ -19,12 +20,12 @@ from typing import IO
 from msgspec import Struct
 from msgspec.structs import replace
 
-from slide_mobile.artifact import documents
+from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.atomic import make_folder
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import OutputError
-from slide_mobile.isolation import subprocesses
+from slide_mobile.isolation import files, subprocesses
 from slide_mobile.progress import Progress
 from slide_mobile.release.commands import STEPS, Step, arguments, artifact
 from slide_mobile.release.documents import State
@@ -32,6 +33,7 @@ from slide_mobile.release.plan import Cell, Plan
 from slide_mobile.release.records import CELLS, Record, known, save
 
 _POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 3  # for what is ended to clean up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +92,21 @@ def run(plan: Plan, *, force: bool, progress: Progress) -> tuple[Outcome, ...]:
                     start(job.cell)
             time.sleep(_POLL_SECONDS)
     finally:
-        for job in running:
-            job.process.kill()
-            job.process.wait()
+        _end(plan, running)
     return tuple(_outcome(record, kept) for record in records.values())
+
+
+def _end(plan: Plan, running: Sequence[_Job]) -> None:
+    """End what runs; it cleans up by itself, or its leavings are deleted here."""
+    for job in running:
+        job.process.terminate()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    for job in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            job.process.wait(max(0.0, deadline - time.monotonic()))
+        job.process.kill()
+        job.process.wait()
+        atomic.sweep(artifact(plan.out, job.cell.name))
 
 
 def _outcome(record: Record, kept: Collection[str]) -> Outcome:
@@ -154,9 +167,10 @@ def _log(out: Path, cell: Cell, step: Step) -> Path:
 
 
 def _emptied(path: Path) -> IO[bytes]:
-    """Open a file for writing; raises OutputError."""
+    """Make a file anew for writing, and delete what is there; raises OutputError."""
     try:
-        return path.open("wb")
+        path.unlink(missing_ok=True)  # it could be a link, or a pipe
+        return path.open("xb")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
@@ -164,6 +178,8 @@ def _emptied(path: Path) -> IO[bytes]:
 def _ended(out: Path, job: _Job, record: Record) -> Record:
     """The cell's record after a step has ended."""
     status = job.process.returncode
+    if status < 0:  # a crash cleans nothing up
+        atomic.sweep(artifact(out, job.cell.name))
     record = replace(record, seconds=round(record.seconds + time.monotonic() - job.started, 1))
     printed = _read_printed(_printed(out, job.cell, job.step))
     if status != 0:
@@ -182,6 +198,6 @@ def _ended(out: Path, job: _Job, record: Record) -> Record:
 def _read_printed(path: Path) -> _Printed:
     """What a command printed; a process that was killed may have printed nothing."""
     try:
-        return documents.decode(path.read_bytes(), _Printed)
+        return documents.decode(files.read(path, most=documents.MOST_BYTES), _Printed)
     except (OSError, DocumentError):
         return _Printed()

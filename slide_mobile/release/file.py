@@ -39,12 +39,23 @@ import msgspec
 from msgspec import Meta, Struct
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.documents import DocumentError, Name, Positive
+from slide_mobile.artifact.documents import MOST, DocumentError, Positive
 from slide_mobile.bench import BenchConfig
 from slide_mobile.errors import UnknownName, UsageError
+from slide_mobile.isolation import files
 from slide_mobile.parity.source import CalibrationImages
 from slide_mobile.targets.format import Format
 from slide_mobile.tasks import Task
+
+MOST_BYTES = 1 << 20  # of a release file
+# In a line: a key of 100,000 parts, "a.b.b.b...", takes tomllib 40 GB of memory.
+MOST_DOTS = 200
+MOST_ITEMS = 1_000  # of a list in it
+
+# A path or another text: no file's name has a NUL character.
+Text = Annotated[str, Meta(min_length=1, max_length=4_096, pattern=r"^[^\x00]*$")]
+Number = Annotated[int, Meta(ge=-MOST, le=MOST)]  # its range is that of the option
+Few = Meta(max_length=MOST_ITEMS)
 
 
 # Fields that a file leaves out stay out of a cell's fingerprint (omit_defaults), so that a key
@@ -52,18 +63,18 @@ from slide_mobile.tasks import Task
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A [[model]]: its keys are options of `convert`, and `images` is the one of `check`."""
 
-    name: Name
+    name: Text
     task: Task = Format.task
-    checkpoint: Name | None = None
+    checkpoint: Text | None = None
     untrained: bool = False
     num_classes: Positive | None = None
-    labels: Name | None = None
-    input_size: Positive | Name | None = None
-    calibration: Name | None = None
+    labels: Text | None = None
+    input_size: Positive | Text | None = None
+    calibration: Text | None = None
     calibration_samples: Positive = CalibrationImages.samples
-    mean: Name | None = None
-    std: Name | None = None
-    images: Name | None = None
+    mean: Text | None = None
+    std: Text | None = None
+    images: Text | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -78,38 +89,38 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     A file must pass in each of the `labs` that runs files of its precision.
     """
 
-    to: Name
-    precisions: Annotated[tuple[Name, ...], Meta(min_length=1)]
-    backend: Name | None = None
-    via: Name | None = None
-    labs: tuple[Name, ...] = ()
+    to: Text
+    precisions: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
+    backend: Text | None = None
+    via: Text | None = None
+    labs: Annotated[tuple[Text, ...], Few] = ()
 
 
 class Bench(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The [bench]: how the artifacts are timed, and an earlier document to compare with."""
 
-    threads: int = BenchConfig.threads
-    min_runs: int = BenchConfig.min_runs
+    threads: Number = BenchConfig.threads
+    min_runs: Number = BenchConfig.min_runs
     min_seconds: float = BenchConfig.min_seconds
     max_seconds: float = BenchConfig.max_seconds
-    baseline: Name | None = None
-    fail_over: float | Name | None = None
+    baseline: Text | None = None
+    fail_over: float | Text | None = None
 
 
 class ReportTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The [report]: a file is written in each of these formats."""
 
-    formats: tuple[str, ...] = ("html",)
+    formats: Annotated[tuple[Text, ...], Few] = ("html",)
 
 
 class ReleaseFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    out: Name = "build/release"
+    out: Text = "build/release"
     memory_gb: Annotated[float, Meta(gt=0, le=1e6)] | None = None
     jobs: Annotated[int, Meta(ge=1, le=10_000)] | None = None
-    model: tuple[Model, ...] = ()
-    target: tuple[Target, ...] = ()
+    model: Annotated[tuple[Model, ...], Few] = ()
+    target: Annotated[tuple[Target, ...], Few] = ()
     bench: Bench | None = None
     report: ReportTable = ReportTable()
 
@@ -125,13 +136,16 @@ TABLES: Mapping[str, type[Struct]] = {
 def read(path: Path) -> ReleaseFile:
     """The file as typed values; raises UsageError, and UnknownName for a key that is not known."""
     try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = files.read(path, most=MOST_BYTES).decode("utf-8")
+        if max(line.count(".") for line in text.split("\n")) > MOST_DOTS:
+            raise UsageError(f"{path} has a line with more than {MOST_DOTS} dots")
+        plain = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from error
     except RecursionError as error:
         raise UsageError(f"{path} is nested too deeply") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+        raise UsageError(f"{path} is not TOML: {documents.shortened(error)}") from error
     for where, kind, keys in _tables(path, plain):
         known = [field.name for field in msgspec.structs.fields(kind)]
         for key in keys:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from slide_mobile.artifact.atomic import alone_in, write_file
+from slide_mobile.artifact.atomic import alone_in, remove_tree, write_file
 from slide_mobile.artifact.documents import encode
 from slide_mobile.bench import BenchConfig, BenchDocument, baseline, bench, documents, host
 from slide_mobile.errors import SlideMobileError
+from slide_mobile.isolation import files
 from slide_mobile.progress import Progress, silent
 from slide_mobile.release import cells
 from slide_mobile.release import plan as plans
@@ -114,15 +115,23 @@ def _measured(
     path = plan.out / BENCH
     stamp = path.with_name(f"{path.name}.of")
     subject = _subject(good, config)
-    if not force and path.exists() and stamp.exists() and stamp.read_text() == subject:
+    if not force and path.exists() and _stamped(stamp) == subject:
         return documents.read(path)
-    stamp.unlink(missing_ok=True)
+    remove_tree(stamp)
     roots = [artifact(plan.out, record.name) for record in good]
     document = bench(roots, config=config, progress=progress)
     write_file(path, encode(document))
     if not document.failed and all(r.valid or r.p50_ms is None for r in document.results):
         write_file(stamp, subject)
     return document
+
+
+def _stamped(stamp: Path) -> str | None:
+    """What the measurement that is there is of; None if that is not known."""
+    try:
+        return files.read(stamp, most=1 << 10).decode("ascii", "replace")
+    except OSError:
+        return None
 
 
 def _subject(good: Sequence[Record], config: BenchConfig) -> str:

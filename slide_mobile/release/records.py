@@ -11,6 +11,7 @@ from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import SlideMobileError
+from slide_mobile.isolation import files
 from slide_mobile.release.commands import STEPS, Step, artifact
 from slide_mobile.release.plan import Cell
 
@@ -42,7 +43,9 @@ def known(out: Path, cell: Cell, *, force: bool) -> Record:
     """The record that an earlier release left, as far as it still holds."""
     fresh = Record(name=cell.name, fingerprint=cell.fingerprint)
     try:
-        found = documents.decode((out / CELLS / f"{cell.name}.json").read_bytes(), Record)
+        found = documents.decode(
+            files.read(out / CELLS / f"{cell.name}.json", most=documents.MOST_BYTES), Record
+        )
     except (OSError, DocumentError):
         return fresh
     fresh = replace(fresh, peak_rss_bytes=found.peak_rss_bytes)

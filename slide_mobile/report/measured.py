@@ -1,12 +1,12 @@
 """Measurements to show: documents of `bench --json` and of the apps, matched with the artifacts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from slide_mobile.bench import BenchDocument, documents
-from slide_mobile.bench.comparison import Intervals, Ratios
+from slide_mobile.bench.comparison import Comparison, Intervals, Ratios
 from slide_mobile.bench.documents import Environment
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import SlideMobileError
@@ -99,7 +99,7 @@ def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurem
     """One document, its results matched with the artifacts."""
     count = len(document.results)
     found = tuple(_measurement(document, result, entries) for result in document.results)
-    pairs = document.comparisons or ()
+    pairs, by_pair = document.comparisons or (), document.pairs()
     return Measurements(
         source=document.source,
         environment=document.environment,
@@ -107,7 +107,7 @@ def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurem
         ratios=document.ratios,
         intervals=document.ratio_intervals or ((None,) * count,) * count,
         cpu_ratios=tuple(
-            tuple(_cpu_ratio(document, i, j) for j in range(count)) for i in range(count)
+            tuple(_cpu_ratio(by_pair, i, j) for j in range(count)) for i in range(count)
         ),
         unanswered=tuple(
             f"{found[pair.of].name} / {found[pair.over].name}: {'; '.join(pair.why_invalid)}"
@@ -117,9 +117,9 @@ def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurem
     )
 
 
-def _cpu_ratio(document: BenchDocument, i: int, j: int) -> float | None:
+def _cpu_ratio(pairs: Mapping[frozenset[int], Comparison], i: int, j: int) -> float | None:
     """The ratio of two results in CPU time, where the two have a ratio."""
-    pair = document.comparison(i, j)
+    pair = pairs.get(frozenset((i, j)))
     if pair is None or pair.cpu is None or not pair.valid:
         return None
     return pair.cpu.ratio if pair.of == i else 1 / pair.cpu.ratio

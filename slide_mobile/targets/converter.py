@@ -115,6 +115,9 @@ class Converter(Protocol):
     def inspect(self, path: Path) -> Graph:
         """Facts about the graph, read from the written file; raises ArtifactError."""
 
+    def precision(self, path: Path) -> str:
+        """The precision of the file, found from what is in it; raises ArtifactError."""
+
     def misread(self, path: Path) -> Sequence[str]:
         """Operations of the file that an accelerator is known to take and compute wrongly."""
 

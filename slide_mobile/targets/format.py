@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from slide_mobile.targets.tuning import BALANCED, Tune
 from slide_mobile.tasks import Task
 
 OUT = Path("artifacts")  # where artifact folders are made unless the caller says where
@@ -14,7 +15,7 @@ class Format:
 
     `precision` is a recipe's name, `backend` what runs the file on the phone, and `via` the
     exporter that makes it. The task "features" leaves the classifier out: the file gives the
-    feature maps of the four stages.
+    feature maps of the four stages. `tune` names the core for which graph forms are chosen.
     """
 
     target: str
@@ -22,6 +23,7 @@ class Format:
     backend: str | None = None
     via: str | None = None
     task: Task = "classify"
+    tune: Tune = BALANCED
 
 
 def folder_name(model: str, task: Task, target: str, precision: str) -> str:

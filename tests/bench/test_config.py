@@ -11,15 +11,15 @@ from slide_mobile.errors import UsageError
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"threads": 0}, "threads must be 1 to 1024, got 0"),
-        ({"threads": 10**11}, "threads must be 1 to 1024, got 1"),
-        ({"min_runs": 29}, "min-runs must be at least 30, got 29: percentiles of fewer runs"),
-        ({"min_seconds": -1.0}, "min-seconds must be 0 or more, got -1"),
-        ({"min_seconds": math.nan}, "min-seconds must be 0 or more, got nan"),
-        ({"min_seconds": math.inf}, "min-seconds must be 0 or more, got inf"),
-        ({"max_seconds": -1.0}, "max-seconds must be 0 or more, got -1"),
-        ({"max_seconds": math.nan}, "max-seconds must be 0 or more, got nan"),
-        ({"warm_up": 0}, "warm-up must be at least 1 run, got 0"),
+        ({"threads": 0}, "threads must be 1 to 256, got 0"),
+        ({"threads": 10**11}, "threads must be 1 to 256, got 1"),
+        ({"min_runs": 29}, "min-runs must be 30 to 1000000, got 29: percentiles of fewer runs"),
+        ({"min_seconds": -1.0}, "min-seconds must be 0 to 1e\\+06, got -1"),
+        ({"min_seconds": math.nan}, "min-seconds must be 0 to 1e\\+06, got nan"),
+        ({"min_seconds": math.inf}, "min-seconds must be 0 to 1e\\+06, got inf"),
+        ({"max_seconds": -1.0}, "max-seconds must be 0 to 1e\\+06, got -1"),
+        ({"max_seconds": math.nan}, "max-seconds must be 0 to 1e\\+06, got nan"),
+        ({"warm_up": 0}, "warm-up must be 1 to 1000000 runs, got 0"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(changes: dict[str, float], message: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from hostile_files import KINDS, put
 
 from slide_mobile.artifact.documents import encode
 from slide_mobile.bench import documents, result
@@ -229,3 +230,16 @@ def test_a_document_passed_if_nothing_failed(plain: dict[str, Any]) -> None:
     )  # fmt: skip
     bad = BaselineComparison.of(Path("f"), 5.0, [untimed])
     assert not msgspec.structs.replace(document, baseline=bad).passed
+
+
+def test_a_document_has_a_largest_number_of_results(plain: dict[str, Any], tmp_path: Path) -> None:
+    result = plain["results"][0]
+    plain |= {"results": [result] * 501, "ratios": [], "ratio_intervals": None}
+    with pytest.raises(GateFailed, match="results"):
+        documents.read(saved(tmp_path / "a.json", plain))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_that_is_something_else(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.json"):
+        documents.read(put(kind, tmp_path / "a.json"))

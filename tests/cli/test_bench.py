@@ -211,11 +211,7 @@ def test_what_was_measured_is_printed_though_the_baseline_is_of_others(tmp_path:
         (["x", "--fail-over", "5%"], "--fail-over needs a --baseline"),
         (["x", "--baseline", "nowhere.json"], "nowhere.json does not exist"),
         (["x", "--baseline", str(PHONE), "--fail-over", "much"], "a percentage such as 5%"),
-        (["x", "--min-runs", "10"], "min-runs must be at least 30"),
-        (["x", "--threads", "0"], "threads must be 1 to 1024"),
-        (["x", "--min-seconds", "-1"], "min-seconds must be 0 or more"),
-        (["x", "--max-seconds", "inf"], "max-seconds must be 0 or more, got inf"),
-        (["x", "--warm-up", "0"], "warm-up must be at least 1 run"),
+        (["x", "--max-seconds", "nan"], "max-seconds must be 0 to 1e+06, got nan"),
         (["x"], "is not an artifact folder"),
     ],
 )

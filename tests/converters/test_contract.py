@@ -66,6 +66,7 @@ def test_the_folder_is_whole_and_certified(case, converted) -> None:
     assert manifest.float_modules == ()
     assert len(art.labels) == 5 and len(manifest.golden) == 8
     assert manifest.size_bytes == sum(path.stat().st_size for path in files(art.model_path))
+    assert registry.load(target).precision(art.model_path) == recipe
 
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)

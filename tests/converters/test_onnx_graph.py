@@ -1,5 +1,6 @@
 """What inspect says of an .onnx file, on graphs small enough to count by hand."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,3 +244,25 @@ def test_a_loop_is_refused(net: Path) -> None:
     loop = helper.make_node("Loop", ["times", ""], [], body=body)
     with pytest.raises(ArtifactError, match="control flow"):
         content(before_the_rest([loop], [integers("times", 1 << 62)], net))
+
+
+@pytest.mark.parametrize(("held", "fits"), [(1, True), (3, True), (4, False), (40, False)])
+def test_what_is_held_at_one_time_counts_and_not_a_tensor_alone(
+    held: int, fits: bool, tmp_path: Path
+) -> None:
+    size = numpy_helper.from_array(np.array([1 << 6, 1 << 8, 1 << 13], np.int64), "size")
+    wide = [1 << 6, 1 << 8, 1 << 13]  # 2^27 values; a sum of two of them makes one more
+    nodes = [helper.make_node("ReduceMean", ["image"], ["one"], "mean", keepdims=0)]
+    nodes += [helper.make_node("Expand", ["one", "size"], [f"x{n}"]) for n in range(held)]
+    nodes.append(helper.make_node("Sum", [f"x{n}" for n in range(held)], ["all"], "sum"))
+    # One after the other they are not held together.
+    chain = ("all", "y0", "y1", "y2")
+    nodes += [helper.make_node("Neg", [a], [b]) for a, b in itertools.pairwise(chain)]
+    nodes.append(helper.make_node("ReduceMean", ["y2"], ["logits"], "end", keepdims=0))
+    path = saved(nodes, [size], [], tmp_path / "model.onnx")
+    if fits:
+        info = next(v for v in read(path).graph.value_info if v.name == "x0")
+        assert [d.dim_value for d in info.type.tensor_type.shape.dim] == wide
+        return
+    with pytest.raises(ArtifactError, match="values at once"):
+        read(path)

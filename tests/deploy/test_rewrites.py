@@ -70,11 +70,13 @@ def test_split_taps_is_exact(options: dict, randomised: Randomised, tokens: Tens
 @pytest.mark.parametrize("strips", [1, 2, 4])
 @pytest.mark.parametrize("head_broadcast", ["matmul", "broadcast"])
 @pytest.mark.parametrize("head_sum", ["matmul", "sum"])
+@pytest.mark.parametrize("shifts", ["none", "keys", "both"])
 @pytest.mark.parametrize("options", VARIANTS[:5], ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_form_of_the_taps_is_exact(
     layout: Layout,
     options: dict,
+    shifts: Any,
     head_sum: Any,
     head_broadcast: Any,
     strips: int,
@@ -82,13 +84,30 @@ def test_every_form_of_the_taps_is_exact(
     tokens: Tensor,
 ) -> None:
     old = randomised(slide_attention(**options))
-    form = Form(head_sum=head_sum, head_broadcast=head_broadcast, strips=strips)
+    form = Form(head_sum=head_sum, head_broadcast=head_broadcast, strips=strips, shifts=shifts)
     forms = Forms((("slide", Shape(height=7, width=9, dim=12, heads=3), form),))
     new = choose_taps(split_taps(merge_paths(copy.deepcopy(old))), forms)
     if layout == "NCHW":
         tokens, old = tokens.permute(0, 3, 1, 2), ChannelsLastInside(old)
         new = turn(new)
     assert_same(new, old, tokens)
+
+
+@pytest.mark.parametrize("shifts", ["none", "keys", "both"])
+def test_taps_are_exact_where_exponentials_would_overflow(
+    shifts: Any, randomised: Randomised, tokens: Tensor
+) -> None:
+    """Logits differ by thousands, and exp overflows at 710 in float64."""
+    old = randomised(slide_attention(lepe=True)).double()
+    old.qkv.weight.data *= 60
+    x = tokens.double()
+    logits = torch.einsum("bhwc,dc->bhwd", x, old.qkv.weight).abs().max() ** 2
+    assert logits > 10_000
+    shape = Shape(height=7, width=9, dim=12, heads=3)
+    forms = Forms((("slide", shape, Form(head_sum="sum", shifts=shifts)),))
+    new = choose_taps(split_taps(merge_paths(copy.deepcopy(old))), forms)
+    assert new.double()(x).isfinite().all()
+    assert_same(new.double(), old, x)
 
 
 @pytest.mark.parametrize("map_size", [(4, 6), (5, 7), (6, 3)])

@@ -8,6 +8,7 @@ import pytest
 from slide_mobile import models
 from slide_mobile.models import catalogue, census
 from slide_mobile.models.catalogue import Row
+from slide_mobile.models.meta import MetaInit
 
 # Parameters (M, two depthwise paths) and multiply-adds (G) at 224x224. Counted; where a paper
 # prints figures, each model's own file says how they compare.
@@ -38,7 +39,15 @@ SIZES = {
     "slide_nat_base": (89.80, 13.84),
 }
 # Figures from the papers of the parent networks: parameters (M) and multiply-adds (G).
-PRINTED = ["pvt_tiny", "pvt_small", "pvt_medium", "pvt_v2_b1", "pvt_v2_b2", "cswin_small"]
+PRINTED = [
+    "pvt_tiny",
+    "pvt_small",
+    "pvt_medium",
+    "pvt_large",
+    "pvt_v2_b1",
+    "pvt_v2_b2",
+    "cswin_small",
+]
 PRINTED += ["nat_mini", "nat_tiny"]
 
 
@@ -94,6 +103,18 @@ def test_a_count_needs_no_weights_and_agrees_with_a_model_that_has_them() -> Non
     size = census.measure(model, (128, 128))
     row: Row = TABLE["slide_swin_demo"]
     assert (size.params, size.macs) == (row.params, row.macs)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name.startswith("im2col")])
+def test_an_im2col_twin_is_the_slide_model_without_what_is_learned_around_its_shift(name) -> None:
+    config = dict(models.spec(name).build.keywords)  # type: ignore[attr-defined]
+    del config["local_attention"]
+    with MetaInit():
+        twin = models.spec(name).build().state_dict()
+        slide = models.spec(name).network(**config).state_dict()
+    learned = {key: value.shape for key, value in slide.items() if ".dep_conv" not in key}
+    assert {key: value.shape for key, value in twin.items()} == learned
+    assert len(learned) < len(slide)
 
 
 def test_models_are_listed_family_by_family_whichever_was_imported_first() -> None:

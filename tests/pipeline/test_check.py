@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -178,7 +179,7 @@ def test_a_floor_in_the_manifest_is_not_the_floor_of_the_gate(
     art: Artifact, fake: FakeConverter
 ) -> None:
     form = fake.forms[art.model_path.read_bytes()]
-    art.model_path.write_text(json.dumps({"number": 0, "decibels": 10.0}))
+    art.model_path.write_text(json.dumps({"number": 0, "decibels": 10.0, "precision": "fp16"}))
     fake.forms[art.model_path.read_bytes()] = form
     rewrite(art.root, parity={"min_sqnr_db": -100})
     assert not check(art.root).passed
@@ -236,3 +237,25 @@ def test_the_planted_error_is_what_it_says() -> None:
 
     x = torch.randn(3, 7, generator=torch.Generator().manual_seed(0)).numpy()
     assert sqnr_db(x, with_error(x, 33.0)) == pytest.approx(33.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("claim", "difference"),
+    [
+        ({"precision": "int8"}, "precision fp16, the manifest says int8"),
+        ({"graph": {"ops": {"FAKE": 2}}}, "FAKE operations 1, the manifest says 2"),
+        ({"graph": {"ops": {"CONV": 1}}}, "CONV operations 0, the manifest says 1"),
+        ({"graph": {"max_rank": 3}}, "the rank 4, the manifest says 3"),
+        ({"graph": {"int8_mac_fraction": 0.7}}, r"the int8 share 0\.0, the manifest says 0\.7"),
+        ({"size_bytes": 1}, r"the size in bytes \d+, the manifest says 1"),
+    ],
+)
+def test_what_the_manifest_says_of_the_file_must_be_so(
+    claim: dict[str, Any], difference: str, art: Artifact
+) -> None:
+    document = json.loads((art.root / MANIFEST).read_bytes())
+    for name, value in claim.items():
+        document[name] = {**document[name], **value} if name == "graph" else value
+    (art.root / MANIFEST).write_text(json.dumps(document))
+    with pytest.raises(GateFailed, match=f"has {difference}: one of them was changed"):
+        check(art.root)

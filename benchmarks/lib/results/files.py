@@ -8,24 +8,30 @@ from msgspec import UNSET, UnsetType
 from benchmarks.lib.results.document import Row
 from slide_mobile.artifact.documents import Count, Decibels, Milliseconds, Positive, Side, Text
 from slide_mobile.targets import registry
+from slide_mobile.targets.tuning import Tune
 
 GraphForm = Literal["published", "deploy", "floor"]
 
 
 class Candidate(Row, frozen=True, kw_only=True):
-    """A model file to build; `size` is (height, width) of its input in pixels."""
+    """A model file to build; `size` is (height, width) of its input in pixels.
+
+    `tune` is the core that the forms of a deploy form are chosen for, if not the default.
+    """
 
     model: Text
     form: GraphForm
     target: Text
     precision: Text
     size: tuple[Side, Side]
+    tune: Tune | UnsetType = UNSET
 
     @property
     def name(self) -> str:
         """The name of its file, without suffix."""
         height, width = self.size
-        return f"{self.model}-{self.form}-{self.target}-{self.precision}-{height}x{width}"
+        tuned = "" if self.tune is UNSET else f"-{self.tune}"
+        return f"{self.model}-{self.form}-{self.target}-{self.precision}-{height}x{width}{tuned}"
 
     def path(self, folder: Path) -> Path:
         """Where its file is kept in a folder of files."""

@@ -1,5 +1,7 @@
 """slide_mobile/deploy/forms.json: the measured forms of each stage, and which one was chosen."""
 
+from collections.abc import Sequence
+
 from benchmarks.lib.results.document import Measured, Row
 from benchmarks.lib.results.markdown import grid
 from slide_mobile.artifact.documents import Count, Milliseconds, Text
@@ -38,7 +40,7 @@ class FormTable(Measured, frozen=True, kw_only=True):
 
 
 _FORMS = ("plain", "broadcast", "4 strips", "broadcast, 4 strips", "sum, broadcast")
-FORMS = (*_FORMS, "sum, broadcast, 4 strips", "matrix")
+FORMS = (*_FORMS, "sum, broadcast, 4 strips", "shifts, 4 strips", "matrix")
 
 
 def table(result: FormTable) -> str:
@@ -50,16 +52,18 @@ def table(result: FormTable) -> str:
         "interleaved runs. "
         "The form in bold is chosen: the plain one, unless another beats it:"
     )
-    head = ["target", "precision", "map", "heads", *FORMS]
-    return grid(title, head, 3, map(_cells, result.rows))
+    timed = {_name(m.form) for row in result.rows for m in row.measured}
+    names = [name for name in FORMS if name in timed]
+    head = ["target", "precision", "map", "heads", *names]
+    return grid(title, head, 3, [_cells(row, names) for row in result.rows])
 
 
-def _cells(r: FormRow) -> list[str]:
+def _cells(r: FormRow, names: Sequence[str]) -> list[str]:
     """The line of a stage."""
     times = {_name(m.form): f"{m.p50_ms:.2f}" for m in r.measured}
     times[_name(r.form)] = f"**{times[_name(r.form)]}**"
     shape = f"{r.attention} {r.shape.height}x{r.shape.width}x{r.shape.dim}"
-    forms = [times.get(name, "") for name in FORMS]
+    forms = [times.get(name, "") for name in names]
     return [r.target, f"`{r.precision}`", shape, str(r.shape.heads), *forms]
 
 
@@ -67,6 +71,8 @@ def _name(form: Form) -> str:
     """A form as the head of the table names it."""
     if form.tokens == "matrix":
         return "matrix"
+    if form.shifts == "both":
+        return f"shifts, {form.strips} strips"
     names = ["sum"] * (form.head_sum == "sum")
     names += ["broadcast"] * (form.head_broadcast == "broadcast")
     names += ["4 strips"] * (form.strips == 4)

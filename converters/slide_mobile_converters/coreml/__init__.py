@@ -13,6 +13,7 @@ from slide_mobile.targets.quiet import quiet
 with quiet():
     from slide_mobile_converters.coreml import lowering, metadata, package
     from slide_mobile_converters.coreml.graph import inspect as inspect
+    from slide_mobile_converters.coreml.graph import precision as precision
     from slide_mobile_converters.coreml.probe import activations as activations
     from slide_mobile_converters.coreml.probe import ranges as ranges
     from slide_mobile_converters.coreml.profile import profile as profile

@@ -17,6 +17,7 @@ from slide_mobile_converters.coreml.neural_engine import findings
 _RELEASES = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18"}
 # Operations whose result a kernel takes as 8 bits: weights, or activations.
 _INT8 = {"constexpr_affine_dequantize", "constexpr_blockwise_shift_scale", "dequantize"}
+_PALETTE = "constexpr_lut_to_dense"
 # Inputs of the operations that multiply: activations, then weights or the second factor.
 _FACTORS = {"conv": ("x", "weight"), "linear": ("x", "weight"), "matmul": ("x", "y")}
 
@@ -42,6 +43,25 @@ def inspect(path: Path) -> Graph:
             *findings(program),
         ),
     )
+
+
+def precision(path: Path) -> str:
+    """Name of the precision in which the program has its dense layers; raises ArtifactError."""
+    program = reading.program(path)
+    types = {op.type for op in program.operations}
+    if _PALETTE in types:
+        return f"palette{min(_bits(program))}"
+    if types & _INT8:
+        return "int8" if "quantize" in types else "int8-weights"
+    return "fp16" if any("fp16" in op.dtypes for op in program.operations) else "fp32"
+
+
+def _bits(program: Program) -> Iterator[int]:
+    """Bits of an index into each palette."""
+    shapes = variables(program)
+    for op in program.operations:
+        if op.type == _PALETTE:
+            yield prod(shapes[str(op.inputs["lut"])]).bit_length() - 1
 
 
 def variables(program: Program) -> dict[str, tuple[int, ...]]:

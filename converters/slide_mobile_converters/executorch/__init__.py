@@ -13,6 +13,7 @@ with quiet():
     from slide_mobile_converters.executorch import lowering, metadata, quantization
     from slide_mobile_converters.executorch.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.executorch.graph import inspect as inspect
+    from slide_mobile_converters.executorch.graph import precision as precision
     from slide_mobile_converters.executorch.probe import activations as activations
     from slide_mobile_converters.executorch.probe import ranges as ranges
     from slide_mobile_converters.executorch.profile import profile as profile

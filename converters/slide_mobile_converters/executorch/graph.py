@@ -1,7 +1,7 @@
 """Facts about a written .pte: its delegates, the operations inside them and those outside."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -10,6 +10,7 @@ from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNGr
 from executorch.exir._serialize._program import PTEFile
 from executorch.exir.schema import DelegateCall, ExecutionPlan, KernelCall
 
+from mil_evaluator import Operation
 from slide_mobile.artifact.manifest import Graph
 from slide_mobile.targets.graph import counted, float_macs
 from slide_mobile.targets.registry import needs_toolchain
@@ -20,6 +21,13 @@ from slide_mobile_converters.executorch.xnnpack_graph import Value
 
 MAX_RANK = 4
 _INT8 = {"qint8", "qcint8"}
+# A type that only files of this precision have, the narrowest first.
+_PRECISIONS = {
+    "qdint8": "int8-dynamic",
+    "qint8": "int8",
+    "qcint8": "int8",
+    "fp16": "fp16",
+}
 _BORDERS = {"XNNConvert", "XNNStaticTranspose"}
 _MANY_BORDERS = 0.25  # share of conversions and transposes from which they are a finding
 
@@ -40,14 +48,36 @@ def inspect(path: Path) -> Graph:
         return _of_coreml(file) if reading.first_delegate(file) == COREML else _of_xnnpack(file)
 
 
+def precision(path: Path) -> str:
+    """Name of the precision in which the delegates compute; raises ArtifactError."""
+    file = reading.read(path)
+    with reading.artifact_errors(path):
+        if reading.first_delegate(file) == COREML:
+            return "fp16" if "fp16" in _coreml_types(file) else "fp32"
+        types = {value.dtype for graph in _graphs(file) for value in _values(graph)}
+    return next((name for kind, name in _PRECISIONS.items() if kind in types), "fp32")
+
+
+def _graphs(file: PTEFile) -> Iterator[XNNGraph]:
+    """The graphs in the file's XNNPACK delegates."""
+    for delegate in reading.method(file).delegates:
+        if delegate.id == XNNPACK:
+            yield xnnpack_graph.read(reading.blob(file, delegate))
+
+
+def _values(graph: XNNGraph) -> Iterable[Value]:
+    """The tensors of a graph."""
+    return xnnpack_graph.values(graph).values()
+
+
 def _of_xnnpack(file: PTEFile) -> Graph:
     """Facts about the graphs in the file's XNNPACK delegates, if it has any."""
     plan = reading.method(file)
     outside = list(_outside(plan))
-    graphs = [xnnpack_graph.read(reading.blob(file, d)) for d in plan.delegates if d.id == XNNPACK]
+    graphs = list(_graphs(file))
     ops = [op for graph in graphs for op in operations(graph)]
     macs = _macs(ops)
-    tensors = [value for graph in graphs for value in xnnpack_graph.values(graph).values()]
+    tensors = [value for graph in graphs for value in _values(graph)]
     total = sum(macs.values())
     in_int8 = sum(count for (_, int8), count in macs.items() if int8)
     names = [op.name.removeprefix("XNN") for op in ops] + outside
@@ -66,9 +96,7 @@ def _of_xnnpack(file: PTEFile) -> Graph:
 def _of_coreml(file: PTEFile) -> Graph:
     """Facts about the MIL program in the file's only delegate; it computes in float."""
     plan = reading.method(file)
-    with needs_toolchain("executorch"):
-        from slide_mobile_converters.executorch import coreml_delegate
-    operations = coreml_delegate.mil(file).operations
+    operations = _coreml_operations(file)
     outside = list(_outside(plan))
     return Graph(
         ops=dict(sorted(Counter([*(op.type for op in operations), *outside]).items())),
@@ -83,6 +111,18 @@ def _of_coreml(file: PTEFile) -> Graph:
             *_findings(plan, outside, []),
         ),
     )
+
+
+def _coreml_operations(file: PTEFile) -> Sequence[Operation]:
+    """The operations of the MIL program in the file's only delegate."""
+    with needs_toolchain("executorch"):
+        from slide_mobile_converters.executorch import coreml_delegate
+    return coreml_delegate.mil(file).operations
+
+
+def _coreml_types(file: PTEFile) -> set[str]:
+    """The types of all results of that program."""
+    return {dtype for op in _coreml_operations(file) for dtype in op.dtypes}
 
 
 def _exporter(file: PTEFile) -> str | None:

@@ -19,6 +19,7 @@ from executorch.exir._serialize._program import (
 from executorch.exir.schema import BackendDelegate, ExecutionPlan, JumpFalseCall, String
 
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 
 XNNPACK, COREML = "XnnpackBackend", "CoreMLBackend"
 FORWARD = "forward"
@@ -46,7 +47,7 @@ _BROKEN = (
 def read(path: Path) -> PTEFile:
     """The whole file; raises ArtifactError if it is not a .pte, or is damaged."""
     try:
-        content = path.read_bytes()
+        content = files.read(path, most=files.MOST_MODEL_BYTES)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     if content[_MAGIC] != b"ET":

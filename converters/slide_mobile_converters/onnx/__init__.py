@@ -13,6 +13,7 @@ with quiet():
     from slide_mobile_converters.onnx import lowering, metadata, quantization
     from slide_mobile_converters.onnx.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.onnx.graph import inspect as inspect
+    from slide_mobile_converters.onnx.graph import precision as precision
     from slide_mobile_converters.onnx.probe import activations as activations
     from slide_mobile_converters.onnx.probe import ranges as ranges
     from slide_mobile_converters.onnx.profile import profile as profile

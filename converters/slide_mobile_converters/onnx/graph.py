@@ -63,6 +63,15 @@ def inspect(path: Path) -> Graph:
     )
 
 
+def precision(path: Path) -> str:
+    """Name of the precision in which the file has its dense layers; raises ArtifactError."""
+    graph = read(path).graph
+    if any(node.op_type == "QuantizeLinear" for node in graph.node):
+        return "int8"
+    half = any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in graph.initializer)
+    return "fp16" if half else "fp32"
+
+
 def _rewritten(model: ModelProto, path: Path) -> ModelProto:
     """The graph that ONNX Runtime runs, before it chooses memory layouts for this CPU."""
     options = running.options()

@@ -16,11 +16,13 @@ from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 
 OWN_DOMAINS = frozenset({"", "ai.onnx"})
 # A GiB of float32: 80 times the largest tensor of slide_swin_base at 224 pixels. A few bytes in a
 # file can ask for any size, so a file that asks for more is refused.
 MAX_ELEMENTS = 1 << 28
+MAX_HELD = 1 << 29  # of all tensors that are held at one time
 
 # What onnx and ONNX Runtime raise for a damaged file.
 ERRORS = (
@@ -101,11 +103,33 @@ def _refuse_absurd(path: Path, model: ModelProto) -> None:
             raise ArtifactError(
                 f"{path} is damaged: tensor {name!r} claims the shape {fixed[name]}"
             )
+    if (held := _held({name: prod(shape) for name, shape in fixed.items()}, model)) > MAX_HELD:
+        raise ArtifactError(
+            f"{path} is damaged: its tensors claim {held} values at once, more than {MAX_HELD}"
+        )
+
+
+def _held(sizes: dict[str, int], model: ModelProto) -> int:
+    """Most values that computed tensors have at one time, in the order of the operations."""
+    last = {name: place for place, node in enumerate(model.graph.node) for name in node.input}
+    kept = {value.name for value in model.graph.output}
+    alive: set[str] = set()
+    now = most = 0
+    for place, node in enumerate(model.graph.node):
+        made = {name for name in node.output if name}
+        alive |= made
+        now += sum(sizes[name] for name in made)
+        most = max(most, now)
+        seen = {name for name in (*node.input, *node.output) if last.get(name, place) <= place}
+        ended = (seen & alive) - kept
+        alive -= ended
+        now -= sum(sizes[name] for name in ended)
+    return most
 
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return files.read(path, most=files.MOST_MODEL_BYTES)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
 

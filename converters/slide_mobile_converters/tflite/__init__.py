@@ -14,6 +14,7 @@ with quiet():
     from slide_mobile_converters.tflite.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.tflite.graph import inspect as inspect
     from slide_mobile_converters.tflite.graph import misread as misread
+    from slide_mobile_converters.tflite.graph import precision as precision
     from slide_mobile_converters.tflite.probe import activations as activations
     from slide_mobile_converters.tflite.probe import ranges as ranges
     from slide_mobile_converters.tflite.profile import PROFILER as PROFILER

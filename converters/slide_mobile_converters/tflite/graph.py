@@ -23,6 +23,13 @@ from slide_mobile_converters.tflite.operations import Op, Tensor, operands
 from slide_mobile_converters.tflite.versions import min_runtime
 
 MAX_RANK = 4  # ML Drift refuses more ("rank > 4"); XNNPACK takes 6
+# Types of weights and activations, and of the weights' constant, by the narrowest first.
+_PRECISIONS = {
+    ("INT8", "INT8", None): "int8",
+    ("INT8", "FLOAT32", None): "int8-dynamic",
+    ("FLOAT32", "FLOAT32", "INT8"): "int8-weights",
+    ("FLOAT32", "FLOAT32", "FLOAT16"): "fp16",
+}
 _MANY_BORDERS = 0.1  # share of QUANTIZE and DEQUANTIZE from which they are a finding
 
 
@@ -57,6 +64,24 @@ def inspect(path: Path) -> Graph:
         min_runtime=release,
         findings=(*_findings(subgraphs, tensors, plan), *float_macs(macs), *remarks),
     )
+
+
+def precision(path: Path) -> str:
+    """Name of the precision in which the file has its dense layers; raises ArtifactError."""
+    model = reading.read(path)
+    reading.interpreter(model, path)  # verifies the file
+    subgraphs, _ = reading.bounded(model, path)
+    ops = [op for subgraph in subgraphs for op in subgraph]
+    with reading.artifact_errors(path, reading.UNVERIFIED):
+        # Weights behind a DEQUANTIZE are stored in its input's type, and computed with in float.
+        of_weights = [op for op in ops if op.name == "DEQUANTIZE" and op.input(0).constant]
+        stored = {op.outputs[0].name: op.input(0).dtype for op in of_weights}
+        dense = [operands(op) for op in ops if op.name in {"CONV_2D", "FULLY_CONNECTED"}]
+        kinds = {
+            (weights.dtype, activations.dtype, stored.get(weights.name))
+            for activations, weights in dense
+        }
+    return next((name for kind, name in _PRECISIONS.items() if kind in kinds), "fp32")
 
 
 def misread(path: Path) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from slide_mobile.errors import ArtifactError
+from slide_mobile.isolation import files
 from slide_mobile.tasks import LOGITS
 from slide_mobile_converters.tflite.operations import Op, Tensor, parse
 
@@ -72,7 +73,7 @@ def artifact_errors(path: Path, errors: Errors = (ValueError, RuntimeError)) -> 
 def read(path: Path) -> bytes:
     """The bytes of the file."""
     try:
-        model = path.read_bytes()
+        model = files.read(path, most=files.MOST_MODEL_BYTES)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     if model[4:8] != b"TFL3":

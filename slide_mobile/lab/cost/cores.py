@@ -21,7 +21,8 @@ class Core:
 
     `part` and `features` are what /proc/cpuinfo says, from which LiteRT chooses kernels. `emulated`
     is QEMU's name of a CPU with these features, `scheduled` LLVM's name of the scheduling model.
-    `chip` is where the caches are from.
+    `in_order` says that the core starts instructions in their order. `chip` is where the caches are
+    from.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Core:
     features: str
     emulated: str
     scheduled: str
+    in_order: bool
     chip: str
     caches: tuple[Cache, ...]
 
@@ -53,6 +55,7 @@ _A55 = Core(
     features=_V8_2,
     emulated="cortex-a76",  # QEMU 7.2 has no A55; both have the same instructions
     scheduled="cortex-a55",
+    in_order=True,
     chip="RK3588, LPDDR4X",
     caches=(
         Cache(bytes=32 * _KIB, ways=4, read=2, write=2),
@@ -67,6 +70,7 @@ _A76 = Core(
     features=_V8_2,
     emulated="cortex-a76",
     scheduled="neoverse-n1",
+    in_order=False,
     chip="RK3588, LPDDR4X",
     caches=(
         Cache(bytes=64 * _KIB, ways=4, read=2, write=2),
@@ -81,6 +85,7 @@ _X1 = Core(
     features=_V8_2,
     emulated="cortex-a76",
     scheduled="neoverse-v1",
+    in_order=False,
     chip="Snapdragon 8cx Gen 3, LPDDR4X",
     caches=(
         Cache(bytes=64 * _KIB, ways=4, read=2, write=2),
@@ -95,6 +100,7 @@ _A510 = Core(
     features=f"{_V8_2} sve sve2 svei8mm i8mm bf16 svebf16",
     emulated="max,sve-default-vector-length=16,sve128=on,sme=off",
     scheduled="cortex-a510",
+    in_order=True,
     chip="caches of a Snapdragon 8 Gen 1",
     caches=(
         Cache(bytes=32 * _KIB, ways=4, read=2, write=2),

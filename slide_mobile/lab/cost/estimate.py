@@ -42,7 +42,7 @@ def estimate(root: Path, *, core: str = DEFAULT_CORE, progress: Progress = silen
     progress(f"count what {artifact.model_path.name} executes on a {chosen.title}")
     counted = count(artifact, chosen)
     progress(f"simulate the {chosen.title}")
-    compute = scheduling.cycles(counted.operations, llvm.AARCH64, chosen.scheduled)
+    compute = compute_cycles(counted.operations, chosen)
     return _document(artifact, chosen, counted, compute)
 
 
@@ -64,6 +64,12 @@ def count(artifact: Artifact, core: Core) -> Counted:
     ran = emulation.on_phone(core, core.caches, converter.PROFILER, artifact.model_path, image)
     names = [operation.name for operation in ran]
     return Counted(ran, converter.modules(artifact.model_path, names))
+
+
+def compute_cycles(ran: Sequence[Operation], core: Core) -> list[float]:
+    """Cycles of each operation with all data in the first cache; raises WorkerFailed."""
+    assembly = llvm.AARCH64_IN_ORDER if core.in_order else llvm.AARCH64
+    return scheduling.cycles(ran, assembly, core.scheduled)
 
 
 def require_ready(needed: Sequence[Part] = parts.PARTS) -> None:

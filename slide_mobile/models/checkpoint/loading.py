@@ -25,8 +25,8 @@ from torch import Tensor, nn
 
 from slide_mobile import models
 from slide_mobile.errors import CheckpointError, UsageError
-from slide_mobile.isolation import isolated
-from slide_mobile.models.checkpoint import matching, parents, torch_file
+from slide_mobile.isolation import files, isolated
+from slide_mobile.models.checkpoint import matching, parents, safetensors_header, torch_file
 from slide_mobile.models.checkpoint.unpickle import Stored, Unreadable, shown
 
 __all__ = ["Checkpoint", "Fit", "fit", "inherit", "read"]
@@ -183,7 +183,7 @@ def _read(path: Path, *, ema: bool) -> Contents:
         raise CheckpointError("does not exist")
     if not path.is_file():
         raise CheckpointError("is not a file; give the .pth, .pt or .safetensors file itself")
-    with path.open("rb") as file:
+    with files.opened(path, most=files.MOST_WEIGHTS_BYTES) as file:
         head = file.read(16)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -192,6 +192,7 @@ def _read(path: Path, *, ema: bool) -> Contents:
     notes: list[str] = []
     found: Mapping[str, Tensor | Unreadable]
     if head[8:9] == b"{":  # safetensors: the header's length in 8 bytes, then its JSON
+        safetensors_header.require_sane(path)
         try:
             found = safetensors.torch.load_file(path)
         except SafetensorError as error:

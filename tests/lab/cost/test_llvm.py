@@ -3,7 +3,7 @@
 import pytest
 
 from slide_mobile.lab.cost import llvm
-from slide_mobile.lab.cost.llvm import AARCH64
+from slide_mobile.lab.cost.llvm import AARCH64, AARCH64_IN_ORDER
 from slide_mobile.lab.cost.parts import LLVM
 from slide_mobile.lab.process import WorkerFailed
 
@@ -46,6 +46,16 @@ def test_a_chain_of_additions_takes_a_cycle_each_and_one_of_products_their_laten
     assert sorted(found) == [0, 1]
     assert found[0] == pytest.approx(8, rel=0.05)
     assert found[1] == pytest.approx(32, rel=0.05)  # an A76 forwards sums in 2; LLVM has 4
+
+
+@needs_llvm
+def test_in_order_an_address_that_is_advanced_does_not_wait_for_the_data() -> None:
+    load = bytes.fromhex("2004c13c")  # ldr q0, [x1], #16
+    vector = bytes.fromhex("60729f0c")  # ld1 { v0.8b }, [x19], #8
+    for code in (load, vector):
+        (text,) = llvm.disassemble([code * 8], AARCH64_IN_ORDER)
+        found = llvm.simulate([text], AARCH64_IN_ORDER, "cortex-a55", iterations=100)
+        assert found[0] == pytest.approx(8, rel=0.05)
 
 
 @needs_llvm
