@@ -101,7 +101,8 @@ def point(file: Candidate, *, ms: float | None, estimates: tuple[CoreCycles, ...
     """A file with the accuracy that its paper prints."""
     identity = {name: getattr(file, name) for name in Candidate.__struct_fields__}
     top1 = models.spec(file.model).paper.top1
-    return msgspec.convert({**identity, "top1": top1, "ms": ms, "estimates": estimates}, Point)
+    assert top1 is not None, f"no paper prints the accuracy of {file.model}"
+    return Point(**identity, top1=top1, ms=ms, estimates=estimates)
 
 
 def image(file: Candidate) -> NDArray[np.float32]:
