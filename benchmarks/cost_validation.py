@@ -37,7 +37,7 @@ from slide_mobile.lab.cost import emulation, estimate, llvm
 
 MODELS = (
     *(f"slide_{family}_test" for family in ("swin", "pvt", "pvt_v2", "cswin", "nat")),
-    *("slide_swin_tiny", "swin_tiny", "slide_pvt_small", "pvt_small"),
+    *("slide_swin_tiny", "swin_tiny"),
 )
 SIZE = (224, 224)
 SHORTEST_US = 20  # the profiler's clock counts whole microseconds

@@ -102,7 +102,8 @@ def point(file: Candidate, *, ms: float | None, estimates: tuple[CoreCycles, ...
     held = {name: getattr(file, name) for name in Candidate.__struct_fields__}
     identity = {name: value for name, value in held.items() if value is not msgspec.UNSET}
     top1 = models.spec(file.model).paper.top1
-    return msgspec.convert({**identity, "top1": top1, "ms": ms, "estimates": estimates}, Point)
+    assert top1 is not None, f"no paper prints the accuracy of {file.model}"
+    return Point(**identity, top1=top1, ms=ms, estimates=estimates)
 
 
 def image(file: Candidate) -> NDArray[np.float32]:

@@ -28,6 +28,8 @@ def main() -> None:
     for path in pages():
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
     for file, name, draw in PICTURES:
+        if not (ROOT / TABLES[name].file).exists():
+            continue
         result = read(ROOT / TABLES[name].file, TABLES[name].kind)
         (ROOT / file).write_text(draw(result), encoding="utf-8")
     remarks = (table.remark(ROOT) for table in TABLES.values())

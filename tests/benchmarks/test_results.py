@@ -139,6 +139,6 @@ def test_ours_grows_no_faster_than_the_pixels(row: Grown) -> None:
 def test_a_stage_gets_the_fastest_of_the_forms_that_were_measured(row: FormRow) -> None:
     assert row.precision in registry.load(row.target).BACKENDS[row.backend]
     for backend in (row.backend, f"{row.backend}-fp16"):
-        forms = chosen(row.target, backend, row.precision)
+        forms = chosen(row.target, backend, row.precision, "x86")
         assert forms.nearest(row.attention, row.shape) == row.form
     assert row.form == choice(row.measured)

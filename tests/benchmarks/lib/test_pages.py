@@ -25,7 +25,11 @@ def test_measured_tables_of_the_pages_are_those_of_the_benchmarks(page: Path) ->
 
 def test_every_measured_table_is_on_a_page() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    assert all(f"<!-- measured: {name} -->" in text for name in TABLES)
+    assert all(
+        f"<!-- measured: {name} -->" in text
+        for name, table in TABLES.items()
+        if (ROOT / table.file).exists()
+    )
 
 
 def test_a_page_is_found_by_its_marks(tmp_path: Path) -> None:
