@@ -1,6 +1,7 @@
 """Reading .pte files that are foreign, cut, damaged, or only partly delegated."""
 
 import json
+import math
 import random
 import tempfile
 from pathlib import Path
@@ -16,7 +17,13 @@ pytest.importorskip("executorch")
 
 from executorch.backends.apple.coreml.partition import CoreMLPartitioner
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import XNNArgMaxPooling2d
+from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import (
+    OutputMinMax,
+    XNNArgMaxPooling2d,
+    XNNClamp,
+    XNNGraph,
+    XNode,
+)
 from executorch.exir import to_edge_transform_and_lower
 from executorch.exir.schema import (
     BackendDelegateInlineData,
@@ -252,3 +259,22 @@ def test_a_delegate_s_tensor_of_absurd_size_is_refused(foreign: Path, tmp_path: 
     path = with_delegate(reading.XNNPACK, content, foreign, tmp_path / "huge.pte")
     with pytest.raises(ArtifactError, match="claims the shape"):
         executorch.inspect(path)
+
+
+def test_the_graph_of_a_relu_has_no_upper_bound_and_is_read_as_it_was_written() -> None:
+    relu = XNNGraph(
+        version="0",
+        xnodes=[
+            XNode(
+                xnode_union=XNNClamp(input_id=0, output_id=1, flags=0),
+                debug_handle=0,
+                output_min_max=OutputMinMax(output_min=0.0, output_max=math.inf),
+            )
+        ],
+        xvalues=[],
+        num_externs=0,
+        input_ids=[],
+        output_ids=[],
+        constant_data=[],
+    )
+    assert xnnpack_graph.read(xnnpack_graph.write(relu)).xnodes == relu.xnodes

@@ -7,6 +7,7 @@ backends/xnnpack/serialization/schema.fbs.
 
 import importlib.resources
 import json
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def read(content: bytes) -> XNNGraph:
         schema.write_bytes(fields.read_bytes())
         binary.write_bytes(content[header.flatbuffer_offset : end])
         _to_json(schema, binary)
-        plain = json.loads(Path(folder, "graph.json").read_text())
+        plain = json.loads(_with_infinities(Path(folder, "graph.json").read_text()))
     parsed: XNNGraph = _json_to_dataclass(plain, XNNGraph)
     return parsed
 
@@ -60,6 +61,11 @@ def _to_json(schema: Path, binary: Path) -> None:
     flags = ("--json", "--defaults-json", "--strict-json", "-o", binary.parent)
     command = (_get_flatc_path(), *flags, schema, "--", binary)
     subprocess.run(command, check=True, capture_output=True)
+
+
+def _with_infinities(text: str) -> str:
+    """Flatc's JSON as Python reads it: a relu is a clamp to `inf`, which Python calls Infinity."""
+    return re.sub(r'(?m)(^\s*|": )(-?)inf(?=,?$)', r"\1\2Infinity", text)
 
 
 def write(parsed: XNNGraph) -> bytes:
