@@ -10,6 +10,7 @@ again. Files of other models that the output has from the same environment stay 
 missing of the whole curve is named there.
 """
 
+import itertools
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -63,8 +64,8 @@ def main() -> None:
         files = [file for file in found if isinstance(file, ModelFile)]
         result = merged(earlier(options.out, empty), timed(files, folder, options.runs))
         save(options.out, result)
-        for file in files:
-            result = merged(result, [with_estimates(file, folder, result)])
+        for file, core in estimates(files, folder, options.cores):
+            result = merged(result, [with_estimate(file, core, folder, result)])
             save(options.out, result)
     print(results.table(result))
 
@@ -86,15 +87,23 @@ def timed(files: Sequence[ModelFile], folder: Path, runs: int) -> list[Point]:
     ]
 
 
-def with_estimates(file: Candidate, folder: Path, result: Curve) -> Point:
-    """The point of a file, with the cycles of every core."""
+def estimates(
+    files: Iterable[Candidate], folder: Path, names: Iterable[str]
+) -> list[tuple[Candidate, str]]:
+    """Every file on every core; what an earlier run has made comes first, as it takes no time."""
+    everything = itertools.product(files, names)
+    return sorted(
+        everything, key=lambda x: file_cost.kept(file_cost.phone(x[1]), x[0].path(folder)) is None
+    )
+
+
+def with_estimate(file: Candidate, core: str, folder: Path, result: Curve) -> Point:
+    """The point of a file, with the cycles of one more core."""
+    Console(stderr=True).print(f"estimate {file.name} on {core}", highlight=False)
+    found = file_cost.estimated(file_cost.phone(core), file.path(folder), image(file))
     (known,) = (each for each in result.points if each.name == file.name)
-    estimates = []
-    for core in result.cores:
-        Console(stderr=True).print(f"estimate {file.name} on {core}", highlight=False)
-        found = file_cost.estimated(file_cost.phone(core), file.path(folder), image(file))
-        estimates.append(CoreCycles(core=core, cycles=round(found.cycles)))
-    return msgspec.structs.replace(known, estimates=tuple(estimates))
+    added = CoreCycles(core=core, cycles=round(found.cycles))
+    return msgspec.structs.replace(known, estimates=(*known.estimates, added))
 
 
 def point(file: Candidate, *, ms: float | None, estimates: tuple[CoreCycles, ...]) -> Point:
@@ -129,6 +138,7 @@ def merged(old: Curve, new: Sequence[Point]) -> Curve:
     return msgspec.structs.replace(
         old,
         points=tuple(sorted(points.values(), key=lambda each: places.get(each.name, len(places)))),
+        wanted=tuple(everything),
         missing=tuple(name for name in everything if name not in complete),
     )
 

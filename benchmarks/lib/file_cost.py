@@ -81,13 +81,24 @@ def estimated(processor: Processor, path: Path, image: NDArray[np.float32]) -> F
 
     What was found is kept beside the file, and used again.
     """
-    kept = path.with_name(f"{path.name}.{processor.name}.json")
-    if kept.exists() and (found := read(kept, FileEstimate)).made_with == processor.digest:
+    if found := kept(processor, path):
         return found
     operations = tuple(_operations(processor, path, image))
     made = FileEstimate(made_with=processor.digest, operations=operations)
-    save(kept, made)
+    save(_beside(processor, path), made)
     return made
+
+
+def kept(processor: Processor, path: Path) -> FileEstimate | None:
+    """The estimate that is kept beside a file, if it was made as it would be made now."""
+    if not _beside(processor, path).exists():
+        return None
+    found = read(_beside(processor, path), FileEstimate)
+    return found if found.made_with == processor.digest else None
+
+
+def _beside(processor: Processor, path: Path) -> Path:
+    return path.with_name(f"{path.name}.{processor.name}.json")
 
 
 def _operations(

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from benchmarks import curve
-from benchmarks.lib import curve_picture
+from benchmarks.lib import curve_picture, file_cost
+from benchmarks.lib.file_cost import FileEstimate, OperationEstimate, Processor
 from benchmarks.lib.results.curve import (
     MACHINE,
     PAIRS,
@@ -81,7 +82,7 @@ def test_a_ratio_is_of_the_published_graph_and_in_brackets_of_our_form() -> None
 
 def test_the_table_says_what_is_missing_and_calls_cycles_estimated() -> None:
     text = table(RESULT)
-    assert f"Not measured yet ({len(RESULT.missing)}): " in text
+    assert f"Not complete yet: {len(RESULT.missing)} of {len(RESULT.wanted)} files" in text
     assert "a76, estimated" in text
     assert "| swin_base | deploy | `fp32` | 83.5 | 530 ms | 210.0 ms | 2500 M |" in text
     assert "| swin_base / slide_swin_small | 1.68 | 2.50 (2.10) |  | (2.50) |  |" in text
@@ -94,7 +95,7 @@ def test_a_complete_curve_lacks_nothing() -> None:
         for c in curve.chosen(curve.MODELS, curve.FORMS)
     ]
     result = curve.merged(EMPTY, everything)
-    assert result.missing == () and "Not measured" not in table(result)
+    assert result.missing == () and "Not complete" not in table(result)
 
 
 def test_an_earlier_result_of_another_environment_is_dropped(tmp_path: Path) -> None:
@@ -117,3 +118,28 @@ def test_the_picture_has_the_papers_points_and_ours() -> None:
     assert "slide_swin_small: 83.7 %, 1000 million cycles" in dots
     assert text.count("not measured</text>") == 2  # int8, on both axes
     assert "files not measured yet" in text
+
+
+def test_what_an_earlier_run_has_estimated_comes_first_and_is_added_core_by_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def estimated(processor: Processor, path: Path, image: object) -> FileEstimate:
+        operation = OperationEstimate(name="Add", compute_cycles=30, memory_cycles=4)
+        return FileEstimate(made_with="0" * 64, operations=(operation,))
+
+    def kept(processor: Processor, path: Path) -> FileEstimate | None:
+        is_kept = processor.name == "a55" and "int8" in path.name
+        return estimated(processor, path, None) if is_kept else None
+
+    monkeypatch.setattr(file_cost, "kept", kept)
+    monkeypatch.setattr(file_cost, "estimated", estimated)
+    files = curve.chosen(["swin_base"], ["deploy"])
+    order = [
+        (file.precision, core) for file, core in curve.estimates(files, tmp_path, ("a76", "a55"))
+    ]
+    assert order == [("int8", "a55"), ("fp32", "a76"), ("fp32", "a55"), ("int8", "a76")]
+    added = curve.with_estimate(files[0], "a55", tmp_path, RESULT)
+    assert added.ms == 210.0
+    assert [(each.core, each.cycles) for each in added.estimates] == [
+        ("a76", 2_500_000_000), ("a55", 34),
+    ]  # fmt: skip

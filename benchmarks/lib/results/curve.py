@@ -60,12 +60,17 @@ class Point(Candidate, frozen=True, kw_only=True):
 
 
 class Curve(Measured, frozen=True, kw_only=True):
-    """The whole file; `missing` names wanted files that were not built, timed or estimated."""
+    """The whole file.
+
+    `wanted` names the files of the whole curve, `missing` those of them that were not built, timed
+    and estimated.
+    """
 
     executed_by: Text
     simulated_by: tuple[Text, ...]
     cores: tuple[Text, ...]
     points: tuple[Point, ...]
+    wanted: tuple[Text, ...] = ()
     missing: tuple[Text, ...] = ()
 
 
@@ -104,8 +109,10 @@ def _missing(result: Curve) -> str:
     """What the table lacks."""
     if not result.missing:
         return ""
-    names = ", ".join(result.missing)
-    return f"\nNot measured yet ({len(result.missing)}): {names}.\n"
+    return (
+        f"\nNot complete yet: {len(result.missing)} of {len(result.wanted)} files were not built, "
+        "timed and estimated. They have no row, or empty cells.\n"
+    )
 
 
 def _cells(point: Point, cores: Iterable[str]) -> list[str]:
