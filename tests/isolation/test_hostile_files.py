@@ -19,7 +19,7 @@ IN_CI = ("nested key", "shared key", "QInt8Storage", "many dimensions")
 FILES = [("tflite", "fp32"), ("tflite", "int8"), ("executorch", "fp32"), ("onnx", "int8")]
 FILES += [("coreml", "fp16")]
 SEEDS = range(3)
-MOST_SECONDS = 20.0
+MOST_SECONDS = 100.0  # on a busy machine; 3 on a quiet one
 
 
 @pytest.mark.parametrize(
