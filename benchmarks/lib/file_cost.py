@@ -70,7 +70,7 @@ def phone(name: str) -> Processor:
     return Processor(
         name=name,
         guest=lambda folder: emulation.phone(core, folder),
-        assembly=llvm.AARCH64_IN_ORDER if core.in_order else llvm.AARCH64,
+        assembly=llvm.of_phone(core),
         scheduled=core.scheduled,
         caches=core.caches,
     )
@@ -83,8 +83,8 @@ def estimated(processor: Processor, path: Path, image: NDArray[np.float32]) -> F
     """
     if found := kept(processor, path):
         return found
-    operations = tuple(_operations(processor, path, image))
-    made = FileEstimate(made_with=processor.digest, operations=operations)
+    found_now = tuple(operations(processor, path, image))
+    made = FileEstimate(made_with=processor.digest, operations=found_now)
     save(_beside(processor, path), made)
     return made
 
@@ -101,9 +101,10 @@ def _beside(processor: Processor, path: Path) -> Path:
     return path.with_name(f"{path.name}.{processor.name}.json")
 
 
-def _operations(
+def operations(
     processor: Processor, path: Path, image: NDArray[np.float32]
 ) -> Iterator[OperationEstimate]:
+    """Estimate each operation of a .tflite anew; raises WorkerFailed."""
     converter = registry.load("tflite")
     assert isinstance(converter, ProfiledElsewhere)
     with tempfile.TemporaryDirectory() as folder:

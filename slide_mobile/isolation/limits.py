@@ -15,11 +15,11 @@ class Exceeded(Exception):
     """A child did not return; the message continues a sentence that begins with the file."""
 
 
-def limited() -> None:
+def limited(most_file_bytes: int = _MOST_FILE_BYTES) -> None:
     """Limit this process: no core dump, no endless file, and an end with its parent."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    most = _MOST_FILE_BYTES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILE_BYTES)
+    most = most_file_bytes if hard == resource.RLIM_INFINITY else min(hard, most_file_bytes)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     if subprocesses.WITH_US is not None:
         subprocesses.WITH_US()

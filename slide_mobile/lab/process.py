@@ -6,7 +6,6 @@ on standard output. A worker may run in another Python, or on an emulated CPU.
 
 import os
 import re
-import resource
 import signal
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import DocumentError, Text
 from slide_mobile.errors import SlideMobileError
-from slide_mobile.isolation import subprocesses
+from slide_mobile.isolation import limits
 
 WORKERS = Path(__file__).with_name("workers")
 MOST_CHARACTERS = 200  # of what a worker said at its end
@@ -90,7 +90,7 @@ class Worker:
                 cwd=folder,
                 env={**os.environ, **self.environment},
                 timeout=self.seconds,
-                preexec_fn=_limited,
+                preexec_fn=partial(limits.limited, _MOST_FILE_BYTES),
             )
         except subprocess.TimeoutExpired as error:
             raise WorkerFailed(f"it did not end within {self.seconds:.0f} s") from error
@@ -124,13 +124,3 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
     if done.returncode < 0:
         words = f"{signal.Signals(-done.returncode).name}: {words}"
     return words[:MOST_CHARACTERS]
-
-
-def _limited() -> None:
-    """Limit what the child may write, and end it with this process."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    most = _MOST_FILE_BYTES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILE_BYTES)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if subprocesses.WITH_US is not None:
-        subprocesses.WITH_US()

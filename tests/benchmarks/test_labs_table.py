@@ -11,11 +11,11 @@ from lab_artifacts import made
 from benchmarks import labs
 from benchmarks.lib.results.document import read
 from benchmarks.lib.results.labs import LabRow, Labs, table
-from slide_mobile.lab.verdict import Verdict
+from slide_mobile.lab.verdict import Outcome, Verdict
 
 
-def row(precision: str, lab: str, outcome: str, sqnr_db: float | None) -> LabRow:
-    verdict = Verdict(lab=lab, arithmetic="fp32", outcome=outcome, sqnr_db=sqnr_db)  # type: ignore[arg-type]
+def row(precision: str, lab: str, outcome: Outcome, sqnr_db: float | None) -> LabRow:
+    verdict = Verdict(lab=lab, arithmetic="fp32", outcome=outcome, sqnr_db=sqnr_db)
     return LabRow(model="m", target="tflite", precision=precision, verdict=verdict)
 
 

@@ -1,5 +1,7 @@
 """A form for a phone is the one of least cycles, memory included."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def test_ours_is_held_against_the_published_parent_without_and_with_memory() -> 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not all(part.is_made for part in PARTS), reason="slide-mobile lab setup cost")
-def test_a_file_is_estimated_by_kind_of_operation(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_is_estimated_by_kind_of_operation(tmp_path: Path) -> None:
     import torch
 
     draw = np.random.default_rng(0).standard_normal((4, 6, 16), np.float32)

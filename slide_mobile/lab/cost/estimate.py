@@ -68,8 +68,7 @@ def count(artifact: Artifact, core: Core) -> Counted:
 
 def compute_cycles(ran: Sequence[Operation], core: Core) -> list[float]:
     """Cycles of each operation with all data in the first cache; raises WorkerFailed."""
-    assembly = llvm.AARCH64_IN_ORDER if core.in_order else llvm.AARCH64
-    return scheduling.cycles(ran, assembly, core.scheduled)
+    return scheduling.cycles(ran, llvm.of_phone(core), core.scheduled)
 
 
 def require_ready(needed: Sequence[Part] = parts.PARTS) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.lab import debian
+from slide_mobile.lab.cost.cores import Core
 from slide_mobile.lab.cost.parts import LLVM, libraries
 from slide_mobile.lab.process import WorkerFailed, last_words
 
@@ -46,6 +47,11 @@ AARCH64 = Assembly(triple="aarch64", attributes="+all", mark=b"\x00\x00\x40\xd4"
 AARCH64_IN_ORDER = replace(
     AARCH64, substitutions=((r"(?m)^(\s*(?:ld|st)\w*\s.*\]), (?:#-?\d+|x\d+)$", r"\1"),)
 )
+
+
+def of_phone(core: Core) -> Assembly:
+    """How code is read for a core of a phone."""
+    return AARCH64_IN_ORDER if core.in_order else AARCH64
 
 
 class _Summary(msgspec.Struct, frozen=True):

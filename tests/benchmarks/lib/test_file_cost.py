@@ -29,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(processor.name)
         yield OperationEstimate(name="Add", compute_cycles=3, memory_cycles=4)
 
-    monkeypatch.setattr(file_cost, "_operations", operations)
+    monkeypatch.setattr(file_cost, "operations", operations)
     return names
 
 
