@@ -1,0 +1,37 @@
+"""All kinds of cases: how many of each, and their generation from a seed."""
+
+from collections.abc import Sequence
+
+import from_files
+from case import Case
+from corpus import Corpus
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+KINDS = from_files.KINDS
+
+
+def generated(corpus: Corpus, *, cases: int, first_seed: int, only: str = "") -> list[Case]:
+    """The cases of a seed, always the same."""
+    found: list[Case] = []
+    total = sum(share for _, share in KINDS.values())
+    for kind, (strategy, share) in KINDS.items():
+        made = _of_kind(strategy(corpus), max(1, round(cases * share / total)), first_seed)
+        found += made if kind.startswith(only) else ()
+    return found
+
+
+def _of_kind(strategy: object, count: int, first_seed: int) -> Sequence[Case]:
+    """Hypothesis draws; nothing is run, so that cases can run side by side."""
+    found: list[Case] = []
+
+    @seed(first_seed)
+    @settings(
+        max_examples=count, phases=[Phase.generate], database=None, deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(strategy)
+    def collect(case: Case) -> None:
+        found.append(case)
+
+    collect()
+    return found[:count]
