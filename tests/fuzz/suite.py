@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import from_documents
 import from_files
+import from_words
 from case import Case
 from corpus import Corpus
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-KINDS = from_files.KINDS
+KINDS = {**from_files.KINDS, **from_documents.KINDS, **from_words.KINDS}
 
 
 def generated(corpus: Corpus, *, cases: int, first_seed: int, only: str = "") -> list[Case]:
