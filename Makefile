@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # A worker a core; the tests of a file share what is costly to make; the ten slowest are named.
 WORKERS := -n auto --dist loadfile --durations 10
 
-.PHONY: help demo demo-apps docs check test test-lab test-apps test-slow bench forms lab-runtimes format lock clean
+.PHONY: help demo demo-apps docs check test fuzz test-lab test-apps test-slow bench forms lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs       the manual, as pages in build/docs"
 	@echo "make test       lint, types, layers, and the tests; CI runs this, test-lab and test-apps"
 	@echo "make check      lint, types, layers, and the tests that take seconds"
+	@echo "make fuzz       thousands of hostile inputs for every command (half an hour; SEED=N for others)"
 	@echo "make test-lab   instruction counts on an emulated phone's core (a minute, 200 MB)"
 	@echo "make test-apps  the phone apps, with toolchains in build/apps (4 GB, some minutes)"
 	@echo "make test-slow  full-size models (tens of minutes)"
@@ -65,6 +66,11 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/pytest -m "not apps and not counts"
+
+# SEED=1 makes other cases; `python tests/fuzz --help` says how to run one kind, or one case, again.
+SEED ?= 0
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz --cases 3200 --seed $(SEED)
 
 # In the cache of the labs if they are set up there, else in build/lab.
 test-lab: $(READY)

@@ -1,5 +1,7 @@
 """Load a program from files on disk."""
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,53 @@ from mil_evaluator.program import Input, Operation, Program, Shape, evaluated, g
 from mil_evaluator.rules import RULES
 from mil_evaluator.values import Value, constant, dtype_name
 
+# The program that was loaded last, by a digest of its package: a program never changes, and to read
+# one takes seconds, which precision, facts and runners of one file would each take again.
+_last: tuple[bytes, Program] | None = None
+
 
 def load(path: Path) -> Program:
     """Load the program of a .mlpackage or .mlmodel, with its weights decompressed.
 
-    Raises UnsupportedProgram, a ValueError, if the file is not a readable ML program, if it has
-    operation types without a rule (the message names them), or if weights cannot be decompressed.
+    If a package has the bytes of the one that was loaded last, returns the same program. Raises
+    UnsupportedProgram, a ValueError, if the file is not a readable ML program, if it has operation
+    types without a rule (the message names them), or if weights cannot be decompressed.
     """
+    global _last
+    digest = _digest(path)
+    if _last is not None and _last[0] == digest:
+        return _last[1]
+    _last = None  # or two programs would be in memory
+    program = _load(path)
+    if digest is not None:
+        _last = digest, program
+    return program
+
+
+def _digest(path: Path) -> bytes | None:
+    """The sha256 of a package's files and their names.
+
+    None for a file, whose weights lie elsewhere, and for a folder with anything else than files:
+    `read` says what is wrong with it.
+    """
+    if not path.is_dir():
+        return None
+    total = hashlib.sha256()
+    try:
+        for item in sorted(path.rglob("*")):
+            if item.is_symlink() or not (item.is_file() or item.is_dir()):
+                return None
+            total.update(os.fsencode(item.relative_to(path)) + b"\0")
+            if item.is_file():
+                with item.open("rb") as file:
+                    total.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError:
+        return None
+    return total.digest()
+
+
+def _load(path: Path) -> Program:
+    """Load a program; raises UnsupportedProgram."""
     package = read(path, RULES)
     try:
         program = transcribed(package)

@@ -29,8 +29,8 @@ def _code() -> int:
     try:
         _require_memory()
         return _called()
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt:  # before or after a command, which says more
+        return _said("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _silenced(_BROKEN_PIPE)
     except MemoryError:
@@ -49,6 +49,7 @@ def _called() -> int:
     import click
 
     from slide_mobile.cli import main
+    from slide_mobile.cli.commands import Interrupted
     from slide_mobile.cli.session import Session
     from slide_mobile.cli.streams import streams
 
@@ -59,8 +60,8 @@ def _called() -> int:
     except SystemExit as end:
         # Click wraps a closed pipe, and exits with 1, which means here that a gate failed.
         return _BROKEN_PIPE if sys.stdout is not stdout else int(end.code or 0)
-    except click.Abort:
-        return INTERRUPTED
+    except Interrupted:
+        raise KeyboardInterrupt from None
     except click.ClickException as error:
         with streams(keep=False) as (out, err):
             session = Session(as_json="--json" in sys.argv, quiet=True, out=out, err=err)

@@ -10,6 +10,8 @@ golden/00.safetensors    features only: PyTorch's maps for that image, at some p
 
 import contextlib
 import hashlib
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -80,6 +82,7 @@ class Artifact:
             raise ArtifactError(
                 f"cannot read {path} ({error.strerror}); convert the model again"
             ) from error
+        _require_no_links(root, [MANIFEST])
         try:
             manifest = manifests.read(data)
         except (ArtifactError, GateFailed) as error:
@@ -89,9 +92,10 @@ class Artifact:
     def verify(self) -> None:
         """Raise GateFailed unless every file has the sha256 that the manifest lists.
 
-        A model package may not have other files, because a runtime would read them. There must be
-        one label per class.
+        A symbolic link is refused, because what it leads to may change. A model package may not
+        have other files, because a runtime would read them. There must be one label per class.
         """
+        _require_no_links(self.root, self.manifest.files)
         self._require_size()
         for name, sha256 in self.manifest.files.items():
             self._verify(name, sha256)
@@ -146,6 +150,18 @@ class Artifact:
         if count != classes:
             raise GateFailed(
                 f"{path} has {count} labels for {classes} classes; convert the model again"
+            )
+
+
+def _require_no_links(root: Path, names: Iterable[str]) -> None:
+    """Raise GateFailed if a file, or a folder that it is in, is a symbolic link; `root` may be."""
+    inside = {Path(name) for name in names}
+    inside |= {parent for name in inside for parent in name.parents if parent != Path()}
+    for name in sorted(inside):
+        if os.path.islink(root / name):  # noqa: PTH114 - False for a name that is too long
+            raise GateFailed(
+                f"{root / name} is a symbolic link, which an artifact cannot have: copy the folder "
+                "with its files, as `cp -rL` does"
             )
 
 

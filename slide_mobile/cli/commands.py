@@ -27,6 +27,10 @@ Examples:
 """
 
 
+class Interrupted(BaseException):
+    """Ctrl-C, before a command could say so."""
+
+
 class Commands(Group):
     """The program's commands."""
 
@@ -35,6 +39,13 @@ class Commands(Group):
         if args == ["--json"]:
             raise click.UsageError("Missing command.", ctx)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does, but Ctrl-C before a command has begun is an Interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # click would print an empty line
+            raise Interrupted from error
 
 
 @click.group(

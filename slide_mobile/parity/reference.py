@@ -149,7 +149,7 @@ def load(source: ModelSource, task: Task = "classify") -> Reference:
         classes = source.num_classes or spec.num_classes
     else:
         fit = checkpoints.fit(
-            checkpoints.read(_weights(source)),
+            checkpoints.read(_weights(source), ours=source.checkpoint is None),
             source.name,
             num_classes=source.num_classes,
             input_size=size,

@@ -170,3 +170,18 @@ def test_a_path_that_is_not_utf8_is_written_as_an_escape(tmp_path: Path) -> None
     note = f"{os.fsdecode(bytes([0xFF]))} cannot be read"
     art = folder(tmp_path, notes=[note])
     assert art.manifest.notes == (note,)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "labels.txt", "model.tflite", "golden"])
+def test_a_link_in_an_artifact_is_refused(name: str, tmp_path: Path) -> None:
+    root = folder(tmp_path / "a").root
+    (root / name).rename(tmp_path / "elsewhere")
+    (root / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(GateFailed, match=f"{name} is a symbolic link, which an artifact cannot"):
+        Artifact.open(root).verify()
+
+
+def test_a_link_to_an_artifact_is_one(tmp_path: Path) -> None:
+    folder(tmp_path / "a")
+    (tmp_path / "latest").symlink_to("a")
+    Artifact.open(tmp_path / "latest").verify()

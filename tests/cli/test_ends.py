@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
 from calls import run
 from fake_converter import FakeConverter, install
 
+from slide_mobile import __main__ as program
 from slide_mobile.artifact import atomic, scratch
+from slide_mobile.cli import main
 from slide_mobile.cli.explaining import explained
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
@@ -250,3 +253,15 @@ def test_two_signals_to_a_process_leave_nothing_and_no_traceback(
     assert len(err.strip().splitlines()) == 1 and "nothing was written" in err and out == ""
     assert [p.name for p in tmp_path.iterdir()] == ["tmp"]
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_ctrl_c_before_a_command_begins_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: click.Context) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.commands["models"], "invoke", interrupt)
+    monkeypatch.setattr(sys, "argv", ["slide-mobile", "models"])
+    assert program._code() == 130
+    assert capsys.readouterr().err == "error: interrupted\n"

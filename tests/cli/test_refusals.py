@@ -4,6 +4,7 @@ import os
 import pickle
 from pathlib import Path
 
+import artifact_folders
 import pytest
 import torch
 from calls import CONVERT, run
@@ -173,3 +174,25 @@ def test_an_empty_label_is_named_by_its_line(tmp_path: Path) -> None:
 def test_a_time_that_is_none_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     assert_refused(run(*CONVERT, "--untrained"), "SOURCE_DATE_EPOCH=yesterday")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "a"], ["check", "a"], ["check", "b", "--against", "a"], ["lab", "run", "a"],
+        ["report", "a", "--out", "r.md"], ["embed", "a", "--app", "app"], ["lab", "cost", "a"],
+        ["bench", "a", "--min-seconds", "0"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_no_command_follows_a_link_in_an_artifact(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("app").mkdir()
+    for name in ("a", "b"):
+        artifact_folders.folder(Path(name))
+    (tmp_path / "a" / "labels.txt").rename("labels")
+    (tmp_path / "a" / "labels.txt").symlink_to("../labels")
+    done = run(*words, "-q")
+    assert done.exit_code == 1 and "labels.txt is a symbolic link" in done.stderr, done.stderr

@@ -1,6 +1,6 @@
 """A folder for one case, and what may have changed in it afterwards.
 
-work/       where the command starts; it may write to work/out, work/app and work/artifacts
+work/       where the command starts; it may write to work/out, work/app, and where it writes by default
 home/ tmp/  the user's; a command may keep a cache in home/.cache, and leaves tmp/ empty
 outside/    what nobody may touch
 """
@@ -11,7 +11,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-OURS = ("work/out", "work/app", "work/artifacts", "home/.cache")
+OURS = ("work/out", "work/app", "work/artifacts", "work/build", "home/.cache")
 _KEPT = (
     "PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "OMP_NUM_THREADS", "LANG", "VIRTUAL_ENV",
 )  # fmt: skip
@@ -46,7 +46,7 @@ class Box:
                 continue
             status = entry.stat(follow_symlinks=False)
             is_folder = stat.S_ISDIR(status.st_mode)
-            link = os.readlink(entry.path) if entry.is_symlink() else ""
+            link = str(Path(entry.path).readlink()) if entry.is_symlink() else ""
             changed = () if is_folder else (status.st_size, status.st_mtime_ns)
             found[name] = (status.st_mode, status.st_ino, link, *changed)
             if is_folder:

@@ -1,5 +1,6 @@
 """One hostile call: its words, what lies around it, and when it is ended."""
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,9 +38,15 @@ class Ended:
 
     status: int  # as subprocess has it: negative for a signal
     seconds: float
+    cpu_seconds: float  # with those of its children
     peak_bytes: int
     hung: bool
     left: int
+
+
+def slowdown() -> float:
+    """How many times as long as on an idle machine a command may take on this one, now."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def write(name: str, content: bytes) -> Prepare:

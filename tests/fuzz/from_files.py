@@ -1,5 +1,6 @@
 """Cases of damaged files: checkpoints, model files, manifests, and images."""
 
+import json
 import random
 import struct
 import zlib
@@ -10,8 +11,8 @@ import pickles
 from case import Case, Prepare, write
 from corpus import MODEL, Corpus, copied
 from hypothesis import strategies as st
-from resealing import resealed
 from nasty import damaged, damaged_json, pick, seeds, texts, values
+from resealing import resealed
 
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import MANIFEST
@@ -88,7 +89,7 @@ def manifests(corpus: Corpus) -> st.SearchStrategy[Case]:
 
     def case(name: str, seed: int, value: object, use: int) -> Case:
         artifact = corpus.artifacts[name]
-        document = __import__("json").loads((artifact.root / MANIFEST).read_bytes())
+        document = json.loads((artifact.root / MANIFEST).read_bytes())
         content = damaged_json(document, seed, value)
         return Case(
             kind="manifests",
@@ -109,8 +110,11 @@ def labels(corpus: Corpus) -> st.SearchStrategy[Case]:
     def case(content: bytes, use: int, lines: int) -> Case:
         content = content if lines == 0 else b"\n".join([content[:40]] * lines)
         if use:
-            words = ("convert", MODEL, "--untrained", "--to", "fake", "--labels", "l", "--out", "out")
-            return Case(kind="labels", words=(*words, "-q"), prepare=(write("l", content),))
+            words = (
+                "convert", MODEL, "--untrained", "--to", "fake", "--labels", "l", "--out", "out",
+                "-q",
+            )  # fmt: skip
+            return Case(kind="labels", words=words, prepare=(write("l", content),))
 
         def seal(work: Path) -> None:
             resealed(work / "a")

@@ -32,7 +32,9 @@ RIGHT: dict[tuple[str, ...], tuple[str, ...]] = {
     ("models",): (),
     ("doctor",): ("nothing",),
 }
-PLACES = ("a", "file", "folder", "missing", "pipe", "loop", "photos", "app", "r.toml", "d.json", ".")
+PLACES = (
+    "a", "file", "folder", "missing", "pipe", "loop", "photos", "app", "r.toml", "d.json", ".",
+)  # fmt: skip
 _INSTALLS = {("lab", "setup"), ("doctor",)}
 _WRITES = {"--out", "--app"}  # what a user names there may be written to, so only harmless places
 
@@ -100,8 +102,8 @@ def _added(param: click.Parameter, *, installs: bool) -> st.SearchStrategy[tuple
         values = values.map(argument).filter(lambda t: not _is_long(t, low))
     elif option in _WRITES:
         safe = words.filter(lambda t: ".." not in t).map(lambda t: f"out/{t}")
-        values = safe | st.sampled_from(("file", "pipe", "loop", "a", "file/x", "a/manifest.json/x"))
-        values = values.map(lambda text: text if text != "a" or option == "--app" else "file")
+        odd = ("file", "pipe", "loop", "file/x", "a/manifest.json/x")
+        values = safe | st.sampled_from(odd if option == "--out" else (*odd, "a"))
     elif isinstance(param.type, click.Choice):
         values = st.sampled_from(list(param.type.choices)) | words
     else:
@@ -167,9 +169,9 @@ CALLS: dict[str, tuple[str, ...]] = {
     "app/Artifacts": ("embed", "a", "--app", "app"),
 }  # fmt: skip
 ON_ARTIFACT = (
-    ("inspect", "a"), ("check", "a"), ("report", "a", "--out", "out/r.md"), ("embed", "a", "--app", "app"),
-    ("bench", "a", *QUICK_BENCH), ("lab", "run", "a"), ("lab", "cost", "a"),
-    ("check", "good", "--against", "a"),
+    ("inspect", "a"), ("check", "a"), ("report", "a", "--out", "out/r.md"),
+    ("embed", "a", "--app", "app"), ("bench", "a", *QUICK_BENCH), ("lab", "run", "a"),
+    ("lab", "cost", "a"), ("check", "good", "--against", "a"),
 )  # fmt: skip
 
 
@@ -225,8 +227,9 @@ _STREAMS = (
     ">/dev/null 2>&1 <&-", "</dev/full", "2>&1 | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}",
 )  # fmt: skip
 _QUICK: tuple[tuple[str, ...], ...] = (
-    ("models", "-q"), ("models", "--json", "-q"), ("--help",), ("--version",), ("inspect", "a", "-q"),
-    ("inspect", "missing", "-q"), ("embed", "a", "--app", "app", "-q"), ("convert", "--help"), ("check",),
+    ("models", "-q"), ("models", "--json", "-q"), ("--help",), ("--version",), ("check",),
+    ("inspect", "a", "-q"), ("inspect", "missing", "-q"), ("embed", "a", "--app", "app", "-q"),
+    ("convert", "--help"),
     ("report", "a", "--out", "out/r.md", "--no-modules", "-q"), ("release", "missing", "-q"),
 )  # fmt: skip
 _LIMITS = {

@@ -18,9 +18,11 @@ def problems(
 ) -> Iterator[str]:
     """What is wrong with the end of a case, one line each."""
     killed = case.ending is not None and case.ending[0] == signal.SIGKILL
+    # A new process handles SIGTERM and SIGHUP only after Python has started.
+    by_signal = case.ending is not None and ended.status == -case.ending[0]
     if ended.hung:
         yield f"it hung for more than {case.most_seconds:.0f} s"
-    elif not (killed and ended.status == -signal.SIGKILL) and ended.status not in EXIT_CODES:
+    elif ended.status not in EXIT_CODES and not (by_signal and (killed or case.real)):
         yield f"its exit status is {ended.status}"
     if ended.left and not killed:
         yield f"{ended.left} processes are left"
@@ -49,8 +51,8 @@ def _text(case: Case, ended: Ended, out: bytes, err: bytes) -> Iterator[str]:
         yield f"exit code {ended.status} without a line of error: {said[:200]!r}"
     if ended.status == 0 and errors:
         yield f"exit code 0 with an error: {errors[0]}"
-    if any(not line.startswith("error: ") for line in lines):
-        yield f"a line that is no error: {[x for x in lines if not x.startswith('error: ')][0]!r}"
+    if others := [line for line in lines if line not in errors]:
+        yield f"a line that is no error: {others[0]!r}"
     if "--json" in case.words and ended.status in (0, 1, 2, 3) and "--help" not in case.words:
         try:
             json.loads(printed)

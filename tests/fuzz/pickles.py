@@ -14,8 +14,9 @@ _NAMES = (
     b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch._utils\n_rebuild_parameter\n",
     b"ctorch\nFloatStorage\n", b"ctorch\nQInt8Storage\n", b"ctorch\nUntypedStorage\n",
     b"ctorch\nfloat32\n", b"ctorch\nSize\n", b"ctorch\ndevice\n", b"ccollections\nOrderedDict\n",
-    b"cbuiltins\neval\n", b"cos\nsystem\n", b"cposix\nsystem\n", b"cnumpy.core.multiarray\nscalar\n",
-    b"c_codecs\nencode\n", b"cbuiltins\nbytearray\n", b"cargparse\nNamespace\n", b"c\n\n",
+    b"cbuiltins\neval\n", b"cos\nsystem\n", b"cposix\nsystem\n",
+    b"cnumpy.core.multiarray\nscalar\n", b"c_codecs\nencode\n", b"cbuiltins\nbytearray\n",
+    b"cargparse\nNamespace\n", b"c\n\n",
     b"cbuiltins\ngetattr\n", b"ctorch.nn.modules.linear\nLinear\n", b"cpathlib\nPosixPath\n",
 )  # fmt: skip
 
@@ -76,6 +77,12 @@ _large = st.builds(
 )  # fmt: skip
 
 
+_ENTRIES = (
+    "version", "byteorder", "data.pkl", "data/0", "data/1", "../x", ".data/serialization_id",
+    "constants.pkl", "code/x.py",
+)  # fmt: skip
+
+
 @st.composite
 def archives(draw: st.DrawFn) -> bytes:
     """A zip file in torch's layout, or nearly, or the bare pickle."""
@@ -90,10 +97,9 @@ def archives(draw: st.DrawFn) -> bytes:
         warnings.simplefilter("ignore")
         zipped.writestr(f"{root}/data.pkl", content)
         zipped.writestr(f"{root}/data/0", bytes(size))
-        for name in draw(st.lists(st.sampled_from(
-            ("version", "byteorder", "data.pkl", "data/0", "data/1", "../x", ".data/serialization_id",
-             "constants.pkl", "code/x.py")), max_size=3)):  # fmt: skip
-            zipped.writestr(f"{root}/{name}", draw(st.sampled_from((b"", b"3\n", b"big", content[:9]))))
+        for name in draw(st.lists(st.sampled_from(_ENTRIES), max_size=3)):
+            more = draw(st.sampled_from((b"", b"3\n", b"big", content[:9])))
+            zipped.writestr(f"{root}/{name}", more)
     return file.getvalue()
 
 

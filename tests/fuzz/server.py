@@ -25,10 +25,10 @@ from types import ModuleType
 from typing import Any
 
 import fake_converter
-import slide_mobile_converters
-from case import Ended
+from case import Ended, slowdown
 
 import slide_mobile
+import slide_mobile_converters
 from slide_mobile import __main__ as program
 from slide_mobile.isolation import calling, child, limits
 
@@ -190,14 +190,15 @@ def _watched(pid: int, call: Call) -> Ended:
         if ended_at is not None and seconds >= ended_at:
             os.kill(pid, call.ending[0])
             ended_at = None
-        if seconds > call.most_seconds:
+        if seconds > call.most_seconds * slowdown():
             hung = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         time.sleep(_LOOK_SECONDS)
     return Ended(
-        status=os.waitstatus_to_exitcode(status), seconds=seconds, peak_bytes=used.ru_maxrss * 1024,
-        hung=hung, left=_end_group(pid),
+        status=os.waitstatus_to_exitcode(status), seconds=seconds,
+        cpu_seconds=used.ru_utime + used.ru_stime, peak_bytes=used.ru_maxrss * 1024, hung=hung,
+        left=_end_group(pid),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import from_documents
 import from_files
 import from_words
+import interruptions
 from case import Case
 from corpus import Corpus
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -12,14 +13,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 KINDS = {**from_files.KINDS, **from_documents.KINDS, **from_words.KINDS}
 
 
-def generated(corpus: Corpus, *, cases: int, first_seed: int, only: str = "") -> list[Case]:
-    """The cases of a seed, always the same."""
+def generated(
+    corpus: Corpus, *, cases: int, first_seed: int, only: str = "", quick: bool = False
+) -> list[Case]:
+    """The cases of a seed, always the same; `quick` leaves out what takes seconds."""
     found: list[Case] = []
     total = sum(share for _, share in KINDS.values())
-    for kind, (strategy, share) in KINDS.items():
+    for strategy, share in KINDS.values():
         made = _of_kind(strategy(corpus), max(1, round(cases * share / total)), first_seed)
-        found += made if kind.startswith(only) else ()
-    return found
+        found += made
+    signals = interruptions.cases(corpus, count=max(4, cases // 32), seed=first_seed, quick=quick)
+    return [case for case in found + signals if case.kind.startswith(only)]
 
 
 def _of_kind(strategy: object, count: int, first_seed: int) -> Sequence[Case]:

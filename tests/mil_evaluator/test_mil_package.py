@@ -235,3 +235,26 @@ def test_a_few_bytes_that_ask_for_gigabytes_are_refused(tmp_path: Path) -> None:
     reps.attributes["val"].immediateValue.tensor.ints.values[:] = [1 << 28]
     (path / MODEL).write_bytes(spec.SerializeToString())
     assert f"claims the shape [{2 << 28}]" in refusal(path)
+
+
+def test_a_package_is_read_once_until_a_byte_of_it_changes(package: Path, tmp_path: Path) -> None:
+    first = mil_evaluator.load(package)
+    same = Path(shutil.copytree(package, tmp_path / "same.mlpackage"))
+    assert mil_evaluator.load(package) is first is mil_evaluator.load(same)
+    weights = bytearray((same / WEIGHTS).read_bytes())
+    weights[-1] ^= 1
+    (same / WEIGHTS).write_bytes(weights)
+    other = mil_evaluator.load(same)
+    assert other is not first and mil_evaluator.load(package) is not other
+
+
+def test_what_was_read_before_does_not_make_a_link_good(package: Path, tmp_path: Path) -> None:
+    mil_evaluator.load(package)
+    elsewhere = (package / WEIGHTS).rename(tmp_path / "elsewhere")
+    (package / WEIGHTS).symlink_to(elsewhere)
+    assert "has a symbolic link" in refusal(package)
+
+
+def test_weights_beside_a_lone_specification_are_read_again(package: Path) -> None:
+    first = mil_evaluator.load(package / MODEL)
+    assert mil_evaluator.load(package / MODEL) is not first

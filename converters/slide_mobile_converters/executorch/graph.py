@@ -1,5 +1,6 @@
 """Facts about a written .pte: its delegates, the operations inside them and those outside."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,13 @@ def _graphs(file: PTEFile) -> Iterator[XNNGraph]:
     """The graphs in the file's XNNPACK delegates."""
     for delegate in reading.method(file).delegates:
         if delegate.id == XNNPACK:
-            yield xnnpack_graph.read(reading.blob(file, delegate))
+            yield _graph(reading.blob(file, delegate))
+
+
+@functools.lru_cache(maxsize=1)  # precision and facts of one file are read one after the other
+def _graph(content: bytes) -> XNNGraph:
+    """The graph in a delegate, for those who do not change it."""
+    return xnnpack_graph.read(content)
 
 
 def _values(graph: XNNGraph) -> Iterable[Value]:

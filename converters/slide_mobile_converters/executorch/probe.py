@@ -6,6 +6,7 @@ ExecuTorch's own runtime with the weights of the file. The file lists the module
 (`metadata.MODULES`).
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def activations(path: Path, image: Pixels) -> Activations:
             with needs_toolchain("executorch"):
                 from slide_mobile_converters.executorch import coreml_delegate
             return coreml_delegate.activations(file, names, given)
+        file = copy.deepcopy(file)
         own = len(reading.method(file).outputs)
         opened = dict(_open(file, names))
         outputs = running.Loaded(reading.write(file), path)(given)[own:]

@@ -44,18 +44,29 @@ _BROKEN = (
 )
 
 
+# What was read last: precision, facts and runners of one file are read one after the other.
+_last: tuple[bytes, PTEFile] | None = None
+
+
 def read(path: Path) -> PTEFile:
-    """The whole file; raises ArtifactError if it is not a .pte, or is damaged."""
+    """The whole file, shared by all who read it: who changes it, makes a copy.
+
+    Raises ArtifactError if it is not a .pte, or is damaged.
+    """
+    global _last
     try:
         content = files.read(path, most=files.MOST_MODEL_BYTES)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
+    if _last is not None and _last[0] == content:
+        return _last[1]
     if content[_MAGIC] != b"ET":
         raise ArtifactError(f"{path} is not a .pte file: its identifier is not 'ET'")
     with artifact_errors(path):
         file = deserialize_pte_binary(content)
         _require_bounded(file)
         method(file), constants(file)  # every reader needs these: fail here if they are damaged
+        _last = content, file
         return file
 
 

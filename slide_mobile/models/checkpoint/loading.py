@@ -66,13 +66,14 @@ class Fit:
     notes: tuple[str, ...]
 
 
-def read(path: Path, *, ema: bool = True) -> Checkpoint:
+def read(path: Path, *, ema: bool = True, ours: bool = False) -> Checkpoint:
     """Read a `.pth`, `.pt` or `.safetensors` file; nothing in it is executed.
 
     If a file holds both, `ema` takes the averaged weights rather than the raw ones: main_ema.py
-    writes both, and its authors evaluate the averaged ones. Raises CheckpointError.
+    writes both, and its authors evaluate the averaged ones. A file of `ours`, which is a part of
+    this package, is read without a child process. Raises CheckpointError.
     """
-    sha256, arrays, notes = _isolated(path, ema)
+    sha256, arrays, notes = (_named if ours else _isolated)(path, ema)
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     return Checkpoint(path=path, sha256=sha256, tensors=MappingProxyType(tensors), notes=notes)
 
@@ -166,15 +167,17 @@ def _require_size(checkpoint: Checkpoint, plan: matching.Plan, size: tuple[int, 
         )
 
 
-@isolated(error=CheckpointError, seconds=15)
-def _isolated(path: Path, ema: bool) -> Contents:
-    """Read a file in a child process, whose errors name it."""
+def _named(path: Path, ema: bool) -> Contents:
+    """Read a file; errors name it."""
     try:
         return _read(path, ema=ema)
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror})") from error
+
+
+_isolated = isolated(error=CheckpointError, seconds=15)(_named)  # in a child process
 
 
 def _read(path: Path, *, ema: bool) -> Contents:

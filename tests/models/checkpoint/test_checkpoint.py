@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from slide_mobile import models
 from slide_mobile.errors import CheckpointError, UnknownName, UsageError
+from slide_mobile.isolation import calling
 from slide_mobile.models import checkpoint
 from slide_mobile.models.layers.slide_attention import SlideAttention
 
@@ -302,3 +303,17 @@ def test_an_unknown_model_is_named(source: nn.Module, tmp_path: Path) -> None:
     found = checkpoint.read(save(tmp_path / "w.pth", source.state_dict()))
     with pytest.raises(UnknownName, match="did you mean 'slide_swin_tiny'"):
         checkpoint.fit(found, "slide_swin_tyni")
+
+
+@pytest.mark.isolated
+def test_a_file_of_ours_is_read_without_a_child(
+    source: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*_: object) -> None:
+        raise AssertionError("a child was started")
+
+    monkeypatch.setattr(calling, "_call", call)
+    path = save(tmp_path / "w.pth", source.state_dict())
+    assert "head.bias" in checkpoint.read(path, ours=True).tensors
+    with pytest.raises(AssertionError, match="a child was started"):
+        checkpoint.read(path)
