@@ -79,9 +79,11 @@ def check(
     one of them disagrees with all the others, it is named.
     """
     from slide_mobile.artifact.folder import Artifact
-    from slide_mobile.pipeline import check, compare
+    from slide_mobile.pipeline import check
 
     if against:
+        from slide_mobile.pipeline import compare  # imports PyTorch
+
         if checkpoint is not None or modules:
             raise UsageError(AGAINST_ALONE)
         found = compare.compare([artifact, *against], folder=images, progress=session.progress)

@@ -11,8 +11,7 @@ from slide_mobile.artifact.documents import Text
 from slide_mobile.artifact.folder import SELF_CONSISTENT, Integrity
 from slide_mobile.artifact.manifest import Accuracy, Parity
 from slide_mobile.errors import GateFailed
-from slide_mobile.parity.layerwise import ModuleParity
-from slide_mobile.parity.result import ParityReport
+from slide_mobile.parity.result import ModuleParity, ParityReport
 
 
 class CheckDocument(Parity, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,31 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from msgspec import Struct
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from slide_mobile.artifact.documents import Count, Decibels, Text
 from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.parity.result import ModuleParity
 from slide_mobile.targets.converter import Converter
 
 # Images to compare: the ranking of modules hardly changes with more than two.
 SAMPLES = 2
 
 Activations = Mapping[str, NDArray[np.float32]]
-
-
-class ModuleParity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The error of one module's output against PyTorch's.
-
-    `sqnr_db` includes the errors of all earlier modules. For `own_db`, PyTorch's earlier modules
-    are given the file's outputs, so it measures only the error that is added after them.
-    """
-
-    module: Text
-    order: Count  # position in the order of execution, from 0
-    sqnr_db: Decibels
-    own_db: Decibels
 
 
 def modules(

@@ -14,7 +14,7 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import LABELS, OutputParity
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import result
-from slide_mobile.parity.layerwise import ModuleParity
+from slide_mobile.parity.result import ModuleParity
 from slide_mobile.tasks import Outputs
 
 

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from slide_mobile.artifact.documents import Count, Decibels, Text
 from slide_mobile.artifact.manifest import Accuracy, OutputParity, Parity
 from slide_mobile.errors import ArtifactError
 from slide_mobile.parity.metrics import sqnr_db
@@ -17,6 +18,19 @@ Rows = NDArray[np.float32]  # (samples, num_classes)
 
 # From this number of images on, one of them may disagree; an artifact has as many golden images.
 FEW = 8
+
+
+class ModuleParity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The error of one module's output against PyTorch's.
+
+    `sqnr_db` includes the errors of all earlier modules. For `own_db`, PyTorch's earlier modules
+    are given the file's outputs, so it measures only the error that is added after them.
+    """
+
+    module: Text
+    order: Count  # position in the order of execution, from 0
+    sqnr_db: Decibels
+    own_db: Decibels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from slide_mobile.parity.layerwise import ModuleParity
+from slide_mobile.parity.result import ModuleParity
 from slide_mobile.report.bars import Bar, bars
 from slide_mobile.report.chart import Chart, Table, Words, colour, none
 from slide_mobile.report.entries import Entry

@@ -1,6 +1,6 @@
 """A folder for one case, and what may have changed in it afterwards.
 
-work/       where the command starts; it may write to work/out, work/app, and where it writes by default
+work/       where the command starts; it may write to out, app, and where it writes by default
 home/ tmp/  the user's; a command may keep a cache in home/.cache, and leaves tmp/ empty
 outside/    what nobody may touch
 """
