@@ -138,6 +138,7 @@ def _replace(kind: str, name: str) -> Prepare:
     return prepare
 
 
+_MEANT = ("out", "app", "out/pictures")  # who names a link to a folder there means that folder
 LINKS = ("link to itself elsewhere", "link to a folder", "dangling link")
 CALLS: dict[str, tuple[str, ...]] = {
     "w.pth": ("convert", MODEL, "--checkpoint", "w.pth", "--to", "fake", "--out", "out"),
@@ -180,6 +181,8 @@ def places(corpus: Corpus) -> st.SearchStrategy[Case]:
 
     def case(call: tuple[str, tuple[str, ...]], kind: str, name: str, as_json: bool) -> Case:
         place, words = call
+        if place in _MEANT and kind == "link to a folder":
+            kind = "dangling link"
         artifact = corpus.artifacts[name]
         members = sorted(p.relative_to(artifact.root) for p in artifact.root.rglob("*"))
         if place == "member":

@@ -24,7 +24,7 @@ def problems(
         yield f"it hung for more than {case.most_seconds:.0f} s"
     elif ended.status not in EXIT_CODES and not (by_signal and (killed or case.real)):
         yield f"its exit status is {ended.status}"
-    if ended.left and not killed:
+    if ended.left and not killed and not ended.hung:
         yield f"{ended.left} processes are left"
     if ended.peak_bytes > plain_bytes + MOST_MORE_BYTES:
         yield f"its peak is {ended.peak_bytes >> 20} MB, a plain run's {plain_bytes >> 20}"
