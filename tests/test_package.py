@@ -22,7 +22,10 @@ HEAVY = {
 TOOLCHAINS = HEAVY - {"torch"}
 
 
-@pytest.mark.parametrize("module", ["slide_mobile", "slide_mobile.cli", "slide_mobile.pipeline.check"])
+LEAN = ("slide_mobile", "slide_mobile.cli", "slide_mobile.pipeline.check")
+
+
+@pytest.mark.parametrize("module", LEAN)
 def test_importing_is_lean(module: str) -> None:
     code = f"import sys, {module}; print({HEAVY!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
