@@ -27,6 +27,7 @@ def main() -> int:
     runner = Runner(empty(folder / "boxes"), workers=asked.workers)
     tallies = runner.run_all(
         cases,
+        plain=suite.plain(made),
         said=lambda line: print(f"FAILED {line}", flush=True),
         each=(lambda line: print(line, flush=True)) if asked.verbose else lambda line: None,
     )

@@ -80,10 +80,15 @@ class Runner:
         cases: Sequence[Case],
         *,
         said: Callable[[str], None],
+        plain: Case,
         each: Callable[[str], None] = lambda line: None,
-        plain_bytes: int = 1 << 30,
     ) -> dict[str, Tally]:
-        """Run cases, a thread for each worker; `said` is told of each failure, `each` of all."""
+        """Run cases, a thread for each worker; `said` is told of each failure, `each` of all.
+
+        Their memory is compared with that of `plain`.
+        """
+        first, wrong, _ = self.run(plain, self.connections[0], plain_bytes=1 << 30)
+        assert first.status == 0, wrong
         waiting: queue.SimpleQueue[tuple[int, Case]] = queue.SimpleQueue()
         for numbered in enumerate(cases):
             waiting.put(numbered)
@@ -96,7 +101,7 @@ class Runner:
                     number, case = waiting.get_nowait()
                 except queue.Empty:
                     return
-                ended, wrong, last = self.run(case, connection, plain_bytes=plain_bytes)
+                ended, wrong, last = self.run(case, connection, plain_bytes=first.peak_bytes)
                 with lock:
                     each(f"{number:5} {ended.status:4} {ended.seconds:5.1f} s  {case}\n    {last}")
                     tallies[case.kind].add(ended)

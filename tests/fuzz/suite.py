@@ -7,10 +7,16 @@ import from_files
 import from_words
 import interruptions
 from case import Case
-from corpus import Corpus
+from corpus import Corpus, copied
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 KINDS = {**from_files.KINDS, **from_documents.KINDS, **from_words.KINDS}
+
+
+def plain(corpus: Corpus) -> Case:
+    """A call with nothing wrong: its memory is what others are compared with."""
+    artifact = corpus.artifacts["coreml"]
+    return Case(kind="plain", words=("check", "a", "-q"), prepare=(copied(artifact, "a"),))
 
 
 def generated(
