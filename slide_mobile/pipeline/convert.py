@@ -10,7 +10,6 @@ from pathlib import Path
 from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
-from slide_mobile.artifact.folder import Artifact
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import GateFailed, OutputError
 from slide_mobile.lab import catalogue
@@ -24,6 +23,7 @@ from slide_mobile.parity.source import (
     ModelSource,
 )
 from slide_mobile.pipeline import manifest_builder, mixed_precision
+from slide_mobile.pipeline.artifact import Artifact
 from slide_mobile.pipeline.attempt import Attempt, Job, attempt
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
@@ -60,7 +60,7 @@ def convert(
     to = Format(to) if isinstance(to, str) else to
     models.spec(source.name)  # an unknown name must not become a path
     created = manifest_builder.timestamp()
-    converter = registry.load(to.target)
+    converter = registry.load(to.target, to_write=True)
     choice = registry.choose(converter, to)
     gates = catalogue.for_gate(labs, to.target, choice.recipe.name)
     root = out / folder_name(source.name, to.task, to.target, choice.recipe.name)
@@ -81,11 +81,11 @@ def convert(
         progress("write the artifact")
         manifest.write(folder, manifest_builder.build(job, found, created=created))
         if gates:
-            lab.require(Artifact.open(folder), gates, lab_report, progress=progress)
+            lab.require(Artifact.load(folder), gates, lab_report, progress=progress)
     for old in (report, lab_report):
         with contextlib.suppress(OSError):
             old.unlink(missing_ok=True)
-    return Artifact.open(root)
+    return Artifact.load(root)
 
 
 def _job(

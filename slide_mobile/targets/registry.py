@@ -20,11 +20,17 @@ def names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(slide_mobile_converters.__path__))
 
 
-def load(target: str) -> Converter:
-    """The converter of a target; raises UnknownName, ToolchainMissing."""
+def load(target: str, *, to_write: bool = False) -> Converter:
+    """The converter of a target; raises UnknownName, ToolchainMissing.
+
+    What writes a file needs torch and more packages than what runs one. It is imported at the
+    first conversion, or here if `to_write`, so that a missing package is found at once.
+    """
     if target not in names():
         raise UnknownName("target", target, names())
     with needs_toolchain(target):
+        if to_write:
+            importlib.import_module(f"slide_mobile_converters.{target}.writing")
         return cast(Converter, importlib.import_module(f"slide_mobile_converters.{target}"))
 
 

@@ -51,7 +51,8 @@ def test_an_unknown_target_lists_the_known() -> None:
         ("executorch", "", "executorch"),
         ("executorch", ".coreml_delegate", "coremltools"),
         ("onnx", "", "onnxruntime"),
-        ("tflite", "", "ai_edge_quantizer"),
+        ("tflite", ".writing", "ai_edge_quantizer"),
+        ("tflite", "", "ai_edge_litert"),
     ],
 )
 def test_a_missing_toolchain_names_the_command_that_installs_it(
