@@ -43,6 +43,7 @@ def check(
     folder: Path | None = None,
     checkpoint: Path | None = None,
     modules: bool | None = None,
+    full: bool = False,
     progress: Progress = silent,
 ) -> CheckResult:
     """Compare what an artifact's file computes with what PyTorch computes.
@@ -51,7 +52,8 @@ def check(
     models, or `checkpoint`. Elsewhere, and for the samples "golden", what was recorded for the
     golden images stands for it. `folder` holds class folders (for features, any images). With a
     rebuilt reference the modules are compared, too; `modules` true requires that, false leaves it
-    out. Raises ArtifactError, GateFailed (integrity), UsageError.
+    out. `full` compares the demo on all of its held-out drawings. Raises ArtifactError, GateFailed
+    (integrity), UsageError.
     """
     progress("verify the files")
     art = Artifact.open(root)
@@ -61,7 +63,7 @@ def check(
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
         rebuild.require_recorded(recorded, ref.outputs(golden.pixels))
-    compared = golden if samples == "golden" else _images(art, ref, golden, folder, progress)
+    compared = golden if samples == "golden" else _images(art, ref, golden, folder, full, progress)
     if ref is not None and samples == "evaluation":
         expected, seen = ref.outputs(compared.pixels, progress=progress), _all
     else:
@@ -150,7 +152,12 @@ def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenPar
 
 
 def _images(
-    art: Artifact, ref: Reference | None, golden: ImageSet, folder: Path | None, progress: Progress
+    art: Artifact,
+    ref: Reference | None,
+    golden: ImageSet,
+    folder: Path | None,
+    full: bool,
+    progress: Progress,
 ) -> ImageSet:
     """The user's images, else the demo's held-out drawings, else the golden images."""
     if folder is not None and art.manifest.is_classifier:
@@ -159,7 +166,7 @@ def _images(
         paths = images.spread(find(folder), datasets.COMPARED_MAPS)
         return images.read(paths, art.input_size, source=folder.name)
     if ref is not None and datasets.has_held_out(ref):
-        return datasets.held_out(ref, progress)
+        return datasets.held_out(ref, progress, full)
     return golden
 
 

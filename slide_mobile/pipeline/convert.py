@@ -44,20 +44,22 @@ def convert(
     to: Format | str,
     calibration: CalibrationImages = DEFAULT_CALIBRATION,
     labs: Sequence[str] = (),
+    full: bool = False,
     out: Path = OUT,
     force: bool = False,
     progress: Progress = silent,
 ) -> Artifact:
     """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
-    A plain string is the name of a model or target. The file must pass in `labs`, too. Raises
+    A plain string is the name of a model or target. The file must pass in `labs`, too. The demo is
+    compared on all of its held-out drawings if `full`, else on 204. Raises
     UsageError for a wrong call or bad input, ToolchainMissing, EnvironmentMissing for a lab that is
     not set up, ParityFailed if the file misses a floor, and GateFailed if it does not pass in a
     lab. Then there is no artifact folder, and the report is saved as `<folder>.parity.json` or
     `<folder>.lab.json`.
     """
     source = ModelSource(source) if isinstance(source, str) else source
-    to = Format(to) if isinstance(to, str) else to
+    to = registry.canonical(Format(to) if isinstance(to, str) else to)
     models.spec(source.name)  # an unknown name must not become a path
     created = manifest_builder.timestamp()
     converter = registry.load(to.target, to_write=True)
@@ -71,7 +73,7 @@ def convert(
             raise OutputError(f"{path} is a folder, and a report may have to be there; move it")
 
     with atomic.staging(root, force=force) as folder:
-        job = _job(source, to, converter, choice, calibration, progress)
+        job = _job(source, to, converter, choice, calibration, progress, full)
         _require_exact(job)
         found = _best_attempt(job, folder, progress)
         if not found.report.passed:
@@ -95,12 +97,13 @@ def _job(
     choice: Choice,
     calibration: CalibrationImages,
     progress: Progress,
+    full: bool,
 ) -> Job:
     """Load the reference model, gather the images, and rewrite the model to its deploy form."""
     progress("load the model")
     ref = reference.load(source, to.task)
     labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
-    images = datasets.gather(ref, choice.recipe, calibration, progress)
+    images = datasets.gather(ref, choice.recipe, calibration, progress, full=full)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
     progress("rewrite to the deploy form")
     ranges = range_audit.audit(ref, images.evaluation.pixels)

@@ -5,6 +5,8 @@ import importlib
 import importlib.metadata
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import slide_mobile_converters
@@ -14,10 +16,42 @@ from slide_mobile.targets import environments
 from slide_mobile.targets.converter import Converter
 from slide_mobile.targets.format import Format
 
+ALL = "all"
+
 
 def names() -> list[str]:
     """Names of all targets; imports no toolchain."""
     return sorted(m.name for m in pkgutil.iter_modules(slide_mobile_converters.__path__))
+
+
+def expand(word: str) -> list[str]:
+    """The targets that a word names: a target, another name of one, or all; in any case.
+
+    Raises UnknownName.
+    """
+    if word.lower() == ALL:
+        return names()
+    for target in names():
+        if word.lower() in (target, *_aliases(target)):
+            return [target]
+    raise UnknownName("target", word, [*names(), ALL])
+
+
+def canonical(to: Format) -> Format:
+    """The same format with the target's and the precision's own names; raises UnknownName."""
+    if to.target.lower() == ALL:
+        raise UnknownName("target", to.target, names())
+    (target,) = expand(to.target)
+    precision = None if to.precision is None else lookup(to.precision).name
+    return replace(to, target=target, precision=precision)
+
+
+def _aliases(target: str) -> list[str]:
+    """Other names of a target, such as the suffix of its files; imports no toolchain."""
+    for folder in map(Path, slide_mobile_converters.__path__):
+        if (path := folder / target / "aliases.txt").is_file():
+            return path.read_text(encoding="utf-8").split()
+    return []
 
 
 def load(target: str, *, to_write: bool = False) -> Converter:
