@@ -6,6 +6,7 @@ manifest.json            describes the artifact, and lists the sha256 of its fil
 labels.txt               one label per line; classifiers only
 golden/00.ppm            images at input size, exact bytes (golden.py)
 golden/00.safetensors    features only: PyTorch's maps for that image, at some positions
+lab.json, model.sig      results of labs, and a signature over all other files (signing/)
 """
 
 import contextlib
@@ -20,6 +21,8 @@ from slide_mobile.artifact.manifest import LABELS, MANIFEST, Manifest
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.isolation import files
 
+LAB = "lab.json"  # results of labs; written after the manifest, which does not list it
+SIGNATURE = "model.sig"  # signs every other file; the name that OpenSSF Model Signing gives it
 MOST_LABELS_BYTES = 1 << 24  # 100,000 labels of 160 characters
 
 # Every file matches the manifest. To prove that nobody changed the manifest itself takes a

@@ -84,6 +84,7 @@ def check(
     With --against, artifacts of one model are compared with each other instead of with PyTorch. If
     one of them disagrees with all the others, it is named.
     """
+    session.progress("start PyTorch")  # its import takes seconds
     from slide_mobile.artifact.folder import Artifact
     from slide_mobile.pipeline import check, compare
 

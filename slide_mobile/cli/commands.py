@@ -15,6 +15,7 @@ from slide_mobile.cli.models import models
 from slide_mobile.cli.predict import predict
 from slide_mobile.cli.release import release
 from slide_mobile.cli.report import report
+from slide_mobile.cli.sign import sign, verify
 
 EXAMPLES = """
 \b
@@ -58,6 +59,7 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    convert, check, inspect, predict, lab, bench, report, embed, release, models, doctor,
+    convert, check, inspect, predict, lab, bench, report, sign, verify, embed, release, models,
+    doctor,
 ):  # fmt: skip
     main.add_command(command)

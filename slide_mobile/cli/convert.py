@@ -203,6 +203,7 @@ def convert(
     With several targets or precisions, every target is converted in every precision. If one fails,
     the others go on, and the exit code is the gravest.
     """
+    session.progress("start PyTorch")  # its import takes seconds
     from slide_mobile.pipeline.convert import convert
 
     model_source = ModelSource(
