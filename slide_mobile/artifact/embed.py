@@ -21,7 +21,7 @@ from slide_mobile.artifact import index
 from slide_mobile.artifact.apps import App, Kind, find, folder_name, require_names
 from slide_mobile.artifact.atomic import alone_in, remove_tree, staging
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
-from slide_mobile.artifact.folder import LAB, SIGNATURE, Artifact, digest
+from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digest
 from slide_mobile.artifact.index import Entry, Index
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import SlideMobileError, UnknownName, UsageError
@@ -201,7 +201,7 @@ def _files(artifact: Artifact) -> list[str]:
 
     Other files of the folder are not copied.
     """
-    signed = [name for name in (LAB, SIGNATURE) if (artifact.root / name).is_file()]
+    signed = [name for name in (BOM, LAB, SIGNATURE) if (artifact.root / name).is_file()]
     return [MANIFEST, *artifact.manifest.files, *(signed if SIGNATURE in signed else ())]
 
 

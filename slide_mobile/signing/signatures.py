@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError, Sha256, Text
-from slide_mobile.artifact.folder import LAB, SIGNATURE, Artifact, digests
+from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digests
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.isolation import files, limits
+from slide_mobile.signing.bom import bom
 from slide_mobile.targets import environments
 
 ENVIRONMENT = "model-signing"
@@ -50,15 +51,17 @@ class _Said(Struct, frozen=True):
 def sign(root: Path, key: Path) -> Path:
     """Sign every file of an artifact with a private key (PEM, P-256, P-384 or P-521).
 
-    The signature becomes `model.sig` in the folder, and replaces an older one. An encrypted key
+    First, what made the file is written to `bom.cdx.json`. The signature becomes `model.sig` in the
+    folder. Both replace older ones. An encrypted key
     needs its password in SLIDE_MOBILE_KEY_PASSWORD. Raises ArtifactError, GateFailed (integrity),
     UsageError for a key that cannot be used, EnvironmentMissing, OutputError.
     """
     artifact = Artifact.open(root)
     artifact.verify()
-    if foreign := sorted(digests(root).keys() - {*artifact.manifest.files, LAB, SIGNATURE}):
+    if foreign := sorted(digests(root).keys() - {*artifact.manifest.files, BOM, LAB, SIGNATURE}):
         raise UsageError(f"{root / foreign[0]} is not part of the artifact: remove it, then sign")
     _require_key(key, private=True)
+    atomic.write_file(root / BOM, documents.encode(bom(artifact)))
     with tempfile.TemporaryDirectory() as scratch:
         signature = Path(scratch) / SIGNATURE
         if error := _call("sign", root, signature, key):
