@@ -112,7 +112,7 @@ def convert(cell: Cell, folder: Path) -> Conversion | RefusedCell:
     command = [sys.executable, "-m", "slide_mobile", "convert", cell.model, "--to", cell.target]
     command += ["--backend", cell.backend, "--precision", cell.precision]
     command += ["--out", str(root(cell, folder).parent), "--json", "--quiet", "--force"]
-    command += [] if cell.model == DEMO else ["--untrained"]
+    command += ["--full"] if cell.model == DEMO else ["--untrained"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         refused = documents.decode(done.stdout.encode(), _Refused)

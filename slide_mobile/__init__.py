@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from slide_mobile._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact.folder import Artifact as Artifact
     from slide_mobile.artifact.manifest import Graph as Graph
     from slide_mobile.artifact.manifest import Manifest as Manifest
     from slide_mobile.errors import GateFailed as GateFailed
@@ -24,16 +23,18 @@ if TYPE_CHECKING:
     from slide_mobile.parity.result import ParityReport as ParityReport
     from slide_mobile.parity.source import CalibrationImages as CalibrationImages
     from slide_mobile.parity.source import ModelSource as ModelSource
+    from slide_mobile.pipeline.artifact import Artifact as Artifact
     from slide_mobile.pipeline.check import check as check
     from slide_mobile.pipeline.compare import compare as compare
     from slide_mobile.pipeline.convert import convert as convert
     from slide_mobile.pipeline.inspect import inspect as inspect
+    from slide_mobile.pipeline.predict import Prediction as Prediction
     from slide_mobile.preprocess import Normalization as Normalization
     from slide_mobile.targets.format import Format as Format
 
 _HOMES = {
     "Agreement": "parity.pairwise",
-    "Artifact": "artifact.folder",
+    "Artifact": "pipeline.artifact",
     "CalibrationImages": "parity.source",
     "CheckResult": "parity.check_result",
     "Format": "targets.format",
@@ -44,6 +45,7 @@ _HOMES = {
     "Normalization": "preprocess",
     "ParityFailed": "parity.check_result",
     "ParityReport": "parity.result",
+    "Prediction": "pipeline.predict",
     "SlideMobileError": "errors",
     "ToolchainMissing": "errors",
     "UsageError": "errors",

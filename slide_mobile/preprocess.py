@@ -69,10 +69,15 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
                 Image.open(file, formats=FORMATS) as opened,
             ):
                 _require_sides(opened)
-                image = _rgb(ImageOps.exif_transpose(opened))
+                opened.load()
     except Exception as error:  # a decoder of damaged bytes can raise anything
         raise UnreadableImage(f"{path} is not a readable image ({_reason(error)})") from error
-    return np.asarray(_fit(image, size, crop))
+    return fit(opened, size, crop=crop)
+
+
+def fit(image: Image.Image, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
+    """Turn an image upright (EXIF), center-crop it, and resize it to (height, width) pixels."""
+    return np.asarray(_fit(_rgb(ImageOps.exif_transpose(image)), size, crop))
 
 
 def find(folder: Path) -> list[Path]:

@@ -105,8 +105,16 @@ def is_quantizable(out_channels: int, in_channels: int) -> bool:
     return min(out_channels, in_channels) >= INT8_MIN_CHANNELS
 
 
+# What other tools call these formats.
+ALIASES = {
+    "float32": "fp32", "float16": "fp16", "half": "fp16", "w8a8": "int8", "static-int8": "int8",
+    "dynamic-int8": "int8-dynamic", "w8": "int8-weights",
+}  # fmt: skip
+
+
 def lookup(name: str) -> Recipe:
-    """Return the recipe with this name; raises UnknownName."""
-    if name not in RECIPES:
+    """Return the recipe with this name or alias, in any case; raises UnknownName."""
+    known = ALIASES.get(name.lower(), name.lower())
+    if known not in RECIPES:
         raise UnknownName("precision", name, RECIPES)
-    return RECIPES[name]
+    return RECIPES[known]

@@ -88,7 +88,8 @@ def manifest(base: dict[str, Any] | None = None, **changes: Any) -> Manifest:
     """A manifest with some fields changed; a dictionary changes those fields of a field."""
     found = plain() if base is None else base
     for name, value in changes.items():
-        keep = isinstance(value, dict) and name not in {"files", "toolchain"}
+        both = isinstance(value, dict) and isinstance(found[name], dict)
+        keep = both and name not in {"files", "toolchain"}
         found[name] = found[name] | value if keep else value
     return msgspec.convert(found, Manifest)
 

@@ -4,9 +4,9 @@ import gc
 import os
 from collections.abc import Callable
 
-# Side by side, each of pytest-xdist's workers keeps to one core; before torch is imported.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before torch is imported: its threads wait in a loop, and where other processes run they take
+# turns at waiting. A test then needs ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Workers of pytest-xdist have COLUMNS=80, and commands would wrap what they print.
 os.environ.pop("COLUMNS", None)
 

@@ -154,6 +154,8 @@ def install(monkeypatch: Any, converter: FakeConverter) -> None:
     load, names = registry.load, registry.names
     monkeypatch.setattr(registry, "names", lambda: sorted([*names(), "fake"]))
     monkeypatch.setattr(
-        registry, "load", lambda target: converter if target == "fake" else load(target)
+        registry,
+        "load",
+        lambda target, **how: converter if target == "fake" else load(target, **how),
     )
     monkeypatch.setattr(attempt, "export", lambda deployed, size, layout: deployed)

@@ -145,6 +145,8 @@ def test_the_wheel_holds_the_packages_the_demo_and_nothing_else(tmp_path: Path) 
         "report/templates/style.css", "py.typed",
     }  # fmt: skip
     assert {f"slide_mobile/{name}" for name in data} <= set(names)
+    targets = {f"slide_mobile_converters/{name}/aliases.txt" for name in registry.names()}
+    assert targets <= set(names)
     for source in (ROOT / "converters", ROOT):
         for package in ("slide_mobile_converters", "mil_evaluator"):
             written = {p.relative_to(source).as_posix() for p in (source / package).rglob("*.py")}

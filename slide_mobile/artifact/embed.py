@@ -21,9 +21,9 @@ from slide_mobile.artifact import index
 from slide_mobile.artifact.apps import App, Kind, find, folder_name, require_names
 from slide_mobile.artifact.atomic import alone_in, remove_tree, staging
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
-from slide_mobile.artifact.folder import Artifact, digest
+from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digest
 from slide_mobile.artifact.index import Entry, Index
-from slide_mobile.artifact.manifest import MANIFEST, Manifest
+from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import SlideMobileError, UnknownName, UsageError
 from slide_mobile.progress import Progress, silent
 
@@ -172,7 +172,7 @@ def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
             f"{root} is for {manifest.target} on {manifest.backend}, which {kind} cannot run: "
             f"it runs {app.runtimes}"
         )
-    files = _files(manifest)
+    files = _files(artifact)
     if state == "replaced" and _same(root, destination, files):
         state = "unchanged"
     else:
@@ -196,9 +196,13 @@ def _require_apart(root: Path, destination: Path) -> None:
         raise UsageError(f"{root} and {destination} lie inside each other; move the artifact away")
 
 
-def _files(manifest: Manifest) -> list[str]:
-    """List the manifest and the files that it lists; other files of the folder are not copied."""
-    return [MANIFEST, *manifest.files]
+def _files(artifact: Artifact) -> list[str]:
+    """List the manifest, the files that it lists, and what was signed with them.
+
+    Other files of the folder are not copied.
+    """
+    signed = [name for name in (BOM, LAB, SIGNATURE) if (artifact.root / name).is_file()]
+    return [MANIFEST, *artifact.manifest.files, *(signed if SIGNATURE in signed else ())]
 
 
 def _same(root: Path, destination: Path, files: Sequence[str]) -> bool:

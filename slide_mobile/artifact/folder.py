@@ -6,6 +6,8 @@ manifest.json            describes the artifact, and lists the sha256 of its fil
 labels.txt               one label per line; classifiers only
 golden/00.ppm            images at input size, exact bytes (golden.py)
 golden/00.safetensors    features only: PyTorch's maps for that image, at some positions
+lab.json                 results of labs
+bom.cdx.json, model.sig  what made the file, and a signature over all other files (signing/)
 """
 
 import contextlib
@@ -22,6 +24,9 @@ from slide_mobile.artifact.manifest import LABELS, MANIFEST, Manifest
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.isolation import files
 
+BOM = "bom.cdx.json"  # what made the file, written when it is signed (signing/bom.py)
+LAB = "lab.json"  # results of labs; written after the manifest, which does not list it
+SIGNATURE = "model.sig"  # signs every other file; the name that OpenSSF Model Signing gives it
 MOST_LABELS_BYTES = 1 << 24  # 100,000 labels of 160 characters
 
 # Every file matches the manifest. To prove that nobody changed the manifest itself takes a

@@ -58,6 +58,11 @@ Examples:
     help="Another artifact of the same model; can be repeated.",
 )
 @click.option("--modules", is_flag=True, help="Show the error of every module, in execution order.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Compare the bundled demo on all of its 2,400 held-out drawings, not on 204.",
+)
 @verb
 def check(
     session: Session,
@@ -66,6 +71,7 @@ def check(
     checkpoint: Path | None,
     against: tuple[Path, ...],
     modules: bool,
+    full: bool,
 ) -> int:
     """Compare ARTIFACT with PyTorch again.
 
@@ -78,6 +84,7 @@ def check(
     With --against, artifacts of one model are compared with each other instead of with PyTorch. If
     one of them disagrees with all the others, it is named.
     """
+    session.progress("start PyTorch")  # its import takes seconds
     from slide_mobile.artifact.folder import Artifact
     from slide_mobile.pipeline import check
 
@@ -94,6 +101,7 @@ def check(
         folder=images,
         checkpoint=checkpoint,
         modules=modules or None,
+        full=full,
         progress=session.progress,
     )
     manifest = Artifact.open(artifact).manifest

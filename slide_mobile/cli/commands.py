@@ -12,8 +12,10 @@ from slide_mobile.cli.group import Group
 from slide_mobile.cli.inspect import inspect
 from slide_mobile.cli.lab import lab
 from slide_mobile.cli.models import models
+from slide_mobile.cli.predict import predict
 from slide_mobile.cli.release import release
 from slide_mobile.cli.report import report
+from slide_mobile.cli.sign import sign, verify
 
 EXAMPLES = """
 \b
@@ -21,6 +23,7 @@ Examples:
   slide-mobile convert --to tflite --int8    convert the bundled demo model
   slide-mobile check ARTIFACT                compare it with PyTorch again
   slide-mobile inspect ARTIFACT              show what the file contains
+  slide-mobile predict ARTIFACT IMAGE...     run it on your own images
   slide-mobile lab ARTIFACT...               run it as a phone would
   slide-mobile bench ARTIFACT...             measure how fast it runs here
   slide-mobile embed ARTIFACT --app DIR      copy it into an app
@@ -66,5 +69,8 @@ def main(context: click.Context) -> None:
         context.exit(2)
 
 
-for command in (convert, check, inspect, lab, bench, report, embed, release, models, doctor):
+for command in (
+    convert, check, inspect, predict, lab, bench, report, sign, verify, embed, release, models,
+    doctor,
+):  # fmt: skip
     main.add_command(command)

@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,15 @@ from rich.console import Console
 from slide_mobile import recipes, tasks
 from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
 from slide_mobile.artifact.manifest import Manifest
-from slide_mobile.cli import completion
+from slide_mobile.cli import completion, several
 from slide_mobile.cli.facts import parity_facts, short_graph_facts
 from slide_mobile.cli.options import comma_list
 from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_next
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
-from slide_mobile.errors import UsageError
 from slide_mobile.parity import source
 from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
+from slide_mobile.progress import Progress
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import OUT, Format
 from slide_mobile.targets.tuning import TUNES, Tune
@@ -37,6 +37,7 @@ Examples:
   slide-mobile convert --to tflite --int8
   slide-mobile convert slide_swin_tiny --to tflite --int8 \\
       --checkpoint slide_swin_t.pth --labels imagenet.txt --calibration photos
+  slide-mobile convert --to all --precision fp32,int8 --report report.html
   slide-mobile convert slide_swin_tiny --untrained --to tflite --fp16
   slide-mobile convert slide_pvt_v2_b1 --checkpoint pvt.pth --to coreml \\
       --task features --input-size 512x896
@@ -57,17 +58,20 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.argument("model", default=DEMO, shell_complete=completion.models)
 @click.option(
     "--to",
-    "target",
+    "targets",
     required=True,
     metavar="TARGET",
-    help=f"Format of the file: {', '.join(registry.names())}.",
+    help=f"Format of the file: {', '.join(registry.names())}, several with commas between them, "
+    "or all.",
     shell_complete=completion.target_names,
 )
 @click.option(
     "--precision",
+    "precisions",
     metavar="NAME",
     shell_complete=completion.precisions,
-    help=f"Number format: {', '.join(recipes.RECIPES)}; the default depends on the target.",
+    help=f"Number format: {', '.join(recipes.RECIPES)}, or several with commas between them; the "
+    "default depends on the target.",
 )
 @click.option("--int8", is_flag=True, help="Short for --precision int8.")
 @click.option("--fp16", is_flag=True, help="Short for --precision fp16.")
@@ -97,6 +101,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 )
 @click.option(
     "--input-size",
+    "--imgsz",
     metavar="N|HxW",
     help="Size of the input image in pixels; both sides must be multiples of 32, at most "
     f"{source.MOST_SIDE}.",
@@ -139,6 +144,11 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     help="Labs in which the file must pass, too; the command lab lists them.",
 )
 @click.option(
+    "--full",
+    is_flag=True,
+    help="Compare the bundled demo on all of its 2,400 held-out drawings, not on 204.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=OUT,
@@ -146,12 +156,17 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     help="Folder in which the artifact folder is created.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing artifact.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Write a report on all new artifacts, too: .html, .md or .csv.",
+)
 @verb
 def convert(
     session: Session,
     model: str,
-    target: str,
-    precision: str | None,
+    targets: str,
+    precisions: str | None,
     int8: bool,
     fp16: bool,
     task: tasks.Task,
@@ -168,9 +183,11 @@ def convert(
     tune: Tune,
     via: str | None,
     labs: str | None,
+    full: bool,
     out: Path,
     force: bool,
-) -> None:
+    report: Path | None,
+) -> int:
     """Convert MODEL and check the file against PyTorch.
 
     Writes an artifact folder with the model file, its manifest and golden images. Each precision
@@ -182,33 +199,52 @@ def convert(
 
     With --task features, the outputs are the feature maps stage1 to stage4 instead of logits. Each
     map must reach the floor, and the folder's name contains "features".
+
+    With several targets or precisions, every target is converted in every precision. If one fails,
+    the others go on, and the exit code is the gravest.
     """
+    session.progress("start PyTorch")  # its import takes seconds
     from slide_mobile.pipeline.convert import convert
 
-    artifact = convert(
-        ModelSource(
-            name=model,
-            checkpoint=checkpoint,
-            untrained=untrained,
-            num_classes=num_classes,
-            input_size=None if input_size is None else source.size(input_size),
-            normalization=source.normalization(mean, std),
-            labels=labels,
-        ),
-        to=Format(
-            target=target,
-            precision=_precision(precision, int8, fp16),
-            backend=backend,
-            via=via,
-            task=task,
-            tune=tune,
-        ),
-        calibration=CalibrationImages(folder=calibration, samples=calibration_samples),
-        labs=comma_list("--lab", labs),
-        out=out,
-        force=force,
-        progress=session.progress,
+    model_source = ModelSource(
+        name=model,
+        checkpoint=checkpoint,
+        untrained=untrained,
+        num_classes=num_classes,
+        input_size=None if input_size is None else source.size(input_size),
+        normalization=source.normalization(mean, std),
+        labels=labels,
     )
+
+    def make(target: str, precision: str | None, progress: Progress) -> "Artifact":
+        """Convert to one format."""
+        return convert(
+            model_source,
+            to=Format(
+                target=target,
+                precision=precision,
+                backend=backend,
+                via=via,
+                task=task,
+                tune=tune,
+            ),
+            calibration=CalibrationImages(folder=calibration, samples=calibration_samples),
+            labs=comma_list("--lab", labs),
+            full=full,
+            out=out,
+            force=force,
+            progress=progress,
+        )
+
+    wanted = several.formats(comma_list("--to", targets), _precisions(precisions, int8, fp16))
+    if len(wanted) > 1:
+        return _several(session, several.convert_each(session, wanted, make), report)
+    return _one(session, make(*wanted[0], session.progress), report)
+
+
+def _one(session: Session, artifact: "Artifact", report: Path | None) -> int:
+    """Report on the one artifact that was asked for, and print it."""
+    _report([str(artifact.root)], report, session)
     document = ConvertDocument(
         artifact=str(artifact.root),
         seconds=round(session.seconds, 1),
@@ -217,14 +253,27 @@ def convert(
         manifest=artifact.manifest,
     )
     session.emit(document, lambda console: _print(console, artifact, session.seconds))
+    return 0
 
 
-def _precision(name: str | None, int8: bool, fp16: bool) -> str | None:
-    """The precision that was asked for, None for the target's default; raises UsageError."""
-    asked = ([] if name is None else [name]) + ["int8"] * int8 + ["fp16"] * fp16
-    if len(set(asked)) > 1:
-        raise UsageError(f"choose one precision, not {' and '.join(asked)}")
-    return asked[0] if asked else None
+def _several(session: Session, found: Sequence[several.Conversion], report: Path | None) -> int:
+    """Report on the artifacts that there are, and print the table; the gravest exit code."""
+    roots = [each.artifact for each in found if each.artifact is not None]
+    done = several.Conversions(conversions=tuple(found), report=_report(roots, report, session))
+    session.emit(done, lambda console: several.print_table(console, done))
+    return done.exit_code
+
+
+def _report(roots: Sequence[str], out: Path | None, session: Session) -> str | None:
+    """Write the report that was asked for on the artifacts that there are."""
+    if out is None or not roots:
+        return None
+    return several.write_report(roots, out, session.progress)
+
+
+def _precisions(names: str | None, int8: bool, fp16: bool) -> list[str]:
+    """The precisions that were asked for, none for each target's default."""
+    return [*comma_list("--precision", names), *["int8"] * int8, *["fp16"] * fp16]
 
 
 def _peak_rss_bytes() -> int:
@@ -239,7 +288,8 @@ def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
     root = str(artifact.root)
     console.print(f"{mark(True)}  {escape(root)}  ({seconds:.0f} s)")
     print_facts(console, _facts(artifact.manifest))
-    print_next(console, ("slide-mobile", "check", root), ("slide-mobile", "inspect", root))
+    verbs = (("check",), ("inspect",), ("bench",), ("predict", "IMAGE"))
+    print_next(console, *(("slide-mobile", verb, root, *rest) for verb, *rest in verbs))
 
 
 def _facts(manifest: Manifest) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from slide_mobile.cli.printing import escape
 from slide_mobile.cli.session import KEPT, Session
 from slide_mobile.cli.verb import verb
-from slide_mobile.errors import UsageError
+from slide_mobile.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.embed import Outcome
@@ -38,8 +38,22 @@ Examples:
     multiple=True,
     help="Remove this artifact from the app; can be repeated.",
 )
+@click.option(
+    "--require-signature",
+    "keys",
+    metavar="KEY",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Refuse artifacts that are not signed with this public key; can be repeated.",
+)
 @verb
-def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tuple[str, ...]) -> int:
+def embed(
+    session: Session,
+    artifacts: tuple[Path, ...],
+    app: Path,
+    remove: tuple[str, ...],
+    keys: tuple[Path, ...],
+) -> int:
     """Copy ARTIFACTS into an app.
 
     Each artifact is verified, copied into the app's resources, and listed in the app's index. It
@@ -47,18 +61,35 @@ def embed(session: Session, artifacts: tuple[Path, ...], app: Path, remove: tupl
     runs TFLite, and ExecuTorch with XNNPACK.
 
     Exit code 1 means that an artifact is damaged, and 2 that the app cannot run it. The other
-    artifacts are still copied.
+    artifacts are still copied. With --require-signature, one that is not authentic ends the command
+    with exit code 1 before anything is copied.
     """
     from slide_mobile.artifact import embed
 
     session.interruption = KEPT
     if not artifacts and not remove:
         raise UsageError("nothing to do: give artifact folders, or --remove NAME")
+    if keys:
+        _require_signatures(artifacts, keys, session)
     done = embed.embed(artifacts, app, remove=remove, progress=session.progress)
     for _, error in done.failures:
         session.warn(str(error))
     session.emit(done.document(), lambda console: _print(console, done))
     return done.exit_code
+
+
+def _require_signatures(
+    artifacts: tuple[Path, ...], keys: tuple[Path, ...], session: Session
+) -> None:
+    """Raise GateFailed, before anything is copied, unless every artifact is authentic."""
+    from slide_mobile import signing
+
+    for artifact in artifacts:
+        session.progress(f"verify the signature of {artifact.name}")
+        found = signing.verify(artifact, keys)
+        if found.status != "authentic":
+            why = "" if found.reason is None else f" ({found.reason})"
+            raise GateFailed(f"{artifact} is {found.status}{why}: nothing was embedded")
 
 
 def _print(console: Console, done: "Outcome") -> None:

@@ -68,10 +68,11 @@ def report(
 
     An HTML report is a single file that loads nothing and runs no script.
     """
-    from slide_mobile.report.writing import write
-
     if not artifacts:
         raise UsageError("no artifact given: slide-mobile report ARTIFACT... --out FILE")
+    session.progress("start PyTorch")  # its import takes seconds
+    from slide_mobile.report.writing import write
+
     written = write(
         artifacts,
         out,

@@ -12,9 +12,9 @@ from typing import IO, cast
 
 from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from slide_mobile.artifact import documents
+from slide_mobile.cli.steps import LogSteps, Steps, TerminalSteps
 from slide_mobile.cli.terminal import BestEffort, Terminal, printable, printable_json
 from slide_mobile.errors import UsageError
 
@@ -44,8 +44,9 @@ class Session:
             file=cast(IO[str], BestEffort(err)), highlight=False, soft_wrap=True, emoji=False
         )
         self.started = time.monotonic()
-        self._stage = ""
-        self._bar: Progress | None = None
+        self._steps: Steps = (
+            TerminalSteps(self.err) if self.err.is_terminal else LogSteps(self.err, self.started)
+        )
         self.ended_by: signal.Signals | None = None
         self.interruption = NOTHING
 
@@ -55,34 +56,12 @@ class Session:
         return time.monotonic() - self.started
 
     def progress(self, stage: str, done: float | None = None) -> None:
-        """A bar on a terminal, one line for each stage in a log, nothing when quiet."""
+        """Show the step that the command is at, unless it is quiet."""
         if self.ended_by is not None:  # the first KeyboardInterrupt was lost, see verb.py
             raise KeyboardInterrupt
         if self.quiet:
             return
-        stage = _shortened(stage)
-        if not self.err.is_terminal:
-            if stage != self._stage:
-                self.err.print(f"[{self.seconds:6.1f} s] {stage}", markup=False)
-            self._stage = stage
-            return
-        if self._bar is None:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=24),
-                TimeElapsedColumn(),
-                console=self.err,
-                transient=True,
-            )
-            self._bar.start()
-        if stage != self._stage:
-            for task in self._bar.task_ids:
-                self._bar.remove_task(task)
-            self._bar.add_task(stage, total=None)
-            self._stage = stage
-        if done is not None:
-            self._bar.update(self._bar.task_ids[-1], total=1.0, completed=done)
+        self._steps.report(_shortened(stage), done)
 
     def emit(self, document: object, text: Callable[[Console], None]) -> None:
         """Print the result: one JSON document, or what `text` prints for a person."""
@@ -117,11 +96,8 @@ class Session:
             self.err.print(line, markup=False, style="red")
 
     def close(self) -> None:
-        """Take the progress bar down."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-            self._stage = ""
+        """End the last step."""
+        self._steps.close()
 
 
 def _json(document: object, stream: IO[str]) -> str:

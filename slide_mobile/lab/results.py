@@ -2,12 +2,11 @@
 
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError
+from slide_mobile.artifact.folder import LAB as FILE
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import ArtifactError
 from slide_mobile.isolation import files
 from slide_mobile.lab.verdict import LabResults
-
-FILE = "lab.json"
 
 
 def save(artifact: Artifact, found: LabResults) -> None:

@@ -1,1 +1,1 @@
-"""The four operations on models and artifacts: convert, check, compare and inspect."""
+"""The operations on models and artifacts: convert, check, compare, inspect and predict."""

@@ -23,6 +23,7 @@ def check(
     folder: Path | None = None,
     checkpoint: Path | None = None,
     modules: bool | None = None,
+    full: bool = False,
     progress: Progress = silent,
 ) -> CheckResult:
     """Compare what an artifact's file computes with what PyTorch computes.
@@ -31,8 +32,9 @@ def check(
     models, or `checkpoint`. Elsewhere, and for the samples "golden", what was recorded for the
     golden images stands for it. `folder` holds class folders (for features, any images). With a
     rebuilt reference the modules are compared, too; `modules` true requires that, false leaves it
-    out. Raises ArtifactError, GateFailed (integrity), UsageError.
+    out. `full` compares the demo on all of its held-out drawings. Raises ArtifactError, GateFailed
+    (integrity), UsageError.
     """
     from slide_mobile.pipeline import checking
 
-    return checking.check(root, samples, folder, checkpoint, modules, progress)
+    return checking.check(root, samples, folder, checkpoint, modules, full, progress)

@@ -40,6 +40,7 @@ def check(
     folder: Path | None,
     checkpoint: Path | None,
     modules: bool | None,
+    full: bool,
     progress: Progress,
 ) -> CheckResult:
     """Do what `pipeline.check` says, in this process."""
@@ -51,7 +52,7 @@ def check(
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
         rebuild.require_recorded(recorded, ref.outputs(golden.pixels))
-    compared = golden if samples == "golden" else _images(art, ref, golden, folder, progress)
+    compared = golden if samples == "golden" else _images(art, ref, golden, folder, full, progress)
     if ref is not None and samples == "evaluation":
         expected, seen = ref.outputs(compared.pixels, progress=progress), _all
     else:
@@ -140,7 +141,12 @@ def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenPar
 
 
 def _images(
-    art: Artifact, ref: Reference | None, golden: ImageSet, folder: Path | None, progress: Progress
+    art: Artifact,
+    ref: Reference | None,
+    golden: ImageSet,
+    folder: Path | None,
+    full: bool,
+    progress: Progress,
 ) -> ImageSet:
     """The user's images, else the demo's held-out drawings, else the golden images."""
     if folder is not None and art.manifest.is_classifier:
@@ -149,7 +155,7 @@ def _images(
         paths = images.spread(find(folder), datasets.COMPARED_MAPS)
         return images.read(paths, art.input_size, source=folder.name)
     if ref is not None and datasets.has_held_out(ref):
-        return datasets.held_out(ref, progress)
+        return datasets.held_out(ref, progress, full)
     return golden
 
 

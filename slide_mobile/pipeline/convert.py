@@ -10,7 +10,6 @@ from pathlib import Path
 from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
-from slide_mobile.artifact.folder import Artifact
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import GateFailed, OutputError
 from slide_mobile.lab import catalogue
@@ -24,6 +23,7 @@ from slide_mobile.parity.source import (
     ModelSource,
 )
 from slide_mobile.pipeline import manifest_builder, mixed_precision
+from slide_mobile.pipeline.artifact import Artifact
 from slide_mobile.pipeline.attempt import Attempt, Job, attempt
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
@@ -44,23 +44,25 @@ def convert(
     to: Format | str,
     calibration: CalibrationImages = DEFAULT_CALIBRATION,
     labs: Sequence[str] = (),
+    full: bool = False,
     out: Path = OUT,
     force: bool = False,
     progress: Progress = silent,
 ) -> Artifact:
     """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
-    A plain string is the name of a model or target. The file must pass in `labs`, too. Raises
+    A plain string is the name of a model or target. The file must pass in `labs`, too. The demo is
+    compared on all of its held-out drawings if `full`, else on 204. Raises
     UsageError for a wrong call or bad input, ToolchainMissing, EnvironmentMissing for a lab that is
     not set up, ParityFailed if the file misses a floor, and GateFailed if it does not pass in a
     lab. Then there is no artifact folder, and the report is saved as `<folder>.parity.json` or
     `<folder>.lab.json`.
     """
     source = ModelSource(source) if isinstance(source, str) else source
-    to = Format(to) if isinstance(to, str) else to
+    to = registry.canonical(Format(to) if isinstance(to, str) else to)
     models.spec(source.name)  # an unknown name must not become a path
     created = manifest_builder.timestamp()
-    converter = registry.load(to.target)
+    converter = registry.load(to.target, to_write=True)
     choice = registry.choose(converter, to)
     gates = catalogue.for_gate(labs, to.target, choice.recipe.name)
     root = out / folder_name(source.name, to.task, to.target, choice.recipe.name)
@@ -71,7 +73,7 @@ def convert(
             raise OutputError(f"{path} is a folder, and a report may have to be there; move it")
 
     with atomic.staging(root, force=force) as folder:
-        job = _job(source, to, converter, choice, calibration, progress)
+        job = _job(source, to, converter, choice, calibration, progress, full)
         _require_exact(job)
         found = _best_attempt(job, folder, progress)
         if not found.report.passed:
@@ -81,11 +83,11 @@ def convert(
         progress("write the artifact")
         manifest.write(folder, manifest_builder.build(job, found, created=created))
         if gates:
-            lab.require(Artifact.open(folder), gates, lab_report, progress=progress)
+            lab.require(Artifact.load(folder), gates, lab_report, progress=progress)
     for old in (report, lab_report):
         with contextlib.suppress(OSError):
             old.unlink(missing_ok=True)
-    return Artifact.open(root)
+    return Artifact.load(root)
 
 
 def _job(
@@ -95,12 +97,13 @@ def _job(
     choice: Choice,
     calibration: CalibrationImages,
     progress: Progress,
+    full: bool,
 ) -> Job:
     """Load the reference model, gather the images, and rewrite the model to its deploy form."""
     progress("load the model")
     ref = reference.load(source, to.task)
     labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
-    images = datasets.gather(ref, choice.recipe, calibration, progress)
+    images = datasets.gather(ref, choice.recipe, calibration, progress, full=full)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
     progress("rewrite to the deploy form")
     ranges = range_audit.audit(ref, images.evaluation.pixels)

@@ -54,6 +54,19 @@ ENVIRONMENTS: dict[str, Environment] = {
         requirements=("ai-edge-litert==2.3.0", "numpy==2.4.6"),
         size_bytes=150_000_000,
     ),
+    "model-signing": Environment(
+        # It needs a newer pydantic than our toolchains, and 1.1.1 imports pyOpenSSL without
+        # requiring it.
+        purpose="signs artifacts, and verifies signatures: sign, verify, embed (0.1 GB)",
+        requirements=(
+            "model-signing==1.1.1",
+            "sigstore==4.5.1",
+            "sigstore-models==0.0.6",
+            "cryptography==50.0.2",
+            "pyOpenSSL==26.4.0",
+        ),
+        size_bytes=100_000_000,
+    ),
     "tensorflow-2.17": _tensorflow("2.17.1", "1.26.4"),
     "tensorflow-2.18": _tensorflow("2.18.1", "2.0.2"),
     "tensorflow-2.19": _tensorflow("2.19.1", "2.1.3"),

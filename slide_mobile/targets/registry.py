@@ -5,6 +5,8 @@ import importlib
 import importlib.metadata
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import slide_mobile_converters
@@ -14,17 +16,55 @@ from slide_mobile.targets import environments
 from slide_mobile.targets.converter import Converter
 from slide_mobile.targets.format import Format
 
+ALL = "all"
+
 
 def names() -> list[str]:
     """Names of all targets; imports no toolchain."""
     return sorted(m.name for m in pkgutil.iter_modules(slide_mobile_converters.__path__))
 
 
-def load(target: str) -> Converter:
-    """The converter of a target; raises UnknownName, ToolchainMissing."""
+def expand(word: str) -> list[str]:
+    """The targets that a word names: a target, another name of one, or all; in any case.
+
+    Raises UnknownName.
+    """
+    if word.lower() == ALL:
+        return names()
+    for target in names():
+        if word.lower() in (target, *_aliases(target)):
+            return [target]
+    raise UnknownName("target", word, [*names(), ALL])
+
+
+def canonical(to: Format) -> Format:
+    """The same format with the target's and the precision's own names; raises UnknownName."""
+    if to.target.lower() == ALL:
+        raise UnknownName("target", to.target, names())
+    (target,) = expand(to.target)
+    precision = None if to.precision is None else lookup(to.precision).name
+    return replace(to, target=target, precision=precision)
+
+
+def _aliases(target: str) -> list[str]:
+    """Other names of a target, such as the suffix of its files; imports no toolchain."""
+    for folder in map(Path, slide_mobile_converters.__path__):
+        if (path := folder / target / "aliases.txt").is_file():
+            return path.read_text(encoding="utf-8").split()
+    return []
+
+
+def load(target: str, *, to_write: bool = False) -> Converter:
+    """The converter of a target; raises UnknownName, ToolchainMissing.
+
+    What writes a file needs torch and more packages than what runs one. It is imported at the
+    first conversion, or here if `to_write`, so that a missing package is found at once.
+    """
     if target not in names():
         raise UnknownName("target", target, names())
     with needs_toolchain(target):
+        if to_write:
+            importlib.import_module(f"slide_mobile_converters.{target}.writing")
         return cast(Converter, importlib.import_module(f"slide_mobile_converters.{target}"))
 
 

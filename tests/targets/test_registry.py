@@ -39,6 +39,26 @@ def test_every_precision_of_a_converter_exists() -> None:
             assert set(recipes.RECIPES) >= set(precisions)
 
 
+@pytest.mark.parametrize(
+    ("word", "target"),
+    [("TFLite", "tflite"), ("litert", "tflite"), ("pte", "executorch"), ("mlpackage", "coreml")],
+)
+def test_targets_have_other_names(word: str, target: str) -> None:
+    assert registry.expand(word) == [target]
+    assert registry.canonical(Format(word, "W8A8")) == Format(target, "int8")
+
+
+def test_all_stands_for_every_target() -> None:
+    assert registry.expand("all") == registry.names()
+    with pytest.raises(UnknownName):
+        registry.canonical(Format("all"))
+
+
+def test_no_name_stands_for_two_targets() -> None:
+    every = [name for target in registry.names() for name in (target, *registry._aliases(target))]
+    assert len(set(every)) == len(every) and registry.ALL not in every
+
+
 def test_an_unknown_target_lists_the_known() -> None:
     with pytest.raises(UnknownName, match="known: coreml, executorch, onnx, tflite"):
         registry.load("tensorrt")
@@ -51,7 +71,8 @@ def test_an_unknown_target_lists_the_known() -> None:
         ("executorch", "", "executorch"),
         ("executorch", ".coreml_delegate", "coremltools"),
         ("onnx", "", "onnxruntime"),
-        ("tflite", "", "ai_edge_quantizer"),
+        ("tflite", ".writing", "ai_edge_quantizer"),
+        ("tflite", "", "ai_edge_litert"),
     ],
 )
 def test_a_missing_toolchain_names_the_command_that_installs_it(

@@ -1,17 +1,16 @@
 """Core ML .mlpackage by coremltools, run by Core ML on a Mac and by mil_evaluator elsewhere."""
 
-import tempfile
 from pathlib import Path
-from typing import Literal
-
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Literal
 
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.converter import Request
 from slide_mobile.targets.quiet import quiet
 
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
 with quiet():
-    from slide_mobile_converters.coreml import lowering, metadata, package
     from slide_mobile_converters.coreml.graph import inspect as inspect
     from slide_mobile_converters.coreml.graph import precision as precision
     from slide_mobile_converters.coreml.probe import activations as activations
@@ -44,9 +43,8 @@ def misread(path: Path) -> tuple[str, ...]:
     return ()
 
 
-def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+def convert(program: "ExportedProgram", request: Request, path: Path) -> None:
     """Write a package for iOS 17 with class label, probabilities and logits, or with the maps."""
-    with tempfile.TemporaryDirectory() as scratch:
-        lowered = lowering.lower(program, request, Path(scratch) / f"model{SUFFIX}")
-        metadata.describe(lowered.spec, request, lowered.modules)
-        package.write(lowered.spec, lowered.weights, path)
+    from slide_mobile_converters.coreml import writing  # needs torch, which takes seconds
+
+    writing.write(program, request, path)

@@ -1,16 +1,16 @@
 """ExecuTorch .pte, delegated to XNNPACK or to Core ML."""
 
 from pathlib import Path
-from typing import Literal
-
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Literal
 
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.converter import Request
 from slide_mobile.targets.quiet import quiet
 
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
 with quiet():
-    from slide_mobile_converters.executorch import lowering, metadata, quantization
     from slide_mobile_converters.executorch.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.executorch.graph import inspect as inspect
     from slide_mobile_converters.executorch.graph import precision as precision
@@ -45,9 +45,8 @@ def misread(path: Path) -> tuple[str, ...]:
     return ()
 
 
-def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+def convert(program: "ExportedProgram", request: Request, path: Path) -> None:
     """Quantize, describe, lower and write one file."""
-    with quiet():
-        program = quantization.in_format(program, request)
-        constants = metadata.describe(program, request, dtype=input_dtype(request.recipe))
-        path.write_bytes(lowering.lower(program, request, constants))
+    from slide_mobile_converters.executorch import writing  # needs torch, which takes seconds
+
+    writing.write(program, request, path, dtype=input_dtype(request.recipe))

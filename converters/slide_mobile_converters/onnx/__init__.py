@@ -1,16 +1,16 @@
 """ONNX .onnx by torch.onnx, quantized and run by ONNX Runtime on the CPU."""
 
 from pathlib import Path
-from typing import Literal
-
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Literal
 
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.converter import Request
 from slide_mobile.targets.quiet import quiet
 
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
 with quiet():
-    from slide_mobile_converters.onnx import lowering, metadata, quantization
     from slide_mobile_converters.onnx.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.onnx.graph import inspect as inspect
     from slide_mobile_converters.onnx.graph import precision as precision
@@ -42,10 +42,8 @@ def misread(path: Path) -> tuple[str, ...]:
     return ()
 
 
-def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+def convert(program: "ExportedProgram", request: Request, path: Path) -> None:
     """Lower, quantize, describe and write one file."""
-    with quiet():
-        model = lowering.lower(program, request)
-        model = quantization.in_format(model, request)
-        model = metadata.describe(model, request)
-        path.write_bytes(model.SerializeToString(deterministic=True))
+    from slide_mobile_converters.onnx import writing  # needs torch, which takes seconds
+
+    writing.write(program, request, path)

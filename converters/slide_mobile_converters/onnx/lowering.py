@@ -28,7 +28,6 @@ OPSET = 20
 # The IR version of ONNX 1.15, which introduced opset 20. The exporter writes 10, and that needs
 # ONNX Runtime 1.18.
 IR_VERSION = 9
-INPUT = "image"
 
 _DENSE_CLASSES = ("torch.nn.modules.conv.Conv2d", "torch.nn.modules.linear.Linear")
 
@@ -60,11 +59,6 @@ def checked(model: ModelProto) -> ModelProto:
     clean = onnx.shape_inference.infer_shapes(clean, check_type=True, strict_mode=True)
     onnx.checker.check_model(clean, full_check=True)
     return clean
-
-
-def module_path(node: NodeProto) -> str:
-    """Path of the module that a node of a lowered model belongs to."""
-    return node.name.rpartition("/")[0]
 
 
 def _name_by_modules(model: ModelProto) -> None:

@@ -12,8 +12,7 @@ from onnxruntime import SessionOptions
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.graph import int8_range
 from slide_mobile_converters.onnx import rounding, running
-from slide_mobile_converters.onnx.lowering import INPUT, module_path
-from slide_mobile_converters.onnx.reading import ERRORS, damaged, read
+from slide_mobile_converters.onnx.reading import ERRORS, INPUT, damaged, module_path, read
 
 Input = NDArray[np.float32]  # (1, 3, H, W)
 Values = dict[str, NDArray[np.generic]]

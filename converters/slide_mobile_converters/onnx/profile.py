@@ -18,7 +18,7 @@ import numpy as np
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.profiles import BETWEEN, RUNS, OperationTime
 from slide_mobile_converters.onnx import reading, running
-from slide_mobile_converters.onnx.lowering import INPUT, module_path
+from slide_mobile_converters.onnx.reading import INPUT, module_path
 
 WARM_UP = 3
 _KERNEL, _NCHWC = "_kernel_time", "_nchwc"

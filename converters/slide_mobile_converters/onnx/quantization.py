@@ -23,8 +23,9 @@ from slide_mobile.preprocess import planar
 from slide_mobile.recipes import is_quantizable
 from slide_mobile.targets.calibration import sample
 from slide_mobile.targets.converter import Request, require_quantized
-from slide_mobile_converters.onnx.lowering import checked, module_path
+from slide_mobile_converters.onnx.lowering import checked
 from slide_mobile_converters.onnx.probe import watched
+from slide_mobile_converters.onnx.reading import module_path
 
 # Share of the values inside a range. Measured, in dB, on demo / slide_swin_test / slide_swin_tiny:
 # 99.99 % 35.9 / 32.4 / 28.0; all values (MinMax) 34.4 / 31.0 / 28.1; 99.9 % 32.9 / 31.4 / 26.1;

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto
 from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from slide_mobile.errors import ArtifactError
 from slide_mobile.isolation import files
 
+INPUT = "image"
 OWN_DOMAINS = frozenset({"", "ai.onnx"})
 # A GiB of float32: 80 times the largest tensor of slide_swin_base at 224 pixels. A few bytes in a
 # file can ask for any size, so a file that asks for more is refused.
@@ -37,6 +38,11 @@ ERRORS = (
     runtime_errors.NotImplemented,
     runtime_errors.RuntimeException,
 )
+
+
+def module_path(node: NodeProto) -> str:
+    """Path of the module that a node of a file of ours belongs to."""
+    return node.name.rpartition("/")[0]
 
 
 def read(path: Path) -> ModelProto:

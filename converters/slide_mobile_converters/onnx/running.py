@@ -11,7 +11,7 @@ from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.converter import RawOutputs, Runner
 from slide_mobile.tasks import LOGITS, STAGES, Layout
 from slide_mobile_converters.onnx import reading
-from slide_mobile_converters.onnx.lowering import INPUT
+from slide_mobile_converters.onnx.reading import INPUT
 
 RUNTIME = f"ONNX Runtime {onnxruntime.__version__}, CPU"
 _LAYOUT: Layout = "NCHW"

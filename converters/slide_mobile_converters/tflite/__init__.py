@@ -1,16 +1,17 @@
 """LiteRT .tflite by litert-torch, quantized by ai-edge-quantizer, run by LiteRT with XNNPACK."""
 
 from pathlib import Path
-from typing import Literal
-
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Literal
 
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.converter import Request
 from slide_mobile.targets.quiet import quiet
 
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
 with quiet():
-    from slide_mobile_converters.tflite import lowering, metadata, quantization
+    from slide_mobile_converters.tflite import metadata
     from slide_mobile_converters.tflite.graph import MAX_RANK as MAX_RANK
     from slide_mobile_converters.tflite.graph import inspect as inspect
     from slide_mobile_converters.tflite.graph import misread as misread
@@ -46,9 +47,8 @@ def output_dtype(recipe: Recipe) -> Literal["float32"]:
     return "float32"
 
 
-def convert(program: ExportedProgram, request: Request, path: Path) -> None:
+def convert(program: "ExportedProgram", request: Request, path: Path) -> None:
     """Lower, quantize, describe and write one file."""
-    with quiet():
-        lowered = lowering.lower(program, request)
-        model = quantization.in_format(lowered.model, request, lowered.float_modules)
-        path.write_bytes(metadata.attach(model, request))
+    from slide_mobile_converters.tflite import writing  # needs torch, which takes seconds
+
+    writing.write(program, request, path)

@@ -4,13 +4,19 @@ import importlib.util
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import torch
 from torch.export import ExportedProgram
 
 from slide_mobile.targets.converter import Request
-from slide_mobile_converters.tflite import onnx2tf, probe, reshapes
+from slide_mobile.tasks import Task
+from slide_mobile_converters.tflite import onnx2tf, reshapes
+from slide_mobile_converters.tflite.probe import LAST
 
 if importlib.util.find_spec("litert_torch") is None:  # it is imported late; miss it now
     raise ModuleNotFoundError("No module named 'litert_torch'", name="litert_torch")
+
+
+_PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +32,9 @@ def lower(program: ExportedProgram, request: Request) -> Lowered:
     if request.via == "onnx":
         model, kept = onnx2tf.lower(program, request), request.float_modules
     else:
-        names = probe.traced(program, task=request.task)
+        known = names(program, task=request.task)
         model = by_litert(program)
-        kept = {names.get(path, path) for path in request.float_modules}
+        kept = {known.get(path, path) for path in request.float_modules}
     return Lowered(model=reshapes.at_rank_4(model), float_modules=kept)
 
 
@@ -41,3 +47,20 @@ def by_litert(program: ExportedProgram) -> bytes:
     edge = litert_torch.convert(program.module(), sample_kwargs=kwargs)
     content: bytes = edge.model_content()
     return content
+
+
+def names(program: ExportedProgram, *, task: Task) -> dict[str, str]:
+    """The name of each module in the file that litert-torch writes, by the path of the module.
+
+    It is what `probe.module_path` returns for the tensor of the module. The last dense module of a
+    classifier is called LAST, because its tensor has the name of the graph's output.
+    """
+    found, last = {}, ""
+    for node in program.graph.nodes:
+        paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+        if len(paths) > 2:  # the wrapper, the model, and modules inside
+            name = ".".join(path.rpartition(".")[2] for path in paths[2:])
+            path = paths[-1].removeprefix(f"{paths[1]}.")
+            found[path] = name
+            last = path if node.target in _PRODUCTS else last
+    return found | ({last: LAST} if task == "classify" else {})

@@ -5,20 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ai_edge_litert.interpreter import OpResolverType
 from numpy.typing import NDArray
-from torch.export import ExportedProgram
 
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets.graph import int8_range
-from slide_mobile.tasks import Task
 from slide_mobile_converters.tflite import reading, rounding
 
 LAST = "the last dense module"
 
 _DENSE = {"CONV_2D", "FULLY_CONNECTED"}
-_PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
@@ -78,23 +74,6 @@ def running(tensor_name: str) -> str:
     """
     parts = tensor_name.split(";")[0].split("/")[2:]  # without our wrapper and the model
     return ".".join(part.rpartition(".")[2].partition("_")[2] for part in parts)
-
-
-def traced(program: ExportedProgram, *, task: Task) -> dict[str, str]:
-    """The name of each module in the file that litert-torch writes, by the path of the module.
-
-    It is the result of `module_path` for the module's tensor. The last dense module of a classifier
-    is called LAST, because its tensor has the name of the graph's output.
-    """
-    found, last = {}, ""
-    for node in program.graph.nodes:
-        paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
-        if len(paths) > 2:  # the wrapper, the model, and modules inside
-            name = ".".join(path.rpartition(".")[2] for path in paths[2:])
-            path = paths[-1].removeprefix(f"{paths[1]}.")
-            found[path] = name
-            last = path if node.target in _PRODUCTS else last
-    return found | ({last: LAST} if task == "classify" else {})
 
 
 def _dequantized(values: NDArray[Any], tensor: Mapping[str, Any]) -> NDArray[np.float32]:
