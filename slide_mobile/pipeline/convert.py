@@ -5,9 +5,9 @@ source -> reference model -> deploy form -> ExportedProgram -> model file -> art
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
 from slide_mobile.artifact.folder import Artifact
@@ -22,6 +22,7 @@ from slide_mobile.parity.source import (
     DEMO,
     CalibrationImages,
     ModelSource,
+    model_source,
 )
 from slide_mobile.pipeline import manifest_builder, mixed_precision
 from slide_mobile.pipeline.attempt import Attempt, Job, attempt
@@ -50,15 +51,17 @@ def convert(
 ) -> Artifact:
     """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
-    A plain string is the name of a model or target. The file must pass in `labs`, too. Raises
+    A plain string is the name of a model or target, or the path of a checkpoint (one that ends in
+    .pth, .pt, .ckpt, .bin, .safetensors or .index.json). The file must pass in `labs`, too. Raises
     UsageError for a wrong call or bad input, ToolchainMissing, EnvironmentMissing for a lab that is
     not set up, ParityFailed if the file misses a floor, and GateFailed if it does not pass in a
     lab. Then there is no artifact folder, and the report is saved as `<folder>.parity.json` or
     `<folder>.lab.json`.
     """
-    source = ModelSource(source) if isinstance(source, str) else source
+    source = model_source(source) if isinstance(source, str) else source
     to = Format(to) if isinstance(to, str) else to
-    models.spec(source.name)  # an unknown name must not become a path
+    source, identified = reference.named(source, to.task)
+    assert source.name is not None
     created = manifest_builder.timestamp()
     converter = registry.load(to.target)
     choice = registry.choose(converter, to)
@@ -71,7 +74,9 @@ def convert(
             raise OutputError(f"{path} is a folder, and a report may have to be there; move it")
 
     with atomic.staging(root, force=force) as folder:
-        job = _job(source, to, converter, choice, calibration, progress)
+        if identified:
+            progress(identified)
+        job = _job(source, identified, to, converter, choice, calibration, progress)
         _require_exact(job)
         found = _best_attempt(job, folder, progress)
         if not found.report.passed:
@@ -90,6 +95,7 @@ def convert(
 
 def _job(
     source: ModelSource,
+    identified: str,
     to: Format,
     converter: Converter,
     choice: Choice,
@@ -99,6 +105,7 @@ def _job(
     """Load the reference model, gather the images, and rewrite the model to its deploy form."""
     progress("load the model")
     ref = reference.load(source, to.task)
+    ref = replace(ref, notes=(*filter(None, (identified,)), *ref.notes))
     labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
     images = datasets.gather(ref, choice.recipe, calibration, progress)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
@@ -114,7 +121,7 @@ def _job(
             backend=choice.backend,
             via=choice.via,
             labels=labels,
-            title=source.name,
+            title=ref.name,
             description=ref.description(),
             version=__version__,
             facts=ref.facts(choice.recipe.name),

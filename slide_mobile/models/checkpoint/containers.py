@@ -6,15 +6,13 @@ evaluate. Which key holds which is a habit of each library, so it is a table (WA
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from slide_mobile.errors import CheckpointError
 from slide_mobile.models.checkpoint import prefixes
 from slide_mobile.models.checkpoint.unpickle import Stored, Unreadable, shown
+from slide_mobile.tasks import Weights
 
-__all__ = ["Weights", "one_network", "unwrap"]
-
-Weights = Literal["raw", "ema"]
+__all__ = ["one_network", "unwrap"]
 
 # Keys under which training scripts store the weights, when there is no choice.
 CONTAINERS = (

@@ -110,7 +110,7 @@ def _distance(plan: Plan) -> str:
 
 def _listed(plan: Plan) -> str:
     """Of each kind of mismatch the first ones, and how many there are in all."""
-    shown_lines = []
+    shown_lines: list[str] = []
     for lines in (plan.wrong, plan.missing, plan.surplus):
         shown_lines += lines[:MOST_SHOWN]
     rest = len(plan.mismatches) - len(shown_lines)

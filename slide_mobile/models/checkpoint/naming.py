@@ -4,6 +4,7 @@ A naming is data (namings.py): rules over keys, and the few places where a libra
 numbers in another order. Nothing is guessed: a rule either matches a key, or leaves it alone.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Naming:
     def renamed(self, key: str) -> str:
         """The official name of a key, or of a part of it."""
         for pattern, replacement in self.renames:
-            key = re.sub(pattern, lambda m, r=replacement: _filled(m, r), key)
+            key = re.sub(pattern, functools.partial(_filled, replacement), key)
         return key
 
 
@@ -81,7 +82,7 @@ def translated(tensors: Mapping[str, Tensor], naming: Naming) -> dict[str, Tenso
     return {name: _ordered(name, tensor, naming) for name, tensor in whole.items()}
 
 
-def _filled(match: re.Match[str], replacement: str) -> str:
+def _filled(replacement: str, match: re.Match[str]) -> str:
     """Write a replacement's groups out."""
 
     def group(number: re.Match[str]) -> str:
@@ -100,7 +101,7 @@ def _split(name: str, tensor: Tensor, naming: Naming) -> Iterator[tuple[str, Ten
             continue
         rows = [tensor.shape[0] // total * share for _, share in shares]
         for (target, _), part in zip(shares, tensor.split(rows), strict=True):
-            yield re.sub(pattern, lambda m, r=target: _filled(m, r), name), part
+            yield re.sub(pattern, functools.partial(_filled, target), name), part
         return
     yield name, tensor
 

@@ -29,9 +29,9 @@ from slide_mobile.models.checkpoint import (
     shards,
     torch_file,
 )
-from slide_mobile.models.checkpoint.containers import Weights
 from slide_mobile.models.checkpoint.naming import Naming, translated
 from slide_mobile.models.checkpoint.unpickle import Unreadable, shown
+from slide_mobile.tasks import Weights
 
 __all__ = ["Checkpoint", "read"]
 
