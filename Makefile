@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # A worker a core; the tests of a file share what is costly to make; the ten slowest are named.
 WORKERS := -n auto --dist loadfile --durations 10
 
-.PHONY: help demo demo-apps docs check test fuzz test-lab test-apps test-slow bench forms lab-runtimes format lock clean
+.PHONY: help demo demo-apps docs check test fuzz test-lab test-apps test-slow test-sources bench forms lab-runtimes format lock clean
 
 help:
 	@echo "make demo       convert the bundled model to int8 TFLite, check it, inspect it"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-lab   instruction counts on an emulated phone's core (a minute, 200 MB)"
 	@echo "make test-apps  the phone apps, with toolchains in build/apps (4 GB, some minutes)"
 	@echo "make test-slow  full-size models (tens of minutes)"
+	@echo "make test-sources  checkpoints of other libraries, with the libraries installed aside (minutes)"
 	@echo "make lab-runtimes  run every .tflite on older TFLite runtimes"
 	@echo "make forms      choose the graph form of each stage by measuring it here (an hour)"
 	@echo "make bench      latency and memory of the deploy form beside the published graphs (hours)"
@@ -55,17 +56,21 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size and not apps and not counts"
+	$(BIN)/pytest $(WORKERS) -m "not slow and not full_size and not apps and not counts and not sources"
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) -m "not full_size and not apps and not counts"
+	$(BIN)/pytest $(WORKERS) -m "not full_size and not apps and not counts and not sources"
 
 test-slow: $(READY)
-	$(BIN)/pytest -m "not apps and not counts"
+	$(BIN)/pytest -m "not apps and not counts and not sources"
+
+# What timm, torchvision and OpenMMLab compute, beside what we make of their checkpoints.
+test-sources: $(READY)
+	$(BIN)/pytest tests/models/checkpoint/test_sources.py -v -rP
 
 # SEED=1 makes other cases; `python tests/fuzz --help` says how to run one kind, or one case, again.
 SEED ?= 0

@@ -3,12 +3,14 @@
 Every artifact takes raw RGB in 0..255; its first convolution contains the `Normalization`.
 """
 
+import importlib
 import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,12 @@ from slide_mobile.isolation import files
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+HEIC = frozenset({".heic", ".heif"})  # what phones take; read by pillow-heif, an extra
+SUFFIXES = HEIC | {
+    ".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
 # The same as Pillow names them: its other decoders are for files that nobody calibrates with.
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MOST_FILE_BYTES = 1 << 29
 MOST_SIDE = 1 << 15  # pixels; a narrow image of more would be resized to gigabytes on its way
 # Fraction of the shorter side that the center crop keeps, as ImageNet's 224 of 256.
@@ -66,18 +71,24 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with (
                 files.opened(path, most=MOST_FILE_BYTES) as file,
-                Image.open(file, formats=FORMATS) as opened,
+                Image.open(file, formats=_formats(path)) as opened,
             ):
                 _require_sides(opened)
                 opened.load()
+                sixteen = opened.format in ("PNG", "PPM")  # also where Pillow says 32 bits
     except Exception as error:  # a decoder of damaged bytes can raise anything
         raise UnreadableImage(f"{path} is not a readable image ({_reason(error)})") from error
-    return fit(opened, size, crop=crop)
+    return fit(opened, size, crop=crop, sixteen=sixteen)
 
 
-def fit(image: Image.Image, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
-    """Turn an image upright (EXIF), center-crop it, and resize it to (height, width) pixels."""
-    return np.asarray(_fit(_rgb(ImageOps.exif_transpose(image)), size, crop))
+def fit(
+    image: Image.Image, size: tuple[int, int], *, crop: float = CROP, sixteen: bool = False
+) -> Pixels:
+    """Turn an image upright (EXIF), center-crop it, and resize it to (height, width) pixels.
+
+    An image of `sixteen` bits holds them in the 32 that Pillow says.
+    """
+    return np.asarray(_fit(_rgb(ImageOps.exif_transpose(image), sixteen=sixteen), size, crop))
 
 
 def find(folder: Path) -> list[Path]:
@@ -126,11 +137,40 @@ def _reason(error: Exception) -> str:
     return " ".join((reason or str(error) or type(error).__name__).split())[:200]
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Convert to 8-bit RGB as torchvision's loader does, but scale 16-bit gray, not clip it."""
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+def _formats(path: Path) -> tuple[str, ...]:
+    """The formats in which a file may be; raises ValueError for HEIC without its reader."""
+    if path.suffix.lower() not in HEIC:
+        return FORMATS
+    try:
+        heif = importlib.import_module("pillow_heif")
+    except ModuleNotFoundError as error:
+        raise ValueError("HEIC needs pillow-heif: pip install 'slide-mobile[heic]'") from error
+    heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
+
+
+def _rgb(image: Image.Image, *, sixteen: bool) -> Image.Image:
+    """Convert to 8-bit RGB as torchvision's loader does, but scale wider gray, not clip it.
+
+    Gray of 16 bits is scaled by its type, gray of 32 bits by the smallest type that holds its
+    values; gray in floating point is 0..1, or 0..255 where a value is larger.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image)
+        bounds: tuple[float, ...] = (255.0, 65_535.0, float(2**31 - 1))
+        if image.mode == "F":
+            bounds = (1.0, 255.0)
+        if sixteen or values.dtype.itemsize == 2:
+            bounds = (65_535.0,)
+        image = Image.fromarray(_bytes_of(values, bounds))
     return image.convert("RGB")
+
+
+def _bytes_of(values: NDArray[Any], bounds: tuple[float, ...]) -> NDArray[np.uint8]:
+    """Gray of any type -> bytes; white is the first bound that no value is beyond, or the last."""
+    largest = float(values.max(initial=0))
+    white = next((bound for bound in bounds if largest <= bound), bounds[-1])
+    return np.asarray(np.nan_to_num(values / white * 255).clip(0, 255), dtype=np.uint8)
 
 
 def _fit(image: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+Weights = Literal["raw", "ema"]  # those of the last step of training, or their moving average
 Task = Literal["classify", "features"]
 TASKS: tuple[Task, ...] = get_args(Task)
 

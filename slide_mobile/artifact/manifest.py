@@ -50,7 +50,10 @@ Shape = Annotated[tuple[Side, ...], Meta(min_length=1, max_length=4)]
 
 
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The converted model; `checkpoint_sha256` is null for random weights."""
+    """The converted model; `checkpoint_sha256` is null for random weights.
+
+    `weights` is what was asked for where the checkpoint holds both; null takes averaged ones.
+    """
 
     name: Name
     family: Name
@@ -59,6 +62,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     macs: Positive
     trained: bool
     checkpoint_sha256: Sha256 | None
+    weights: Literal["raw", "ema"] | None = None
 
 
 class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -43,8 +43,8 @@ Examples:
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
-    help="Folder of images to compare on, with one subfolder for each class; for features, any "
-    "folder of images.",
+    help="Folder of images to compare on; with one subfolder for each class, accuracy is measured, "
+    "too.",
 )
 @click.option(
     "--checkpoint",

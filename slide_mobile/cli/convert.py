@@ -4,7 +4,7 @@ import resource
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import Struct
@@ -20,11 +20,12 @@ from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_nex
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
 from slide_mobile.parity import source
-from slide_mobile.parity.source import DEMO, CalibrationImages, ModelSource
+from slide_mobile.parity.source import CalibrationImages, ModelSource, model_source
 from slide_mobile.progress import Progress
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import OUT, Format
 from slide_mobile.targets.tuning import TUNES, Tune
+from slide_mobile.tasks import Weights
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
@@ -38,6 +39,7 @@ Examples:
   slide-mobile convert slide_swin_tiny --to tflite --int8 \\
       --checkpoint slide_swin_t.pth --labels imagenet.txt --calibration photos
   slide-mobile convert --to all --precision fp32,int8 --report report.html
+  slide-mobile convert swin_tiny_timm.pth --to tflite --fp16
   slide-mobile convert slide_swin_tiny --untrained --to tflite --fp16
   slide-mobile convert slide_pvt_v2_b1 --checkpoint pvt.pth --to coreml \\
       --task features --input-size 512x896
@@ -55,7 +57,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("model", default=DEMO, shell_complete=completion.models)
+@click.argument("model", required=False, shell_complete=completion.models)
 @click.option(
     "--to",
     "targets",
@@ -87,6 +89,12 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     "--checkpoint",
     type=click.Path(path_type=Path),
     help="Weights of the model: a .pth, .pt or .safetensors file.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["raw", "ema"]),
+    help="Which weights to take where the checkpoint holds raw and averaged ones (EMA); the "
+    "averaged ones by default.",
 )
 @click.option("--untrained", is_flag=True, help="Use seeded random weights, for benchmarks only.")
 @click.option(
@@ -164,13 +172,14 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @verb
 def convert(
     session: Session,
-    model: str,
+    model: str | None,
     targets: str,
     precisions: str | None,
     int8: bool,
     fp16: bool,
     task: tasks.Task,
     checkpoint: Path | None,
+    weights: Weights | None,
     untrained: bool,
     num_classes: int | None,
     labels: Path | None,
@@ -195,7 +204,8 @@ def convert(
     floor is not kept.
 
     MODEL defaults to slide_swin_demo, a small trained model that comes with the package. Every
-    other model needs --checkpoint or --untrained.
+    other model needs --checkpoint or --untrained. In place of a name it can be a checkpoint, and
+    --checkpoint can stand alone: then the weights tell which model it is.
 
     With --task features, the outputs are the feature maps stage1 to stage4 instead of logits. Each
     map must reach the floor, and the folder's name contains "features".
@@ -206,9 +216,10 @@ def convert(
     session.progress("start PyTorch")  # its import takes seconds
     from slide_mobile.pipeline.convert import convert
 
-    model_source = ModelSource(
-        name=model,
+    source_of_model = _source(
+        model,
         checkpoint=checkpoint,
+        weights=weights,
         untrained=untrained,
         num_classes=num_classes,
         input_size=None if input_size is None else source.size(input_size),
@@ -219,7 +230,7 @@ def convert(
     def make(target: str, precision: str | None, progress: Progress) -> "Artifact":
         """Convert to one format."""
         return convert(
-            model_source,
+            source_of_model,
             to=Format(
                 target=target,
                 precision=precision,
@@ -254,6 +265,11 @@ def _one(session: Session, artifact: "Artifact", report: Path | None) -> int:
     )
     session.emit(document, lambda console: _print(console, artifact, session.seconds))
     return 0
+
+
+def _source(model: str | None, **given: Any) -> ModelSource:
+    """The source of the model; without a name, the checkpoint tells it."""
+    return ModelSource(**given) if model is None else model_source(model, **given)
 
 
 def _several(session: Session, found: Sequence[several.Conversion], report: Path | None) -> int:

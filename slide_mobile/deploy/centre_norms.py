@@ -80,6 +80,9 @@ def centre_norms(module: nn.Module) -> nn.Module | None:
                 norm = module.get_submodule(part.norm)
                 assert isinstance(norm, nn.LayerNorm)
                 module.set_submodule(part.norm, WholeNorm(norm))
+        for i, output in enumerate(module.outputs):
+            if isinstance(output, nn.LayerNorm):
+                module.outputs[i] = WholeNorm(output)
     if isinstance(module, PatchMerging):
         return None  # merge_patches computes the scale of this norm
     folds = norms_and_readers(module)

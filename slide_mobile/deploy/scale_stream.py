@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale
+from slide_mobile.deploy.centre_norms import CentredAffine, TokenScale, WholeNorm
 from slide_mobile.deploy.fix_positions import PlacedEmbed
 from slide_mobile.deploy.fold_affine import writers
 from slide_mobile.deploy.layout import ChannelSum
@@ -90,8 +90,11 @@ def scale_stream(module: nn.Module, *, headroom: Headroom = NO_HEADROOM) -> nn.M
         if part.norm is not None:
             energy(module.get_submodule(part.norm)).shift *= gain**2
             gain = 1.0
-        if module.head is None and gain != 1:
-            module.outputs[number] = nn.Sequential(module.outputs[number], Unscaled(gain))
+        output = module.outputs[number]
+        if isinstance(output, WholeNorm):
+            energy(output).shift *= gain**2
+        elif module.head is None and gain != 1:
+            module.outputs[number] = nn.Sequential(output, Unscaled(gain))
     if module.head is not None and all(part.norm != module.NORM for part in module.stages()):
         energy(module.get_submodule(module.NORM)).shift *= gain**2
     return module

@@ -82,7 +82,8 @@ class SwinTransformer(NestedBackbone):
 
     `windows` is the side of the attention windows, one number for all stages or one per stage. A
     window that is not smaller than the map is clamped to the map's shorter side and not shifted.
-    Raises UsageError for an input size that the strides do not divide.
+    The maps of the stages in `output_norms`, from 0, are normalized where they are outputs, as
+    detectors are trained. Raises UsageError for an input size that the strides do not divide.
     """
 
     LEVELS: ClassVar[str] = "layers"
@@ -99,6 +100,7 @@ class SwinTransformer(NestedBackbone):
         mlp_ratio: float = 4.0,
         slide_stages: int = 2,
         local_attention: Callable[..., LocalAttention] = SlideAttention,
+        output_norms: Sequence[int] = (),
     ) -> None:
         super().__init__(input_size, num_classes, smallest=2)
         if isinstance(windows, int):
@@ -117,6 +119,8 @@ class SwinTransformer(NestedBackbone):
                     attn = WindowAttention(dim, num_heads[i], window, map_size=(h, w), shift=shift)
                 blocks.append(SwinBlock(dim, attn, mlp_ratio))
             stages.append(Stage(blocks, PatchMerging(dim) if i < len(depths) - 1 else None))
+            if i in output_norms:
+                self.outputs[i] = nn.LayerNorm(dim)
         self.layers = nn.ModuleList(stages)
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, num_classes)

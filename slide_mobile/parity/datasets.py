@@ -1,6 +1,7 @@
 """The images of a conversion: the calibration set for int8, and the evaluation set."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from slide_mobile.demo import render
 from slide_mobile.errors import UsageError
@@ -22,12 +23,9 @@ COMPARED_UNTRAINED = 16
 # For feature maps, too, only SQNR is measured, and a map has 10,000 times as many values as the
 # logits. They need memory: 44 MB per image at 800 x 1216 pixels.
 COMPARED_MAPS = 8
-# With fewer unseen images than this, the calibration images are used for evaluation, too.
+# A folder with fewer images than calibration and this many for the comparison is split, in the
+# ratio of what both want.
 ENOUGH = 32
-_OVERLAP = (
-    f"the file was compared on images that it was calibrated on, because fewer than {ENOUGH} "
-    "others are left: give more --calibration images"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ class Datasets:
 
     calibration: ImageSet | None
     evaluation: ImageSet
-    overlap: bool = False  # whether images of the calibration set are in the evaluation set
+    split: str = ""  # how a folder was divided that has too few images for both
 
     @property
     def calibration_pixels(self) -> tuple[Pixels, ...]:
@@ -45,12 +43,12 @@ class Datasets:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A line for each image that could not be read, and one if the two sets overlap."""
-        lines = self.evaluation.skipped
+        """A line for each image that could not be read or is odd, and one on a split."""
+        lines = self.evaluation.skipped + self.evaluation.odd
         if self.calibration is not None:
-            lines = self.calibration.skipped + lines
-        if self.overlap:
-            lines = (*lines, _OVERLAP)
+            lines = self.calibration.skipped + self.calibration.odd + lines
+        if self.split:
+            lines = (*lines, self.split)
         return tuple(dict.fromkeys(lines))
 
 
@@ -125,21 +123,43 @@ def count(ref: Reference) -> int:
 def _from_folder(
     ref: Reference, recipe: Recipe, given: CalibrationImages, progress: Progress, full: bool
 ) -> Datasets:
-    """Split a user's folder into a calibration set and an evaluation set."""
-    folder = given.folder
+    """Split a user's folder into a calibration set and an evaluation set, which share no image."""
+    folder, samples = given.folder, given.samples
     assert folder is not None
     paths = find(folder)
-    calibration, rest, overlap = None, paths, False
+    calibration, rest, split = None, paths, ""
     if recipe.needs_calibration:
-        chosen = images.spread(paths, given.samples)
+        compared = 0 if has_held_out(ref) else min(ENOUGH, count(ref))
+        learned = _share(len(paths), samples, compared, folder)
+        chosen = images.spread(paths, learned)
         calibration = images.read(chosen, ref.input_size, source=folder.name)
-        unseen = [path for path in paths if path not in set(chosen)]
-        overlap = len(unseen) < ENOUGH and not has_held_out(ref)
-        rest = paths if overlap else unseen
+        taken = set(chosen)
+        rest = [path for path in paths if path not in taken]
+        if learned < samples and compared:
+            split = (
+                f"{folder.name} has {len(paths)} images, fewer than calibration and comparison "
+                f"want ({samples} and {compared}): {learned} were calibrated on, and the file was "
+                f"compared on the other {len(rest)}"
+            )
     if has_held_out(ref):
         evaluation = held_out(ref, progress, full)
     else:
         evaluation = images.read(
             images.spread(rest, count(ref)), ref.input_size, source=folder.name
         )
-    return Datasets(calibration=calibration, evaluation=evaluation, overlap=overlap)
+    return Datasets(calibration=calibration, evaluation=evaluation, split=split)
+
+
+def _share(found: int, samples: int, compared: int, folder: Path) -> int:
+    """How many of a folder's images calibrate; both sets get one at least.
+
+    Raises UsageError for a folder with a single image.
+    """
+    if not compared or found >= samples + compared:
+        return samples
+    if found < 2:
+        raise UsageError(
+            f"{folder} has one image: int8 needs one to calibrate on, and another to be compared "
+            f"on; give {samples + compared}, or --precision int8-dynamic, which needs none"
+        )
+    return min(max(1, round(found * samples / (samples + compared))), found - 1)

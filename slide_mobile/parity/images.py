@@ -13,7 +13,7 @@ from slide_mobile.demo import render
 from slide_mobile.errors import UsageError
 from slide_mobile.isolation import isolated
 from slide_mobile.parity.source import MOST_IMAGES
-from slide_mobile.preprocess import UnreadableImage, find, load
+from slide_mobile.preprocess import Pixels, UnreadableImage, find, load
 from slide_mobile.progress import Progress, silent
 
 T = TypeVar("T")
@@ -24,13 +24,14 @@ class ImageSet:
     """RGB images as bytes, (N, H, W, 3), with class numbers as `labels` if they are known.
 
     `source` says where the images come from, for the manifest. `skipped` names files that could not
-    be read.
+    be read, and `odd` those whose pixels are all of one colour.
     """
 
     pixels: NDArray[np.uint8]
     labels: tuple[int, ...] | None
     source: str
     skipped: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -54,16 +55,23 @@ def read(
 
     Raises UsageError if none can be read.
     """
-    pixels, skipped = [], []
+    pixels, skipped, odd = [], [], []
     for path in paths:
         progress(f"read {path.name}")
         try:
             pixels.append(load(path, size))
+            odd += _odd(path, pixels[-1])
         except UnreadableImage as error:
             skipped.append(str(error))
     if not pixels:
         raise UsageError(f"no image in {source} can be read ({len(paths)} tried): {skipped[0]}")
-    return ImageSet(pixels=np.stack(pixels), labels=None, source=source, skipped=tuple(skipped))
+    return ImageSet(
+        pixels=np.stack(pixels),
+        labels=None,
+        source=source,
+        skipped=tuple(skipped),
+        odd=tuple(odd),
+    )
 
 
 @isolated(error=UsageError, seconds=20)
@@ -76,7 +84,7 @@ def read_labelled(
     folders.
     """
     numbers = {str(i): i for i in range(len(labels))} | {name: i for i, name in enumerate(labels)}
-    pixels, found, skipped = [], [], []
+    pixels, found, skipped, odd = [], [], [], []
     paths = find(folder)
     if len(paths) > MOST_IMAGES:
         raise UsageError(
@@ -92,14 +100,32 @@ def read_labelled(
         progress(f"read {path.relative_to(folder)}")
         try:
             pixels.append(load(path, size))
+            odd += _odd(path, pixels[-1])
             found.append(numbers[name])
         except UnreadableImage as error:
             skipped.append(str(error))
     if not pixels:
         raise UsageError(f"no image in {folder} can be read ({len(paths)} tried): {skipped[0]}")
     return ImageSet(
-        pixels=np.stack(pixels), labels=tuple(found), source=folder.name, skipped=tuple(skipped)
+        pixels=np.stack(pixels),
+        labels=tuple(found),
+        source=folder.name,
+        skipped=tuple(skipped),
+        odd=tuple(odd),
     )
+
+
+def is_labelled(folder: Path, labels: Sequence[str]) -> bool:
+    """Whether a folder has subfolders that are named after classes; raises UsageError if empty."""
+    names = {str(i) for i in range(len(labels))} | set(labels)
+    return any(path.relative_to(folder).parts[0] in names for path in find(folder))
+
+
+def _odd(path: Path, pixels: Pixels) -> list[str]:
+    """A note on an image without content: most often a file of values that were read wrongly."""
+    if (pixels == pixels[0, 0]).all():
+        return [f"{path.name} is of one colour, {tuple(map(int, pixels[0, 0]))}: is it an image?"]
+    return []
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:

@@ -53,6 +53,7 @@ def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
         num_classes=facts.num_classes,
         input_size=art.input_size,
         normalization=Normalization(mean=taken.mean, std=taken.std),
+        weights=facts.weights,
     )
     ref = reference.load(source, art.manifest.task)
     if ref.checkpoint_sha256 != facts.checkpoint_sha256:

@@ -1,7 +1,7 @@
 """The PyTorch model that an artifact is compared with, built from a model source."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,7 @@ class Reference:
     normalization: Normalization
     trained: bool
     checkpoint_sha256: str | None
+    weights: checkpoints.Weights | None = None  # that were asked for
     notes: tuple[str, ...] = ()
 
     @property
@@ -135,28 +136,47 @@ def bundled_sha256() -> str:
     return digest(WEIGHTS)
 
 
+def named(source: ModelSource, task: Task = "classify") -> tuple[ModelSource, str]:
+    """Return the source with its model's name, and a note if the weights told it.
+
+    Raises UnknownName, CheckpointError if no model has these weights.
+    """
+    if source.name is not None:
+        models.spec(source.name)  # an unknown name must not become a path
+        return source, ""
+    if source.checkpoint is None:
+        return replace(source, name=DEMO), ""
+    read = checkpoints.read(source.checkpoint, weights=source.weights)
+    name = checkpoints.identify(read, headless=task != "classify")
+    return replace(source, name=name), f"the weights are those of {name}, so it was converted"
+
+
 def load(source: ModelSource, task: Task = "classify") -> Reference:
     """Build the reference model with its weights; the task "features" removes the head.
 
     Raises UnknownName, CheckpointError, UsageError.
     """
+    source, identified = named(source, task)
+    assert source.name is not None
     spec = models.spec(source.name)
     size = source.input_size or spec.input_size
     sha256: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (identified,) if identified else ()
     if source.untrained:
         model = models.create(source.name, input_size=size, num_classes=source.num_classes)
         classes = source.num_classes or spec.num_classes
     else:
         fit = checkpoints.fit(
-            checkpoints.read(_weights(source), ours=source.checkpoint is None),
+            checkpoints.read(
+                _weights(source), weights=source.weights, ours=source.checkpoint is None
+            ),
             source.name,
             num_classes=source.num_classes,
             input_size=size,
             headless=task != "classify",
         )
         model, classes = fit.model, fit.num_classes
-        sha256, notes = fit.checkpoint.sha256, fit.notes
+        sha256, notes = fit.checkpoint.sha256, notes + fit.notes
     reference = Reference(
         name=source.name,
         model=(model if task == "classify" else without_head(model)).requires_grad_(False),
@@ -166,6 +186,7 @@ def load(source: ModelSource, task: Task = "classify") -> Reference:
         normalization=source.normalization,
         trained=not source.untrained,
         checkpoint_sha256=sha256,
+        weights=source.weights,
         notes=notes,
     )
     probe = np.full((1, *size, 3), 128, np.uint8)

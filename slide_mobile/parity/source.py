@@ -5,11 +5,15 @@ The command line, release files and Python callers all build these values.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slide_mobile.errors import UsageError
 from slide_mobile.preprocess import IMAGENET, Normalization
+from slide_mobile.tasks import Weights
 
 DEMO = "slide_swin_demo"
+# How the name of a checkpoint ends, and that of no model.
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".index.json", ".tar")
 MOST_SIDE = 2048  # of an input image, in pixels; memory grows with both sides
 MOST_DIGITS = 9  # of a number of pixels; Python refuses to read one of thousands
 MOST_IMAGES = 10_000  # most images in a set; at 224x224 they take 1.5 GB of memory
@@ -20,23 +24,39 @@ class ModelSource:
     """A registered model, and where its weights come from.
 
     The demo comes with weights; every other model needs a `checkpoint`, or `untrained` for seeded
-    random weights. `input_size` is (height, width) in pixels; None takes the model's default.
-    `labels` is a text file with one label per line. Raises UsageError if `untrained` and
-    `checkpoint` are both given.
+    random weights. Without a name it is that of the model whose weights the checkpoint holds, or
+    the demo's. `weights` chooses where a file holds raw and averaged ones. `input_size` is (height,
+    width) in pixels; None takes the model's default. `labels` is a text file with one label per
+    line. Raises UsageError if `untrained` and `checkpoint` are both given.
     """
 
-    name: str = DEMO
+    name: str | None = None
     checkpoint: Path | None = None
     untrained: bool = False
     num_classes: int | None = None
     input_size: tuple[int, int] | None = None
     normalization: Normalization = IMAGENET
     labels: Path | None = None
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
-        """Refuse two sources of weights."""
+        """Refuse two sources of weights, and a choice between weights where there are none."""
         if self.untrained and self.checkpoint is not None:
             raise UsageError("give either --untrained or --checkpoint, not both")
+        if self.weights is not None and self.checkpoint is None:
+            raise UsageError("--weights chooses among those of a file: give it with --checkpoint")
+
+
+def model_source(model: str, **given: Any) -> ModelSource:
+    """The source for the name of a model or the path of a checkpoint; raises UsageError for both.
+
+    `given` are the other fields of ModelSource.
+    """
+    if not model.lower().endswith(CHECKPOINTS):
+        return ModelSource(name=model, **given)
+    if given.get("checkpoint") is not None:
+        raise UsageError(f"{model} is a checkpoint, and so is --checkpoint: give one of them")
+    return ModelSource(**{**given, "checkpoint": Path(model)})
 
 
 @dataclass(frozen=True)

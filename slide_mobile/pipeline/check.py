@@ -30,7 +30,7 @@ def check(
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
     models, or `checkpoint`. Elsewhere, and for the samples "golden", what was recorded for the
-    golden images stands for it. `folder` holds class folders (for features, any images). With a
+    golden images stands for it. `folder` holds class folders, or images without labels. With a
     rebuilt reference the modules are compared, too; `modules` true requires that, false leaves it
     out. `full` compares the demo on all of its held-out drawings. Raises ArtifactError, GateFailed
     (integrity), UsageError.

@@ -122,10 +122,11 @@ def _notes(
     recorded: Recorded, ref: Reference | None, samples: Samples, compared: ImageSet
 ) -> tuple[str, ...]:
     """Return what a reader of the numbers has to know about the images."""
+    told = (*compared.skipped, *compared.odd)
     if ref is not None or samples == "golden":
-        return compared.skipped
+        return told
     note = f"compared with PyTorch's recorded {recorded.kind}; --checkpoint FILE runs PyTorch again"
-    return (note, *compared.skipped)
+    return (note, *told)
 
 
 def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenParity, ...]:
@@ -149,14 +150,20 @@ def _images(
     progress: Progress,
 ) -> ImageSet:
     """The user's images, else the demo's held-out drawings, else the golden images."""
-    if folder is not None and art.manifest.is_classifier:
-        return images.read_labelled(folder, art.input_size, art.labels)
     if folder is not None:
-        paths = images.spread(find(folder), datasets.COMPARED_MAPS)
-        return images.read(paths, art.input_size, source=folder.name)
+        return _of_folder(art, folder)
     if ref is not None and datasets.has_held_out(ref):
         return datasets.held_out(ref, progress, full)
     return golden
+
+
+def _of_folder(art: Artifact, folder: Path) -> ImageSet:
+    """A folder of class folders with its labels, or any folder of images without."""
+    classifier = art.manifest.is_classifier
+    if classifier and images.is_labelled(folder, art.labels):
+        return images.read_labelled(folder, art.input_size, art.labels)
+    most = datasets.COMPARED if classifier else datasets.COMPARED_MAPS
+    return images.read(images.spread(find(folder), most), art.input_size, source=folder.name)
 
 
 def _modules(

@@ -5,9 +5,9 @@ source -> reference model -> deploy form -> ExportedProgram -> model file -> art
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
 from slide_mobile.deploy.forms import chosen
@@ -21,6 +21,7 @@ from slide_mobile.parity.source import (
     DEMO,
     CalibrationImages,
     ModelSource,
+    model_source,
 )
 from slide_mobile.pipeline import manifest_builder, mixed_precision
 from slide_mobile.pipeline.artifact import Artifact
@@ -51,16 +52,18 @@ def convert(
 ) -> Artifact:
     """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
-    A plain string is the name of a model or target. The file must pass in `labs`, too. The demo is
-    compared on all of its held-out drawings if `full`, else on 204. Raises
+    A plain string is the name of a model or target, or the path of a checkpoint (one that ends in
+    .pth, .pt, .ckpt, .bin, .safetensors or .index.json). The file must pass in `labs`, too. The
+    demo is compared on all of its held-out drawings if `full`, else on 204. Raises
     UsageError for a wrong call or bad input, ToolchainMissing, EnvironmentMissing for a lab that is
     not set up, ParityFailed if the file misses a floor, and GateFailed if it does not pass in a
     lab. Then there is no artifact folder, and the report is saved as `<folder>.parity.json` or
     `<folder>.lab.json`.
     """
-    source = ModelSource(source) if isinstance(source, str) else source
+    source = model_source(source) if isinstance(source, str) else source
     to = registry.canonical(Format(to) if isinstance(to, str) else to)
-    models.spec(source.name)  # an unknown name must not become a path
+    source, identified = reference.named(source, to.task)
+    assert source.name is not None
     created = manifest_builder.timestamp()
     converter = registry.load(to.target, to_write=True)
     choice = registry.choose(converter, to)
@@ -73,7 +76,9 @@ def convert(
             raise OutputError(f"{path} is a folder, and a report may have to be there; move it")
 
     with atomic.staging(root, force=force) as folder:
-        job = _job(source, to, converter, choice, calibration, progress, full)
+        if identified:
+            progress(identified)
+        job = _job(source, identified, to, converter, choice, calibration, progress, full)
         _require_exact(job)
         found = _best_attempt(job, folder, progress)
         if not found.report.passed:
@@ -92,6 +97,7 @@ def convert(
 
 def _job(
     source: ModelSource,
+    identified: str,
     to: Format,
     converter: Converter,
     choice: Choice,
@@ -102,6 +108,7 @@ def _job(
     """Load the reference model, gather the images, and rewrite the model to its deploy form."""
     progress("load the model")
     ref = reference.load(source, to.task)
+    ref = replace(ref, notes=(*filter(None, (identified,)), *ref.notes))
     labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
     images = datasets.gather(ref, choice.recipe, calibration, progress, full=full)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
@@ -117,7 +124,7 @@ def _job(
             backend=choice.backend,
             via=choice.via,
             labels=labels,
-            title=source.name,
+            title=ref.name,
             description=ref.description(),
             version=__version__,
             facts=ref.facts(choice.recipe.name),

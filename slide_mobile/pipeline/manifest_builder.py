@@ -94,6 +94,7 @@ def _model(ref: Reference) -> Model:
         macs=size.macs,
         trained=ref.trained,
         checkpoint_sha256=ref.checkpoint_sha256,
+        weights=ref.weights,
     )
 
 

@@ -36,6 +36,7 @@ def _convert(cell: Cell, artifacts: Path) -> list[str]:
         "--via": to.via,
         "--task": to.task,
         "--checkpoint": source.checkpoint,
+        "--weights": source.weights,
         "--num-classes": source.num_classes,
         "--input-size": source.input_size and "x".join(map(str, source.input_size)),
         "--labels": source.labels,
@@ -48,6 +49,7 @@ def _convert(cell: Cell, artifacts: Path) -> list[str]:
         options["--mean"] = ",".join(map(str, source.normalization.mean))
         options["--std"] = ",".join(map(str, source.normalization.std))
     flags = ["--untrained", "--force"] if source.untrained else ["--force"]
+    assert source.name is not None
     return [source.name, *_words(options), *flags]
 
 

@@ -45,7 +45,7 @@ from slide_mobile.errors import UnknownName, UsageError
 from slide_mobile.isolation import files
 from slide_mobile.parity.source import CalibrationImages
 from slide_mobile.targets.format import Format
-from slide_mobile.tasks import Task
+from slide_mobile.tasks import Task, Weights
 
 MOST_BYTES = 1 << 20  # of a release file
 # In a line: a key of 100,000 parts, "a.b.b.b...", takes tomllib 40 GB of memory.
@@ -66,6 +66,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     name: Text
     task: Task = Format.task
     checkpoint: Text | None = None
+    weights: Weights | None = None
     untrained: bool = False
     num_classes: Positive | None = None
     labels: Text | None = None

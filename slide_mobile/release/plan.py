@@ -155,6 +155,7 @@ def _source(folder: Path, model: Model) -> ModelSource:
     return ModelSource(
         name=model.name,
         checkpoint=_beside(folder, model.checkpoint),
+        weights=model.weights,
         untrained=model.untrained,
         num_classes=model.num_classes,
         input_size=None if model.input_size is None else source.size(str(model.input_size)),

@@ -42,8 +42,15 @@ class Plan:
     min_size: tuple[int, int]  # the requested input size, or a larger one that the windows need
     zeros: Shapes  # parameters that the file leaves out and that are zero
     notes: tuple[str, ...]
-    mismatches: tuple[str, ...]
+    wrong: tuple[str, ...]  # a line for each tensor of another shape
+    missing: tuple[str, ...]
+    surplus: tuple[str, ...]
     likeness: float  # share of the keys whose shapes are equal, in [0, 1]
+
+    @property
+    def mismatches(self) -> tuple[str, ...]:
+        """All lines: other shapes, then missing, then surplus tensors."""
+        return self.wrong + self.missing + self.surplus
 
 
 def plan(
@@ -87,25 +94,33 @@ def plan(
             if key not in found and key.startswith(tuple(f"{part}." for part in model.classifier()))
         }
         zeros = {**zeros, **unread}
+    wrong, missing, surplus = _mismatches(expected, {**found, **zeros})
     return Plan(
         options=options,
         num_classes=classes,
         min_size=min_size,
         zeros=zeros,
         notes=notes + left_out,
-        mismatches=_mismatches(expected, {**found, **zeros}),
+        wrong=wrong,
+        missing=missing,
+        surplus=surplus,
         likeness=_likeness(expected, found),
     )
 
 
-def closest(tensors: Mapping[str, Tensor]) -> tuple[str, Plan]:
-    """Return the registered model that is most like a file; exact fits come first."""
+def closest(tensors: Mapping[str, Tensor], *, headless: bool = False) -> tuple[str, Plan]:
+    """Return the registered model that is most like a file; exact fits come first.
+
+    With `headless` the file may lack the classifier.
+    """
     found = shapes(tensors)
     # Building models takes most of the time, so few are built, and fewer are compared in full.
     likeness = {name: _likeness(as_registered(name), found) for name in _relatives(found)}
     names = sorted(likeness, key=lambda name: -likeness[name])
     names = names[: 1 if likeness[names[0]] == 1 else CANDIDATES]
-    plans = {name: plan(tensors, name, models.spec(name).input_size) for name in names}
+    plans = {
+        name: plan(tensors, name, models.spec(name).input_size, headless=headless) for name in names
+    }
 
     def score(item: tuple[str, Plan]) -> tuple[bool, float, int]:
         return not item[1].mismatches, item[1].likeness, -len(item[1].options)
@@ -227,8 +242,8 @@ def _zeros(expected: Shapes, found: Shapes) -> tuple[Shapes, tuple[str, ...]]:
     return {key: expected[key] for key in merged + absent}, tuple(notes)
 
 
-def _mismatches(expected: Shapes, found: Shapes) -> tuple[str, ...]:
-    """Return one line per key that does not fit: wrong shapes, then missing, then unexpected."""
+def _mismatches(expected: Shapes, found: Shapes) -> tuple[tuple[str, ...], ...]:
+    """Return one line per key that does not fit: wrong shapes, missing and unexpected ones."""
     wrong = [
         f"{key} is {found[key]}, expected {shape}"
         for key, shape in expected.items()
@@ -236,4 +251,4 @@ def _mismatches(expected: Shapes, found: Shapes) -> tuple[str, ...]:
     ]
     missing = [f"{k} {v} is missing" for k, v in expected.items() if k not in found]
     surplus = [f"{shown(k)} {v} is not expected" for k, v in found.items() if k not in expected]
-    return tuple(wrong + missing + surplus)
+    return tuple(wrong), tuple(missing), tuple(surplus)

@@ -32,13 +32,19 @@ STORAGES = {
     "QInt8Storage": torch.qint8, "QUInt8Storage": torch.quint8, "QInt32Storage": torch.qint32,
 }  # fmt: skip
 # Modules of the standard library whose classes only hold data; the rest of the library is refused.
-DATA_MODULES = frozenset(
-    {"argparse", "collections", "datetime", "decimal", "enum", "pathlib", "types", "typing"}
-)
-# Functions and lower-case classes that rebuild other data beside the weights, never weights.
+DATA_MODULES = frozenset({
+    "argparse", "array", "collections", "datetime", "decimal", "enum", "fractions", "ipaddress",
+    "pathlib", "random", "types", "typing", "uuid", "zoneinfo",
+})  # fmt: skip
+# Functions and lower-case classes that rebuild other data beside the weights, never weights. None
+# is called: a placeholder takes its place, also of a partial, whose function is never called.
 HARMLESS = frozenset({
     "builtins.getattr", "copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__",
-    "_codecs.encode", "torch.device", "torch.serialization._get_layout",
+    "_codecs.encode", "functools.partial", "logging.getLogger", "re._compile", "torch.device",
+    "numpy.random._pickle.__randomstate_ctor", "numpy.random._pickle.__generator_ctor",
+    "numpy.random._pickle.__bit_generator_ctor",
+    "numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer",
+    "torch.serialization._get_layout",
     "numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
     "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
 })  # fmt: skip
@@ -156,6 +162,7 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch._utils" and name.startswith("_rebuild_"):
             return Function(full, lambda *_: Unreadable(name.removeprefix("_rebuild_")))
         data = full in HARMLESS or module in DATA_MODULES or _is_constant(module, name)
+        data = data or name.startswith("__pyx_unpickle_")  # any class of Cython's
         if not data and module.partition(".")[0] in sys.stdlib_module_names:
             raise CheckpointError(f"refused: the file wants to run {shown(full)}")
         if data or name.rpartition(".")[2].lstrip("_")[:1].isupper():  # spelled like a class

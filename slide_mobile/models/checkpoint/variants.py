@@ -11,10 +11,11 @@ from typing import Any
 
 from torch import nn
 
-from slide_mobile.models.layers.backbone import Backbone
+from slide_mobile.models.layers.backbone import STAGES, Backbone
 from slide_mobile.models.layers.slide_attention import SlideAttention
 from slide_mobile.models.slide_cswin import CSWinTransformer
 from slide_mobile.models.slide_pvt import PyramidVisionTransformer
+from slide_mobile.models.slide_swin import SwinTransformer
 
 __all__ = ["listed", "read_off"]
 
@@ -82,9 +83,21 @@ def _positional_encoding(model: nn.Module, found: Shapes) -> Found:
     return {"lepe": lepe}, note
 
 
+def _output_norms(model: nn.Module, found: Shapes) -> Found:
+    """Read which stages of a Swin have a norm for their map alone: a detector's backbone."""
+    if not isinstance(model, SwinTransformer):
+        return None
+    stages = tuple(i for i in range(STAGES) if f"outputs.{i}.weight" in found)
+    if not stages:
+        return None
+    numbers = listed([i + 1 for i in stages])
+    return {"output_norms": stages}, f"the maps of stages {numbers} are normalized, as in the file"
+
+
 DEP_CONV = ".attn.dep_conv.weight"
 READERS: tuple[Callable[[nn.Module, Shapes], Found], ...] = (
     _slide_stages,
     _class_token,
     _positional_encoding,
+    _output_norms,
 )

@@ -110,16 +110,18 @@ def test_containers_and_prefixes_are_taken_off(
     assert all(torch.equal(found.tensors[key], expected[key]) for key in expected)
 
 
-@pytest.mark.parametrize(("ema", "factor"), [(True, 1.0), (False, 0.5)])
+@pytest.mark.parametrize(
+    ("weights", "factor"), [(None, 1.0), ("ema", 1.0), ("raw", 0.5)], ids=["default", "ema", "raw"]
+)
 def test_averaged_weights_are_taken_unless_the_raw_ones_are_asked_for(
-    ema: bool, factor: float, source: nn.Module, tmp_path: Path
+    weights: checkpoint.Weights | None, factor: float, source: nn.Module, tmp_path: Path
 ) -> None:
     averaged = source.state_dict()
     raw = {k: v * 0.5 if v.is_floating_point() else v for k, v in averaged.items()}
     path = save(tmp_path / "w.pth", {"model": raw, "state_dict_ema": averaged})
-    found = checkpoint.read(path, ema=ema)
+    found = checkpoint.read(path, weights=weights)
     assert torch.equal(found.tensors["norm.weight"], averaged["norm.weight"] * factor)
-    assert "weights taken from" in found.notes[0]
+    assert f"{'averaged' if factor == 1 else 'raw'} weights taken from" in found.notes[0]
 
 
 def test_averages_that_were_not_kept_leave_the_raw_weights(
@@ -247,14 +249,14 @@ def test_another_models_weights_are_recognised(tmp_path: Path) -> None:
     message = refusal(lambda: checkpoint.fit(found, "slide_swin_tiny"))
     assert message.startswith(f"{path} does not fit slide_swin_tiny: patch_embed.proj.weight is ")
     assert "(24, 3, 4, 4), expected (96, 3, 4, 4)" in message
-    assert message.endswith("more; these are weights of slide_swin_demo")
+    assert message.endswith(" in all); these are weights of slide_swin_demo")
 
 
 def test_a_mismatch_names_the_closest_model(tmp_path: Path) -> None:
     state = without(models.create("slide_swin_demo").state_dict(), "mlp.fc2.bias")
     found = checkpoint.read(save(tmp_path / "w.pth", state))
     message = refusal(lambda: checkpoint.fit(found, "swin_tiny"))
-    assert message.endswith("the closest model is slide_swin_demo")
+    assert message.endswith("; the closest model is slide_swin_demo, which differs in 7 tensors")
 
 
 @pytest.mark.parametrize(
@@ -291,12 +293,16 @@ def test_missing_weights_are_named(source: nn.Module, tmp_path: Path) -> None:
 
 def test_a_detectors_backbone_is_named_as_such(tmp_path: Path) -> None:
     state = without(models.create("slide_swin_demo").state_dict(), "head.weight", "head.bias")
-    norm = state.pop("norm.weight")
-    content = {f"backbone.{k}": v for k, v in (state | {"norm3.weight": norm}).items()}
+    norm = {f"norm3.{kind}": state.pop(f"norm.{kind}") for kind in ("weight", "bias")}
+    content = {f"backbone.{k}": v for k, v in (state | norm).items()}
     found = checkpoint.read(save(tmp_path / "w.pth", {"state_dict": content}))
     message = refusal(lambda: checkpoint.fit(found, "slide_swin_demo"))
     assert "has no classifier head (head.weight)" in message
-    assert "a detector (norm3.weight instead of norm.weight)" in message
+    assert "the backbone of a detector (with a norm behind its stages)" in message
+    assert message.endswith("or convert the feature maps alone: --task features")
+    fit = checkpoint.fit(found, "slide_swin_demo", headless=True)
+    assert torch.equal(fit.model.outputs[3].weight, norm["norm3.weight"])
+    assert "the maps of stages 4 are normalized, as in the file" in fit.notes
 
 
 def test_an_unknown_model_is_named(source: nn.Module, tmp_path: Path) -> None:

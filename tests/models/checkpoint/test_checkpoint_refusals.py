@@ -70,24 +70,24 @@ def test_every_truncation_of_a_safetensors_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        (torch.tensor([1.0, float("nan")]), "has NaN or infinite values in w"),
-        (torch.tensor([1.0, float("-inf")]), "has NaN or infinite values in w"),
-        (torch.tensor([1e300], dtype=torch.float64), "has NaN or infinite values in w"),
-        (torch.tensor([1 + 2j]), "has torch.complex64 values in w"),
-        (torch.tensor([1, 2]), "has torch.int64 values in w"),
-        (torch.tensor([True]), "has torch.bool values in w"),
-        (WEIGHT.to_sparse(), "has sparse_tensor values in w"),
-        (WEIGHT.to(torch.float8_e4m3fn), "has tensor_v3 values in w"),
+        (torch.tensor([1.0, float("nan")]), "has NaN or infinite values in w.weight"),
+        (torch.tensor([1.0, float("-inf")]), "has NaN or infinite values in w.weight"),
+        (torch.tensor([1e300], dtype=torch.float64), "has NaN or infinite values in w.weight"),
+        (torch.tensor([1 + 2j]), "has torch.complex64 values in w.weight"),
+        (torch.tensor([1, 2]), "has torch.int64 values in w.weight"),
+        (torch.tensor([True]), "has torch.bool values in w.weight"),
+        (WEIGHT.to_sparse(), "has sparse_tensor values in w.weight"),
+        (WEIGHT.to(torch.float8_e4m3fn), "has tensor_v3 values in w.weight"),
     ],
 )
 def test_values_that_no_weight_has(value: Tensor, complaint: str, tmp_path: Path) -> None:
-    assert complaint in refusal(saved(tmp_path / "w.pth", {"w": value}))
+    assert complaint in refusal(saved(tmp_path / "w.pth", {"w.weight": value}))
 
 
 def test_odd_values_in_a_safetensors_file(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    safetensors.torch.save_file({"w": WEIGHT.to(torch.float8_e4m3fn)}, path)
-    assert "has torch.float8_e4m3fn values in w" in refusal(path)
+    safetensors.torch.save_file({"w.weight": WEIGHT.to(torch.float8_e4m3fn)}, path)
+    assert "has torch.float8_e4m3fn values in w.weight" in refusal(path)
 
 
 def test_two_tensors_for_one_name(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_a_whole_pickled_module(tmp_path: Path) -> None:
 
 
 def test_a_dict_of_something_else_names_its_keys(tmp_path: Path) -> None:
-    message = refusal(saved(tmp_path / "w.pth", {"net": {"w": WEIGHT}, "epoch": 3}))
-    assert "holds a dict of net, epoch instead of weights;" in message
+    message = refusal(saved(tmp_path / "w.pth", {"nets": {"w": WEIGHT}, "epoch": 3}))
+    assert "holds a dict of nets, epoch instead of weights;" in message
 
 
 def test_a_tensor_alone_and_an_empty_dict(tmp_path: Path) -> None:
