@@ -151,7 +151,7 @@ def test_what_it_shares_is_what_bench_imports(
     assert len(document["results"]) == len(document["ratios"]) == 4
     for result in document["results"]:
         assert result["runs"] == len(result["samples_ms"]) >= 30
-        assert 0 < result["p50_ms"] <= result["p90_ms"] <= result["p99_ms"]
+        assert 0 < result["p50_ms"] <= result["p90_ms"] and result["p99_ms"] is None
         assert all(image["passed"] for image in result["verify"])
         artifact = Artifact.open(embedded / result["artifact"])
         assert result["manifest_sha256"] == artifact.manifest_sha256
