@@ -153,6 +153,7 @@ def test_executorch_is_pinned_to_the_version_that_the_backend_reports(
     assert pin["state"] == {"revision": EXECUTORCH[1]}
     backend = (FOLDER / "SlideMeasure/Backends/ExecuTorchBackend.swift").read_text()
     assert f'let version = "{EXECUTORCH[0]}"' in backend
+    assert json.loads((FOLDER / "runtimes.json").read_text()) == {"executorch": EXECUTORCH[0]}
 
 
 def test_the_icon_is_one_that_a_store_takes() -> None:
