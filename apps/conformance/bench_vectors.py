@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from statistics_vectors import latencies
 
-from slide_mobile.bench import comparison, statistics
+from slide_mobile.bench import comparison, device, statistics
 from slide_mobile.bench.comparison import Comparison
 from slide_mobile.bench.ratio import Estimate
+from slide_mobile.bench.statistics import SustainedPoint
 
 Json = dict[str, Any]
 
@@ -17,6 +18,8 @@ Json = dict[str, Any]
 def valid() -> Iterator[tuple[str, Json]]:
     """Give names and documents that are accepted."""
     yield "android", _document("android")
+    yield "version-1", _version_1("android")
+    yield "everything-a-phone-says", _whole()
     phone = _document("ios")
     phone["results"][0] |= {"sustained": [{"second": 0, "p50_ms": 5.0, "runs": 190}]}
     phone["results"][0]["accelerator_used"] = None
@@ -39,7 +42,7 @@ def valid() -> Iterator[tuple[str, Json]]:
 def invalid() -> Iterator[tuple[str, Json]]:
     """Give names and documents that are refused, each for the one reason in its name."""
     changes: dict[str, Callable[[Json], object]] = {
-        "another-schema-version": lambda d: d.update(schema_version=3),
+        "another-schema-version": lambda d: d.update(schema_version=4),
         "no-source": lambda d: d.pop("source"),
         "unknown-source": lambda d: d.update(source="windows"),
         "a-name-that-is-not-in-the-schema": lambda d: d["results"][0].update(p50=5.0),
@@ -53,6 +56,13 @@ def invalid() -> Iterator[tuple[str, Json]]:
         "a-date-without-a-zone": lambda d: d["environment"].update(created="2026-11-22T01:00:00"),
         "a-ratio-of-zero": lambda d: d.update(ratios=[[0]]),
         "no-cores": lambda d: d["environment"].update(cores=0),
+        "memory-of-no-kind": lambda d: d["results"][0].update(memory={"kind": "virtual"}),
+        "a-share-of-more-than-all": lambda d: d["results"][0].update(
+            placement=[{"device": "gpu", "share": 1.5}]
+        ),
+        "a-charge-of-more-than-all": lambda d: d["results"][0].update(
+            fitness=_FIT | {"charge_percent": 101}
+        ),
     }
     for name, change in changes.items():
         document = _document("android")
@@ -63,9 +73,52 @@ def invalid() -> Iterator[tuple[str, Json]]:
     yield "no-ratio-without-a-reason", unexplained
 
 
+_FIT = {
+    "power_saver": False, "charge_percent": 80, "charging": False, "thermal": "nominal",
+    "debuggable": False, "emulator": False, "waited_seconds": 12.5, "why_unfit": [],
+}  # fmt: skip
+
+
+def _whole() -> Json:
+    """A sustained run on an NPU that fell back to the CPU, with all that an app can say of it."""
+    document = _document("android")
+    curve = [{"second": at, "p50_ms": 5.0 + 0.0625 * at, "runs": 190} for at in range(20)]
+    points = [SustainedPoint(**point) for point in curve]
+    document["results"][0] |= {
+        "accelerator_requested": "npu", "accelerator_used": None, "threads": None,
+        "sustained": curve,
+        "endurance": msgspec.to_builtins(device.endurance(points, "fair")),
+        "fitness": _FIT,
+        "memory": {
+            "kind": "pss", "base_bytes": 41943040, "peak_bytes": 83886080,
+            "graphics_bytes": 4194304,
+        },
+        "conversion": {
+            "kind": "npu", "compile_ms": None, "cold_load_ms": 812.5, "warm_load_ms": 20.25,
+            "cached": False, "bytes": 1048576, "os_build": "BP4A.251205.006", "key": "ab" * 32,
+        },
+        "placement": [{"device": "npu", "share": 0.75}, {"device": "cpu", "share": 0.25}],
+        "accelerator_precision": "fp16",
+        "fingerprint": {"equal_to_cpu": True, "max_abs": 0.0, "cpu_ms": 5.0, "own_ms": 5.25},
+        "valid": False,
+        "why_invalid": ["npu gives the CPU's outputs, to the last bit, at the CPU's speed"],
+    }  # fmt: skip
+    return document
+
+
+def _version_1(source: str) -> Json:
+    """What the apps wrote before."""
+    document = _document(source) | {"schema_version": 1}
+    del document["comparisons"]
+    document["results"][0]["p99_ms"] = statistics.percentile(
+        document["results"][0]["samples_ms"], 99
+    )
+    return document
+
+
 def _compared() -> Json:
     """What a host writes: two artifacts that took turns, one twice as slow as the other."""
-    document = _document("host") | {"schema_version": 2}
+    document = _document("host")
     document["results"] += [dict(result, artifact="slower") for result in document["results"]]
     clock = Estimate.of([1.99, 2.0, 2.01, 2.0, 1.995, 2.005, 2.0, 1.99, 2.01, 2.0])
     cpu = Estimate.of([1.995, 2.0, 2.005] * 3 + [2.0])
@@ -110,7 +163,7 @@ def _document(source: str) -> Json:
     }
     return copy.deepcopy(
         {
-            "schema_version": 1,
+            "schema_version": 3,
             "source": source,
             "environment": {
                 "device": "Pixel 9",
@@ -126,5 +179,6 @@ def _document(source: str) -> Json:
             "results": [result],
             "ratios": [[1.0]],
             "ratio_intervals": None,
+            "comparisons": [],
         }
     )

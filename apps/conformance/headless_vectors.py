@@ -11,7 +11,7 @@ def headless() -> Json:
     usual = {
         "artifacts": [], "accelerator": None, "threads": None, "warmup": 5, "runs": 50,
         "seconds": 3.0, "sustained": False, "ab": False, "verify": False,
-        "out": "measurement.json",
+        "out": "measurement.json", "wait": 120.0, "session": None, "precision": None,
     }  # fmt: skip
     return {
         "understood": [{"asked": asked, **usual, **means} for asked, means in _understood()],
@@ -27,6 +27,12 @@ def _understood() -> Iterator[tuple[list[tuple[str, str]], Json]]:
     yield two, {"artifacts": ["a-tflite-int8", "b.c+d"]}
     yield [*two, ("ab", "1")], {"artifacts": ["a-tflite-int8", "b.c+d"], "ab": True}
     yield [("ab", "0"), ("verify", "0")], {}
+    yield [*two, ("ab", "1"), ("session", "10")], {
+        "artifacts": ["a-tflite-int8", "b.c+d"], "ab": True, "session": 10,
+    }  # fmt: skip
+    yield [("accelerator", "gpu"), ("precision", "fp32"), ("wait", "0")], {
+        "accelerator": "gpu", "precision": "fp32", "wait": 0.0,
+    }  # fmt: skip
     yield [("verify", "1"), ("out", "my run.json")], {"verify": True, "out": "my run.json"}
     yield [("accelerator", "gpu"), ("threads", "64")], {"accelerator": "gpu", "threads": 64}
     yield (
@@ -43,7 +49,10 @@ def _understood() -> Iterator[tuple[list[tuple[str, str]], Json]]:
 
 def _refused() -> Iterator[tuple[tuple[str, str], str, str | None]]:
     """Name and text, how the refusal begins, and the file of an earlier start that goes."""
-    known = "artifact, accelerator, threads, warmup, runs, seconds, sustained, ab, verify, out"
+    known = (
+        "artifact, accelerator, precision, threads, warmup, runs, seconds, sustained, wait, ab, "
+        "session, verify, out"
+    )
     for name in ("acelerator", "Runs"):
         yield (name, "1"), f"{name} is not known, only {known}", "measurement.json"
     for name in ("artifact", "accelerator"):
@@ -54,7 +63,10 @@ def _refused() -> Iterator[tuple[tuple[str, str], str, str | None]]:
         ("runs", "a whole number from 1 to 1000000", ("0", "50.0", "1e3", " 9", "9" * 20)),
         ("seconds", "a number from 0 to 3600", ("-1", "3601", "nan", "inf", "Infinity", "1d", "")),
         ("sustained", "a number from 1 to 3600", ("0", "0.5", "1e999", "true")),
+        ("wait", "a number from 0 to 3600", ("-1", "3601", "")),
         ("ab", "a whole number from 0 to 1", ("2", "true", "")),
+        ("session", "a whole number from 1 to 99", ("0", "100", "1.0", "")),
+        ("precision", "fp16 or fp32", ("", "half", "FP16")),
         ("verify", "a whole number from 0 to 1", ("-1", "yes")),
     )
     for name, what, texts in numbers:

@@ -18,7 +18,9 @@ from slide_mobile.parity import metrics
 sys.path.insert(0, str(Path(__file__).parent))  # a test loads this file by its path
 import artifact_vectors
 import bench_vectors
+import device_vectors
 import headless_vectors
+import release_vectors
 import resize_vectors
 import statistics_vectors
 
@@ -28,6 +30,8 @@ Json = dict[str, Any]
 def make(folder: Path) -> None:
     """Write every vector below the folder."""
     save(folder / "statistics.json", statistics_vectors.cases())
+    save(folder / "device.json", device_vectors.cases())
+    save(folder / "releases.json", release_vectors.cases())
     save(folder / "verify.json", verify())
     save(folder / "words.json", words())
     save(folder / "headless.json", headless_vectors.headless())

@@ -12,10 +12,9 @@ Json = dict[str, Any]
 
 
 def cases() -> Json:
-    """Give `summaries`, `ratios` and `sustained`."""
+    """Give `summaries` and `sustained`."""
     return {
         "summaries": [_summary_case(*case) for case in _series()],
-        "ratios": [_ratio_case(medians) for medians in ([4.0, 5.0], [4.0, None, 3.0], [None], [])],
         "sustained": [
             _sustained_case(samples) for samples in (latencies(60, 200.0), latencies(7, 990.0))
         ],
@@ -44,6 +43,8 @@ def _series() -> Iterator[tuple[str, list[float], str, str]]:
     yield "hot from the start", steady, "serious", "serious"
     yield "cooled down", steady, "critical", "fair"
     yield "unknown, then hot", steady, "unknown", "critical"
+    yield "one run too few for a p99", _wave(999), "nominal", "nominal"
+    yield "as many as a p99 takes", _wave(1000), "nominal", "nominal"
     yield "everything at once", [1.0] * 15 + [1.625] * 14, "fair", "critical"
 
 
@@ -63,15 +64,16 @@ def _summary_case(name: str, samples: list[float], before: Any, after: Any) -> J
     }
 
 
-def _ratio_case(medians: list[float | None]) -> Json:
-    return {"p50_ms": medians, "ratios": statistics.ratios(medians)}
-
-
 def _sustained_case(samples: list[float]) -> Json:
     ends = np.cumsum(np.asarray(samples) + 0.5) / 1e3  # half a millisecond between two
     curve = statistics.by_second(ends.tolist(), samples)
     points = msgspec.to_builtins(curve)
     return {"end_seconds": ends.tolist(), "samples_ms": samples, "sustained": points}
+
+
+def _wave(count: int) -> list[float]:
+    """Many latencies in few characters."""
+    return [(50 + run * 37 % 5) / 10 for run in range(count)]
 
 
 def latencies(count: int, around: float) -> list[float]:

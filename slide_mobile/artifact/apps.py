@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from slide_mobile.artifact import releases
 from slide_mobile.artifact.index import is_plain
 from slide_mobile.artifact.manifest import MANIFEST, Manifest
 from slide_mobile.errors import UsageError
@@ -26,6 +27,17 @@ class App:
     folder: Path
     runs: Callable[[Manifest], bool]
     runtimes: str
+
+    def too_old_for(self, manifest: Manifest) -> str | None:
+        """The release of its runtime, if the file needs a newer one; None if the app can run it.
+
+        Raises UsageError if the app's runtimes.json is damaged.
+        """
+        oldest = manifest.graph.min_runtime
+        release = releases.read(self.root).release(manifest.target)
+        if oldest is None or release is None or releases.covers(release, oldest):
+            return None
+        return release
 
 
 def find(root: Path) -> App:

@@ -173,6 +173,11 @@ def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
             f"it runs {app.runtimes}"
         )
     files = _files(artifact)
+    if (release := app.too_old_for(manifest)) is not None:
+        raise NotForThisApp(
+            f"{root} needs {manifest.target} {manifest.graph.min_runtime} or newer, and the app "
+            f"has {release}: update it, or convert with an older one"
+        )
     if state == "replaced" and _same(root, destination, files):
         state = "unchanged"
     else:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.documents import DocumentError, Name, Positive, Text
+from slide_mobile.artifact.documents import Count, DocumentError, Name, Positive, Text
 from slide_mobile.bench import comparison, statistics
 from slide_mobile.bench.change import BaselineComparison
 from slide_mobile.bench.comparison import Comparison, Intervals, Ratios
@@ -19,8 +19,8 @@ from slide_mobile.bench.result import VERDICT, Reason, Result
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.isolation import files
 
-SCHEMA_VERSION: Literal[2] = 2  # apps write 1, which has no `comparisons`
-TITLE = "slide-mobile measurements, schema versions 1 and 2: bench --json, and what the apps share"
+SCHEMA_VERSION: Literal[3] = 3  # 1 has no `comparisons`; 1 and 2 have a p99 of any few runs
+TITLE = "slide-mobile measurements, schema versions 1 to 3: bench --json, and what the apps share"
 MOST_RESULTS = 500  # of one document; ratios are of each pair
 MOST_IMPORTED = 500
 MOST_LEVELS = 8  # of documents that were imported into each other
@@ -51,12 +51,19 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     error: Reason
 
 
+class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One process of several of an app that measured the same; `bench --import` joins them."""
+
+    number: Annotated[int, Meta(ge=1, le=99)]
+    first_loaded: Annotated[Count, Meta(description="Place in `results`.")]
+
+
 class BenchDocument(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
     """Measurements of one device, with those of phones that were imported beside them."""
 
-    schema_version: Literal[1, 2]
+    schema_version: Literal[1, 2, 3]
     source: Literal["host", "ios", "android"]
     environment: Environment
     results: Annotated[
@@ -77,6 +84,10 @@ class BenchDocument(
     comparisons: Annotated[
         tuple[Annotated[Comparison, Meta(extra_json_schema=comparison.VERDICT)], ...] | UnsetType,
         Meta(description="What the ratios follow from; left out in version 1."),
+    ] = UNSET
+    session: Annotated[
+        Session | UnsetType,
+        Meta(description="Which of several processes of an app this is; may be left out."),
     ] = UNSET
     failed: Annotated[
         tuple[Failure, ...],
@@ -102,6 +113,8 @@ class BenchDocument(
                 raise ValueError(f"{name} is not {count} x {count}")
         if (self.comparisons is UNSET) != (self.schema_version == 1):
             raise ValueError("comparisons are what version 2 has, and version 1 has not")
+        if self.schema_version >= 3 and any(map(_has_a_vague_p99, self.results)):
+            raise ValueError(f"a p99 is of fewer than {statistics.MIN_RUNS_OF_P99} runs")
         self._check_ratios()
         if self._levels() > MOST_LEVELS:
             raise ValueError(f"imported documents are nested over {MOST_LEVELS} levels deep")
@@ -143,6 +156,11 @@ class BenchDocument(
             yield self.environment, result
         for document in self.imported:
             yield from document.measurements()
+
+
+def _has_a_vague_p99(result: Result) -> bool:
+    """Whether it has a percentile that its few runs cannot give."""
+    return result.p99_ms is not None and result.runs < statistics.MIN_RUNS_OF_P99
 
 
 class _Versioned(Struct):

@@ -15,6 +15,7 @@ from slide_mobile.bench import (
     conditions,
     documents,
     host,
+    joining,
     sessions,
     stopping,
     verdict,
@@ -85,7 +86,7 @@ def _profiled(result: Result, measured: Measured, threads: int) -> Result:
 
 
 def _imported(paths: Sequence[Path]) -> tuple[tuple[BenchDocument, ...], Failures]:
-    """The documents that can be read, and why the others cannot."""
+    """The documents that can be read, joined where they are of one, and why others cannot be."""
     read: list[BenchDocument] = []
     failures: list[tuple[Path, SlideMobileError]] = []
     for path in paths:
@@ -93,7 +94,7 @@ def _imported(paths: Sequence[Path]) -> tuple[tuple[BenchDocument, ...], Failure
             read.append(documents.read(path))
         except SlideMobileError as error:
             failures.append((path, error))
-    return tuple(read), tuple(failures)
+    return joining.joined(read), tuple(failures)
 
 
 def _opened(roots: Sequence[Path]) -> tuple[tuple[Artifact, ...], Failures]:

@@ -20,7 +20,15 @@ from slide_mobile.artifact.documents import (
     Sha256,
     Text,
 )
-from slide_mobile.bench import statistics
+from slide_mobile.bench import device, statistics
+from slide_mobile.bench.device import (
+    Conversion,
+    Endurance,
+    Fingerprint,
+    Fitness,
+    Memory,
+    Placement,
+)
 from slide_mobile.bench.statistics import Latency, SustainedPoint, Thermal
 
 # Relative: an app may round its numbers to six digits.
@@ -72,7 +80,9 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     p50_ms: Latency | None
     p90_ms: Latency | None
-    p99_ms: Latency | None
+    p99_ms: Annotated[
+        Latency | None, Meta(description="Of fewer than 1,000 runs: null from version 3 on.")
+    ]
     mean_ms: Latency | None
     first_ms: Milliseconds | None
     load_ms: Milliseconds | None
@@ -96,6 +106,19 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Where the time goes (bench --profile); may be left out."),
     ] = UNSET
     why_no_operations: Text | UnsetType | None = UNSET
+    # What the apps add from version 3 on; each may be left out.
+    fitness: Fitness | UnsetType = UNSET
+    memory: Memory | UnsetType = UNSET
+    conversion: Conversion | UnsetType = UNSET
+    placement: tuple[Placement, ...] | UnsetType = UNSET
+    accelerator_precision: Annotated[
+        Text | UnsetType, Meta(description="What a GPU was asked to compute in, such as fp16.")
+    ] = UNSET
+    fingerprint: Fingerprint | UnsetType = UNSET
+    endurance: Annotated[
+        Endurance | UnsetType | None,
+        Meta(description="Of a sustained run; null if it was shorter than 20 seconds."),
+    ] = UNSET
 
     def __post_init__(self) -> None:
         """Raise ValueError where the verdict and the numbers do not follow from the samples."""
@@ -110,12 +133,15 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for name in statistics.PERCENTILES:
             found = getattr(self, name)
             expected = None if summary is None else getattr(summary, name)
+            if name == "p99_ms" and expected is None and found is not None and self.samples_ms:
+                expected = statistics.percentile(self.samples_ms, 99)  # of an earlier version
             if expected is not None and not _close(found, expected):
                 yield f"{name} is {found}, but its samples give {expected:.6g}"
-            if self.valid and found is None:
+            if self.valid and found is None and name in statistics.OF_EVERY_RUN:
                 yield f"it is marked valid, but has no {name}"
         if self.valid and self.runs < statistics.MIN_RUNS:
             yield f"it is marked valid, but has only {self.runs} runs"
+        yield from self._endurance()
         reasons = [*self.why_invalid, *self._why_invalid()]
         if self.valid and reasons:
             yield f"it is marked valid, but: {reasons[0]}"
@@ -123,10 +149,26 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield "it is marked invalid without a reason"
 
     def _why_invalid(self) -> list[str]:
-        """The reasons that the samples and the heat give against this run."""
-        return statistics.why_invalid(
-            self.samples_ms, before=self.thermal_before, after=self.thermal_after
-        )
+        """The reasons that the samples and the device give against this run."""
+        before, after = self.thermal_before, self.thermal_after
+        if self.endurance is UNSET:
+            reasons = statistics.why_invalid(self.samples_ms, before=before, after=after)
+        else:
+            reasons = statistics.why_invalid_sustained(self.samples_ms)
+        if self.fitness is not UNSET:
+            reasons += self.fitness.reasons()
+        if self.fingerprint is not UNSET:
+            reasons += self.fingerprint.reasons(self.accelerator_requested)
+        return reasons
+
+    def _endurance(self) -> Iterator[str]:
+        """Say where the verdict of a sustained run does not follow from its curve."""
+        if self.endurance is UNSET:
+            return
+        if self.sustained is None:
+            yield "it has the verdict of a sustained run, but no curve"
+        elif not _same(self.endurance, device.endurance(self.sustained, self.thermal_after)):
+            yield "the verdict of the sustained run does not follow from its curve"
 
 
 # The same rules as in `Result`, for readers that have nothing but the published schema.
@@ -137,11 +179,21 @@ VERDICT = {
             "why_invalid": {"maxItems": 0},
             "runs": {"minimum": statistics.MIN_RUNS},
             "samples_ms": {"minItems": statistics.MIN_RUNS},
-            **{name: {"type": "number"} for name in statistics.PERCENTILES},
+            **{name: {"type": "number"} for name in statistics.OF_EVERY_RUN},
         }
     },
     "else": {"properties": {"why_invalid": {"minItems": 1}}},
 }
+
+
+def _same(found: Endurance | None, expected: Endurance | None) -> bool:
+    """Whether a verdict is what the curve gives, rounding aside."""
+    if found is None or expected is None:
+        return found is expected
+    return found.throttled == expected.throttled and all(
+        _close(getattr(found, name), getattr(expected, name))
+        for name in ("first_ms", "last_ms", "slowdown")
+    )
 
 
 def _close(found: float | None, expected: float) -> bool:

@@ -19,6 +19,8 @@ Turns = Sequence[Sequence[float]]  # (turns, runs per turn), milliseconds
 Thermal = Literal["nominal", "fair", "serious", "critical", "unknown"]
 
 PERCENTILES = ("p50_ms", "p90_ms", "p99_ms", "mean_ms")  # the fields of a `Summary`
+OF_EVERY_RUN = ("p50_ms", "p90_ms", "mean_ms")
+MIN_RUNS_OF_P99 = 1000  # ten runs beyond it; with fewer, it is the noise of one or two
 MAX_SPREAD = 1.10  # p90 over p50; beyond it the machine was too noisy
 MAX_SLOWDOWN = 1.10  # median of the last quarter of the runs over that of the first quarter
 MIN_RUNS = 30
@@ -31,7 +33,7 @@ class Summary:
 
     p50_ms: float
     p90_ms: float
-    p99_ms: float
+    p99_ms: float | None  # of fewer than MIN_RUNS_OF_P99 runs there is none
     mean_ms: float
 
     @property
@@ -67,7 +69,8 @@ def median(samples: Samples) -> float:
 
 def summary(samples: Samples) -> Summary:
     """Percentiles and mean of at least one sample."""
-    p50, p90, p99 = (percentile(samples, percent) for percent in (50, 90, 99))
+    p50, p90 = (percentile(samples, percent) for percent in (50, 90))
+    p99 = percentile(samples, 99) if len(samples) >= MIN_RUNS_OF_P99 else None
     return Summary(p50_ms=p50, p90_ms=p90, p99_ms=p99, mean_ms=math.fsum(samples) / len(samples))
 
 
@@ -82,6 +85,13 @@ def slowdown(samples: Samples) -> float | None:
 def slower_percent(now: float, before: float) -> float:
     """How many percent slower `now` is than `before`; negative if it is faster."""
     return 100 * (now / before - 1)
+
+
+def why_invalid_sustained(samples: Samples) -> list[str]:
+    """Reasons not to trust a sustained run: to slow down in it, or to get hot, is its result."""
+    if len(samples) < MIN_RUNS:
+        return [f"{len(samples)} runs are fewer than {MIN_RUNS}"]
+    return []
 
 
 def why_invalid(

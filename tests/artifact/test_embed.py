@@ -140,6 +140,28 @@ def test_what_the_app_cannot_run_is_one_line(
     assert list(find(folder).folder.iterdir()) == []
 
 
+def test_a_file_that_needs_a_newer_runtime_than_the_app_has_is_one_line(
+    made: Make, android: Path
+) -> None:
+    root = made("a")
+    rewrite(root, graph={"min_runtime": "2.24.0"})
+    (android / "runtimes.json").write_text('{"tflite": "2.23.0"}')
+    done = run(root, "--app", android)
+    assert (
+        done.exit_code == 2
+        and "needs tflite 2.24.0 or newer, and the app has 2.23.0" in done.stderr
+    )
+    assert list(find(android).folder.iterdir()) == []
+    (android / "runtimes.json").write_text('{"tflite": "2.24.0"}')
+    assert run(root, "--app", android).exit_code == 0
+
+
+def test_an_app_that_says_nothing_of_its_runtimes_takes_it(made: Make, android: Path) -> None:
+    root = made("a")
+    rewrite(root, graph={"min_runtime": "99.0"})
+    assert run(root, "--app", android).exit_code == 0
+
+
 def test_any_other_folder_takes_everything(made: Make, tmp_path: Path) -> None:
     (tmp_path / "resources").mkdir()
     roots = [made("a", "onnx", "cpu"), made("b", "coreml", "mlprogram"), made("c")]

@@ -39,15 +39,16 @@ def test_the_vectors_are_what_slide_mobile_computes_today(made: Path) -> None:
 
     kept = content(FOLDER)
     assert content(made) == kept
-    assert sum(map(len, kept.values())) < 300_000
+    assert sum(map(len, kept.values())) < 330_000
 
 
 @pytest.mark.parametrize("case", read("statistics.json")["summaries"], ids=lambda c: c["name"])
 def test_percentiles_are_numpys(case: dict[str, Any]) -> None:
     samples = case["samples_ms"]
     expected = np.percentile(samples, (50, 90, 99))
-    found = (case["p50_ms"], case["p90_ms"], case["p99_ms"])
+    found = (case["p50_ms"], case["p90_ms"], case["p99_ms"] or expected[2])
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0)
+    assert (case["p99_ms"] is None) == (len(samples) < 1000)
     assert case["mean_ms"] == pytest.approx(np.mean(samples), rel=1e-12)
 
 

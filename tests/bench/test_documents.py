@@ -50,7 +50,7 @@ def test_bad_documents_are_one_line(path: Path) -> None:
     [
         (lambda r: r.update(p50_ms=1.01 * r["p50_ms"]), "p50_ms is .*, but its samples give"),
         (lambda r: r.update(mean_ms=r["p50_ms"] / 2), "mean_ms is"),
-        (lambda r: r.update(p99_ms=None), "p99_ms is None, but its samples give"),
+        (lambda r: r.update(p99_ms=9.9), "p99_ms is 9.9, but its samples give"),
         (lambda r: r.update(runs=51), "51 runs, but 50 samples"),
         (lambda r: r.update(thermal_after="serious"), "is marked valid, but: throttled"),
         (lambda r: r.update(why_invalid=["no"]), "is marked valid, but: no"),
@@ -89,9 +89,72 @@ def test_samples_may_be_rounded_on_their_way(plain: dict[str, Any], tmp_path: Pa
     assert documents.read(saved(tmp_path / "phone.json", plain)).results[0].valid
 
 
-def test_a_ratio_that_is_not_that_of_its_medians_is_refused(
+@pytest.fixture
+def phone() -> dict[str, Any]:
+    """A sustained run with all that an app can say of it."""
+    return json.loads((VECTORS / "valid/everything-a-phone-says.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r: r["fitness"].update(emulator=True), "its fitness gives .*an emulator has no"),
+        (lambda r: r["fitness"].update(why_unfit=["cold"]), r"gives \[\], not \['cold'\]"),
+        (lambda r: r["endurance"].update(slowdown=1.0), "does not follow from its curve"),
+        (lambda r: r["endurance"].update(throttled=False), "does not follow from its curve"),
+        (lambda r: r.update(endurance=None), "does not follow from its curve"),
+        (lambda r: r.update(sustained=None), "verdict of a sustained run, but no curve"),
+        (lambda r: r.update(valid=True, why_invalid=[]), "valid, but: npu gives the CPU's outputs"),
+        (lambda r: r["conversion"].update(key="ab"), "key: expected"),
+        (lambda r: r["placement"][0].update(share=2), "share: expected"),
+    ],
+)
+def test_what_a_phone_says_has_to_hold_together(
+    change: Callable[[dict[str, Any]], object],
+    message: str,
+    phone: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    change(phone["results"][0])
+    with pytest.raises(GateFailed, match=message):
+        documents.read(saved(tmp_path / "phone.json", phone))
+
+
+def test_a_phone_that_was_not_fit_gives_no_valid_latency(
+    plain: dict[str, Any], phone: dict[str, Any], tmp_path: Path
+) -> None:
+    reason = "the power saver is on"
+    fitness = phone["results"][0]["fitness"] | {"power_saver": True, "why_unfit": [reason]}
+    plain["results"][0]["fitness"] = fitness
+    with pytest.raises(GateFailed, match=f"is marked valid, but: {reason}"):
+        documents.read(saved(tmp_path / "phone.json", plain))
+    plain["results"][0] |= {"valid": False, "why_invalid": [reason]}
+    assert not documents.read(saved(tmp_path / "phone.json", plain)).results[0].valid
+
+
+def test_a_sustained_run_may_slow_down_and_get_hot(phone: dict[str, Any], tmp_path: Path) -> None:
+    found = phone["results"][0]
+    found["fingerprint"] |= {"equal_to_cpu": False}
+    found |= {"thermal_after": "serious", "valid": True, "why_invalid": []}
+    read = documents.read(saved(tmp_path / "phone.json", phone)).results[0]
+    assert read.valid and read.endurance and read.endurance.throttled
+    del found["endurance"]  # as before version 3
+    with pytest.raises(GateFailed, match="is marked valid, but: throttled"):
+        documents.read(saved(tmp_path / "phone.json", phone))
+
+
+def test_a_p99_of_few_runs_is_refused_from_version_3_on(
     plain: dict[str, Any], tmp_path: Path
 ) -> None:
+    old = json.loads((VECTORS / "valid/version-1.json").read_text())
+    assert documents.read(saved(tmp_path / "old.json", old)).results[0].p99_ms
+    plain["results"][0]["p99_ms"] = old["results"][0]["p99_ms"]
+    with pytest.raises(GateFailed, match="a p99 is of fewer than 1000 runs"):
+        documents.read(saved(tmp_path / "phone.json", plain))
+
+
+def test_a_ratio_that_is_not_that_of_its_medians_is_refused(tmp_path: Path) -> None:
+    plain = json.loads((VECTORS / "valid/version-1.json").read_text())
     plain["ratios"] = [[2.0]]
     with pytest.raises(GateFailed, match="ratios do not follow from the medians"):
         documents.read(saved(tmp_path / "phone.json", plain))
@@ -174,7 +237,7 @@ def test_ratios_have_a_row_and_a_column_for_each_result(
             GateFailed,
             "the key 'schema_version' occurs twice",
         ),
-        ('{"schema_version": 9, "results": []}', UsageError, "has schema 9, newer than 2: update"),
+        ('{"schema_version": 9, "results": []}', UsageError, "has schema 9, newer than 3: update"),
         ('{"schema_version": 9, "golden": []}', GateFailed, "is not a measurement"),
         ("[" * 100_000, GateFailed, "nested too deeply"),
         ("[]", GateFailed, "is not a measurement"),

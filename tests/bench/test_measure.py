@@ -42,7 +42,7 @@ def test_every_runtime_here_is_measured(document: BenchDocument) -> None:
     for result in document.results[:3]:
         assert result.runs >= 32 and result.seconds >= 0.05
         assert result.threads == 1 and result.accelerator_used == "cpu"
-        assert 0 < result.p50_ms <= result.p90_ms <= result.p99_ms
+        assert 0 < result.p50_ms <= result.p90_ms
         assert result.first_ms > 0 and result.load_ms > 0
         assert result.peak_rss_bytes > result.base_rss_bytes > 1e7
     assert document.environment.runtimes.keys() == {
@@ -150,7 +150,7 @@ def test_phones_stand_beside_the_host_and_a_baseline_judges(
     # What this machine is worth while tests run is another matter: the comparison is the thing.
     fast = msgspec.structs.replace(
         document.results[0], valid=True, why_invalid=(), samples_ms=(1e-3,) * 50, runs=50,
-        p50_ms=1e-3, p90_ms=1e-3, p99_ms=1e-3, mean_ms=1e-3, thermal_after="nominal",
+        p50_ms=1e-3, p90_ms=1e-3, p99_ms=None, mean_ms=1e-3, thermal_after="nominal",
     )  # fmt: skip
     earlier = msgspec.structs.replace(
         document, results=(fast,), ratios=((1.0,),), ratio_intervals=None, comparisons=()

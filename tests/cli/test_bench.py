@@ -47,7 +47,7 @@ def twice_as_fast(path: Path) -> Path:
     """An earlier document in which the phone needed half the time."""
     plain = json.loads(PHONE.read_text())
     result = plain["results"][0]
-    for name in ("p50_ms", "p90_ms", "p99_ms", "mean_ms"):
+    for name in ("p50_ms", "p90_ms", "mean_ms"):
         result[name] /= 2
     result["samples_ms"] = [ms / 2 for ms in result["samples_ms"]]
     path.write_text(json.dumps(plain))

@@ -5,17 +5,27 @@ plugins {
 
 android {
     namespace = "dev.slidemobile.measure"
-    compileSdk = 35
+    compileSdk = 36
 
     defaultConfig {
         applicationId = "dev.slidemobile.measure"
         minSdk = 26
-        targetSdk = 35
+        targetSdk = 36
         versionCode = 1
         versionName = "1.0"
         // The runtimes cannot be asked for their versions.
         buildConfigField("String", "LITERT_VERSION", "\"${libs.versions.litert.get()}\"")
         buildConfigField("String", "EXECUTORCH_VERSION", "\"${libs.versions.executorch.get()}\"")
+    }
+
+    buildTypes {
+        // For numbers: as `release`, and signed with the machine's debug key, so that it installs.
+        create("benchmark") {
+            initWith(getByName("release"))
+            signingConfig = signingConfigs.getByName("debug")
+            isDebuggable = false
+            matchingFallbacks += "release"
+        }
     }
 
     buildFeatures {
@@ -29,7 +39,8 @@ android {
 
     packaging {
         jniLibs {
-            // Where LiteRT finds an NPU's libraries: a folder, not inside the APK.
+            // Where LiteRT finds an NPU's libraries: a folder, not inside the APK. It also means that
+            // pages of 16 KB are a matter of the libraries alone, which the workflow checks.
             useLegacyPackaging = true
         }
     }

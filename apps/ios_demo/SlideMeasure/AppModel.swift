@@ -43,12 +43,15 @@ final class AppModel {
 
     func forget() { measurements.clear() }
 
-    /// Reads the files once, however many callers wait.
+    /// Reads the files once, however many callers wait; what was brought to the app is proved first.
     func openLibrary() async {
-        let backends = backends
-        let root = Bundle.main.bundleURL.appendingPathComponent("Artifacts")
         let task =
-            opening ?? Task.detached { ArtifactLibrary(root: root) { backends.refusal(of: $0) } }
+            opening
+            ?? Task.detached { [backends, engine] in
+                let root = Bundle.main.bundleURL.appendingPathComponent("Artifacts")
+                let embedded = ArtifactLibrary(root: root) { backends.refusal(of: $0) }
+                return embedded.adding(await Brought(backends: backends, engine: engine).entries())
+            }
         opening = task
         library = await task.value
     }
@@ -97,17 +100,15 @@ final class AppModel {
         if HeadlessRequest.exits(url) { exit(code) }
     }
 
-    private static var documents: URL {
-        FileManager.default.urls(for: .documentDirectory, in: .userDomainMask)[0]
-    }
+    private static var documents: URL { Storage.documents }
 
     private func measured(_ request: HeadlessRequest) async throws -> BenchDocument {
         guard let library else { throw NotUsable("no artifacts") }
         let taken = try await engine.measure(
-            request, in: library, backends: backends, probe: Device.probe)
+            request, in: library, backends: backends, probe: Device.probe())
         add(taken.results)
         return BenchDocument(
             environment: Device.environment(backends: backends), results: taken.results,
-            failed: taken.failed)
+            failed: taken.failed, turn: request.turn)
     }
 }

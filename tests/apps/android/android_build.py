@@ -20,7 +20,7 @@ TOOLS = (
     "apksigner", "libapksig-java", "libbcprov-java", "libprotobuf-lite32", "libzopfli1", "p7zip",
     "p7zip-full", "zipalign",
 )  # fmt: skip
-MIN_SDK, TARGET_SDK = 26, 35
+MIN_SDK, TARGET_SDK = 26, 36
 PASSWORD = "android"
 
 
@@ -140,6 +140,8 @@ def _merged(path: Path, package: str, values: Mapping[str, str]) -> str:
         text = text.replace(f"${{{name}}}", value)
     left = re.findall(r"\$\{\w+\}", text)
     assert not left, f"{path.name} asks for {left}"
+    # What the libraries' manifests would add; they are not here.
+    text = re.sub(r'\s*<[\w-]+\s[^<>]*tools:node="remove"\s*/>', "", text)
     return re.sub(r"<manifest\b", f'<manifest package="{package}"', text, count=1)
 
 

@@ -18,7 +18,7 @@ from patience import limit
 KERNEL = "kotlin-jupyter-kernel==0.19.0.944"
 COMPILER = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
 # The version that the app's Gradle files ask for (libs.versions.toml); the compiler is newer.
-LANGUAGE = "2.1"
+LANGUAGE = "2.3"
 # dx is of 2020: it reads class files of Java 8, without lambdas that are made at run time.
 FLAGS = (
     "-no-stdlib", "-no-reflect", "-language-version", LANGUAGE, "-api-version", LANGUAGE,

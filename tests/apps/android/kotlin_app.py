@@ -35,7 +35,7 @@ class Harness:
     properties: dict[str, str | Path]
     out: Path
 
-    def run(self, command: str, *arguments: Path) -> Any:
+    def run(self, command: str, *arguments: Path | str) -> Any:
         """Run a command of Harness.kt, and return what it wrote."""
         written = self.out / f"{command}.json"
         written.unlink(missing_ok=True)

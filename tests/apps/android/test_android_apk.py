@@ -147,7 +147,7 @@ def test_the_apk_is_built_signed_and_says_what_the_gradle_file_says(
         print(f"\n{apk.name}: {apk.stat().st_size / 2**20:.1f} MiB, signed and verified")
         print("\n".join(line for line in badging.splitlines() if not line.startswith("  ")))
     gradle = (MODULE / "build.gradle.kts").read_text()
-    for name, value in (("minSdk", MIN_SDK), ("targetSdk", TARGET_SDK), ("compileSdk", 35)):
+    for name, value in (("minSdk", MIN_SDK), ("targetSdk", TARGET_SDK), ("compileSdk", TARGET_SDK)):
         assert f"{name} = {value}\n" in gradle
     assert f'applicationId = "{PACKAGE}"' in gradle and f'namespace = "{PACKAGE}"' in gradle
     assert f"package: name='{PACKAGE}' versionCode='1' versionName='1.0'" in badging
@@ -181,6 +181,24 @@ def test_every_class_that_the_manifest_and_the_layouts_name_is_compiled(ui: Path
         names |= {e.tag for e in ElementTree.parse(layout).iter() if "." in e.tag}
     compiled = {one.name for one in class_file.read_all(ui)}
     assert names <= compiled
+
+
+def test_no_other_app_can_start_a_measurement() -> None:
+    """adb's shell has DUMP (frameworks/base, packages/Shell/AndroidManifest.xml)."""
+    manifest = ElementTree.parse(MODULE / "src/main/AndroidManifest.xml").getroot()
+    exported = {
+        element.get(f"{ANDROID}name"): element.get(f"{ANDROID}permission")
+        for element in manifest.iter()
+        if element.get(f"{ANDROID}exported") == "true"
+    }
+    assert exported == {".MainActivity": None, ".HeadlessActivity": "android.permission.DUMP"}
+
+
+def test_the_app_asks_for_no_permission(base: Path, sdk: Sdk) -> None:
+    assert "uses-permission" not in sdk.badging(base)
+    manifest = ElementTree.parse(MODULE / "src/main/AndroidManifest.xml").getroot()
+    removed = [e for e in manifest if e.get("{http://schemas.android.com/tools}node") == "remove"]
+    assert {e.tag for e in removed} == {"uses-permission", "permission", "instrumentation"}
 
 
 def test_day_and_night_have_the_same_colors_and_styles() -> None:

@@ -6,6 +6,7 @@ those of the wheels, on this machine's processor.
 
 import json
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,17 @@ import msgspec
 import numpy as np
 import pytest
 from debian_packages import NotToBeHad
-from embedded import edit, embed
+from embedded import edit, embed, write_index
 from jsonschema import Draft202012Validator
 from jvm import CompilationFailed, Jvm
-from kotlin_app import BACKENDS, CONFORMANCE, REPOSITORY, Harness
+from kotlin_app import APP, BACKENDS, CONFORMANCE, REPOSITORY, Harness
 from npm_package import npm
 from proof import missing
 
 from slide_mobile.artifact import golden as golden_files
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Golden
-from slide_mobile.bench import documents
+from slide_mobile.bench import documents, joining
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Runner
@@ -151,12 +152,65 @@ def test_what_it_shares_is_what_bench_imports(
     assert len(document["results"]) == len(document["ratios"]) == 4
     for result in document["results"]:
         assert result["runs"] == len(result["samples_ms"]) >= 30
-        assert 0 < result["p50_ms"] <= result["p90_ms"] <= result["p99_ms"]
+        assert 0 < result["p50_ms"] <= result["p90_ms"] and result["p99_ms"] is None
         assert all(image["passed"] for image in result["verify"])
         artifact = Artifact.open(embedded / result["artifact"])
         assert result["manifest_sha256"] == artifact.manifest_sha256
     with capsys.disabled():
         print(f"\nshared JSON: {len(json.dumps(document)) / 1024:.0f} KiB, 4 results, valid schema")
+
+
+def test_processes_of_an_a_b_become_one_document_with_its_ratios(
+    harness: Harness, embedded: Path
+) -> None:
+    """What a script does with a phone: a start a session, and one import of all documents."""
+    shared = [
+        msgspec.convert(harness.run("session", embedded, str(number)), documents.BenchDocument)
+        for number in (1, 2)
+    ]
+    (document,) = joining.joined(shared)
+    assert document.session is msgspec.UNSET and document.schema_version == 3
+    assert len(document.results) == 4 and len(document.comparisons) == 6
+    for place, result in enumerate(document.results):
+        assert result.runs == sum(one.results[place].runs for one in shared)
+    for pair in document.comparisons:
+        assert len(pair.clock.processes) == 2 and not pair.valid
+        assert pair.why_invalid[0] == "2 processes are fewer than 10"
+
+
+def test_what_cannot_be_done_as_asked_is_an_error(harness: Harness, embedded: Path) -> None:
+    """An NPU or GPU that is not there must not become the CPU under its name."""
+    said = harness.run("refusals", embedded)
+    assert said["npu"] and "LiteRtCreateCompiledModel failed" in said["npu"]
+    assert said["gpu"] and "LiteRtCreateCompiledModel failed" in said["gpu"]
+    assert said["other_threads"].startswith("another model computes on 1 threads")
+    assert said["same_threads"] is None and said["other_threads_alone"] is None
+
+
+def test_a_file_that_needs_a_newer_runtime_is_not_usable(
+    harness: Harness,
+    demo_artifacts: Callable[[str, str], Path],
+    tmp_path: Path,
+) -> None:
+    root = _folder(tmp_path, "app")
+    for target in ("tflite", "executorch"):
+        folder = _copy(demo_artifacts(target, "int8"), tmp_path)
+        edit(folder, lambda plain: plain["graph"].update(min_runtime="99.1"))
+        shutil.copytree(folder, root / folder.name)
+    write_index(root)
+    why = {entry["folder"]: entry["why"] for entry in harness.run("verify", root)}
+    assert len(why) == 2
+    assert all("99.1 or newer, this app has" in text for text in why.values()), why
+
+
+def test_the_app_says_which_runtimes_it_has() -> None:
+    """What `embed` compares: runtimes.json, beside the catalog and the backend."""
+    said = json.loads((APP / "runtimes.json").read_text())
+    catalog = tomllib.loads((APP / "gradle/libs.versions.toml").read_text())["versions"]
+    backend = (BACKENDS / "LiteRtBackend.kt").read_text()
+    assert said["executorch"] == catalog["executorch"]
+    assert f'KERNELS = "{said["tflite"]}"' in backend
+    assert f"of LiteRT {catalog['litert']};" in backend
 
 
 def test_the_executorch_backend_fits_the_official_classes(

@@ -33,11 +33,11 @@ def test_junit(jvm: Jvm, core: Path, classes: Path, capsys: pytest.CaptureFixtur
     assert numbers["tests successful"] == written > 30
 
 
-def test_between_two_runs_there_is_less_than_20_microseconds(harness: Harness) -> None:
+def test_between_two_runs_there_is_less_than_5_microseconds(harness: Harness) -> None:
     """Measured: 0.04 microseconds, and less than 100 bytes, for the growing lists of latencies."""
     measured = harness.run("overhead")
     assert measured["runs"] == 20_000
-    assert 0 < measured["whole_us"] < 20, measured
+    assert 0 < measured["whole_us"] < 5, measured
     assert measured["allocated_bytes_per_run"] < 256, measured
 
 

@@ -3,7 +3,10 @@
 A stub proves that nothing is misspelt against the stub; apps/android_demo/README.md says so.
 """
 
+import hashlib
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 from jvm import FLAGS, CompilationFailed, Jvm
 from kotlin_app import APP, HERE
+from patience import limit
 
 SCRIPTS = {
     "settings.gradle.kts": "Settings",
@@ -18,6 +22,8 @@ SCRIPTS = {
     "core/build.gradle.kts": "Project",
     "app/build.gradle.kts": "Project",
 }
+WRAPPER_SHA256 = "81a82aaea5abcc8ff68b3dfcb58b3c3c429378efd98e7433460610fecd7ae45f"
+DISTRIBUTION_SHA256 = "20f1b1176237254a6fc204d8434196fa11a4cfb387567519c61556e8710aed78"
 KINDS = {"versions": "Version", "libraries": "Library", "plugins": "Plugin"}
 
 
@@ -77,6 +83,31 @@ def test_the_tests_run_the_jackson_that_ships(catalog: dict[str, Any], jvm: Jvm)
 def test_the_compiler_reads_the_language_of_the_catalog(catalog: dict[str, Any]) -> None:
     language = FLAGS[FLAGS.index("-language-version") + 1]
     assert catalog["versions"]["kotlin"].startswith(f"{language}.")
+
+
+def test_the_wrapper_is_gradles_own_and_fetches_what_it_names() -> None:
+    """Both digests are in Gradle's list of checksums (gradle.org/release-checksums)."""
+    jar = APP / "gradle/wrapper/gradle-wrapper.jar"
+    properties = dict(
+        line.split("=", 1)
+        for line in (APP / "gradle/wrapper/gradle-wrapper.properties").read_text().splitlines()
+    )
+    assert hashlib.sha256(jar.read_bytes()).hexdigest() == WRAPPER_SHA256
+    assert properties["distributionUrl"].endswith("/distributions/gradle-8.13-bin.zip")
+    assert properties["distributionSha256Sum"] == DISTRIBUTION_SHA256
+    assert (APP / "gradlew").stat().st_mode & 0o111
+    assert (APP / "gradlew.bat").is_file()
+
+
+def test_the_wrapper_starts_here(tmp_path: Path) -> None:
+    """Script, jar and properties fit each other, up to the download: its proxy is not there."""
+    done = subprocess.run(
+        [str(APP / "gradlew"), "--version"], cwd=APP, capture_output=True, text=True,
+        env={"PATH": os.environ["PATH"], "GRADLE_USER_HOME": str(tmp_path),
+             "JAVA_OPTS": "-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=9"},
+        timeout=limit(60),
+    )  # fmt: skip
+    assert "https://services.gradle.org/distributions/gradle-8.13-bin.zip" in done.stdout
 
 
 def test_every_project_that_is_included_is_there() -> None:

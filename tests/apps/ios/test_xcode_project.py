@@ -1,6 +1,9 @@
 """The Xcode project, which nothing here can open: every id and file that it names exists."""
 
+import json
+import plistlib
 import re
+import struct
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,6 +15,9 @@ from swift_root import REPOSITORY, SwiftRoot
 FOLDER = CHECKOUT / "apps/ios_demo"
 PROJECT = FOLDER / "SlideMeasure.xcodeproj/project.pbxproj"
 SCHEME = FOLDER / "SlideMeasure.xcodeproj/xcshareddata/xcschemes/SlideMeasure.xcscheme"
+RESOLVED = PROJECT.parent / "project.xcworkspace/xcshareddata/swiftpm/Package.resolved"
+# The end of ExecuTorch's branch swiftpm-1.4.1, which has no tag.
+EXECUTORCH = ("1.4.1", "1e16db53f23996df64af6a243068f13ed7768e36")
 TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_./$]+)|([{}()=;,])|\s+', re.S
 )
@@ -137,12 +143,52 @@ def test_what_is_built_is_what_is_promised(project: dict[str, Any]) -> None:
     assert 'library(name: "SlideCore"' in (FOLDER / local / "Package.swift").read_text()
 
 
-def test_executorch_is_the_version_that_the_backend_reports(project: dict[str, Any]) -> None:
-    branch = of(project, "XCRemoteSwiftPackageReference")[0]["requirement"]["branch"]
+def test_executorch_is_pinned_to_the_version_that_the_backend_reports(
+    project: dict[str, Any],
+) -> None:
+    package = of(project, "XCRemoteSwiftPackageReference")[0]
+    assert package["requirement"] == {"kind": "revision", "revision": EXECUTORCH[1]}
+    (pin,) = json.loads(RESOLVED.read_text())["pins"]
+    assert pin["location"] == package["repositoryURL"]
+    assert pin["state"] == {"revision": EXECUTORCH[1]}
     backend = (FOLDER / "SlideMeasure/Backends/ExecuTorchBackend.swift").read_text()
-    version = re.search(r'let version = "([\d.]+)"', backend)
-    assert version is not None
-    assert branch == f"swiftpm-{version[1]}"
+    assert f'let version = "{EXECUTORCH[0]}"' in backend
+    assert json.loads((FOLDER / "runtimes.json").read_text()) == {"executorch": EXECUTORCH[0]}
+
+
+def test_the_icon_is_one_that_a_store_takes() -> None:
+    """1024 x 1024 pixels of RGB; App Store Connect refuses an alpha channel."""
+    folder = FOLDER / "SlideMeasure/Assets.xcassets/AppIcon.appiconset"
+    (image,) = json.loads((folder / "Contents.json").read_text())["images"]
+    header = (folder / image["filename"]).read_bytes()[:26]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n" and header[12:16] == b"IHDR"
+    width, height, depth, color = struct.unpack(">IIBB", header[16:26])
+    assert (width, height, depth, color) == (1024, 1024, 8, 2)
+
+
+def test_an_ipad_may_be_turned_every_way(project: dict[str, Any]) -> None:
+    """A store asks for all four where an iPad may show two apps side by side."""
+    settings = [t["buildSettings"] for t in of(project, "XCBuildConfiguration")]
+    key = "INFOPLIST_KEY_UISupportedInterfaceOrientations"
+    found = [s[f"{key}_iPad"].split() for s in settings if f"{key}_iPad" in s]
+    assert [len(set(ways)) for ways in found] == [4, 4]
+    assert all(f"{key}_iPhone" in s for s in settings if f"{key}_iPad" in s)
+
+
+def test_the_privacy_manifest_declares_what_is_used() -> None:
+    """Apple's categories of APIs that need a reason: elapsed time, and files of the app's own."""
+    privacy = plistlib.loads((FOLDER / "SlideMeasure/PrivacyInfo.xcprivacy").read_bytes())
+    assert privacy["NSPrivacyTracking"] is False and privacy["NSPrivacyCollectedDataTypes"] == []
+    reasons = {
+        one["NSPrivacyAccessedAPIType"]: one["NSPrivacyAccessedAPITypeReasons"]
+        for one in privacy["NSPrivacyAccessedAPITypes"]
+    }
+    assert reasons == {
+        "NSPrivacyAccessedAPICategoryFileTimestamp": ["C617.1"],
+        "NSPrivacyAccessedAPICategorySystemBootTime": ["35F9.1"],
+    }
+    source = "".join(path.read_text() for path in FOLDER.rglob("*.swift"))
+    assert "UserDefaults" not in source and "AppStorage" not in source  # a category of its own
 
 
 def test_the_scheme_builds_measures_and_tests(project: dict[str, Any]) -> None:
@@ -170,7 +216,7 @@ def test_the_address_is_registered() -> None:
 
 def test_property_lists_are_well_formed(swift: SwiftRoot) -> None:
     """As Apple's own property-list parser reads them."""
-    for path in (PROJECT, FOLDER / "Info.plist"):
+    for path in (PROJECT, FOLDER / "Info.plist", FOLDER / "SlideMeasure/PrivacyInfo.xcprivacy"):
         inside = f"{REPOSITORY}/{path.relative_to(CHECKOUT).as_posix()}"
         plutil = "/usr/libexec/swift/bin/plutil"
         assert "OK" in succeeded(swift.run([plutil, "-lint", "--", inside]))

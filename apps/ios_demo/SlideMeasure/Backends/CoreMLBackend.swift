@@ -14,7 +14,8 @@
 
         func refusal(of manifest: Manifest) -> String? {
             manifest.target == "coreml"
-                ? nil : "Core ML runs .mlpackage folders, this is for \(manifest.target)"
+                ? Releases.refusal("iOS", version, oldest: manifest.graph.minRuntime)
+                : "Core ML runs .mlpackage folders, this is for \(manifest.target)"
         }
 
         func accelerators(for manifest: Manifest) -> [Accelerator] {
@@ -23,55 +24,77 @@
 
         func threadChoices(for manifest: Manifest, cores: Int) -> [Int] { [] }
 
-        /// Compiles for this device, once: the compiled model is kept under the manifest's sha256.
-        func prepare(_ artifact: Artifact) async throws {
-            let compiled = try Self.compiledURL(artifact)
-            if FileManager.default.fileExists(atPath: compiled.path) { return }
-            let temporary = try await MLModel.compileModel(at: artifact.modelURL)
-            do {
-                try FileManager.default.moveItem(at: temporary, to: compiled)
-            } catch CocoaError.fileWriteFileExists {
-                // Another screen has compiled the same package in the meantime.
-                try? FileManager.default.removeItem(at: temporary)
+        /// Compiles for this device, once for each model, system and device.
+        func prepare(_ artifact: Artifact) async throws -> Made {
+            let key = Self.key(artifact)
+            if Self.cache.has(key) {
+                Self.cache.touch(key)
+                return made(key, cached: true)
             }
+            let begin = MeasuringLoop.now()
+            let temporary = try await MLModel.compileModel(at: artifact.modelURL)
+            let took = Double(MeasuringLoop.now() - begin) / 1e6
+            try Self.cache.keep(temporary, as: key)
+            return made(key, cached: false, took)
+        }
+
+        private func made(_ key: ProductKey, cached: Bool, _ took: Double? = nil) -> Made {
+            Made(
+                .coreML, cached: cached, compileMs: took,
+                bytes: folderBytes(Self.cache.url(key)), key: key.digest)
+        }
+
+        /// Where the system neither deletes it while it is in use, nor puts it into a backup.
+        private static let cache = ProductCache(
+            root: Storage.folder("products"), mostBytes: 512 << 20, suffix: ".mlmodelc")
+
+        private static func key(_ artifact: Artifact) -> ProductKey {
+            ProductKey(
+                manifestSHA256: artifact.manifestSHA256,
+                osBuild: String(cString: slide_os_build()),
+                device: String(cString: slide_machine_name()), made: "Core ML")
         }
 
         func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel {
-            try CoreMLModel(artifact, Self.compiledURL(artifact), Self.configuration(options))
+            let key = Self.key(artifact)
+            do {
+                return try CoreMLModel(
+                    artifact, Self.cache.url(key), Self.configuration(options))
+            } catch {
+                Self.cache.remove(key)  // it may be damaged: the next `prepare` compiles anew
+                throw error
+            }
         }
 
-        /// Shares of the operations by the device that Core ML would rather use, as MLComputePlan
-        /// estimates it before running; nil before iOS 17.4.
-        func placement(of artifact: Artifact, _ options: RunOptions) async -> String? {
+        /// Shares of the estimated cost by the device that Core ML would rather use, as
+        /// MLComputePlan says before running; nil before iOS 17.4.
+        func placement(of artifact: Artifact, _ options: RunOptions) async -> Whereabouts? {
             guard #available(iOS 17.4, macOS 14.4, *),
-                let compiled = try? Self.compiledURL(artifact),
                 let plan = try? await MLComputePlan.load(
-                    contentsOf: compiled, configuration: Self.configuration(options)),
+                    contentsOf: Self.cache.url(Self.key(artifact)),
+                    configuration: Self.configuration(options)),
                 case .program(let program) = plan.modelStructure,
                 let main = program.functions["main"]
             else { return nil }
-            var counts: [String: Int] = [:]
+            var costs: [String: Double] = [:]
             for operation in main.block.operations {
-                guard let usage = plan.deviceUsage(for: operation) else { continue }  // constants
-                counts[usage.preferred.shortName, default: 0] += 1
+                guard let usage = plan.deviceUsage(for: operation),
+                    let cost = plan.estimatedCost(of: operation)
+                else { continue }  // constants
+                costs[usage.preferred.shortName, default: 0] += cost.weight
             }
-            let total = counts.values.reduce(0, +)
-            guard total > 0 else { return nil }
-            return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-                .map { "\($0.key) \(100 * $0.value / total) %" }
-                .joined(separator: ", ")
+            let shares = Placement.shares(costs)
+            guard !shares.isEmpty else { return nil }
+            return Whereabouts(used: Placement.words(shares), placement: shares)
         }
 
         private static func configuration(_ options: RunOptions) -> MLModelConfiguration {
             let configuration = MLModelConfiguration()
             configuration.computeUnits = CoreMLUnits(options.accelerator).computeUnits
+            if options.precision == .fp16 {
+                configuration.allowLowPrecisionAccumulationOnGPU = true
+            }
             return configuration
-        }
-
-        private static func compiledURL(_ artifact: Artifact) throws -> URL {
-            let caches = try FileManager.default.url(
-                for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            return caches.appendingPathComponent("\(artifact.manifestSHA256).mlmodelc")
         }
     }
 

@@ -7,6 +7,7 @@
     /// A Core ML model with its buffers: the image is written into one pixel buffer, which Core ML
     /// reads in place, and the outputs come back in arrays that were allocated here.
     final class CoreMLModel: LoadedModel {
+        let threads: Int? = nil
         private let model: MLModel
         private let pixels: CVPixelBuffer
         private let input: MLDictionaryFeatureProvider

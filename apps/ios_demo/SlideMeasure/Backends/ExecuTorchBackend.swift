@@ -19,7 +19,7 @@
                 return "this app has no \(manifest.backend) delegate, only "
                     + delegates.joined(separator: " and ")
             }
-            return nil
+            return Releases.refusal(name, version, oldest: manifest.graph.minRuntime)
         }
 
         private let delegates = ["xnnpack", "coreml"]
@@ -33,7 +33,9 @@
             manifest.backend == "xnnpack" ? Array(1...max(cores, 1)) : []
         }
 
-        func prepare(_ artifact: Artifact) async throws {}
+        func prepare(_ artifact: Artifact) async throws -> Made {
+            Made(artifact.manifest.backend == "xnnpack" ? .xnnpack : .delegate)
+        }
 
         func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel {
             try ThreadPoolUse.shared.require(options.threads)
@@ -45,8 +47,8 @@
             }
         }
 
-        func placement(of artifact: Artifact, _ options: RunOptions) async -> String? {
-            artifact.manifest.backend == "xnnpack" ? "cpu, XNNPACK" : nil
+        func placement(of artifact: Artifact, _ options: RunOptions) async -> Whereabouts? {
+            artifact.manifest.backend == "xnnpack" ? Whereabouts(used: "cpu, XNNPACK") : nil
         }
     }
 
@@ -55,6 +57,8 @@
     /// file plans memory for its input, ExecuTorch copies it there, and what a run computes later
     /// may lie in the same place: once is not enough, and the copy is a part of what a run costs.
     private final class ExecuTorchModel: LoadedModel {
+        /// Of the pool that XNNPACK computes on; Core ML has its own.
+        let threads: Int?
         private let module: Module
         private let backendOptions: BackendOptionsMap?
         private let input: Manifest.Input
@@ -64,6 +68,7 @@
 
         init(_ artifact: Artifact, _ options: RunOptions) throws {
             input = artifact.manifest.input
+            threads = artifact.manifest.backend == "xnnpack" ? Int(slide_thread_count()) : nil
             module = Module(filePath: artifact.modelURL.path, loadMode: .mmap)
             if artifact.manifest.backend == "coreml" {
                 let units = CoreMLUnits(options.accelerator).rawValue

@@ -4,12 +4,55 @@ import UIKit
 
 /// What this phone reports about itself.
 enum Device {
-    static let probe = DeviceProbe(
-        thermalState: { ThermalState(ProcessInfo.processInfo.thermalState) },
-        peakMemory: {
-            let bytes = slide_peak_memory()
-            return bytes == 0 ? nil : Int(bytes)
-        })
+    /// The battery is looked at here, on the main thread, where UIKit tells of it.
+    @MainActor
+    static func probe() -> DeviceProbe {
+        let device = UIDevice.current
+        device.isBatteryMonitoringEnabled = true
+        let level = device.batteryLevel  // -1: not known, as on a simulator
+        let charge = level < 0 ? nil : Int((100 * level).rounded())
+        let charging: Bool? =
+            switch device.batteryState {
+            case .charging, .full: true
+            case .unplugged: false
+            default: nil
+            }
+        return DeviceProbe(
+            condition: {
+                Condition(
+                    powerSaver: ProcessInfo.processInfo.isLowPowerModeEnabled,
+                    chargePercent: charge, charging: charging,
+                    thermal: ThermalState(ProcessInfo.processInfo.thermalState),
+                    debuggable: isDebugged, emulator: isSimulator)
+            },
+            peakMemory: {
+                let bytes = slide_peak_memory()
+                return bytes == 0 ? nil : Int(bytes)
+            },
+            memory: {
+                var most: UInt64 = 0
+                let now = slide_footprint(&most)
+                return now == 0 ? nil : (now: Int(now), most: most == 0 ? nil : Int(most))
+            },
+            osBuild: String(cString: slide_os_build()))
+    }
+
+    /// A debug build, or one with a debugger: both are measured, too.
+    private static var isDebugged: Bool {
+        #if DEBUG
+            true
+        #else
+            slide_is_traced()
+        #endif
+    }
+
+    private static var isSimulator: Bool {
+        #if targetEnvironment(simulator)
+            true
+        #else
+            false
+        #endif
+    }
 
     @MainActor
     static func environment(backends: [any Backend]) -> BenchEnvironment {

@@ -2,20 +2,27 @@ import Charts
 import SlideCore
 import SwiftUI
 
-/// The latest inferences, while they run.
+/// The inferences, in their order; a column shows the slowest of its runs.
 struct LatencyChart: View {
-    let points: [MeasureModel.Point]
+    let samples: [Double]
+
+    /// About as many points as a phone is wide.
+    private static let shown = 300
+
+    private var points: [(offset: Int, element: Double)] {
+        Array(columns(samples, count: Self.shown).enumerated())
+    }
 
     var body: some View {
-        Chart(points) { point in
+        Chart(points, id: \.offset) { point in
             LineMark(
-                x: .value("Inference", point.id),
-                y: .value("Milliseconds", point.milliseconds))
+                x: .value("Inference", point.offset),
+                y: .value("Milliseconds", point.element))
         }
         .chartYAxisLabel("ms")
         .aspectRatio(2, contentMode: .fit)
-        .accessibilityLabel("Latency of the latest inferences")
-        .accessibilityValue(points.last.map { milliseconds($0.milliseconds) } ?? "")
+        .accessibilityLabel("Latency of the inferences")
+        .accessibilityValue(samples.last.map { milliseconds($0) } ?? "")
     }
 }
 

@@ -16,15 +16,9 @@ final class MeasureModel {
 
     enum Stage {
         case idle
-        case running(share: Double)
+        case running
         case done([BenchResult])
         case failed(String)
-    }
-
-    /// A point of the live chart.
-    struct Point: Identifiable {
-        let id: Int
-        let milliseconds: Double
     }
 
     var mode = Mode.usual
@@ -33,11 +27,6 @@ final class MeasureModel {
     var runs = 50
     var seconds = 3.0
     private(set) var stage = Stage.idle
-    private(set) var points: [Point] = []
-    private var seen = 0
-
-    /// About as many points as a phone is wide.
-    private static let shown = 300
 
     var isRunning: Bool {
         if case .running = stage { return true }
@@ -52,9 +41,7 @@ final class MeasureModel {
         plan.runs = runs
         plan.seconds = seconds
         plan.sustained = mode == .sustained ? 60 : nil
-        points = []
-        seen = 0
-        stage = .running(share: 0)
+        stage = .running
         app.begin { await self.measure(candidates, plan, in: app) }
     }
 
@@ -63,25 +50,12 @@ final class MeasureModel {
         UIApplication.shared.isIdleTimerDisabled = true
         defer { UIApplication.shared.isIdleTimerDisabled = false }
         do {
-            let results = try await app.engine.measure(candidates, plan: plan, probe: Device.probe)
-            {
-                progress in
-                Task { @MainActor [weak self] in self?.show(progress) }
-            }
+            let results = try await app.engine.measure(
+                candidates, plan: plan, probe: Device.probe())
             app.add(results)
             stage = .done(results)
         } catch {
             stage = .failed(error.localizedDescription)
         }
-    }
-
-    private func show(_ progress: MeasuringProgress) {
-        guard isRunning else { return }
-        stage = .running(share: progress.share)
-        for milliseconds in progress.latest.suffix(Self.shown) {
-            points.append(Point(id: seen, milliseconds: milliseconds))
-            seen += 1
-        }
-        points.removeFirst(max(0, points.count - Self.shown))
     }
 }

@@ -17,22 +17,48 @@ struct ResultSection: View {
             }
             LabeledContent("p50", value: milliseconds(result.p50Ms))
             LabeledContent("p90", value: milliseconds(result.p90Ms))
-            LabeledContent("p99", value: milliseconds(result.p99Ms))
+            if result.p99Ms != nil { LabeledContent("p99", value: milliseconds(result.p99Ms)) }
             LabeledContent("First inference", value: milliseconds(result.firstMs))
-            LabeledContent("Load", value: milliseconds(result.loadMs))
-            LabeledContent("Peak memory", value: memory)
+            conversion
+            LabeledContent("Memory", value: memory)
             LabeledContent("Runs", value: result.runs.formatted())
             LabeledContent("Asked for", value: result.acceleratorRequested)
             LabeledContent("Used", value: result.acceleratorUsed ?? "the runtime does not say")
             LabeledContent(
                 "Heat",
                 value: "\(result.thermalBefore.rawValue), then \(result.thermalAfter.rawValue)")
-            if let curve = result.sustained { SustainedChart(curve: curve) }
+            evidence
+        }
+    }
+
+    @ViewBuilder private var conversion: some View {
+        if let compile = result.conversion?.compileMs {
+            LabeledContent("Compile", value: milliseconds(compile))
+        }
+        LabeledContent("Load", value: milliseconds(result.loadMs))
+        LabeledContent("Load again", value: milliseconds(result.conversion?.warmLoadMs))
+    }
+
+    @ViewBuilder private var evidence: some View {
+        if let print = result.fingerprint {
+            LabeledContent(
+                "Beside the CPU", value: print.equalToCpu ? "equal to the last bit" : "different")
+            LabeledContent("On the CPU", value: milliseconds(print.cpuMs))
+        }
+        if let endurance = result.endurance?.wrappedValue {
+            LabeledContent("First ten seconds", value: milliseconds(endurance.firstMs))
+            LabeledContent("Last ten seconds", value: milliseconds(endurance.lastMs))
+        }
+        if let curve = result.sustained {
+            SustainedChart(curve: curve)
+        } else {
+            LatencyChart(samples: result.samplesMs)
         }
     }
 
     private var memory: String {
-        result.peakRssBytes?.formatted(.byteCount(style: .memory)) ?? "unknown"
+        (result.memory?.peakBytes ?? result.peakRssBytes)?.formatted(.byteCount(style: .memory))
+            ?? "unknown"
     }
 }
 

@@ -43,8 +43,18 @@ class RootProject {
     var name: String = ""
 }
 
+class PluginId(val id: String) {
+    infix fun version(version: String) = println("$id $version")
+}
+
+@Dsl
+class SettingsPlugins {
+    fun id(id: String) = PluginId(id)
+}
+
 @Dsl
 class Settings {
+    fun plugins(body: SettingsPlugins.() -> Unit) = SettingsPlugins().body()
     val rootProject = RootProject()
     fun pluginManagement(body: PluginManagement.() -> Unit) = PluginManagement().body()
     fun dependencyResolutionManagement(body: DependencyResolution.() -> Unit) =
@@ -118,8 +128,29 @@ class Packaging {
     fun jniLibs(body: JniLibs.() -> Unit) = JniLibs().body()
 }
 
+class SigningConfig(val name: String)
+
+class NamedSigningConfigs {
+    fun getByName(name: String) = SigningConfig(name)
+}
+
+// Not @Dsl: a container of Gradle's can be asked for another of its elements inside one.
+class BuildType(val name: String) {
+    var isDebuggable: Boolean = false
+    var signingConfig: SigningConfig? = null
+    val matchingFallbacks: MutableList<String> = mutableListOf()
+    fun initWith(other: BuildType): BuildType = other
+}
+
+class BuildTypes {
+    fun create(name: String, body: BuildType.() -> Unit) = BuildType(name).body()
+    fun getByName(name: String) = BuildType(name)
+}
+
 @Dsl
 class ApplicationExtension {
+    val signingConfigs = NamedSigningConfigs()
+    fun buildTypes(body: BuildTypes.() -> Unit) = BuildTypes().body()
     var namespace: String? = null
     var compileSdk: Int? = null
     fun defaultConfig(body: DefaultConfig.() -> Unit) = DefaultConfig().body()

@@ -5,6 +5,7 @@ import dev.slidemobile.core.Accelerator
 import dev.slidemobile.core.ArtifactIndex
 import dev.slidemobile.core.BenchReport
 import dev.slidemobile.core.Candidate
+import dev.slidemobile.core.Condition
 import dev.slidemobile.core.Device
 import dev.slidemobile.core.Entry
 import dev.slidemobile.core.Environment
@@ -12,9 +13,12 @@ import dev.slidemobile.core.Inference
 import dev.slidemobile.core.Json
 import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.MeasuringLoop
+import dev.slidemobile.core.MemoryReading
 import dev.slidemobile.core.Plan
 import dev.slidemobile.core.Preprocessing
 import dev.slidemobile.core.Samples
+import dev.slidemobile.core.Turn
+import dev.slidemobile.core.Session
 import dev.slidemobile.core.Thermal
 import dev.slidemobile.core.Verification
 import dev.slidemobile.measure.backend.ExecuTorchBackend
@@ -36,7 +40,16 @@ private val backends by lazy {
 }
 
 private object Machine : Device {
-    override fun thermal() = Thermal.UNKNOWN
+    override fun condition() = Condition(
+        powerSaver = null, chargePercent = null, isCharging = null, thermal = Thermal.UNKNOWN,
+        isDebuggable = false, isEmulator = false,
+    )
+
+    override val memoryKind = "rss"
+
+    override val osBuild: String = System.getProperty("os.version")
+
+    override fun memory() = peakRssBytes()?.let { MemoryReading(it, null) }
 
     override fun peakRssBytes(): Long? = File("/proc/self/status").readLines()
         .firstOrNull { it.startsWith("VmHWM:") }
@@ -47,6 +60,8 @@ fun main(arguments: Array<String>) {
     val document = when (arguments[0]) {
         "verify" -> verify(File(arguments[1]))
         "measure" -> measure(File(arguments[1]))
+        "session" -> session(File(arguments[1]), Turn(arguments[2].toInt()))
+        "refusals" -> refusals(File(arguments[1]))
         "allocations" -> allocations(File(arguments[1]))
         "overhead" -> overhead()
         else -> error("unknown: ${arguments[0]}")
@@ -99,8 +114,42 @@ private fun measure(root: File): Map<String, Any?> {
         val images = candidate.open().use { Verification.run(candidate.artifact, it) }
         result.with(images)
     }
+    return BenchReport.json(environment(), verified)
+}
+
+/** One process of several: an A/B of all usable artifacts. */
+private fun session(root: File, turn: Turn): Map<String, Any?> {
+    val usable = ArtifactIndex.list(root, backends).filterIsInstance<Entry.Usable>()
+    val candidates = usable.map { Candidate(it.artifact, it.backend, Accelerator.CPU, threads = 1) }
+    val plan = Plan(runs = 30, seconds = 0.2)
+    val results = Measurement(candidates, plan, Machine, turn = turn).run()
+    return BenchReport.json(environment(), results, turn = turn)
+}
+
+/** What a runtime says where it cannot compute as asked. */
+private fun refusals(root: File): Map<String, Any?> {
+    val usable = ArtifactIndex.list(root, backends).filterIsInstance<Entry.Usable>()
+    val tflite = usable.first { it.backend is LiteRtBackend }
+    val pte = usable.first { it.backend is ExecuTorchBackend }
+    fun said(work: () -> Session): String? =
+        runCatching { work().close() }.exceptionOrNull()?.let { it.message.orEmpty() }
+
+    val open = pte.backend.open(pte.artifact, Accelerator.CPU, 1)
+    val other = said { pte.backend.open(pte.artifact, Accelerator.CPU, 2) }
+    val same = said { pte.backend.open(pte.artifact, Accelerator.CPU, 1) }
+    open.close()
+    return mapOf(
+        "npu" to said { tflite.backend.open(tflite.artifact, Accelerator.NPU, 1) },
+        "gpu" to said { tflite.backend.open(tflite.artifact, Accelerator.GPU, 1) },
+        "other_threads" to other,
+        "same_threads" to same,
+        "other_threads_alone" to said { pte.backend.open(pte.artifact, Accelerator.CPU, 2) },
+    )
+}
+
+private fun environment(): Environment {
     val system = System.getProperties()
-    val environment = Environment(
+    return Environment(
         device = "JVM ${system["java.version"]}",
         os = system["os.name"].toString(),
         osVersion = system["os.version"].toString(),
@@ -111,7 +160,6 @@ private fun measure(root: File): Map<String, Any?> {
         created = Instant.ofEpochSecond(Instant.now().epochSecond).toString(),
         runtimes = backends.associate { it.runtime to it.runtimeVersion },
     )
-    return BenchReport.json(environment, verified)
 }
 
 /** Bytes that a run takes from the heap, beside those of the input, by artifact. */

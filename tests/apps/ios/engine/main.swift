@@ -5,7 +5,11 @@ import SlideCore
 
 let backends: [any Backend] = [ExecuTorchBackend()]
 let probe = DeviceProbe(
-    thermalState: { .unknown },
+    condition: {
+        Condition(
+            powerSaver: nil, chargePercent: nil, charging: nil, thermal: .unknown,
+            debuggable: false, emulator: false)
+    },
     peakMemory: {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -30,7 +34,8 @@ do {
         memoryBytes: Int(process.physicalMemory), appVersion: "tests", created: Date(),
         runtimes: Dictionary(uniqueKeysWithValues: backends.map { ($0.key, $0.version) }))
     let json = try BenchDocument(
-        environment: environment, results: taken.results, failed: taken.failed
+        environment: environment, results: taken.results, failed: taken.failed,
+        turn: request.turn
     ).json()
     print(String(decoding: json, as: UTF8.self))
 } catch {

@@ -21,6 +21,11 @@ public class MLModelConfiguration: NSObject {
         get { fatalError() }
         set {}
     }
+    //: MLModelConfiguration.allowLowPrecisionAccumulationOnGPU
+    public var allowLowPrecisionAccumulationOnGPU: Bool {
+        get { fatalError() }
+        set {}
+    }
 }
 
 //: MLFeatureType
@@ -170,4 +175,13 @@ public class MLComputePlan {
     public func deviceUsage(
         for operation: MLModelStructure.Program.Operation
     ) -> DeviceUsage? { fatalError() }
+    //: MLComputePlanCost
+    public struct Cost {
+        //: MLComputePlanCost.weight
+        public let weight: Double
+    }
+    //: MLComputePlan.estimatedCostOfMLProgramOperation
+    public func estimatedCost(of operation: MLModelStructure.Program.Operation) -> Cost? {
+        fatalError()
+    }
 }

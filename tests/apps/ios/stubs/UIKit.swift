@@ -10,6 +10,8 @@ extension ProcessInfo {
     }
     //: NSProcessInfo.thermalState
     public var thermalState: ThermalState { fatalError() }
+    //: NSProcessInfo.lowPowerModeEnabled
+    public var isLowPowerModeEnabled: Bool { fatalError() }
 }
 
 //: UIResponder
@@ -23,6 +25,20 @@ extension ProcessInfo {
     public var systemName: String { fatalError() }
     //: UIDevice.systemVersion
     public var systemVersion: String { fatalError() }
+    //: UIDevice.batteryMonitoringEnabled
+    public var isBatteryMonitoringEnabled: Bool {
+        get { fatalError() }
+        set {}
+    }
+    //: UIDevice.batteryLevel
+    public var batteryLevel: Float { fatalError() }
+    //: UIDevice.batteryState
+    public var batteryState: BatteryState { fatalError() }
+    //: UIDeviceBatteryState
+    public enum BatteryState: Int {
+        //: UIDeviceBatteryState
+        case unknown, unplugged, charging, full
+    }
 }
 
 //: UIApplication

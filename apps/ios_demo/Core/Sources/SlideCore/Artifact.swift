@@ -81,6 +81,12 @@ public struct Artifact: Sendable {
 public struct EmbeddedArtifact: Identifiable, Sendable {
     public let folder: String
     public let outcome: Result<Artifact, NotUsable>
+
+    public init(folder: String, outcome: Result<Artifact, NotUsable>) {
+        self.folder = folder
+        self.outcome = outcome
+    }
+
     public var id: String { folder }
 
     public var artifact: Artifact? { try? outcome.get() }
@@ -95,6 +101,18 @@ public struct ArtifactLibrary: Sendable {
     public let artifacts: [EmbeddedArtifact]
     /// Why there is no list at all; nil if there is one.
     public let problem: String?
+
+    /// The same list with more; an artifact takes the place of an embedded one of its name.
+    public func adding(_ more: [EmbeddedArtifact]) -> ArtifactLibrary {
+        let replaced = Set(more.filter { $0.artifact != nil }.map(\.folder))
+        let left = artifacts.filter { !replaced.contains($0.folder) }
+        return ArtifactLibrary(artifacts: left + more, problem: more.isEmpty ? problem : nil)
+    }
+
+    private init(artifacts: [EmbeddedArtifact], problem: String?) {
+        self.artifacts = artifacts
+        self.problem = problem
+    }
 
     /// As slide_mobile/artifact/index.py writes it.
     struct Index: Decodable {

@@ -26,7 +26,8 @@ extension Engine {
             do {
                 guard !Task.isCancelled else { throw NotUsable("stopped before it began") }
                 results += try await measure(
-                    group, plan: request.plan, verifying: request.verifying, probe: probe)
+                    group, plan: request.plan, verifying: request.verifying,
+                    turn: request.turn ?? Turn(number: 1), probe: probe)
             } catch {
                 failed += group.map { Failure($0.artifact.folder, error) }
             }

@@ -2,23 +2,38 @@ import Foundation
 
 /// The document that the app shares, as `bench --json` has it: slide_mobile/bench/documents.py.
 public struct BenchDocument: Codable, Sendable {
-    public var schemaVersion = 1
+    public var schemaVersion = 3
     public var source = "ios"
     public var environment: BenchEnvironment
     public var results: [BenchResult]
     public var ratios: [[Double?]]
-    /// Always null here: only the host computes intervals, by bootstrap.
+    /// One process gives no ratio that is sure: the host computes them, over several.
     @OrNull public var ratioIntervals: [[[Double]?]]?
+    public var comparisons: [String] = []
+    /// Left out where this is the only process.
+    public var session: Session?
     /// Left out where everything was measured.
     public var failed: [Failure]?
 
     public init(
-        environment: BenchEnvironment, results: [BenchResult], failed: [Failure] = []
+        environment: BenchEnvironment, results: [BenchResult], failed: [Failure] = [],
+        turn: Turn? = nil
     ) {
+        session = turn.map {
+            Session(number: $0.number, firstLoaded: $0.loads(results.count).first ?? 0)
+        }
         self.failed = failed.isEmpty ? nil : failed
         self.environment = environment
         self.results = results
-        ratios = SlideCore.ratios(results.map { $0.valid ? $0.p50Ms : nil })
+        ratios = results.indices.map { row in
+            results.indices.map { $0 == row && results[row].p50Ms != nil ? 1 : nil }
+        }
+    }
+
+    /// Which of several processes this is.
+    public struct Session: Codable, Equatable, Sendable {
+        public let number: Int
+        public let firstLoaded: Int
     }
 
     /// The document as UTF-8 text; keys are sorted, so that two can be compared line by line.
@@ -94,11 +109,20 @@ public struct BenchResult: Codable, Sendable {
     public var whyInvalid: [String]
     @OrNull public var sustained: [SecondOfRun]?
     @OrNull public var verify: [ImageVerdict]?
+    public var fitness: Fitness
+    // Left out where there is none.
+    public var memory: Memory?
+    public var conversion: Conversion?
+    public var placement: [Placement]?
+    public var acceleratorPrecision: String?
+    public var fingerprint: Fingerprint?
+    /// Of a sustained run; there it is written as null if the run was too short.
+    public var endurance: OrNull<Endurance>?
 
     /// Computes the verdict from the recording; a run that was stopped early is not valid.
     public init(
-        _ candidate: Candidate, recording: Recording, plan: MeasuringPlan,
-        before: ThermalState = .unknown, after: ThermalState = .unknown, stopped: Bool = false
+        _ candidate: Candidate, recording: Recording, plan: MeasuringPlan, fitness: Fitness,
+        after: ThermalState = .unknown, fingerprint: Fingerprint? = nil, stopped: Bool = false
     ) {
         let manifest = candidate.artifact.manifest
         let samples = recording.milliseconds
@@ -110,6 +134,7 @@ public struct BenchResult: Codable, Sendable {
         runtime = "\(candidate.backend.name) \(candidate.backend.version)"
         acceleratorRequested = candidate.options.accelerator.id
         threads = candidate.options.threads
+        acceleratorPrecision = candidate.options.precision?.rawValue
         warmupRuns = plan.warmup
         runs = samples.count
         seconds = recording.endSeconds.last ?? 0
@@ -120,17 +145,26 @@ public struct BenchResult: Codable, Sendable {
         partitions = manifest.graph.partitions
         delegatedOps = manifest.graph.delegatedOps
         totalOps = manifest.graph.totalOps
-        thermalBefore = before
+        self.fitness = fitness
+        self.fingerprint = fingerprint
+        thermalBefore = fitness.thermal
         thermalAfter = after
         samplesMs = samples
-        var reasons = SlideCore.whyInvalid(samples, before: before, after: after)
+        var reasons =
+            plan.sustained != nil
+            ? SlideCore.whyInvalidSustained(samples)
+            : SlideCore.whyInvalid(samples, before: fitness.thermal, after: after)
+        reasons += fitness.whyUnfit
+        reasons += fingerprint?.whyInvalid(acceleratorRequested) ?? []
         if stopped {
             reasons.append(SlideCore.stopped(after: seconds))
         }
         whyInvalid = reasons
         valid = reasons.isEmpty
         if plan.sustained != nil {
-            sustained = bySecond(ends: recording.endSeconds, samples: samples)
+            let curve = bySecond(ends: recording.endSeconds, samples: samples)
+            sustained = curve
+            endurance = OrNull(wrappedValue: Endurance(curve, after: after))
         }
     }
 }

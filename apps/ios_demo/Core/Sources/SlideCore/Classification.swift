@@ -24,7 +24,7 @@ extension Engine {
         guard !candidate.artifact.labels.isEmpty else {
             throw NotUsable("a model of features has no classes to show")
         }
-        try await candidate.backend.prepare(candidate.artifact)
+        _ = try await candidate.backend.prepare(candidate.artifact)
         return try await perform { resident, _ in
             let model = try resident.model(for: candidate)
             let input = candidate.artifact.manifest.input

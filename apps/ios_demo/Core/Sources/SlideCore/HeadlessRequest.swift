@@ -11,8 +11,8 @@ public struct HeadlessRequest: Equatable, Sendable {
     public static let scheme = "slidemeasure"
     private static let usualOutput = "measurement.json"
     private static let words = [
-        "artifact", "accelerator", "threads", "warmup", "runs", "seconds", "sustained", "ab",
-        "verify", "out", "exit",
+        "artifact", "accelerator", "precision", "threads", "warmup", "runs", "seconds", "sustained",
+        "wait", "ab", "session", "verify", "out", "exit",
     ]
 
     public let artifacts: [String]  // empty: all
@@ -20,6 +20,9 @@ public struct HeadlessRequest: Equatable, Sendable {
     public let threads: Int?
     public let plan: MeasuringPlan
     public let interleaved: Bool
+    /// Of several starts that measure the same, which one this is; nil if it is the only one.
+    public let turn: Turn?
+    public let precision: Precision?
     public let verifying: Bool
     public let output: String
 
@@ -33,6 +36,7 @@ public struct HeadlessRequest: Equatable, Sendable {
         var artifacts: [String] = []
         var (accelerator, threads): (String?, Int?) = (nil, nil)
         var (interleaved, verifying) = (false, false)
+        var (turn, precision): (Turn?, Precision?) = (nil, nil)
         var output = Self.usualOutput
         var once: Set<String> = []
         for item in parts.queryItems ?? [] {
@@ -42,11 +46,14 @@ public struct HeadlessRequest: Equatable, Sendable {
             switch item.name {
             case "artifact": artifacts.append(try Self.name(item))
             case "accelerator": accelerator = try Self.name(item)
+            case "precision": precision = try Self.precision(item)
             case "threads": threads = try Self.whole(item, 1...64)
             case "warmup": plan.warmup = try Self.whole(item, 0...10_000)
             case "runs": plan.runs = try Self.whole(item, 1...1_000_000)
             case "seconds": plan.seconds = try Self.number(item, 0...3600)
             case "sustained": plan.sustained = try Self.number(item, 1...3600)
+            case "wait": plan.wait = try Self.number(item, 0...3600)
+            case "session": turn = Turn(number: try Self.whole(item, 1...99))
             case "ab": interleaved = try Self.whole(item, 0...1) == 1
             case "verify": verifying = try Self.whole(item, 0...1) == 1
             case "exit": _ = try Self.whole(item, 0...1)
@@ -61,6 +68,8 @@ public struct HeadlessRequest: Equatable, Sendable {
         self.threads = threads
         self.plan = plan
         self.interleaved = interleaved
+        self.turn = turn
+        self.precision = precision
         self.verifying = verifying
         self.output = output
     }
@@ -98,6 +107,14 @@ public struct HeadlessRequest: Equatable, Sendable {
     ) -> NotUsable {
         let (least, most) = (range.lowerBound, range.upperBound)
         return NotUsable("\(item.name)=\(item.value ?? "") is not \(what) from \(least) to \(most)")
+    }
+
+    private static func precision(_ item: URLQueryItem) throws -> Precision {
+        guard let found = Precision(rawValue: item.value ?? "") else {
+            let known = Precision.allCases.map(\.rawValue).joined(separator: " or ")
+            throw NotUsable("\(item.name)=\(item.value ?? "") is not \(known)")
+        }
+        return found
     }
 
     private static func name(_ item: URLQueryItem) throws -> String {
@@ -157,7 +174,8 @@ public struct HeadlessRequest: Equatable, Sendable {
         }
         let choices = backend.threadChoices(
             for: artifact.manifest, cores: ProcessInfo.processInfo.activeProcessorCount)
-        let options = RunOptions(accelerator: chosen, threads: choices.isEmpty ? nil : threads)
+        let options = RunOptions(
+            accelerator: chosen, threads: choices.isEmpty ? nil : threads, precision: precision)
         return Candidate(artifact: artifact, options: options, backend: backend)
     }
 }

@@ -60,11 +60,14 @@ public struct Manifest: Decodable, Sendable {
         public let partitions: Int
         public let delegatedOps: Int
         public let totalOps: Int
+        /// The oldest release of its runtime that runs the file; nil if that is not known.
+        public let minRuntime: String?
 
         enum CodingKeys: String, CodingKey {
             case partitions
             case delegatedOps = "delegated_ops"
             case totalOps = "total_ops"
+            case minRuntime = "min_runtime"
         }
     }
 

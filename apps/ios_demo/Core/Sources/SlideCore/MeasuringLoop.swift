@@ -6,6 +6,8 @@ public struct MeasuringPlan: Equatable, Sendable {
     public var warmup = 5
     public var runs = 50
     public var seconds = 3.0
+    /// How long to wait for a phone that is too hot.
+    public var wait = 120.0
     /// The seconds of a sustained run, which replace `runs` and `seconds`.
     public var sustained: Double?
 
@@ -13,13 +15,6 @@ public struct MeasuringPlan: Equatable, Sendable {
 
     public var leastRuns: Int { sustained == nil ? runs : 1 }
     public var leastSeconds: Double { sustained ?? seconds }
-}
-
-/// What a loop has seen since it last reported; for a live chart.
-public struct MeasuringProgress: Sendable {
-    public let elapsed: Double
-    public let share: Double  // 0...1
-    public let latest: [Double]  // milliseconds, of the first model
 }
 
 /// When each inference of one model ended and how long it took, in nanoseconds.
@@ -42,24 +37,53 @@ public struct Recording: Sendable {
     public var endSeconds: [Double] { ends.map { Double($0) / 1e9 } }
 }
 
-/// Runs models in turn (one, or two interleaved) and times each. Between two time stamps there is
-/// the model and nothing else; what the loop itself needs is kept outside, and small.
-public struct MeasuringLoop {
-    public var plan: MeasuringPlan
-    public var isCancelled: () -> Bool
-    public var report: (MeasuringProgress) -> Void
+/// The order of each round: drawn at random, and turned around in the next one (ABBA or BAAB), so
+/// that neither a place in the round nor a drift favors a model.
+struct Rounds {
+    private(set) var order: [Int]
+    private var random: SplitMix
+    private var isSecond = false
 
-    public init(
-        plan: MeasuringPlan, isCancelled: @escaping () -> Bool = { false },
-        report: @escaping (MeasuringProgress) -> Void = { _ in }
-    ) {
-        self.plan = plan
-        self.isCancelled = isCancelled
-        self.report = report
+    init(count: Int, seed: UInt64) {
+        order = Array(0..<count)
+        random = SplitMix(state: seed)
     }
 
-    /// Often enough for a live chart, and too seldom to cost anything.
-    static let reportEvery: UInt64 = 100_000_000
+    mutating func next() {
+        if isSecond { order.reverse() } else { order.shuffle(using: &random) }
+        isSecond.toggle()
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014): Swift's
+/// own generator takes no seed.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}
+
+/// Runs models in turn and times each. Between two time stamps there is the model and nothing else;
+/// what the loop itself needs is kept outside, and small. It reports nothing while it runs: what
+/// draws on the screen would be measured, too.
+public struct MeasuringLoop {
+    public var plan: MeasuringPlan
+    public var seed: UInt64
+    public var isCancelled: () -> Bool
+
+    public init(
+        plan: MeasuringPlan, seed: UInt64 = 0, isCancelled: @escaping () -> Bool = { false }
+    ) {
+        self.plan = plan
+        self.seed = seed
+        self.isCancelled = isCancelled
+    }
 
     /// Returns one recording for each model. Rethrows a model's error; when cancelled, returns what
     /// it has.
@@ -69,34 +93,23 @@ public struct MeasuringLoop {
         }
         var recordings = models.map { _ in Recording() }
         for index in recordings.indices { recordings[index].reserve() }
+        var rounds = Rounds(count: models.count, seed: seed)
         let start = Self.now()
         let enough = UInt64(plan.leastSeconds * 1e9)
-        var reported = (time: start, count: 0)
+        var count = 0
         while !isCancelled() {
             var end = start
-            for (index, model) in models.enumerated() {
+            rounds.next()
+            for index in rounds.order {
                 let begin = Self.now()
-                try model.run()
+                try models[index].run()
                 end = Self.now()
                 recordings[index].append(duration: end - begin, end: end - start)
             }
-            let count = recordings[0].durations.count
-            if end - reported.time >= Self.reportEvery {
-                report(progress(recordings[0], from: reported.count, elapsed: end - start))
-                reported = (end, count)
-            }
+            count += 1
             if count >= plan.leastRuns && end - start >= enough { break }
         }
         return recordings
-    }
-
-    private func progress(_ recording: Recording, from: Int, elapsed: UInt64) -> MeasuringProgress {
-        let latest = recording.durations[from...].map { Double($0) / 1e6 }
-        let seconds = Double(elapsed) / 1e9
-        let share = min(
-            seconds / max(plan.leastSeconds, .leastNonzeroMagnitude),
-            Double(recording.durations.count) / Double(plan.leastRuns))
-        return MeasuringProgress(elapsed: seconds, share: min(share, 1), latest: latest)
     }
 
     /// A monotonic clock, which stands still while the phone sleeps.

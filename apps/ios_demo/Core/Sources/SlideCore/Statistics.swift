@@ -7,7 +7,8 @@ import Foundation
 public struct Summary: Equatable, Sendable {
     public let p50: Double
     public let p90: Double
-    public let p99: Double
+    /// Nil for fewer runs than it takes: then it would be the noise of one or two.
+    public let p99: Double?
     public let mean: Double
 
     /// Summarizes at least one sample.
@@ -15,7 +16,7 @@ public struct Summary: Equatable, Sendable {
         let ordered = samples.sorted()
         p50 = percentile(50, ofOrdered: ordered)
         p90 = percentile(90, ofOrdered: ordered)
-        p99 = percentile(99, ofOrdered: ordered)
+        p99 = samples.count < Limit.runsOfP99 ? nil : percentile(99, ofOrdered: ordered)
         mean = samples.reduce(0, +) / Double(samples.count)
     }
 
@@ -35,6 +36,7 @@ public enum Limit {
     public static let spread = 1.10
     public static let slowdown = 1.10
     public static let runs = 30
+    public static let runsOfP99 = 1000
 }
 
 /// The percentile, linear between order statistics at (n - 1) * percent / 100, as in numpy.
@@ -62,9 +64,7 @@ public func whyInvalid(
     _ samples: [Double], before: ThermalState = .unknown, after: ThermalState = .unknown
 ) -> [String] {
     var reasons: [String] = []
-    if samples.count < Limit.runs {
-        reasons.append("\(samples.count) runs are fewer than \(Limit.runs)")
-    }
+    if samples.count < Limit.runs { reasons.append(tooFew(samples.count)) }
     if !samples.isEmpty {
         let spread = Summary(samples).spread
         if spread > Limit.spread {
@@ -82,17 +82,26 @@ public func whyInvalid(
     return reasons
 }
 
+/// The same for a sustained run: to slow down in it, or to get hot, is its result.
+public func whyInvalidSustained(_ samples: [Double]) -> [String] {
+    samples.count < Limit.runs ? [tooFew(samples.count)] : []
+}
+
+private func tooFew(_ runs: Int) -> String { "\(runs) runs are fewer than \(Limit.runs)" }
+
 /// The additional reason for a measurement that was stopped early.
 func stopped(after seconds: Double) -> String { String(format: "stopped after %.1f s", seconds) }
 
-/// The ratio of every median to every other; nil where one of the two is not valid.
-public func ratios(_ medians: [Double?]) -> [[Double?]] {
-    medians.map { a in
-        medians.map { b in
-            guard let a, let b else { return nil }
-            return a / b
-        }
+/// The slowest of the runs in each of `count` columns of a chart, which must not hide a stall.
+public func columns(_ samples: [Double], count: Int) -> [Double] {
+    let shown = min(count, samples.count)
+    var slowest: [Double] = []
+    for column in 0..<shown {
+        let first: Int = column * samples.count / shown
+        let end: Int = (column + 1) * samples.count / shown
+        slowest.append(samples[first..<end].max() ?? 0)
     }
+    return slowest
 }
 
 /// One point of a sustained run's curve: the median of the inferences that end in that second.

@@ -16,7 +16,7 @@ extension Engine {
             throw NotUsable(
                 "no logits: feature maps are compared on the host, by slide-mobile check")
         }
-        try await candidate.backend.prepare(candidate.artifact)
+        _ = try await candidate.backend.prepare(candidate.artifact)
         return try await perform { resident, _ in
             resident.release()
             let model = try candidate.backend.load(candidate.artifact, candidate.options)

@@ -4,7 +4,7 @@ import Testing
 @testable import SlideCore
 
 struct BatchTests {
-    let probe = DeviceProbe(thermalState: { .nominal }, peakMemory: { nil })
+    let probe = DeviceProbe.phone()
 
     /// Copies of the folder under these names, with their index.
     func library(_ folder: ArtifactFolder, copies: [String]) throws -> ArtifactLibrary {
@@ -75,7 +75,9 @@ struct BatchTests {
             return Candidate(artifact: artifact, options: options, backend: backend)
         }
         func result(_ threads: Int?) -> BenchResult {
-            BenchResult(candidate(threads), recording: Recording(), plan: MeasuringPlan())
+            BenchResult(
+                candidate(threads), recording: Recording(), plan: MeasuringPlan(),
+                fitness: Fitness(.good))
         }
         let passed = [ImageVerdict(file: "golden/00.ppm", sqnrDb: 40, passed: true)]
         var measurements = Measurements()

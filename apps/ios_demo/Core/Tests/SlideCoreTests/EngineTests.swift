@@ -4,7 +4,7 @@ import Testing
 @testable import SlideCore
 
 struct EngineTests {
-    let probe = DeviceProbe(thermalState: { .nominal }, peakMemory: { 1 << 20 })
+    let probe = DeviceProbe.phone(peakMemory: 1 << 20)
 
     func candidate(
         _ folder: ArtifactFolder, _ backend: TestBackend, accelerator: String = "cpu"
@@ -18,7 +18,7 @@ struct EngineTests {
 
     func plan(runs: Int = 40, seconds: Double = 0) -> MeasuringPlan {
         var plan = MeasuringPlan()
-        (plan.runs, plan.seconds) = (runs, seconds)
+        (plan.runs, plan.seconds, plan.wait) = (runs, seconds, 0)
         return plan
     }
 
@@ -36,8 +36,12 @@ struct EngineTests {
         #expect(result.threads == 2 && result.runtime == "Test 1.0")
         #expect(result.thermalBefore == .nominal && result.thermalAfter == .nominal)
         #expect(result.verify == [ImageVerdict(file: "golden/00.ppm", sqnrDb: nil, passed: true)])
-        // One first inference, five of warm-up, forty timed, one verified; freed afterwards.
-        #expect(backend.log == ["prepare", "load cpu queue", "free after 47"])
+        // Loaded twice; one first inference, five of warm-up, forty timed, one verified.
+        #expect(
+            backend.log == [
+                "prepare", "load cpu queue", "free after 0", "load cpu queue", "free after 47",
+            ])
+        #expect(result.conversion?.coldLoadMs == result.loadMs && result.fitness.whyUnfit == [])
     }
 
     @Test func aPairIsInterleavedAndComparedInTheDocument() async throws {
@@ -48,6 +52,9 @@ struct EngineTests {
             plan: plan(), probe: probe)
         #expect(results.map(\.acceleratorRequested) == ["cpu", "gpu"])
         #expect(results.allSatisfy { $0.runs == 40 && $0.verify == nil })
+        // The same work on both: what is called a GPU here is the CPU.
+        #expect(results[0].fingerprint == nil && results[1].fingerprint?.equalToCpu == true)
+        #expect(results[1].fingerprint?.maxAbs == 0)
     }
 
     @Test func cancellingEndsEarlyAndSaysSo() async throws {
@@ -73,14 +80,19 @@ struct EngineTests {
             [candidate(ArtifactFolder(), backend)], plan: sustained, probe: probe)[0]
         #expect(result.sustained?.map(\.second).starts(with: [0, 1]) == true)
         #expect(result.sustained?.map(\.runs).reduce(0, +) == result.runs)
+        #expect(result.endurance == OrNull(wrappedValue: nil))  // too short for a verdict
+        #expect(result.whyInvalid == [])
     }
 
     @Test func heatThrottles() async throws {
-        let probe = DeviceProbe(thermalState: { .serious }, peakMemory: { nil })
+        let probe = DeviceProbe.phone(.serious)
         let backend = TestBackend { usleep(200) }
         let result = try await Engine().measure(
             [candidate(ArtifactFolder(), backend)], plan: plan(), probe: probe)[0]
-        #expect(result.whyInvalid.last == "throttled: from serious to serious")
+        #expect(
+            result.whyInvalid.suffix(2) == [
+                "throttled: from serious to serious", "the phone is serious after 0 s",
+            ])
         #expect(result.peakRssBytes == nil)
     }
 
@@ -132,6 +144,10 @@ struct EngineTests {
         _ = try await engine.measure([chosen], plan: plan(), probe: probe)
         // Each photo after a run that is not timed.
         let loads = backend.log.filter { $0 != "prepare" }
-        #expect(loads == ["load cpu queue", "free after 4", "load cpu queue", "free after 46"])
+        #expect(
+            loads == [
+                "load cpu queue", "free after 4", "load cpu queue", "free after 0",
+                "load cpu queue", "free after 46",
+            ])
     }
 }

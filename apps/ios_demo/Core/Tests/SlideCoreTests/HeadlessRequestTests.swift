@@ -15,7 +15,9 @@ struct HeadlessRequestTests {
             let accelerator: String?
             let threads: Int?
             let warmup, runs: Int
-            let seconds: Double
+            let seconds, wait: Double
+            let session: Int?
+            let precision: String?
             let sustained, ab, verify: Bool
             let out: String
         }
@@ -44,6 +46,8 @@ struct HeadlessRequestTests {
             #expect(request.threads == word.threads && plan.warmup == word.warmup)
             #expect(plan.leastRuns == word.runs && plan.leastSeconds == word.seconds)
             #expect((plan.sustained != nil) == word.sustained && request.interleaved == word.ab)
+            #expect(plan.wait == word.wait && request.turn?.number == word.session)
+            #expect(request.precision?.rawValue == word.precision)
             #expect(request.verifying == word.verify && request.output == word.out)
             #expect(HeadlessRequest.output(address(word.asked)) == word.out)
         }

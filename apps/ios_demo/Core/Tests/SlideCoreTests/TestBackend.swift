@@ -41,13 +41,18 @@ final class TestBackend: Backend, @unchecked Sendable {
     func threadChoices(for manifest: Manifest, cores: Int) -> [Int] {
         hasThreads ? Array(1...cores) : []
     }
-    func prepare(_ artifact: Artifact) async throws { note("prepare") }
+    func prepare(_ artifact: Artifact) async throws -> Made {
+        note("prepare")
+        return Made(.none)
+    }
     func load(_ artifact: Artifact, _ options: RunOptions) throws -> any LoadedModel {
         note("load \(options.accelerator.id) \(Thread.isMainThread ? "main" : "queue")")
         if artifact.folder == refused { throw NotUsable("no such kernel") }
-        return TestModel(self)
+        return TestModel(self, threads: options.threads)
     }
-    func placement(of artifact: Artifact, _ options: RunOptions) async -> String? { "cpu 100 %" }
+    func placement(of artifact: Artifact, _ options: RunOptions) async -> Whereabouts? {
+        Whereabouts(used: "cpu 100 %")
+    }
 }
 
 final class TestModel: LoadedModel {
@@ -55,7 +60,12 @@ final class TestModel: LoadedModel {
     private var image: Raster?
     private(set) var runs = 0
 
-    init(_ backend: TestBackend) { self.backend = backend }
+    let threads: Int?
+
+    init(_ backend: TestBackend, threads: Int? = nil) {
+        self.backend = backend
+        self.threads = threads
+    }
     deinit { backend.note("free after \(runs)") }
 
     func setInput(_ image: Raster) throws { self.image = image }
@@ -64,4 +74,19 @@ final class TestModel: LoadedModel {
         try backend.work()
     }
     func logits() throws -> [Float] { backend.output(image!) }
+}
+
+extension Condition {
+    static let good = Condition(
+        powerSaver: false, chargePercent: 80, charging: false, thermal: .nominal,
+        debuggable: false, emulator: false)
+}
+
+extension DeviceProbe {
+    /// A phone in this state, which does not wait.
+    static func phone(_ thermal: ThermalState = .nominal, peakMemory: Int? = nil) -> DeviceProbe {
+        var condition = Condition.good
+        condition.thermal = thermal
+        return DeviceProbe(condition: { [condition] in condition }, peakMemory: { peakMemory })
+    }
 }

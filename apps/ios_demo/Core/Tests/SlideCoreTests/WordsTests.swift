@@ -24,7 +24,8 @@ struct WordsTests {
             let candidate = Candidate(
                 artifact: artifact, options: options,
                 backend: TestBackend(name: word.name, version: word.version))
-            let result = BenchResult(candidate, recording: Recording(), plan: MeasuringPlan())
+            let result = BenchResult(
+                candidate, recording: Recording(), plan: MeasuringPlan(), fitness: Fitness(.good))
             #expect(result.runtime == word.runtime)
         }
     }

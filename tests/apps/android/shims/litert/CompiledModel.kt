@@ -98,10 +98,28 @@ class CompiledModel private constructor(
         val xnnPackWeightCachePath: String? = null,
     )
 
+    /** Compiled against only: there is no GPU here. The names are those of LiteRT 2.2.0. */
+    data class GpuOptions(
+        val constantTensorSharing: Boolean? = null,
+        val infiniteFloatCapping: Boolean? = null,
+        val allowSrcQuantizedFcConvOps: Boolean? = null,
+        val precision: Precision? = null,
+        val bufferStorageType: Int? = null,
+        val preferTextureWeights: Boolean? = null,
+        val serializationDir: String? = null,
+        val modelCacheKey: String? = null,
+        val serializeProgramCache: Boolean? = null,
+    ) {
+        enum class Precision(val value: Int) {
+            DEFAULT(0), FP16(1), FP32(2), FP16_WITH_FP32_ACCUM(3),
+        }
+    }
+
     class Options(internal val accelerators: Set<Accelerator>) {
         constructor(vararg accelerators: Accelerator) : this(setOf(*accelerators))
 
         var cpuOptions: CpuOptions? = null
+        var gpuOptions: GpuOptions? = null
 
         companion object {
             @JvmStatic val CPU = Options(Accelerator.CPU)
@@ -191,14 +209,24 @@ class CompiledModel private constructor(
                 api.LiteRtCreateModelFromFile(environment.pointer, filePath, it)
             }
             val native = CApi.pointer("LiteRtCreateOptions") { api.LiteRtCreateOptions(it) }
-            val mask = options.accelerators.fold(0) { bits, one -> bits or (1 shl (one.value - 1)) }
-            CApi.check(api.LiteRtSetOptionsHardwareAccelerators(native, mask), "accelerators")
+            CApi.check(
+                api.LiteRtSetOptionsHardwareAccelerators(native, mask(options.accelerators)),
+                "accelerators",
+            )
             options.cpuOptions?.numThreads?.let { addThreads(native, it) }
             val compiled = CApi.pointer("LiteRtCreateCompiledModel") {
                 api.LiteRtCreateCompiledModel(environment.pointer, model, native, it)
             }
             api.LiteRtDestroyOptions(native)
             return CompiledModel(environment, model, compiled)
+        }
+
+        /** As createFromFile of LiteRT 2.2.0 passes them on: to an NPU alone it adds the CPU. */
+        private fun mask(asked: Set<Accelerator>): Int {
+            val isNpuAlone = asked == setOf(Accelerator.NPU)
+            val accelerators = if (isNpuAlone) asked + Accelerator.CPU else asked
+            return accelerators.filter { it != Accelerator.NONE }
+                .fold(0) { bits, one -> bits or (1 shl (one.value - 1)) }
         }
 
         /** As litert/c/options/litert_cpu_options.cc writes them: TOML under the name "xnnpack". */

@@ -1,10 +1,11 @@
 package android.os;
 
 /**
- * As far as the app needs it, of API 35; the jar that the UI is compiled against is of API 23. Not
+ * As far as the app needs it, of API 36; the jar that the UI is compiled against is of API 23. Not
  * constants, which a compiler would copy into the app.
  */
 public class Build {
+    public static final String FINGERPRINT = String.valueOf("");
     public static final String HARDWARE = String.valueOf("");
     public static final String MANUFACTURER = String.valueOf("");
     public static final String MODEL = String.valueOf("");

@@ -7,6 +7,7 @@ import android.view.WindowManager
 import android.widget.TextView
 import dev.slidemobile.core.Batch
 import dev.slidemobile.core.HeadlessRequest
+import dev.slidemobile.core.Turn
 import dev.slidemobile.core.line
 import java.io.File
 
@@ -70,7 +71,7 @@ class HeadlessActivity : Activity() {
         val asked = request.groups(entries)
         val batch = Batch(
             asked.groups, request.plan, measure.phone, request.isSustained, request.isVerified,
-            asked.failed,
+            asked.failed, request.turn ?: Turn(1),
         )
         measure.headless = batch
         if (isLeft) batch.cancel()
@@ -78,7 +79,7 @@ class HeadlessActivity : Activity() {
         // Aside first, so that it appears whole.
         val out = File(folder(), request.output)
         val aside = File(folder(), "${request.output}.incomplete")
-        aside.writeText(measure.document(batch.results, batch.failures))
+        aside.writeText(measure.document(batch.results, batch.failures, request.turn))
         check(aside.renameTo(out)) { "cannot write $out" }
         return out
     }

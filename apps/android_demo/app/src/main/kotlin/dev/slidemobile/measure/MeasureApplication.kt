@@ -3,6 +3,7 @@ package dev.slidemobile.measure
 import android.app.Application
 import com.google.ai.edge.litert.BuiltinNpuAcceleratorProvider
 import com.google.ai.edge.litert.Environment
+import dev.slidemobile.core.Accelerator
 import dev.slidemobile.core.ArtifactIndex
 import dev.slidemobile.core.Backend
 import dev.slidemobile.core.Batch
@@ -13,12 +14,16 @@ import dev.slidemobile.core.Failure
 import dev.slidemobile.core.Json
 import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.Measurements
+import dev.slidemobile.core.ModelStore
+import dev.slidemobile.core.ProductCache
 import dev.slidemobile.core.Result
+import dev.slidemobile.core.Turn
 import dev.slidemobile.core.VerifiedImage
 import dev.slidemobile.core.Verification
 import dev.slidemobile.core.line
 import dev.slidemobile.measure.backend.ExecuTorchBackend
 import dev.slidemobile.measure.backend.LiteRtBackend
+import java.io.File
 
 /** The embedded models: being read, read, or not readable. */
 sealed interface Models {
@@ -68,9 +73,17 @@ class MeasureApplication : Application() {
 
     private val waiting = ArrayList<(Models) -> Unit>()
 
+    private val products by lazy {
+        val cache = ProductCache(File(noBackupFilesDir, "products"), MOST_PRODUCT_BYTES)
+        val environment = phone.environment(emptyMap())
+        LiteRtBackend.Products(cache, phone.osBuild, environment.device)
+    }
+
+    private val store by lazy { ModelStore(File(noBackupFilesDir, "models")) }
+
     private val backends: List<Backend> by lazy {
         listOf(
-            LiteRtBackend(BuildConfig.LITERT_VERSION) {
+            LiteRtBackend(BuildConfig.LITERT_VERSION, products) {
                 Environment.create(this, BuiltinNpuAcceleratorProvider(this))
             },
             ExecuTorchBackend(BuildConfig.EXECUTORCH_VERSION),
@@ -80,10 +93,34 @@ class MeasureApplication : Application() {
     override fun onCreate() {
         super.onCreate()
         work.submit(
-            { Models.Ready(ArtifactIndex.list(ArtifactStore(this).root(), backends)) },
+            { Models.Ready(ArtifactIndex.list(ArtifactStore(this).root(), backends) + brought()) },
             failed = { publish(Models.Failed(it.line())) },
             done = ::publish,
         )
+    }
+
+    /**
+     * The models in the store, after those that were put into `files/models/` (README) are taken
+     * in, proved on this phone's CPU, and promoted; why one was not is a line of the list.
+     */
+    private fun brought(): List<Entry> {
+        val inbox = getExternalFilesDir(null)?.let { File(it, "models") }
+        val refused = inbox?.listFiles().orEmpty().filter { it.isDirectory }.mapNotNull { folder ->
+            val why = runCatching { promote(folder) }.exceptionOrNull()
+            folder.deleteRecursively()
+            why?.let { Entry.NotUsable(folder.name, it.line()) }
+        }
+        return refused + store.promoted().map { ArtifactIndex.usable(store.open(it), backends) }
+    }
+
+    private fun promote(folder: File) {
+        store.prove(store.takeIn(folder)) { artifact ->
+            val entry = ArtifactIndex.usable(artifact, backends)
+            if (Verification.refusal(artifact.manifest) != null) return@prove emptyList()
+            entry.backend.open(artifact, Accelerator.CPU, threads = 1).use {
+                Verification.run(artifact, it)
+            }
+        }
     }
 
     /** Calls back at once if the models are known, else as soon as they are. */
@@ -126,14 +163,21 @@ class MeasureApplication : Application() {
     }
 
     /** The text of the document that shares these results. */
-    fun document(results: List<Result>, failures: List<Failure> = emptyList()): String {
+    fun document(
+        results: List<Result>, failures: List<Failure> = emptyList(), turn: Turn? = null,
+    ): String {
         val runtimes = backends.associate { it.runtime to it.runtimeVersion }
-        return Json.write(BenchReport.json(phone.environment(runtimes), results, failures)) + "\n"
+        val environment = phone.environment(runtimes)
+        return Json.write(BenchReport.json(environment, results, failures, turn)) + "\n"
     }
 
     private fun publish(models: Models) {
         this.models = models
         waiting.forEach { it(models) }
         waiting.clear()
+    }
+
+    private companion object {
+        const val MOST_PRODUCT_BYTES = 512L shl 20
     }
 }

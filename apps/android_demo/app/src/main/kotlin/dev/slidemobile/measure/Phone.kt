@@ -2,10 +2,15 @@ package dev.slidemobile.measure
 
 import android.app.ActivityManager
 import android.content.Context
+import android.content.pm.ApplicationInfo
+import android.os.BatteryManager
 import android.os.Build
+import android.os.Debug
 import android.os.PowerManager
+import dev.slidemobile.core.Condition
 import dev.slidemobile.core.Device
 import dev.slidemobile.core.Environment
+import dev.slidemobile.core.MemoryReading
 import dev.slidemobile.core.Thermal
 import java.io.File
 import java.text.SimpleDateFormat
@@ -15,6 +20,33 @@ import java.util.TimeZone
 
 /** What this phone reports about itself. */
 class Phone(private val context: Context) : Device {
+    override val osBuild: String = Build.FINGERPRINT
+
+    override fun condition(): Condition {
+        val power = context.getSystemService(Context.POWER_SERVICE) as PowerManager
+        val battery = context.getSystemService(Context.BATTERY_SERVICE) as BatteryManager
+        val charge = battery.getIntProperty(BatteryManager.BATTERY_PROPERTY_CAPACITY)
+        return Condition(
+            powerSaver = power.isPowerSaveMode,
+            chargePercent = charge.takeIf { it in 0..100 },  // a device without a battery: Int.MIN
+            isCharging = battery.isCharging,
+            thermal = thermal(),
+            isDebuggable =
+                context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0,
+            isEmulator = Build.HARDWARE in EMULATORS,
+        )
+    }
+
+    /** Proportional set size, to which Android counts what a GPU holds for the app. */
+    override fun memory(): MemoryReading {
+        val info = Debug.MemoryInfo().also(Debug::getMemoryInfo)
+        return MemoryReading(
+            bytes = info.totalPss * BYTES_PER_KIB,
+            graphicsBytes =
+                info.getMemoryStat("summary.graphics")?.toLongOrNull()?.times(BYTES_PER_KIB),
+        )
+    }
+
     /** Unknown before Android 10, the first version that reports it. */
     override fun thermal(): Thermal {
         if (Build.VERSION.SDK_INT < Build.VERSION_CODES.Q) return Thermal.UNKNOWN
@@ -63,5 +95,8 @@ class Phone(private val context: Context) : Device {
 
     private companion object {
         const val BYTES_PER_KIB = 1024L
+
+        /** Of the emulator in Android's SDK, by age, and of Cuttlefish. */
+        val EMULATORS = setOf("goldfish", "ranchu", "cutf_cvm")
     }
 }

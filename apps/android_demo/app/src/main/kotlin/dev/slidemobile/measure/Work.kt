@@ -20,8 +20,4 @@ class Work {
             ui.post { outcome.fold(done, failed) }
         }
     }
-
-    fun afterMillis(milliseconds: Long, action: () -> Unit) {
-        ui.postDelayed({ action() }, milliseconds)
-    }
 }

@@ -14,7 +14,9 @@ class NotUsable(message: String) : Exception(message)
 class Artifact(
     val folder: File, val manifest: Manifest, val manifestSha256: String, val labels: List<String>,
 ) {
-    val name: String get() = folder.name
+    /** A stored model lies in a folder that has the digest for its name, in one with its own. */
+    val name: String
+        get() = if (folder.name == manifestSha256) folder.parentFile.name else folder.name
     val modelFile: File get() = File(folder, manifest.file)
 
     /** The pixels of a golden image, which has the size of the input; throws [NotUsable]. */

@@ -21,6 +21,8 @@ object ArtifactIndex {
     // As in slide_mobile/artifact/apps.py: aapt leaves out folders that begin with an underscore.
     private val FOLDER = Regex("[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
+    internal fun isFolderName(name: String): Boolean = FOLDER.matches(name)
+
     /** Every folder of the index, usable or not; throws [NotUsable] if the index itself is not. */
     fun list(root: File, backends: List<Backend>): List<Entry> {
         val file = File(root, FILE)
@@ -49,11 +51,14 @@ object ArtifactIndex {
         root: File, folder: String, manifestSha256: String, backends: List<Backend>,
     ): Entry = try {
         if (!FOLDER.matches(folder)) throw NotUsable("'$folder' is not the name of a folder")
-        val artifact = Artifact.open(File(root, folder), manifestSha256)
-        Entry.Usable(artifact, backendFor(artifact.manifest, backends))
+        usable(Artifact.open(File(root, folder), manifestSha256), backends)
     } catch (error: NotUsable) {
         Entry.NotUsable(folder, error.message.orEmpty())
     }
+
+    /** The artifact with what runs it; throws [NotUsable] if nothing does. */
+    fun usable(artifact: Artifact, backends: List<Backend>): Entry.Usable =
+        Entry.Usable(artifact, backendFor(artifact.manifest, backends))
 
     private fun backendFor(manifest: Manifest, backends: List<Backend>): Backend {
         val targets = backends.joinToString { it.target }

@@ -30,8 +30,21 @@ interface Backend {
     /** What this device offers for the artifact, CPU first. */
     fun accelerators(manifest: Manifest): List<Accelerator>
 
-    /** Loads the model; [threads] are the CPU's. Throws the runtime's own exceptions. */
-    fun open(artifact: Artifact, accelerator: Accelerator, threads: Int): Session
+    /**
+     * Loads the model; [threads] are the CPU's, [precision] is a GPU's. Throws the runtime's own
+     * exceptions, also where it cannot compute on this accelerator alone.
+     */
+    fun open(
+        artifact: Artifact, accelerator: Accelerator, threads: Int,
+        precision: Precision = Precision.FP16,
+    ): Session
+}
+
+/** What a GPU computes in; it is asked for, because no runtime reports it. */
+enum class Precision {
+    FP16, FP32;
+
+    val label: String get() = name.lowercase()
 }
 
 /**
@@ -40,6 +53,9 @@ interface Backend {
 interface Session : Inference, AutoCloseable {
     /** The accelerator that the runtime reports to use; null if it does not report it. */
     val acceleratorUsed: String?
+
+    /** What the runtime made of the file while it loaded it. */
+    val made: Made get() = Made(Product.NONE)
 
     /** Copies an input tensor, as [InputTensor] lays it out, to where the model reads it. */
     fun write(input: ByteBuffer)

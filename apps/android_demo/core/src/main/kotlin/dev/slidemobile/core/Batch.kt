@@ -11,6 +11,7 @@ class Batch(
     private val isSustained: Boolean = false,
     private val isVerified: Boolean = false,
     failed: List<Failure> = emptyList(),
+    private val turn: Turn = Turn(1),
 ) {
     private val measured = ArrayList<Result>()
     private val failed = ArrayList(failed)
@@ -36,7 +37,7 @@ class Batch(
     }
 
     private fun measure(group: List<Candidate>) {
-        val measurement = Measurement(group, plan, device, isSustained)
+        val measurement = Measurement(group, plan, device, isSustained, turn = turn)
         underway = measurement
         // A runtime may throw anything, and the document must tell its errors.
         val outcome = runCatching {

@@ -13,6 +13,9 @@ internal class Fields(json: Any?, private val document: String, private val path
 
     fun textOrNull(name: String): String? = if (value(name) == null) null else text(name)
 
+    /** Null also where there is no such field. */
+    fun textIfAny(name: String): String? = if (name in fields) textOrNull(name) else null
+
     fun matching(name: String, pattern: Regex): String =
         text(name).also { if (!pattern.matches(it)) damaged(path(name), "like ${pattern.pattern}") }
 

@@ -11,6 +11,9 @@ data class HeadlessRequest(
     val plan: Plan,
     val isSustained: Boolean,
     val isInterleaved: Boolean,
+    /** Of several starts that measure the same, which one this is; null if it is the only one. */
+    val turn: Turn?,
+    val precision: Precision?,
     val isVerified: Boolean,
     val output: String,
 ) {
@@ -50,15 +53,16 @@ data class HeadlessRequest(
                 "${entry.folder} has no accelerator $accelerator, " +
                     "only ${known.joinToString { it.label }}",
             )
-        return Candidate(entry.artifact, entry.backend, chosen, threads ?: USUAL_THREADS)
+        val count = threads ?: USUAL_THREADS
+        return Candidate(entry.artifact, entry.backend, chosen, count, precision ?: Precision.FP16)
     }
 
     companion object {
         private const val USUAL_THREADS = 4
         private const val USUAL_OUTPUT = "measurement.json"
         private val WORDS = listOf(
-            "artifact", "accelerator", "threads", "warmup", "runs", "seconds", "sustained", "ab",
-            "verify", "out",
+            "artifact", "accelerator", "precision", "threads", "warmup", "runs", "seconds",
+            "sustained", "wait", "ab", "session", "verify", "out",
         )
 
         /**
@@ -74,6 +78,7 @@ data class HeadlessRequest(
                 warmupRuns = asked.whole("warmup", 0..10_000) ?: Plan().warmupRuns,
                 runs = asked.whole("runs", 1..1_000_000) ?: Plan().runs,
                 seconds = asked.number("seconds", 0..3600) ?: Plan().seconds,
+                waitSeconds = asked.number("wait", 0..3600) ?: Plan().waitSeconds,
             )
             val sustained = asked.number("sustained", 1..3600)
             return HeadlessRequest(
@@ -83,6 +88,8 @@ data class HeadlessRequest(
                 plan = sustained?.let { usual.copy(runs = 1, seconds = it) } ?: usual,
                 isSustained = sustained != null,
                 isInterleaved = asked.flag("ab"),
+                turn = asked.whole("session", 1..99)?.let(::Turn),
+                precision = asked.precision("precision"),
                 isVerified = asked.flag("verify"),
                 output = asked.file("out") ?: USUAL_OUTPUT,
             )
@@ -112,6 +119,12 @@ private class Extras(private val values: Map<String, Any?>) {
 
     fun flag(name: String): Boolean =
         values[name] as? Boolean ?: (whole(name, 0..1) == 1)
+
+    fun precision(name: String): Precision? = text(name)?.let { text ->
+        val known = Precision.values()
+        known.firstOrNull { it.label == text }
+            ?: throw NotUsable("$name=$text is not ${known.joinToString(" or ") { it.label }}")
+    }
 
     fun name(name: String): String? = text(name)?.also { requireName(name, it) }
 

@@ -34,6 +34,8 @@ data class Manifest(
     val partitions: Int,
     val delegatedOps: Int,
     val totalOps: Int,
+    /** The oldest release of its runtime that runs the file; null if that is not known. */
+    val minRuntime: String?,
     val sqnrDb: Double,
     val minSqnrDb: Double,
     val golden: List<Golden>,
@@ -91,6 +93,7 @@ data class Manifest(
                 partitions = graph.int("partitions"),
                 delegatedOps = graph.int("delegated_ops"),
                 totalOps = graph.int("total_ops"),
+                minRuntime = graph.textIfAny("min_runtime"),
                 sqnrDb = parity.double("sqnr_db", DECIBELS),
                 minSqnrDb = parity.double("min_sqnr_db", DECIBELS),
                 golden = fields.list("golden").map(::golden),

@@ -1,7 +1,15 @@
 package dev.slidemobile.core
 
+import java.util.Random
+
 /** How long to measure: at least so many runs, and at least so many seconds. */
-data class Plan(val warmupRuns: Int = 5, val runs: Int = 50, val seconds: Double = 3.0) {
+data class Plan(
+    val warmupRuns: Int = 5,
+    val runs: Int = 50,
+    val seconds: Double = 3.0,
+    /** How long to wait for a phone that is too hot. */
+    val waitSeconds: Double = 120.0,
+) {
     companion object {
         const val SUSTAINED_SECONDS = 60.0
     }
@@ -28,21 +36,37 @@ class Samples {
         size++
     }
 
-    fun milliseconds(): DoubleArray = milliseconds(last = size)
+    fun milliseconds(): DoubleArray = scaled(durations, NANOSECONDS_PER_MILLISECOND)
 
-    /** The latencies of the [last] runs, or of all if there are fewer: a chart asks often. */
-    fun milliseconds(last: Int): DoubleArray = size.let { count ->
-        val from = maxOf(0, count - last)
-        scaled(from, count, durations, NANOSECONDS_PER_MILLISECOND)
-    }
+    fun endSeconds(): DoubleArray = scaled(ends, NANOSECONDS_PER_SECOND)
 
-    fun endSeconds(): DoubleArray = scaled(0, size, ends, NANOSECONDS_PER_SECOND)
-
-    private fun scaled(from: Int, until: Int, nanoseconds: LongArray, unit: Double) =
-        DoubleArray(until - from) { nanoseconds[from + it] / unit }
+    private fun scaled(nanoseconds: LongArray, unit: Double) =
+        DoubleArray(size) { nanoseconds[it] / unit }
 
     private companion object {
         const val FIRST_CAPACITY = 1024
+    }
+}
+
+/**
+ * The order of each round: drawn at random, and turned around in the next one (ABBA or BAAB), so
+ * that neither a place in the round nor a drift favors a model.
+ */
+class Rounds(count: Int, seed: Long) {
+    val order = IntArray(count) { it }
+    private val random = Random(seed)
+    private var isSecond = false
+
+    fun next() {
+        if (isSecond) order.reverse() else shuffle()
+        isSecond = !isSecond
+    }
+
+    private fun shuffle() {
+        for (last in order.size - 1 downTo 1) {
+            val other = random.nextInt(last + 1)
+            order[last] = order[other].also { order[other] = order[last] }
+        }
     }
 }
 
@@ -57,7 +81,7 @@ fun interface Clock {
 
 /**
  * Runs models in turn and times each run. Between two runs it does nothing but store two numbers
- * and look at the clock: under 20 microseconds, which the tests measure.
+ * and look at the clock: under 5 microseconds, which the tests measure.
  */
 class MeasuringLoop(private val clock: Clock = Clock.MONOTONIC) {
     @Volatile var isCancelled = false
@@ -67,15 +91,17 @@ class MeasuringLoop(private val clock: Clock = Clock.MONOTONIC) {
         isCancelled = true
     }
 
-    /** Fills one of [series] for each of [models]; several are interleaved run by run. */
-    fun run(models: List<Inference>, plan: Plan, series: List<Samples>) {
+    /** Fills one of [series] for each of [models]; several take turns, in the order of [Rounds]. */
+    fun run(models: List<Inference>, plan: Plan, series: List<Samples>, seed: Long = 0) {
         require(models.isNotEmpty() && models.size == series.size)
         val wanted = (plan.seconds * NANOSECONDS_PER_SECOND).toLong()
         val start = clock.nanoseconds()
+        val rounds = Rounds(models.size, seed)
         var turns = 0
         var after = start
         while (!isCancelled && (turns < plan.runs || after - start < wanted)) {
-            for (index in models.indices) {
+            rounds.next()
+            for (index in rounds.order) {
                 val before = clock.nanoseconds()
                 models[index].run()
                 after = clock.nanoseconds()

@@ -12,7 +12,13 @@ enum class Thermal(val isThrottled: Boolean = false) {
 }
 
 /** Percentiles and mean of one model's latencies, in milliseconds. */
-data class Summary(val p50Ms: Double, val p90Ms: Double, val p99Ms: Double, val meanMs: Double) {
+data class Summary(
+    val p50Ms: Double,
+    val p90Ms: Double,
+    /** Null for fewer runs than it takes: then it would be the noise of one or two. */
+    val p99Ms: Double?,
+    val meanMs: Double,
+) {
     /** p90 over p50. */
     val spread: Double get() = p90Ms / p50Ms
 }
@@ -27,7 +33,8 @@ data class SecondMedian(val second: Int, val p50Ms: Double, val runs: Int)
 object Statistics {
     const val MIN_RUNS = 30
     private const val MAX_SPREAD = 1.10
-    private const val MAX_SLOWDOWN = 1.10
+    private const val MIN_RUNS_OF_P99 = 1000
+    const val MAX_SLOWDOWN = 1.10
 
     /** The percentile, linear between order statistics at position (n - 1) * percent / 100. */
     fun percentile(samples: DoubleArray, percent: Double): Double =
@@ -39,7 +46,8 @@ object Statistics {
         return Summary(
             p50Ms = percentileOfSorted(sorted, 50.0),
             p90Ms = percentileOfSorted(sorted, 90.0),
-            p99Ms = percentileOfSorted(sorted, 99.0),
+            p99Ms =
+                if (samples.size < MIN_RUNS_OF_P99) null else percentileOfSorted(sorted, 99.0),
             meanMs = samples.sum() / samples.size,
         )
     }
@@ -55,7 +63,7 @@ object Statistics {
     /** The reasons why these latencies are not valid; empty if they are. */
     fun whyInvalid(samples: DoubleArray, before: Thermal, after: Thermal): List<String> {
         val reasons = mutableListOf<String>()
-        if (samples.size < MIN_RUNS) reasons += "${samples.size} runs are fewer than $MIN_RUNS"
+        if (samples.size < MIN_RUNS) reasons += tooFew(samples.size)
         val spread = if (samples.isEmpty()) null else summary(samples).spread
         if (spread != null && spread > MAX_SPREAD) {
             reasons += "spread of ${percent(spread)} % is over ${percent(MAX_SPREAD, 0)} %"
@@ -71,12 +79,14 @@ object Statistics {
         return reasons
     }
 
+    /** The same for a sustained run: to slow down in it, or to get hot, is its result. */
+    fun whyInvalidSustained(samples: DoubleArray): List<String> =
+        if (samples.size >= MIN_RUNS) emptyList() else listOf(tooFew(samples.size))
+
+    private fun tooFew(runs: Int) = "$runs runs are fewer than $MIN_RUNS"
+
     /** The additional reason for a measurement that was stopped early. */
     fun stopped(seconds: Double): String = "stopped after ${rounded(seconds)} s"
-
-    /** The ratio of every median to every other; null where one of the two is not valid. */
-    fun ratios(medians: List<Double?>): List<List<Double?>> =
-        medians.map { a -> medians.map { b -> if (a == null || b == null) null else a / b } }
 
     /** The curve; [endSeconds] count from the start. A second in which no run ends has no point. */
     fun bySecond(endSeconds: DoubleArray, samples: DoubleArray): List<SecondMedian> {
@@ -97,6 +107,6 @@ object Statistics {
     private fun percent(ratio: Double, digits: Int = 1): String = rounded(100 * (ratio - 1), digits)
 
     /** As Python rounds: the exact number, half to even. String.format rounds the shortest one. */
-    private fun rounded(number: Double, digits: Int = 1): String =
+    internal fun rounded(number: Double, digits: Int = 1): String =
         BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).toPlainString()
 }

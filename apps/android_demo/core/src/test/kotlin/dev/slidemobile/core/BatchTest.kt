@@ -14,7 +14,7 @@ class BatchTest {
 
     private val broken = object : Backend by MeansBackend() {
         override fun open(
-            artifact: Artifact, accelerator: Accelerator, threads: Int,
+            artifact: Artifact, accelerator: Accelerator, threads: Int, precision: Precision,
         ): Session = error("no such kernel\nand more")
     }
 
@@ -58,10 +58,10 @@ class BatchTest {
         lateinit var batch: Batch
         val leaving = object : Backend by MeansBackend() {
             override fun open(
-                artifact: Artifact, accelerator: Accelerator, threads: Int,
+                artifact: Artifact, accelerator: Accelerator, threads: Int, precision: Precision,
             ): Session {
                 batch.cancel()
-                return MeansBackend().open(artifact, accelerator, threads)
+                return MeansBackend().open(artifact, accelerator, threads, precision)
             }
         }
         val groups = listOf(listOf(candidate("a", leaving)), listOf(candidate("b")))

@@ -17,7 +17,9 @@ internal class MeansBackend : Backend {
 
     override fun accelerators(manifest: Manifest) = listOf(Accelerator.CPU)
 
-    override fun open(artifact: Artifact, accelerator: Accelerator, threads: Int): Session {
+    override fun open(
+        artifact: Artifact, accelerator: Accelerator, threads: Int, precision: Precision,
+    ): Session {
         opened++
         return object : Session {
             private val pixels = ByteArray(artifact.manifest.input.bytes)
@@ -44,9 +46,14 @@ internal class MeansBackend : Backend {
     }
 }
 
+internal val goodCondition = Condition(
+    powerSaver = false, chargePercent = 80, isCharging = false, thermal = Thermal.NOMINAL,
+    isDebuggable = false, isEmulator = false,
+)
+
 /** A phone that never gets warm and does not report its memory. */
 internal val coolDevice = object : Device {
-    override fun thermal() = Thermal.NOMINAL
+    override fun condition() = goodCondition
     override fun peakRssBytes(): Long? = null
 }
 

@@ -30,9 +30,14 @@ class HeadlessRequestTest {
                 artifacts = case.texts("artifacts"),
                 accelerator = case.getValue("accelerator") as String?,
                 threads = case.getValue("threads").double()?.toInt(),
-                plan = Plan(case.int("warmup"), case.int("runs"), seconds),
+                plan = Plan(
+                    case.int("warmup"), case.int("runs"), seconds, case.getValue("wait").double()!!,
+                ),
                 isSustained = case.bool("sustained"),
                 isInterleaved = case.bool("ab"),
+                turn = case.getValue("session").double()?.let { Turn(it.toInt()) },
+                precision = Precision.values()
+                    .firstOrNull { it.label == case.getValue("precision") },
                 isVerified = case.bool("verify"),
                 output = case.text("out"),
             )

@@ -6,8 +6,13 @@ import dev.slidemobile.core.Backend
 import dev.slidemobile.core.ElementType
 import dev.slidemobile.core.HalfFloat
 import dev.slidemobile.core.InputSpec
+import dev.slidemobile.core.Made
 import dev.slidemobile.core.Manifest
+import dev.slidemobile.core.NotUsable
+import dev.slidemobile.core.Precision
 import dev.slidemobile.core.Preprocessing
+import dev.slidemobile.core.Product
+import dev.slidemobile.core.Releases
 import dev.slidemobile.core.Session
 import java.nio.ByteBuffer
 import org.pytorch.executorch.DType
@@ -23,17 +28,25 @@ class ExecuTorchBackend(override val runtimeVersion: String) : Backend {
 
     override fun refusal(manifest: Manifest): String? {
         val backend = manifest.backend
-        if (backend == XNNPACK) return null
+        if (backend == XNNPACK) return Releases.refusal(name, runtimeVersion, manifest.minRuntime)
         return "it is for $backend, this app's ExecuTorch has $XNNPACK"
     }
 
     override fun accelerators(manifest: Manifest): List<Accelerator> = listOf(Accelerator.CPU)
 
-    override fun open(artifact: Artifact, accelerator: Accelerator, threads: Int): Session {
+    override fun open(
+        artifact: Artifact, accelerator: Accelerator, threads: Int, precision: Precision,
+    ): Session {
         require(accelerator == Accelerator.CPU) { "XNNPACK computes on the CPU" }
-        val module = Module.load(artifact.modelFile.path, Module.LOAD_MODE_MMAP, threads)
-        module.loadMethod(METHOD)  // else the first inference would load it
-        return ExecuTorchSession(module, artifact.manifest.input)
+        ThreadPoolUse.take(threads)
+        return try {
+            val module = Module.load(artifact.modelFile.path, Module.LOAD_MODE_MMAP, threads)
+            module.loadMethod(METHOD)  // else the first inference would load it
+            ExecuTorchSession(module, artifact.manifest.input)
+        } catch (error: Throwable) {
+            ThreadPoolUse.release()
+            throw error
+        }
     }
 
     private companion object {
@@ -42,6 +55,33 @@ class ExecuTorchBackend(override val runtimeVersion: String) : Backend {
 }
 
 private const val METHOD = "forward"
+
+/**
+ * The process has one thread pool. Loading a model with another number of threads replaces it
+ * (1.4.1, extension/android/jni/jni_layer.cpp: _unsafe_reset_threadpool) under the models that are
+ * loaded, whose XNNPACK keeps a pointer to the old one: the next run of theirs may crash.
+ */
+private object ThreadPoolUse {
+    private var models = 0
+    private var threads = 0
+
+    /** Counts a model that is about to be loaded; throws [NotUsable] if the pool is in use. */
+    @Synchronized
+    fun take(wanted: Int) {
+        if (models > 0 && threads != wanted) {
+            throw NotUsable(
+                "another model computes on $threads threads: close it, or take as many for both",
+            )
+        }
+        threads = wanted
+        models++
+    }
+
+    @Synchronized
+    fun release() {
+        models--
+    }
+}
 
 private class ExecuTorchSession(private val module: Module, input: InputSpec) : Session {
     private val buffer = Preprocessing.allocate(input)
@@ -54,6 +94,10 @@ private class ExecuTorchSession(private val module: Module, input: InputSpec) : 
     override val acceleratorUsed: String = module.getMethodMetadata(METHOD).backends.let { names ->
         (listOf("cpu") + names.map { if (it == "XnnpackBackend") "XNNPACK" else it }).joinToString()
     }
+
+    override val made = Made(Product.XNNPACK)
+
+    private var isClosed = false
 
     override fun write(input: ByteBuffer) {
         buffer.clear()
@@ -72,7 +116,12 @@ private class ExecuTorchSession(private val module: Module, input: InputSpec) : 
         return FloatArray(bits.size) { HalfFloat.toFloat(bits[it]) }
     }
 
-    override fun close() = module.destroy()
+    override fun close() {
+        if (isClosed) return
+        isClosed = true
+        module.destroy()
+        ThreadPoolUse.release()
+    }
 
     /** A view of [buffer]: every run reads it again. */
     private fun tensor(buffer: ByteBuffer, input: InputSpec): Tensor {

@@ -33,7 +33,6 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
     private val report = view.find<TextView>(R.id.report)
     private val first = Picker(view.find(R.id.first), measure)
     private val second = Picker(secondView, measure)
-    private var isFollowing = false
 
     init {
         secondView.isSaveFromParentEnabled = false  // its ids are those of the first
@@ -56,7 +55,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
     }
 
     override fun update() {
-        measure.running?.let(::follow) ?: idle()
+        if (measure.running == null) idle() else running()
     }
 
     private fun begin() {
@@ -80,23 +79,13 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
         )
     }
 
-    /** Looks at the samples from time to time: the loop itself reports nothing while it runs. */
-    private fun follow(measurement: Measurement) {
+    /** Draws once: what draws while a model runs would be measured, too. */
+    private fun running() {
         // A phone that dozes lowers its clocks.
         activity.window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         start.setText(R.string.cancel)
-        val count = text(R.string.runs_so_far, measurement.series.first().size)
-        status.text = count
-        val lines = measurement.candidates.zip(measurement.series) { candidate, samples ->
-            Series(name(candidate), samples.milliseconds(last = SHOWN_RUNS))
-        }
-        chart.show(lines, count)
-        if (isFollowing || activity.isDestroyed) return  // already looking
-        isFollowing = true
-        measure.work.afterMillis(FRAME_MS) {
-            isFollowing = false
-            measure.running?.let(::follow)
-        }
+        status.setText(R.string.measuring_quietly)
+        chart.show(emptyList(), text(R.string.measuring_quietly))
     }
 
     private fun idle() {
@@ -118,17 +107,10 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
                 else DoubleArray(points.size) { points[it].p50Ms }
             Series(name(result.candidate), values)
         }
-        val texts = results.map(::describe) + listOfNotNull(ratio(results))
+        val note = text(R.string.no_ratio).takeIf { results.size > 1 }
+        val texts = results.map(::describe) + listOfNotNull(note)
         report.text = texts.joinToString("\n\n")
         chart.show(curves, report.text.toString())
-    }
-
-    private fun ratio(results: List<Result>): String? {
-        val medians = results.mapNotNull { it.summary?.p50Ms }
-        if (medians.size != 2) return null
-        val isShared = results.all { it.isValid }
-        val words = if (isShared) R.string.ratio else R.string.ratio_of_invalid
-        return text(words, medians[0] / medians[1])
     }
 
     private fun name(candidate: Candidate): String =
@@ -138,22 +120,27 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
         val where = result.acceleratorUsed ?: text(R.string.not_told)
         val lines = mutableListOf(text(R.string.result_head, result.candidate.artifact.name, where))
         result.summary?.let {
-            lines += text(R.string.result_percentiles, it.p50Ms, it.p90Ms, it.p99Ms)
+            lines += text(R.string.result_percentiles, it.p50Ms, it.p90Ms)
+            it.p99Ms?.let { p99 -> lines += text(R.string.result_p99, p99) }
         }
-        lines += text(R.string.result_first, result.firstMs, result.loadMs, result.samplesMs.size)
-        result.peakRssBytes?.let {
+        val conversion = result.conversion
+        lines += text(R.string.result_first, result.firstMs, result.samplesMs.size)
+        lines += text(
+            R.string.result_load, conversion.coldLoadMs, conversion.warmLoadMs ?: Double.NaN,
+        )
+        result.memory?.peakBytes?.let {
             lines += text(R.string.result_memory, Formatter.formatShortFileSize(activity, it))
+        }
+        result.endurance?.let {
+            lines += text(R.string.result_endurance, it.firstMs, it.lastMs, it.slowdown)
+        }
+        result.fingerprint?.let {
+            val words = if (it.isEqualToCpu) R.string.result_equal else R.string.result_differs
+            lines += text(words, it.ownMs, it.cpuMs)
         }
         lines += text(R.string.result_heat, result.thermalBefore.label, result.thermalAfter.label)
         val reasons = result.whyInvalid.joinToString("; ")
         lines += if (result.isValid) text(R.string.valid) else text(R.string.invalid, reasons)
         return lines.joinToString("\n")
-    }
-
-    private companion object {
-        const val FRAME_MS = 100L
-
-        /** About as many points as a phone is wide. */
-        const val SHOWN_RUNS = 300
     }
 }
