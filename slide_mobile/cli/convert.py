@@ -1,22 +1,13 @@
 """slide-mobile convert."""
 
-import resource
-import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import Struct
-from rich.console import Console
 
 from slide_mobile import recipes, tasks
-from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
-from slide_mobile.artifact.manifest import Manifest
-from slide_mobile.cli import completion, several
-from slide_mobile.cli.facts import parity_facts, short_graph_facts
+from slide_mobile.cli import completion, converted, several
 from slide_mobile.cli.options import comma_list
-from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_next
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
 from slide_mobile.parity import source
@@ -44,16 +35,6 @@ Examples:
   slide-mobile convert slide_pvt_v2_b1 --checkpoint pvt.pth --to coreml \\
       --task features --input-size 512x896
 """
-
-
-class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object of `convert --json`; the manifest's sha256 is over the bytes of its file."""
-
-    artifact: Text
-    seconds: NonNegative
-    peak_rss_bytes: Positive
-    manifest_sha256: Sha256
-    manifest: Manifest
 
 
 @click.command(epilog=EXAMPLES)
@@ -249,22 +230,10 @@ def convert(
 
     wanted = several.formats(comma_list("--to", targets), _precisions(precisions, int8, fp16))
     if len(wanted) > 1:
-        return _several(session, several.convert_each(session, wanted, make), report)
-    return _one(session, make(*wanted[0], session.progress), report)
-
-
-def _one(session: Session, artifact: "Artifact", report: Path | None) -> int:
-    """Report on the one artifact that was asked for, and print it."""
-    _report([str(artifact.root)], report, session)
-    document = ConvertDocument(
-        artifact=str(artifact.root),
-        seconds=round(session.seconds, 1),
-        peak_rss_bytes=_peak_rss_bytes(),
-        manifest_sha256=artifact.manifest_sha256,
-        manifest=artifact.manifest,
-    )
-    session.emit(document, lambda console: _print(console, artifact, session.seconds))
-    return 0
+        return converted.several_formats(
+            session, several.convert_each(session, wanted, make), report
+        )
+    return converted.one_format(session, make(*wanted[0], session.progress), report)
 
 
 def _source(model: str | None, **given: Any) -> ModelSource:
@@ -272,49 +241,6 @@ def _source(model: str | None, **given: Any) -> ModelSource:
     return ModelSource(**given) if model is None else model_source(model, **given)
 
 
-def _several(session: Session, found: Sequence[several.Conversion], report: Path | None) -> int:
-    """Report on the artifacts that there are, and print the table; the gravest exit code."""
-    roots = [each.artifact for each in found if each.artifact is not None]
-    done = several.Conversions(conversions=tuple(found), report=_report(roots, report, session))
-    session.emit(done, lambda console: several.print_table(console, done))
-    return done.exit_code
-
-
-def _report(roots: Sequence[str], out: Path | None, session: Session) -> str | None:
-    """Write the report that was asked for on the artifacts that there are."""
-    if out is None or not roots:
-        return None
-    return several.write_report(roots, out, session.progress)
-
-
 def _precisions(names: str | None, int8: bool, fp16: bool) -> list[str]:
     """The precisions that were asked for, none for each target's default."""
     return [*comma_list("--precision", names), *["int8"] * int8, *["fp16"] * fp16]
-
-
-def _peak_rss_bytes() -> int:
-    """Peak memory of this process or of its largest child, such as onnx2tf."""
-    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    peak = max(resource.getrusage(who).ru_maxrss for who in both)
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
-
-
-def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
-    """Print the new artifact, and the commands that follow."""
-    root = str(artifact.root)
-    console.print(f"{mark(True)}  {escape(root)}  ({seconds:.0f} s)")
-    print_facts(console, _facts(artifact.manifest))
-    verbs = (("check",), ("inspect",), ("bench",), ("predict", "IMAGE"))
-    print_next(console, *(("slide-mobile", verb, root, *rest) for verb, *rest in verbs))
-
-
-def _facts(manifest: Manifest) -> Iterator[Fact]:
-    """File, parity, graph and notes."""
-    goal = recipes.lookup(manifest.precision).goal_sqnr_db
-    yield "file", f"{manifest.file}, {manifest.size_bytes / 1e6:.2f} MB"
-    yield from parity_facts(manifest.parity, manifest.accuracy, goal_db=goal)
-    yield from short_graph_facts(manifest.graph, float_modules=manifest.float_modules)
-    for note in manifest.notes:
-        yield "[yellow]note[/]", escape(note)
-    if not manifest.model.trained:
-        yield "[yellow]note[/]", "untrained weights: use the file for benchmarks only"

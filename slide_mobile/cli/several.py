@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from itertools import product
-from pathlib import Path
 
 from msgspec import Struct
 from rich.console import Console
@@ -129,10 +128,3 @@ def _numbers(made: Manifest) -> list[str]:
         f"{made.size_bytes / 1e6:.2f}",
         f"{made.graph.int8_mac_fraction:.0%}",
     ]
-
-
-def write_report(roots: Sequence[str], out: Path, progress: Progress) -> str:
-    """Write the report of --report; raises UsageError, OutputError."""
-    from slide_mobile.report.writing import write
-
-    return write([Path(root) for root in roots], out, progress=progress).report
