@@ -154,6 +154,12 @@ def _print(console: Console, document: BenchDocument) -> None:
     for number, result in enumerate(results, 1):
         for reason in result.why_invalid:
             console.print(f"  {number}  [bold red]invalid[/]  {escape(reason)}")
+        if ends := result.endurance:
+            found = "throttled" if ends.throttled else "steady"
+            console.print(
+                f"  {number}  sustained: {found}, {ends.first_ms:.4g} ms in the first ten seconds, "
+                f"{ends.last_ms:.4g} ms in the last"
+            )
     _print_ratios(console, document)
     for number, result in enumerate(results, 1):
         _print_profile(console, number, result)

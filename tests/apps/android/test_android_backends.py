@@ -203,6 +203,29 @@ def test_a_file_that_needs_a_newer_runtime_is_not_usable(
     assert all("99.1 or newer, this app has" in text for text in why.values()), why
 
 
+def test_what_is_brought_is_promoted_only_if_this_machine_computes_it(
+    harness: Harness, demo_artifacts: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Real artifacts: good ones, one with a changed byte, one that computes something else."""
+    inbox = _folder(tmp_path, "inbox")
+    for target in ("tflite", "executorch"):
+        _copy(demo_artifacts(target, "int8"), inbox)
+    changed = _copy(demo_artifacts("tflite", "int8"), tmp_path).rename(inbox / "changed")
+    data = bytearray((changed / "model.tflite").read_bytes())
+    data[len(data) // 2] ^= 0x40
+    (changed / "model.tflite").write_bytes(data)
+    wrong = _copy(demo_artifacts("tflite", "int8"), tmp_path).rename(inbox / "wrong")
+    edit(wrong, _negate_a_logit)
+    found = harness.run("store", inbox, tmp_path / "store")
+    names = {demo_artifacts(target, "int8").name for target in ("tflite", "executorch")}
+    assert set(found["promoted"]) == names
+    assert found["outcomes"] == dict.fromkeys(names) | {
+        "changed": found["outcomes"]["changed"], "wrong": found["outcomes"]["wrong"],
+    }  # fmt: skip
+    assert "model.tflite was changed after it was certified" in found["outcomes"]["changed"]
+    assert "golden images are under the floor" in found["outcomes"]["wrong"]
+
+
 def test_the_app_says_which_runtimes_it_has() -> None:
     """What `embed` compares: runtimes.json, beside the catalog and the backend."""
     said = json.loads((APP / "runtimes.json").read_text())

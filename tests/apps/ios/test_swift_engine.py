@@ -168,6 +168,21 @@ def test_changed_weights_fail_even_where_manifest_and_index_know(
     assert done.code == 1 or not all(verdict["passed"] for verdict in verdicts)
 
 
+def test_what_is_brought_is_promoted_only_if_this_machine_computes_it(
+    measure: Measure, executorch_module: SwiftRoot, demo: Path, tmp_path: Path
+) -> None:
+    """Real artifacts: a good one, one with a changed byte, one that computes something else."""
+    for name in (demo.name, "changed", "wrong"):
+        shutil.copytree(demo, tmp_path / name)
+    (tmp_path / "changed/labels.txt").write_text("changed\n")
+    edit(tmp_path / "wrong", lambda plain: change_logit(plain, 2, 20))
+    command = ["./engine", "/artifacts", "store", f"{WORK}/store"]
+    said = succeeded(executorch_module.seeing(artifacts=tmp_path).run(command)).splitlines()
+    assert said[0].startswith("changed: labels.txt was changed after it was certified")
+    assert said[1].startswith("wrong: wrong is not promoted: 1 of")
+    assert said[2] == f"promoted: {demo.name}"
+
+
 def test_a_foreign_artifact_breaks_nothing_else(
     measure: Measure, demo: Path, artifacts_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

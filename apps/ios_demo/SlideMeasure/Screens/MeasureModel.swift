@@ -51,7 +51,7 @@ final class MeasureModel {
         defer { UIApplication.shared.isIdleTimerDisabled = false }
         do {
             let results = try await app.engine.measure(
-                candidates, plan: plan, probe: Device.probe())
+                candidates, plan: plan, fresh: app.results.isEmpty, probe: Device.probe())
             app.add(results)
             stage = .done(results)
         } catch {

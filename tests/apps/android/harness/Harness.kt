@@ -14,6 +14,7 @@ import dev.slidemobile.core.Json
 import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.MeasuringLoop
 import dev.slidemobile.core.MemoryReading
+import dev.slidemobile.core.ModelStore
 import dev.slidemobile.core.Plan
 import dev.slidemobile.core.Preprocessing
 import dev.slidemobile.core.Samples
@@ -62,6 +63,7 @@ fun main(arguments: Array<String>) {
         "measure" -> measure(File(arguments[1]))
         "session" -> session(File(arguments[1]), Turn(arguments[2].toInt()))
         "refusals" -> refusals(File(arguments[1]))
+        "store" -> store(File(arguments[1]), File(arguments[2]))
         "allocations" -> allocations(File(arguments[1]))
         "overhead" -> overhead()
         else -> error("unknown: ${arguments[0]}")
@@ -145,6 +147,22 @@ private fun refusals(root: File): Map<String, Any?> {
         "same_threads" to same,
         "other_threads_alone" to said { pte.backend.open(pte.artifact, Accelerator.CPU, 2) },
     )
+}
+
+/** Every folder of an inbox, brought to a store: why it was not promoted, or null. */
+private fun store(inbox: File, root: File): Map<String, Any?> {
+    val store = ModelStore(root)
+    val outcomes = inbox.listFiles().orEmpty().sorted().associate { folder ->
+        folder.name to runCatching {
+            store.prove(store.takeIn(folder)) { artifact ->
+                val entry = ArtifactIndex.usable(artifact, backends)
+                entry.backend.open(artifact, Accelerator.CPU, 1).use {
+                    Verification.run(artifact, it)
+                }
+            }
+        }.exceptionOrNull()?.message
+    }
+    return mapOf("outcomes" to outcomes, "promoted" to store.promoted().map { it.name })
 }
 
 private fun environment(): Environment {

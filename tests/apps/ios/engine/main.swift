@@ -18,6 +18,10 @@ let probe = DeviceProbe(
 
 do {
     let root = URL(fileURLWithPath: CommandLine.arguments[1])
+    if CommandLine.arguments[2] == "store" {
+        try await bring(root, to: ModelStore(root: URL(fileURLWithPath: CommandLine.arguments[3])))
+        exit(0)
+    }
     let library = ArtifactLibrary(root: root) { backends.refusal(of: $0) }
     for entry in library.artifacts {
         if let why = entry.whyNot {
@@ -41,6 +45,23 @@ do {
 } catch {
     print("\(error)", to: &standardError)
     exit(1)
+}
+
+/// Brings every folder to a store; a line says why one was not promoted, the last one which were.
+func bring(_ inbox: URL, to store: ModelStore) async throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: inbox.path).sorted() {
+        do {
+            let model = try store.takeIn(inbox.appendingPathComponent(name))
+            try await store.prove(model) { artifact in
+                let options = RunOptions(accelerator: Accelerator(id: "cpu", name: "CPU"))
+                return try await Engine().verify(
+                    Candidate(artifact: artifact, options: options, backend: backends[0]))
+            }
+        } catch {
+            print("\(name): \(error)")
+        }
+    }
+    print("promoted: \(store.promoted().map(\.name).joined(separator: " "))")
 }
 
 struct StandardError: TextOutputStream {

@@ -22,12 +22,12 @@ extension Engine {
         var results: [BenchResult] = []
         let asked = try request.groups(in: library, backends: backends)
         var failed = asked.failed
-        for group in asked.groups {
+        for (index, group) in asked.groups.enumerated() {
             do {
                 guard !Task.isCancelled else { throw NotUsable("stopped before it began") }
                 results += try await measure(
                     group, plan: request.plan, verifying: request.verifying,
-                    turn: request.turn ?? Turn(number: 1), probe: probe)
+                    turn: request.turn ?? Turn(number: 1), fresh: index == 0, probe: probe)
             } catch {
                 failed += group.map { Failure($0.artifact.folder, error) }
             }

@@ -46,10 +46,11 @@ public struct Turn: Equatable, Sendable {
 
 extension Engine {
     /// Measures one artifact, or several in turns (A/B: what disturbs the phone then disturbs
-    /// both). With `verifying`, the parity capsule is checked on the same loaded models.
+    /// both). With `verifying`, the parity capsule is checked on the same loaded models. Memory is
+    /// told of one artifact, in a process that is `fresh`: that has loaded no model before.
     public func measure(
         _ candidates: [Candidate], plan: MeasuringPlan, verifying: Bool = false,
-        turn: Turn = Turn(number: 1), probe: DeviceProbe
+        turn: Turn = Turn(number: 1), fresh: Bool = true, probe: DeviceProbe
     ) async throws -> [BenchResult] {
         let fitness = await Fitness.waited(probe, most: plan.wait)
         var made: [Made] = []
@@ -58,7 +59,7 @@ extension Engine {
         }
         let task = Measuring(
             candidates: candidates, made: made, plan: plan, turn: turn, fitness: fitness,
-            probe: probe, verifying: verifying)
+            probe: probe, verifying: verifying, remembers: fresh && candidates.count == 1)
         var results = try await perform { resident, cancellation in
             resident.release()
             return try task.measured { cancellation.isCancelled }
@@ -81,16 +82,17 @@ private struct Measuring: Sendable {
     let fitness: Fitness
     let probe: DeviceProbe
     let verifying: Bool
+    let remembers: Bool
 
     func measured(_ isCancelled: @escaping () -> Bool) throws -> [BenchResult] {
-        let base = probe.memory()
+        let base = remembers ? probe.memory() : nil
         var starts = [Start?](repeating: nil, count: candidates.count)
         for place in turn.loads(candidates.count) { starts[place] = try Start(candidates[place]) }
         let models = starts.map { $0!.model }
         let loop = MeasuringLoop(plan: plan, seed: UInt64(turn.number), isCancelled: isCancelled)
         let recordings = try loop.run(models)
         let after = probe.condition().thermal
-        let memory = self.memory(base, probe.memory())
+        let memory = self.memory(base, remembers ? probe.memory() : nil)
         let stopped = isCancelled()
         return try candidates.indices.map { index in
             let (candidate, start) = (candidates[index], starts[index]!)

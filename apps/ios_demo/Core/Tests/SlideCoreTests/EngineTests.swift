@@ -57,6 +57,20 @@ struct EngineTests {
         #expect(results[1].fingerprint?.maxAbs == 0)
     }
 
+    @Test func memoryIsToldOfOneArtifactInAFreshProcess() async throws {
+        var probe = self.probe
+        probe.memory = { (now: 100, most: 300) }
+        probe.osBuild = "22A1"
+        let measured = try candidate(ArtifactFolder(), TestBackend())
+        let alone = try await Engine().measure([measured], plan: plan(), probe: probe)[0]
+        #expect(alone.memory?.baseBytes == 100 && alone.memory?.peakBytes == 300)
+        #expect(alone.memory?.kind == "phys_footprint" && alone.conversion?.osBuild == "22A1")
+        let later = try await Engine().measure(
+            [measured], plan: plan(), fresh: false, probe: probe)[0]
+        let pair = try await Engine().measure([measured, measured], plan: plan(), probe: probe)
+        #expect(later.memory == nil && pair.allSatisfy { $0.memory == nil })
+    }
+
     @Test func cancellingEndsEarlyAndSaysSo() async throws {
         let backend = TestBackend { usleep(1000) }
         let measured = try candidate(ArtifactFolder(), backend)

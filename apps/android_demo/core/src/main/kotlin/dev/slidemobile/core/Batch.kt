@@ -29,15 +29,16 @@ class Batch(
 
     /** Measures, and blocks; throws [NotUsable] if nothing was measured at all. */
     fun run() {
-        groups.forEach(::measure)
+        groups.forEachIndexed { index, group -> measure(group, isFresh = index == 0) }
         if (measured.isEmpty()) {
             val why = failed.joinToString("; ") { "${it.artifact}: ${it.error}" }
             throw NotUsable(why.ifEmpty { "no usable artifact" })
         }
     }
 
-    private fun measure(group: List<Candidate>) {
-        val measurement = Measurement(group, plan, device, isSustained, turn = turn)
+    private fun measure(group: List<Candidate>, isFresh: Boolean) {
+        val measurement =
+            Measurement(group, plan, device, isSustained, turn = turn, isFresh = isFresh)
         underway = measurement
         // A runtime may throw anything, and the document must tell its errors.
         val outcome = runCatching {

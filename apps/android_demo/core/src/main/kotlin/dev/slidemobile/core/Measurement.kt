@@ -28,6 +28,8 @@ class Measurement(
     private val isSustained: Boolean = false,
     private val clock: Clock = Clock.MONOTONIC,
     private val turn: Turn = Turn(1),
+    /** Whether this process has loaded no model before: else its memory is not this one's. */
+    private val isFresh: Boolean = true,
 ) {
     private val series: List<Samples> = candidates.map { Samples() }
 
@@ -39,7 +41,8 @@ class Measurement(
     /** Measures, and blocks: never call it on the UI's thread. Rethrows the runtime's errors. */
     fun run(): List<Result> {
         val fitness = Fitness.waited(device, plan.waitSeconds) { loop.isCancelled }
-        val base = device.memory()
+        val isAlone = isFresh && candidates.size == 1
+        val base = if (isAlone) device.memory() else null
         val opened = arrayOfNulls<Opened>(candidates.size)
         try {
             for (place in turn.loads(candidates.size)) opened[place] = open(candidates[place])
@@ -50,7 +53,7 @@ class Measurement(
             }
             loop.run(all.map { it.session }, plan, series, turn.seed)
             val after = device.thermal()
-            val memory = memory(base, device.memory())
+            val memory = memory(base, if (isAlone) device.memory() else null)
             val isStopped = loop.isCancelled
             return all.mapIndexed { index, one ->
                 val around = Around(fitness, after, memory, isStopped)

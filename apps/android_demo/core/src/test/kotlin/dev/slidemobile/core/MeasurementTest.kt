@@ -159,12 +159,17 @@ class MeasurementTest {
             override val osBuild = "build"
         }
         val plan = Plan(runs = 30, seconds = 0.0)
-        val results = measurement(MeansBackend(), plan, device = device).run()
+        val artifact = open(writeArtifact(root, "a"))
+        val alone = listOf(Candidate(artifact, MeansBackend(), Accelerator.CPU, 1))
+        val results = Measurement(alone, plan, device).run()
         assertEquals(Memory("pss", 100, 300, 7), results.first().memory)
         assertEquals("build", results.first().conversion.osBuild)
         val document = BenchReport.json(environment, results).fields()
         val memory = document.items("results").first().fields().getValue("memory").fields()
         assertEquals(7L, memory.getValue("graphics_bytes"))
+        // It is not told of two models, nor in a process that had another one.
+        assertEquals(null, measurement(MeansBackend(), plan, device = device).run()[0].memory)
+        assertEquals(null, Measurement(alone, plan, device, isFresh = false).run()[0].memory)
     }
 
     @Test

@@ -65,6 +65,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
         measure.begin(
             Measurement(
                 listOfNotNull(one, other), plan(), measure.phone, isSustained.isChecked,
+                isFresh = measure.measurements.results.isEmpty(),
             ),
         )
         update()
