@@ -74,11 +74,10 @@ def load(path: Path, size: tuple[int, int], *, crop: float = CROP) -> Pixels:
                 Image.open(file, formats=_formats(path)) as opened,
             ):
                 _require_sides(opened)
-                opened.load()
                 sixteen = opened.format in ("PNG", "PPM")  # also where Pillow says 32 bits
+                return fit(opened, size, crop=crop, sixteen=sixteen)
     except Exception as error:  # a decoder of damaged bytes can raise anything
         raise UnreadableImage(f"{path} is not a readable image ({_reason(error)})") from error
-    return fit(opened, size, crop=crop, sixteen=sixteen)
 
 
 def fit(

@@ -124,7 +124,7 @@ def test_the_contract_that_keeps_converters_apart_covers_every_one() -> None:
 def test_every_target_has_an_extra_and_all_is_their_sum() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    assert extras.keys() == {*registry.names(), "all", "dev"}
+    assert extras.keys() == {*registry.names(), "all", "dev", "heic"}
     (everything,) = map(Requirement, extras["all"])
     assert everything.name == project["name"] and everything.extras == set(registry.names())
 

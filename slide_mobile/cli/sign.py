@@ -20,12 +20,16 @@ SIGN_EXAMPLES = """
 Examples:
   openssl ecparam -name prime256v1 -genkey -noout -out release.pem
   slide-mobile sign artifacts/slide_swin_demo-tflite-int8 --key release.pem
+  slide-mobile sign artifacts/slide_swin_demo-coreml-fp16 --key release.pem \\
+      --json
 """
 VERIFY_EXAMPLES = """
 \b
 Examples:
   openssl ec -in release.pem -pubout -out release.pub
   slide-mobile verify artifacts/slide_swin_demo-tflite-int8 --key release.pub
+  slide-mobile verify artifacts/slide_swin_demo-tflite-int8 --key old.pub \\
+      --key new.pub
 """
 COLOURS = {"authentic": "green", "unsigned": "yellow", "forged": "red"}
 
