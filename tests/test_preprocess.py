@@ -1,5 +1,6 @@
 """From image files to bytes at input size."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,47 @@ def test_a_spread_takes_part_of_everything() -> None:
     paths = [Path(str(i)) for i in range(10)]
     assert [p.name for p in images.spread(paths, 4)] == ["0", "2", "5", "7"]
     assert images.spread(paths, 99) == paths
+
+
+@pytest.mark.parametrize(
+    ("values", "white"),
+    [
+        (np.float32, 1.0),
+        (np.float32, 255.0),
+        (np.int32, 255),
+        (np.int32, 65_535),
+        (np.uint16, 65_535),
+    ],
+)
+def test_wide_grey_of_a_tiff_is_not_black(values: type, white: float, tmp_path: Path) -> None:
+    ramp = np.linspace(0, white, 32 * 32).reshape(32, 32).astype(values)
+    Image.fromarray(ramp).save(tmp_path / "wide.tif")
+    found = preprocess.load(tmp_path / "wide.tif", (32, 32))[..., 0]
+    assert (found[0, 0], found[-1, -1]) == (0, 255)
+    assert 120 < found[16, 0] < 135
+
+
+@pytest.mark.parametrize("suffix", ["ppm", "pgm"])
+def test_netpbm_is_read(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.open(picture(tmp_path / "a.png")).convert("L" if suffix == "pgm" else "RGB").save(path)
+    assert path in preprocess.find(tmp_path)
+    assert np.array_equal(
+        preprocess.load(path, (40, 60)), np.asarray(Image.open(path).convert("RGB"))
+    )
+
+
+def test_heic_names_what_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(UnreadableImage, match=r"HEIC needs pillow-heif: pip install 'slide-mob"):
+        preprocess.load(tmp_path / "a.heic", (32, 32))
+
+
+def test_heic_is_read(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    ramp = np.broadcast_to(np.linspace(0, 255, 60).astype(np.uint8)[None, :, None], (40, 60, 3))
+    Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / "a.heic", quality=100)
+    found = preprocess.load(tmp_path / "a.heic", (40, 60)).astype(int)
+    assert abs(found - ramp).mean() < 2

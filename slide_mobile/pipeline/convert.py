@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import GateFailed, OutputError
 from slide_mobile.lab import catalogue
 from slide_mobile.lab import session as lab
+from slide_mobile.models import assumptions
 from slide_mobile.parity import datasets, layerwise, metrics, parallel, range_audit, reference
 from slide_mobile.parity.check_result import CheckResult, ParityFailed
+from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.source import (
     DEFAULT_CALIBRATION,
     DEMO,
@@ -108,7 +111,7 @@ def _job(
     """Load the reference model, gather the images, and rewrite the model to its deploy form."""
     progress("load the model")
     ref = reference.load(source, to.task)
-    ref = replace(ref, notes=(*filter(None, (identified,)), *ref.notes))
+    ref = replace(ref, notes=(*filter(None, (identified,)), *ref.notes, *_assumed(ref, source)))
     labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
     images = datasets.gather(ref, choice.recipe, calibration, progress, full=full)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
@@ -136,6 +139,18 @@ def _job(
         expected=expected,
         ranges=ranges,
         deployed=ref.deployed(converter.LAYOUT, forms, ranges.headroom),
+    )
+
+
+def _assumed(ref: Reference, source: ModelSource) -> tuple[str, ...]:
+    """What the weights of a user's file do not tell; the demo's are our own."""
+    if source.checkpoint is None:
+        return ()
+    return assumptions.notes(
+        ref.model,
+        input_size=ref.input_size,
+        usual_size=models.spec(ref.name).input_size,
+        labelled=source.labels is not None or ref.task != "classify",
     )
 
 

@@ -56,14 +56,33 @@ def test_calibration_and_comparison_share_no_image_where_there_are_enough(
     assert not keys(found.calibration.pixels) & keys(found.evaluation.pixels)
 
 
-def test_a_small_folder_is_compared_on_whole_and_a_note_says_so(
-    trained: Reference, photos: Path
+@pytest.mark.parametrize(("samples", "learned"), [(39, 22), (64, 27), (1, 1)])
+def test_a_folder_with_too_few_images_is_split_and_shares_none(
+    samples: int, learned: int, trained: Reference, photos: Path
 ) -> None:
-    found = gather(trained, "int8", photos, samples=39)
+    found = gather(trained, "int8", photos, samples=samples)
     assert found.calibration is not None
-    assert (len(found.calibration), len(found.evaluation)) == (39, 40)
-    (note,) = found.notes
-    assert note.startswith("the file was compared on images that it was calibrated on")
+    assert (len(found.calibration), len(found.evaluation)) == (learned, 40 - learned)
+    assert not keys(found.calibration.pixels) & keys(found.evaluation.pixels)
+    said = f"{learned} were calibrated on, and the file was compared on the other {40 - learned}"
+    assert [said in note for note in found.notes] == ([] if samples == 1 else [True])
+
+
+def test_two_images_are_split_and_one_is_refused(trained: Reference, photos: Path) -> None:
+    for path in sorted(photos.iterdir())[2:]:
+        path.unlink()
+    found = gather(trained, "int8", photos)
+    assert found.calibration is not None
+    assert (len(found.calibration), len(found.evaluation)) == (1, 1)
+    (photos / "000.png").unlink()
+    with pytest.raises(UsageError, match="has one image: int8 needs one to calibrate on"):
+        gather(trained, "int8", photos)
+
+
+def test_an_image_of_one_colour_is_noted(trained: Reference, photos: Path) -> None:
+    Image.new("RGB", (96, 64), (7, 8, 9)).save(photos / "plain.png")
+    found = gather(trained, "fp32", photos)
+    assert found.notes == ("plain.png is of one colour, (7, 8, 9): is it an image?",)
 
 
 def test_a_float_format_is_compared_on_every_image(trained: Reference, photos: Path) -> None:
@@ -74,7 +93,7 @@ def test_a_float_format_is_compared_on_every_image(trained: Reference, photos: P
 def test_a_corrupt_image_is_named_once(trained: Reference, photos: Path) -> None:
     (photos / "999.png").write_bytes(b"broken")
     found = gather(trained, "int8", photos, samples=40)
-    assert [line.count("999.png") for line in found.notes] == [1, 0]
+    assert [line.count("999.png") for line in found.notes] == [1, 0]  # the other is on the split
 
 
 def test_int8_of_a_trained_model_never_learns_from_other_images(trained: Reference) -> None:

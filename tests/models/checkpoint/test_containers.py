@@ -83,9 +83,7 @@ def test_raw_weights_that_a_file_does_not_have_are_refused(tmp_path: Path) -> No
 def test_two_networks_that_are_no_average_are_refused(tmp_path: Path) -> None:
     content = state(RAW, "encoder_q.") | state(MEAN, "encoder_k.")
     message = refusal(tmp_path, content, "raw")
-    assert message.endswith(
-        "holds 2 networks (encoder_q., encoder_k.); save the state_dict() of one"
-    )
+    assert "holds 2 networks (encoder_q., encoder_k.); save the state_dict() of one" in message
 
 
 @pytest.mark.parametrize(

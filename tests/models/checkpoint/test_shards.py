@@ -101,9 +101,8 @@ def test_the_shards_of_deepspeed_are_refused_with_what_merges_them(tmp_path: Pat
     empty = {"ds_version": "0.16", "module": {"norm.weight": torch.empty(0)}}
     torch.save(empty, step / "mp_rank_00_model_states.pt")
     torch.save(empty, step / "zero_pp_rank_0_mp_rank_00_optim_states.pt")
-    assert refusal(step / "mp_rank_00_model_states.pt").endswith(
-        "zero_to_fp32.py FOLDER weights.pth"
-    )
+    states = refusal(step / "mp_rank_00_model_states.pt")
+    assert states.endswith("python zero_to_fp32.py FOLDER weights.pth")
     for path in (step, step / "zero_pp_rank_0_mp_rank_00_optim_states.pt"):
         assert refusal(path).endswith(f"python zero_to_fp32.py {tmp_path} weights.pth")
 
