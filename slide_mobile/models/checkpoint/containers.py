@@ -157,7 +157,7 @@ def _said(which: Weights, taken: str, left: str, source: str) -> str:
     """The note on a choice."""
     kind, other = ("raw", "averaged") if which == "raw" else ("averaged", "raw")
     opposite = "ema" if which == "raw" else "raw"
-    by = f", as {source} writes them" if source else ""
+    by = f", in the way of {source}" if source else ""
     return (
         f"{kind} weights taken from {shown(taken) or 'the plain names'!r}{by}; --weights "
         f"{opposite} takes the {other} ones in {shown(left) or 'the plain names'!r}"

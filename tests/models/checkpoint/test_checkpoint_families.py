@@ -93,7 +93,7 @@ def test_a_parents_official_file_fits_the_parent(name, shapes, container, tmp_pa
     assert_carries(fit.model, state)
     if container is cswin_file:
         (note,) = fit.notes
-        assert note.startswith("averaged weights taken from 'state_dict_ema', as timm writes them")
+        assert note.startswith("averaged weights taken from 'state_dict_ema', in the way of timm")
     else:
         assert fit.notes == ()
 
