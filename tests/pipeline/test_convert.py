@@ -295,7 +295,7 @@ def test_labels_are_one_a_class(fake: FakeConverter, tmp_path: Path) -> None:
 def test_int8_learns_from_the_images_it_was_given(fake: FakeConverter, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
-    for i, image in enumerate(render_many(5, 6, 96)[0]):
+    for i, image in enumerate(render_many(5, 20, 96)[0]):
         Image.fromarray(image[16:80]).save(folder / f"{i}.png")
     art = convert(
         UNTRAINED, to=Format("fake", "int8"), calibration=CalibrationImages(folder, 3), out=tmp_path
