@@ -102,8 +102,8 @@ def _added(param: click.Parameter, *, installs: bool) -> st.SearchStrategy[tuple
         values = values.map(argument).filter(lambda t: not _is_long(t, low))
     elif option in _WRITES:
         safe = words.filter(lambda t: ".." not in t).map(lambda t: f"out/{t}")
-        odd = ("file", "pipe", "loop", "file/x", "a/manifest.json/x")
-        values = safe | st.sampled_from(odd if option == "--out" else (*odd, "a"))
+        odd = ("pipe", "loop", "file/x", "a/manifest.json/x")
+        values = safe | st.sampled_from(odd if option == "--out" else (*odd, "a", "file"))
     elif isinstance(param.type, click.Choice):
         values = st.sampled_from(list(param.type.choices)) | words
     else:

@@ -29,7 +29,7 @@ def generated(
         made = _of_kind(strategy(corpus), max(1, round(cases * share / total)), first_seed)
         found += made
     signals = interruptions.cases(corpus, count=max(4, cases // 32), seed=first_seed, quick=quick)
-    return [case for case in found + signals if case.kind.startswith(only)]
+    return [case for case in found + signals if case.kind.startswith(tuple(only.split(",")))]
 
 
 def _of_kind(strategy: object, count: int, first_seed: int) -> Sequence[Case]:
