@@ -16,10 +16,10 @@ import os
 import re
 import shutil
 import stat
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from slide_mobile.artifact.replacing import refuse_existing
 from slide_mobile.errors import OutputError
@@ -32,9 +32,9 @@ _OUTPUT_ERRNOS = frozenset(
     }
 )  # fmt: skip
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PARTIAL = re.compile(r"\..+\.partial-[0-9a-f]{32}", re.DOTALL)
-_WRITTEN_SECONDS = 60  # after which a file that is not renamed was left behind
 _MOST_NAME_BYTES = 180  # of a sibling's name, which may have 255 with what is added
 
 
@@ -61,7 +61,8 @@ def staging(root: Path, *, force: bool, listed: bool = False) -> Iterator[Path]:
                 ) from error
             raise
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove_tree(partial)
             os.close(lock)
 
 
@@ -77,7 +78,8 @@ def temporary(root: Path) -> Iterator[Path]:
         folder.chmod(0o700)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(folder)
         os.close(lock)
 
 
@@ -111,23 +113,28 @@ def write_file(path: Path, content: str | bytes) -> None:
     """Write or replace a file atomically; raises OutputError."""
     # Text may have a path that is not UTF-8; its bytes are escaped.
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
-    partial = _sibling(path, "partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(partial, _NEW_FILE, 0o666), "wb") as file:
+        sweep(path)
+        with _locked_file(path) as (partial, file):
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        if not isinstance(error, OSError):
-            raise
+            partial.replace(path)
+    except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def remove_tree(path: Path) -> None:
+    """Delete a file or a folder if it exists, and the rest of it where a signal comes meanwhile."""
+    try:
+        _remove(path)
+    except KeyboardInterrupt:
+        _remove(path)
+        raise
+
+
+def _remove(path: Path) -> None:
     """Delete a file or a folder if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -145,12 +152,8 @@ def sweep(root: Path) -> None:
         if stale.name.startswith(own) or _PARTIAL.fullmatch(stale.name):
             _sweep_unlocked(stale)
     for old in _entries(root.parent):
-        if not old.name.startswith(f".{_stem(root)}.replaced-"):
-            continue
-        if os.path.lexists(root):
-            remove_tree(old)
-        else:
-            old.rename(root)
+        if old.name.startswith(f".{_stem(root)}.replaced-"):
+            _settle(root, old)
 
 
 @contextlib.contextmanager
@@ -193,6 +196,23 @@ def _locked_sibling(root: Path) -> tuple[Path, int]:
             os.close(lock)
 
 
+@contextlib.contextmanager
+def _locked_file(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Make a new sibling of a file, open and locked; it is deleted if it is still there then."""
+    while True:
+        partial = _sibling(path, "partial")
+        with os.fdopen(os.open(partial, _NEW_FILE, 0o666), "wb") as file:
+            try:
+                with contextlib.suppress(OSError):  # a file system without locks: nobody sweeps
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                if os.path.lexists(partial):  # no other process has swept it
+                    yield partial, file
+                    return
+            finally:
+                with contextlib.suppress(OSError):
+                    partial.unlink()
+
+
 def _sibling(root: Path, kind: str) -> Path:
     """Return a new, hidden path next to `root`."""
     return root.with_name(f".{_stem(root)}.{kind}-{uuid.uuid4().hex}")
@@ -213,17 +233,13 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _sweep_unlocked(stale: Path) -> None:
-    """Delete a folder that no process has locked, or a file that nobody writes any more."""
+    """Delete a folder or a file that no process has locked."""
     with contextlib.suppress(OSError):
-        found = stale.lstat()
-        if stat.S_ISREG(found.st_mode):
-            if time.time() - found.st_mtime > _WRITTEN_SECONDS:
-                stale.unlink()
-            return
-        lock = os.open(stale, _FOLDER)
+        is_file = stat.S_ISREG(stale.lstat().st_mode)
+        lock = os.open(stale, _OLD_FILE if is_file else _FOLDER)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(stale, ignore_errors=True)
+            remove_tree(stale)
         finally:
             os.close(lock)
 
@@ -231,12 +247,17 @@ def _sweep_unlocked(stale: Path) -> None:
 def _replace(partial: Path, root: Path) -> None:
     """Rename `partial` to `root`; an existing `root` is moved away first, and then deleted."""
     old = _sibling(root, "replaced")
-    if os.path.lexists(root):
-        root.rename(old)
     try:
+        if os.path.lexists(root):
+            root.rename(old)
         partial.rename(root)
-    except OSError:
-        if os.path.lexists(old):
-            old.rename(root)
-        raise
-    remove_tree(old)
+    finally:  # also where a signal comes between the two
+        _settle(root, old)
+
+
+def _settle(root: Path, old: Path) -> None:
+    """Delete what was moved away from `root`, or move it back if `root` is not there."""
+    if os.path.lexists(root):
+        remove_tree(old)
+    elif os.path.lexists(old):
+        old.rename(root)

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from slide_mobile.artifact import index
 from slide_mobile.artifact.apps import App, Kind, find, folder_name, require_names
-from slide_mobile.artifact.atomic import alone_in, remove_tree, staging
+from slide_mobile.artifact.atomic import alone_in, remove_tree, staging, sweep
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
 from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digest
 from slide_mobile.artifact.index import Entry, Index
@@ -164,6 +164,7 @@ def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
     artifact.verify()
     manifest, name = artifact.manifest, folder_name(root)
     destination = app.folder / name
+    sweep(destination)
     state: State = "replaced" if os.path.lexists(destination) else "added"
     _require_apart(root, destination)
     if not app.runs(manifest):

@@ -67,6 +67,8 @@ def run(plan: Plan, *, force: bool, progress: Progress) -> tuple[Outcome, ...]:
     Raises OutputError where a record cannot be written.
     """
     make_folder(plan.out / CELLS)
+    for cell in plan.cells:
+        atomic.sweep(artifact(plan.out, cell.name))
     records = {cell.name: known(plan.out, cell, force=force) for cell in plan.cells}
     kept = {name for name, record in records.items() if record.passed}
     waiting = [cell for cell in plan.cells if cell.name not in kept]

@@ -4,12 +4,15 @@ import fcntl
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from artifact_folders import folder as whole
 from artifact_folders import plain
 
 from slide_mobile.artifact.atomic import alone_in, staging, write_file
+from slide_mobile.artifact.folder import Artifact
 from slide_mobile.errors import OutputError
 
 
@@ -180,3 +183,32 @@ def test_a_folder_that_is_held_is_waited_for_or_refused(tmp_path: Path) -> None:
             pass
     second.join(timeout=10)
     assert entered.is_set()
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_signal_at_any_step_of_a_replacement_loses_and_leaves_nothing(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole(tmp_path / "a")
+    steps = iter(range(10))
+
+    def interrupted(call: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*args: object, **kwargs: object) -> object:
+            found = call(*args, **kwargs)
+            if next(steps) == step:
+                raise KeyboardInterrupt
+            return found
+
+        return wrapped
+
+    def build() -> None:
+        with staging(tmp_path / "a", force=True) as partial:
+            whole(partial, labels=b"new\nlabels\n")
+            for owner, name in ((Path, "rename"), (os, "unlink"), (os, "rmdir")):
+                monkeypatch.setattr(owner, name, interrupted(getattr(owner, name)))
+
+    with pytest.raises(KeyboardInterrupt):
+        build()
+    monkeypatch.undo()
+    assert names(tmp_path) == ["a"]
+    Artifact.open(tmp_path / "a").verify()

@@ -1,8 +1,10 @@
 """Nothing of a user's is written through, replaced or deleted: only artifacts are ours."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 from artifact_folders import folder, plain
@@ -212,18 +214,41 @@ def test_what_killed_processes_left_is_swept_by_any_later_one(tmp_path: Path) ->
     for name in (f".other.partial-{'0' * 32}", f".a.partial-{'f' * 32}"):
         (tmp_path / name / "golden").mkdir(parents=True)
     stale = tmp_path / f".r.html.partial-{'1' * 32}"
-    fresh = tmp_path / f".r.html.partial-{'2' * 32}"
-    for path in (stale, fresh):
+    written = tmp_path / f".r.html.partial-{'2' * 32}"
+    for path in (stale, written):
         path.write_bytes(b"1")
-    os.utime(stale, (0, 0))
     kept = [".thesis.partial-2026", ".rsync.partial-abc", "x.partial-" + "0" * 32]
     for name in kept:
         (tmp_path / name).mkdir()
     os.mkfifo(tmp_path / f".pipe.partial-{'3' * 32}")
-    with atomic.staging(tmp_path / "a", force=False):
-        pass
+    with written.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # by a process that writes it now
+        with atomic.staging(tmp_path / "a", force=False):
+            pass
     left = sorted(p.name for p in tmp_path.iterdir())
-    assert left == sorted([*kept, fresh.name, f".pipe.partial-{'3' * 32}", "a"])
+    assert left == sorted([*kept, written.name, f".pipe.partial-{'3' * 32}", "a"])
+
+
+def test_a_file_that_is_written_sweeps_what_a_killed_process_left(tmp_path: Path) -> None:
+    (tmp_path / f".index.json.partial-{'1' * 32}").write_bytes(b"half")
+    atomic.write_file(tmp_path / "index.json", b"{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["index.json"]
+
+
+def test_a_file_that_was_swept_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, swept = fcntl.flock, []
+
+    def flock(file: IO[bytes], how: int) -> None:
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(atomic.fcntl, "flock", flock)
+    atomic.write_file(tmp_path / "a", b"1")
+    assert len(swept) == 1 and [path.read_bytes() for path in tmp_path.iterdir()] == [b"1"]
 
 
 @pytest.mark.parametrize("length", [200, 250, 255])

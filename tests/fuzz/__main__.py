@@ -42,7 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Hostile input for every command.")
     parser.add_argument("--cases", type=int, default=3200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kind", default="", help="only the kinds that begin so")
+    parser.add_argument("--kind", default="", help="only kinds that begin so, with commas between")
     parser.add_argument("--case", type=int, help="only the case with this number")
     parser.add_argument("--verbose", action="store_true", help="show each case")
     parser.add_argument("--workers", type=int, default=2)

@@ -22,6 +22,9 @@ RIGHT: dict[tuple[str, ...], tuple[str, ...]] = {
     ("convert",): (MODEL, "--untrained", "--to", "fake", "--out", "out"),
     ("check",): ("a",),
     ("inspect",): ("a",),
+    ("predict",): ("a", "photos"),
+    ("sign",): ("a", "--key", "k.pem"),
+    ("verify",): ("a", "--key", "k.pem"),
     ("lab", "run"): ("a", "--lab", "gpu"),
     ("lab", "cost"): ("a",),
     ("lab", "setup"): ("nowhere",),  # never without a name: it would install everything
@@ -36,7 +39,12 @@ PLACES = (
     "a", "file", "folder", "missing", "pipe", "loop", "photos", "app", "r.toml", "d.json", ".",
 )  # fmt: skip
 _INSTALLS = {("lab", "setup"), ("doctor",)}
-_WRITES = {"--out", "--app"}  # what a user names there may be written to, so only harmless places
+_WRITES = {
+    "--out",
+    "--app",
+    "--csv",
+    "--report",
+}  # what a user names there may be written to, so only harmless places
 
 
 def commands(
@@ -65,6 +73,7 @@ def options(corpus: Corpus) -> st.SearchStrategy[Case]:
         copied(corpus.smallest, "a"), write("file", b"x"), _around,
         write("photos/c/x.png", corpus.images["PNG"]),
         write("d.json", (BENCHMARKS / "host.json").read_bytes()),
+        write("k.pem", b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"),
         write("r.toml", b'out = "out"\n[[model]]\nname = "x"\n'),
     )  # fmt: skip
 
@@ -102,8 +111,8 @@ def _added(param: click.Parameter, *, installs: bool) -> st.SearchStrategy[tuple
         values = values.map(argument).filter(lambda t: not _is_long(t, low))
     elif option in _WRITES:
         safe = words.filter(lambda t: ".." not in t).map(lambda t: f"out/{t}")
-        odd = ("file", "pipe", "loop", "file/x", "a/manifest.json/x")
-        values = safe | st.sampled_from(odd if option == "--out" else (*odd, "a"))
+        odd = ("pipe", "loop", "file/x", "a/manifest.json/x")
+        values = safe | st.sampled_from((*odd, "a", "file") if option == "--app" else odd)
     elif isinstance(param.type, click.Choice):
         values = st.sampled_from(list(param.type.choices)) | words
     else:

@@ -11,7 +11,6 @@ from case import Case, Ended
 EXIT_CODES = {0, 1, 2, 3, 129, 130, 141, 143}
 MOST_CHARACTERS = 320  # of a line of error: 300, and what is before it
 MOST_MORE_BYTES = 2 << 30  # of memory, over a plain run's
-_WRITABLE = 4096  # bytes, of a file that takes a line
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -31,8 +30,7 @@ def problems(
     if ended.peak_bytes > plain_bytes + MOST_MORE_BYTES:
         yield f"its peak is {ended.peak_bytes >> 20} MB, a plain run's {plain_bytes >> 20}"
     yield from changed if not killed else [x for x in changed if not x.startswith("made tmp/")]
-    # Its streams are files, too.
-    if not case.streams and case.limits.get(resource.RLIMIT_FSIZE, _WRITABLE) >= _WRITABLE:
+    if not case.streams and resource.RLIMIT_FSIZE not in case.limits:  # streams are files, too
         yield from _text(case, ended, out, err)
 
 

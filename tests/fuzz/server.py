@@ -100,7 +100,7 @@ def _forked_child(called: Any) -> Iterator[Any]:
 def _load(package: ModuleType) -> None:
     """Import everything of ours."""
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not found.name.endswith("__main__") and ".workers" not in found.name:
+        if not found.name.endswith("__main__") and ".worker" not in found.name:
             importlib.import_module(found.name)
 
 

@@ -25,11 +25,13 @@ def generated(
     """The cases of a seed, always the same; `quick` leaves out what takes seconds."""
     found: list[Case] = []
     total = sum(share for _, share in KINDS.values())
-    for strategy, share in KINDS.values():
+    for kind, (strategy, share) in KINDS.items():
+        if not any(kind.startswith(name) or name.startswith(kind) for name in only.split(",")):
+            continue
         made = _of_kind(strategy(corpus), max(1, round(cases * share / total)), first_seed)
         found += made
     signals = interruptions.cases(corpus, count=max(4, cases // 32), seed=first_seed, quick=quick)
-    return [case for case in found + signals if case.kind.startswith(only)]
+    return [case for case in found + signals if case.kind.startswith(tuple(only.split(",")))]
 
 
 def _of_kind(strategy: object, count: int, first_seed: int) -> Sequence[Case]:
