@@ -12,13 +12,14 @@ from safetensors.torch import load_file, save_file
 
 from slide_mobile import models, recipes
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact, digest
+from slide_mobile.artifact.folder import digest
 from slide_mobile.demo.render import render_many
 from slide_mobile.deploy import deploy
 from slide_mobile.errors import GateFailed, OutputError, UnknownName, UsageError
 from slide_mobile.parity.check_result import ParityFailed
 from slide_mobile.parity.source import CalibrationImages, ModelSource
 from slide_mobile.pipeline import mixed_precision
+from slide_mobile.pipeline.artifact import Artifact
 from slide_mobile.pipeline.check import check
 from slide_mobile.pipeline.convert import convert
 from slide_mobile.recipes import Recipe
@@ -41,7 +42,7 @@ def test_the_folder_is_whole_and_says_what_was_proved(fake: FakeConverter, tmp_p
     art = convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path)
     manifest = art.manifest
     assert [path.name for path in tmp_path.iterdir()] == [f"{MODEL}-fake-fp16"]
-    assert Artifact.open(art.root) == art
+    assert Artifact.load(art.root) == art
     art.verify()
     assert set(manifest.files) == {
         "model.fake", "labels.txt", *(f"golden/{i:02d}.ppm" for i in range(8))
@@ -203,7 +204,7 @@ def test_an_existing_folder_is_kept_without_force(fake: FakeConverter, tmp_path:
     art = convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
     with pytest.raises(OutputError, match="choose another --out, or replace it with --force"):
         convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path)
-    assert Artifact.open(art.root) == art and len(fake.written) == 1
+    assert Artifact.load(art.root) == art and len(fake.written) == 1
     convert(UNTRAINED, to=Format("fake", "fp32"), out=tmp_path, force=True)
     assert len(fake.written) == 2
 
@@ -215,7 +216,7 @@ def test_a_failure_keeps_the_folder_that_it_was_to_replace(
     fake.decibels = lambda recipe, modules: 3.0
     with pytest.raises(ParityFailed):
         convert(UNTRAINED, to=Format("fake", "fp16"), out=tmp_path, force=True)
-    assert Artifact.open(art.root) == art
+    assert Artifact.load(art.root) == art
     art.verify()
 
 
@@ -260,7 +261,7 @@ def test_a_deploy_form_that_is_not_exact_is_refused(
     ("to", "message"),
     [
         (Format("fak"), "no target is named 'fak'; did you mean 'fake'"),
-        (Format("fake", "int4"), "no precision for fake is named 'int4'; did you mean 'int8'"),
+        (Format("fake", "int4"), "no precision is named 'int4'; did you mean 'int8'"),
         (Format("fake", backend="gpu"), "no backend for fake is named 'gpu'; known: memory"),
         (Format("fake", via="onnx"), "for fake is named 'onnx'; known: direct"),
     ],
