@@ -1,9 +1,10 @@
 """Sign an artifact folder, and verify the signature of one."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError, Sha256, Text
 from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digests
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import GateFailed, OutputError, UsageError
 from slide_mobile.isolation import files, limits
 from slide_mobile.signing.bom import bom
 from slide_mobile.targets import environments
@@ -61,13 +62,30 @@ def sign(root: Path, key: Path) -> Path:
     if foreign := sorted(digests(root).keys() - {*artifact.manifest.files, BOM, LAB, SIGNATURE}):
         raise UsageError(f"{root / foreign[0]} is not part of the artifact: remove it, then sign")
     _require_key(key, private=True)
-    atomic.write_file(root / BOM, documents.encode(bom(artifact)))
-    with tempfile.TemporaryDirectory() as scratch:
+    made_of = documents.encode(bom(artifact))
+    with _replaced(root / BOM, made_of), tempfile.TemporaryDirectory() as scratch:
         signature = Path(scratch) / SIGNATURE
         if error := _call("sign", root, signature, key):
             raise UsageError(f"cannot sign {root} with {key}: {error}")
         atomic.write_file(root / SIGNATURE, signature.read_bytes())
     return root / SIGNATURE
+
+
+@contextlib.contextmanager
+def _replaced(path: Path, data: bytes) -> Iterator[None]:
+    """Write a file; if the block fails, what was there before is there again."""
+    try:
+        before = files.read(path, most=documents.MOST_BYTES) if os.path.lexists(path) else None
+    except OSError as error:
+        raise OutputError(f"cannot replace {path}: {error.strerror}") from error
+    try:
+        atomic.write_file(path, data)
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        if before is not None:
+            atomic.write_file(path, before)
+        raise
 
 
 def verify(root: Path, keys: Sequence[Path]) -> Verification:

@@ -11,7 +11,9 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-OURS = ("work/out", "work/app", "work/artifacts", "work/build", "home/.cache")
+OURS = (
+    "work/out", "work/app", "work/artifacts", "work/build", "work/a/model.sig", "home/.cache",
+)  # fmt: skip
 _KEPT = (
     "PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "OMP_NUM_THREADS", "LANG", "VIRTUAL_ENV",
 )  # fmt: skip

@@ -136,3 +136,17 @@ def test_commands_have_exit_codes(
     assert outcome("sign", art.root, "--key", keys[0])[0] == 0
     assert outcome("verify", art.root, "--key", keys[1])[0] == 0
     assert outcome("sign", art.root, "--key", keys[1])[0] == 2
+
+
+@pytest.mark.parametrize("before", [None, b"{}"])
+def test_a_signing_that_fails_leaves_the_folder_as_it_was(
+    before: bytes | None, tmp_path: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder(tmp_path / "a").root
+    if before is not None:
+        (root / "bom.cdx.json").write_bytes(before)
+    seen = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    monkeypatch.setattr(signatures, "_call", lambda *_: "no")
+    with pytest.raises(UsageError, match="cannot sign"):
+        signing.sign(root, keys[0])
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == seen
