@@ -246,7 +246,7 @@ _QUICK: tuple[tuple[str, ...], ...] = (
     ("report", "a", "--out", "out/r.md", "--no-modules", "-q"), ("release", "missing", "-q"),
 )  # fmt: skip
 _LIMITS = {
-    resource.RLIMIT_NOFILE: (3, 8, 16, 64),
+    resource.RLIMIT_NOFILE: (8, 16, 64),  # with 3, no Python is loaded
     resource.RLIMIT_AS: (200 << 20, 600 << 20, 1 << 30, 2 << 30, 4 << 30),
     resource.RLIMIT_FSIZE: (0, 1, 4096, 65536),
     resource.RLIMIT_CORE: (0,),
