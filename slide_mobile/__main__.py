@@ -109,16 +109,20 @@ def _traceback() -> int:
 
 def _said(line: str, code: int) -> int:
     """Print an error where nothing of ours may be importable; the exit code."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    try:
         sys.stderr.write(f"error: {line}\n")
         sys.stderr.flush()
+    except OSError:  # Python would try again at its end, and exit with 120
+        _silenced(code, stream=2)
+    except (ValueError, AttributeError):  # it is closed
+        pass
     return code
 
 
-def _silenced(code: int) -> int:
-    """Drop what Python would try to write again to standard output at its end; the exit code."""
+def _silenced(code: int, *, stream: int = 1) -> int:
+    """Drop what Python would try to write again to a stream at its end; the exit code."""
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     return code
 
 

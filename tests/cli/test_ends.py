@@ -178,6 +178,7 @@ def shell(line: str) -> tuple[int, str, str]:
     [
         ("$SM --help > /dev/full", 2, "cannot write to standard output: No space left on device"),
         ("$SM convert --help > /dev/full", 2, "cannot write to standard output"),
+        ("$SM --help > /dev/full 2> /dev/full", 2, ""),
         ("$SM --version > /dev/full", 2, "cannot write to standard output"),
         ("$SM --help >&-", 2, "standard output: it is closed"),
         ("$SM models --json >&-", 2, "standard output: it is closed"),
