@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -178,7 +179,6 @@ def shell(line: str) -> tuple[int, str, str]:
     [
         ("$SM --help > /dev/full", 2, "cannot write to standard output: No space left on device"),
         ("$SM convert --help > /dev/full", 2, "cannot write to standard output"),
-        ("$SM --help > /dev/full 2> /dev/full", 2, ""),
         ("$SM --version > /dev/full", 2, "cannot write to standard output"),
         ("$SM --help >&-", 2, "standard output: it is closed"),
         ("$SM models --json >&-", 2, "standard output: it is closed"),
@@ -266,3 +266,16 @@ def test_ctrl_c_before_a_command_begins_is_one_line(
     monkeypatch.setattr(sys, "argv", ["slide-mobile", "models"])
     assert program._code() == 130
     assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_where_not_even_the_error_can_be_written_the_exit_code_says_it(tmp_path: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        done = subprocess.run(
+            [sys.executable, "-m", "slide_mobile", "--help"], stdout=out, stderr=err, check=False,
+            preexec_fn=limited,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )  # fmt: skip
+    assert done.returncode == 2
