@@ -32,6 +32,8 @@ class Box:
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """What a command finds in its environment; {box} in a value is this folder."""
         ours = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        # Under a limit on files, Python would leave half a .pyc, which no later run can load.
+        ours |= {"PYTHONDONTWRITEBYTECODE": "1"}
         ours |= {"HOME": str(self.root / "home"), "TMPDIR": str(self.tmp), "COLUMNS": "100"}
         return ours | {name: text.replace("{box}", str(self.root)) for name, text in more.items()}
 

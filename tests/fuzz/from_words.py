@@ -228,7 +228,7 @@ _VARIABLES = (
     "FORCE_COLOR", "CLICOLOR_FORCE", "TERM", "LANG", "LC_ALL",
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCH_LOGS", "TORCHINDUCTOR_CACHE_DIR",
     "CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL", "SOURCE_DATE_EPOCH", "TZ",
-    "TTY_COMPATIBLE", "UNICODE_VERSION", "PATH", "PYTHONDONTWRITEBYTECODE",
+    "TTY_COMPATIBLE", "UNICODE_VERSION", "PATH",
 )  # fmt: skip
 _PLAIN = (
     "", "0", "1", "-1", "abc", "{box}/missing", "{box}/outside/kept", "/dev/null", "C", "dumb",
