@@ -277,7 +277,7 @@ def test_where_not_even_the_error_can_be_written_the_exit_code_says_it(tmp_path:
             [sys.executable, "-m", "slide_mobile", "--help"], stdout=out, stderr=err, check=False,
             preexec_fn=limited,
             env={
-                **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
                 "PYTHONDONTWRITEBYTECODE": "1",  # it would be half written, and stay
             },
         )  # fmt: skip
