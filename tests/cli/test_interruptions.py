@@ -1,6 +1,7 @@
 """A command that is ended from outside leaves no artifact, and the next run works."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -104,6 +105,8 @@ def test_a_write_that_fails_is_one_line_and_leaves_nothing(tmp_path: Path) -> No
     done = subprocess.run(
         command(*CONVERT, "--untrained", "--out", tmp_path),
         capture_output=True, text=True, check=False, preexec_fn=no_file_above_64_kb,
+        # Python would leave half of a large module's bytecode, for others to stumble over.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.returncode == 2
     assert "cannot write to" in done.stderr and len(done.stderr.strip().splitlines()) == 1
