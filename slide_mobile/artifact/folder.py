@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from slide_mobile.artifact import documents
 from slide_mobile.artifact import manifest as manifests
@@ -71,7 +71,7 @@ class Artifact:
         return tuple(data.decode("utf-8").splitlines())
 
     @classmethod
-    def open(cls, root: Path) -> "Artifact":
+    def open(cls, root: Path) -> Self:
         """Read a folder's manifest; raises ArtifactError, GateFailed (integrity)."""
         path = root / MANIFEST
         try:

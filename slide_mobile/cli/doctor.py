@@ -1,5 +1,6 @@
 """slide-mobile doctor."""
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ Examples:
     "--install",
     "installs",
     is_flag=True,
-    help=f"Create the environments NAME...: {', '.join(environments.ENVIRONMENTS)}",
+    help="Create the environments NAME..., which are listed below.",
 )
 @verb
 def doctor(session: Session, names: tuple[str, ...], installs: bool) -> None:
@@ -56,6 +57,16 @@ def doctor(session: Session, names: tuple[str, ...], installs: bool) -> None:
 
     found = diagnose()
     session.emit(found, lambda console: _print(console, found))
+
+
+# A line each: click would break a long name at its hyphen.
+doctor.help = "\n".join(
+    [
+        f"{inspect.cleandoc(doctor.help or '')}\n\n\b",
+        "Environments:",
+        *(f"  {name}" for name in environments.ENVIRONMENTS),
+    ]
+)
 
 
 def _install(session: Session, names: tuple[str, ...]) -> None:

@@ -29,10 +29,7 @@ class Artifact(folder.Artifact):
     @classmethod
     def load(cls, root: str | PathLike[str]) -> "Artifact":
         """Read a folder's manifest; raises ArtifactError, GateFailed (integrity)."""
-        opened = folder.Artifact.open(Path(root))
-        return cls(
-            root=opened.root, manifest=opened.manifest, manifest_sha256=opened.manifest_sha256
-        )
+        return cls.open(Path(root))
 
     def predict(self, image: Picture, *, top: int = TOP) -> Prediction:
         """Answer for one image: a path, a PIL image, or RGB bytes of shape (H, W, 3).

@@ -119,7 +119,7 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     draw = np.random.default_rng(0)
-    for i in range(3):
+    for i in range(8):
         pixels = draw.integers(0, 256, (70, 100, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")
     return folder
@@ -141,7 +141,7 @@ def test_stdout_is_one_json_object_and_a_corrupt_image_is_named(
     assert done.returncode == 0 and done.stderr == ""
     assert set(document) == {"artifact", "seconds", "peak_rss_bytes", "manifest_sha256", "manifest"}
     manifest = document["manifest"]
-    assert manifest["calibration"]["images"] == 3
+    assert manifest["calibration"]["images"] + manifest["parity"]["samples"] == 8
     assert any("bad.png" in note for note in manifest["notes"])
     assert manifest["model"]["trained"] is True and manifest["model"]["checkpoint_sha256"]
 

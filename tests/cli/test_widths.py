@@ -196,6 +196,8 @@ def test_what_convert_prints_fits(printed: dict[tuple[str, int], str]) -> None:
     assert following.split("\n")[1:] == [
         "  slide-mobile check slide_swin_test-fake-fp32",
         "  slide-mobile inspect slide_swin_test-fake-fp32",
+        "  slide-mobile bench slide_swin_test-fake-fp32",
+        "  slide-mobile predict slide_swin_test-fake-fp32 IMAGE",
         "",
     ]
 

@@ -16,10 +16,11 @@ from torch import nn
 import slide_mobile
 from slide_mobile import models, recipes
 from slide_mobile.artifact import golden, manifest
-from slide_mobile.artifact.folder import Artifact, digests
+from slide_mobile.artifact.folder import digests
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.deploy.export import export
 from slide_mobile.deploy.rewriting import deploy
+from slide_mobile.pipeline.artifact import Artifact
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Request
 
@@ -46,7 +47,7 @@ def test_the_folder_is_whole_and_certified(case, converted) -> None:
     art, (target, recipe) = converted(*case), case
     manifest = art.manifest
     assert art.root.name == f"{MODEL}-{target}-{recipe}"
-    assert Artifact.open(art.root) == art
+    assert Artifact.load(art.root) == art
     art.verify()
     assert (manifest.target, manifest.precision) == case
     assert manifest.model.trained is False and manifest.model.checkpoint_sha256 is None

@@ -1,5 +1,6 @@
 """What .pte files of a small net hold and compute, in every precision and for both delegates."""
 
+import copy
 import os
 import sys
 import tempfile
@@ -242,7 +243,7 @@ def test_without_coremltools_a_core_ml_delegate_names_the_command(
 
 @pytest.mark.parametrize("case", [("xnnpack", "fp32"), ("coreml", "fp32")], ids="-".join)
 def test_names_of_other_operations_are_refused_in_one_line(case, files, tmp_path: Path) -> None:
-    file = reading.read(files[case])
+    file = copy.deepcopy(reading.read(files[case]))
     reading.method(file, NAMES).outputs.pop()
     path = tmp_path / "model.pte"
     path.write_bytes(reading.write(file))

@@ -1,5 +1,6 @@
 """Reading .pte files that are foreign, cut, damaged, or only partly delegated."""
 
+import copy
 import json
 import math
 import random
@@ -77,7 +78,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def with_delegate(name: str, content: bytes, foreign: Path, path: Path) -> Path:
     """A .pte with one delegate, which was given `content`."""
-    file = reading.read(foreign)
+    file = copy.deepcopy(reading.read(foreign))
     plan = reading.method(file)
     plan.delegates = plan.delegates[:1]
     plan.delegates[0].id = name
@@ -105,7 +106,7 @@ def test_a_file_without_module_names_has_no_layerwise_error(foreign: Path) -> No
 
 
 def test_what_is_read_is_written_again_to_the_byte(foreign: Path) -> None:
-    file = reading.read(foreign)
+    file = copy.deepcopy(reading.read(foreign))
     assert reading.write(file) == foreign.read_bytes()
     for delegate in reading.method(file).delegates:
         content = reading.blob(file, delegate)
@@ -205,7 +206,7 @@ def test_without_a_delegate_portable_kernels_compute(tmp_path: Path) -> None:
 
 
 def test_an_operation_that_writes_two_tensors_is_read(foreign: Path, tmp_path: Path) -> None:
-    file = reading.read(foreign)
+    file = copy.deepcopy(reading.read(foreign))
     parsed = xnnpack_graph.read(reading.blob(file, reading.method(file).delegates[0]))
     image, index = parsed.input_ids[0], parsed.output_ids[0]
     (convolution,) = (n for n in parsed.xnodes if type(n.xnode_union).__name__ == "XNNConv2d")
@@ -231,7 +232,7 @@ def test_the_gelu_of_fp16_is_off_by_what_it_says() -> None:
 
 
 def test_memory_that_no_model_needs_is_refused(foreign: Path, tmp_path: Path) -> None:
-    file = reading.read(foreign)
+    file = copy.deepcopy(reading.read(foreign))
     reading.method(file).non_const_buffer_sizes = [0, 1 << 35]
     path = tmp_path / "greedy.pte"
     path.write_bytes(reading.write(file))
@@ -240,7 +241,7 @@ def test_memory_that_no_model_needs_is_refused(foreign: Path, tmp_path: Path) ->
 
 
 def test_a_method_that_jumps_back_is_refused(foreign: Path, tmp_path: Path) -> None:
-    file = reading.read(foreign)
+    file = copy.deepcopy(reading.read(foreign))
     plan = reading.method(file)
     plan.values.append(EValue(Bool(False)))
     jump = JumpFalseCall(cond_value_index=len(plan.values) - 1, destination_instruction=0)
@@ -252,7 +253,7 @@ def test_a_method_that_jumps_back_is_refused(foreign: Path, tmp_path: Path) -> N
 
 
 def test_a_delegate_s_tensor_of_absurd_size_is_refused(foreign: Path, tmp_path: Path) -> None:
-    file = reading.read(foreign)
+    file = copy.deepcopy(reading.read(foreign))
     graph = xnnpack_graph.read(reading.blob(file, reading.method(file).delegates[0]))
     xnnpack_graph.tensor(graph.xvalues[0].xvalue_union).dims = [1 << 15, 1 << 15]
     content = xnnpack_graph.write(graph)

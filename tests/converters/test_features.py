@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 
 import slide_mobile
 from slide_mobile import models, recipes
-from slide_mobile.artifact.folder import Artifact
 from slide_mobile.demo.render import render_many
 from slide_mobile.errors import UsageError
 from slide_mobile.models.layers.backbone import without_head
 from slide_mobile.parity.source import CalibrationImages, ModelSource
+from slide_mobile.pipeline.artifact import Artifact
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import Format
 from slide_mobile.tasks import STAGES
@@ -102,7 +102,7 @@ def test_the_folder_states_four_maps_and_each_reaches_the_floor(case, made: Made
     art, (name, target, recipe) = made[case], case
     manifest, layout = art.manifest, registry.load(target).LAYOUT
     assert art.root.name == f"{name}-features-{target}-{recipe}"
-    assert Artifact.open(art.root) == art
+    assert Artifact.load(art.root) == art
     art.verify()
     assert art.input_size == SIZE
     assert manifest.task == "features"

@@ -10,12 +10,12 @@ from fake_converter import FakeConverter, install
 from fake_lab import FakeLab, part
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.folder import Artifact
 from slide_mobile.cli import main
 from slide_mobile.errors import EnvironmentMissing, GateFailed, UnknownName, UsageError
 from slide_mobile.lab import results
 from slide_mobile.lab.verdict import LabResults
 from slide_mobile.parity.source import ModelSource
+from slide_mobile.pipeline.artifact import Artifact
 from slide_mobile.pipeline.convert import convert
 from slide_mobile.targets import cached_folders
 from slide_mobile.targets.format import Format
@@ -85,7 +85,7 @@ def test_a_failure_keeps_the_folder_that_it_was_to_replace(
     before = results.read(art)
     with pytest.raises(GateFailed):
         convert(UNTRAINED, to=TO, labs=["bad"], out=tmp_path, force=True)
-    assert Artifact.open(art.root) == art and results.read(art) == before
+    assert Artifact.load(art.root) == art and results.read(art) == before
 
 
 @pytest.mark.parametrize(
