@@ -37,9 +37,12 @@ def test_a_process_that_measures_does_not_outlive_the_one_that_asked() -> None:
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command) as parent:
         children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-        found = waited_for(lambda: children.read_text().split())
+        (process,) = waited_for(lambda: children.read_text().split())
+        # Until it runs its program, it has not asked to be ended with its parent.
+        assert waited_for(
+            lambda: Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"sleep")
+        )
         parent.kill()
-    (process,) = found
     assert waited_for(lambda: not is_running(process))
 
 
