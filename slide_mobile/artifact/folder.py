@@ -194,6 +194,10 @@ def size_bytes(path: Path) -> int:
 
 def digests(root: Path) -> dict[str, str]:
     """Return the sha256 of every file in a folder except manifest.json, by relative path."""
+    return {name: digest(root / name) for name in names(root) if name != MANIFEST}
+
+
+def names(root: Path) -> list[str]:
+    """List the relative paths of all files in a folder, sorted part by part."""
     paths = sorted(path for path in root.rglob("*") if path.is_file())
-    names = {path.relative_to(root).as_posix(): path for path in paths}
-    return {name: digest(path) for name, path in names.items() if name != MANIFEST}
+    return [path.relative_to(root).as_posix() for path in paths]

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from slide_mobile.cli.facts import INTEGRITY, parity_facts
+from slide_mobile.cli.options import full_option
 from slide_mobile.cli.printing import Fact, escape, mark, new_table, print_facts, print_next
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
@@ -58,11 +59,7 @@ Examples:
     help="Another artifact of the same model; can be repeated.",
 )
 @click.option("--modules", is_flag=True, help="Show the error of every module, in execution order.")
-@click.option(
-    "--full",
-    is_flag=True,
-    help="Compare the bundled demo on all of its 2,400 held-out drawings, not on 204.",
-)
+@full_option
 @verb
 def check(
     session: Session,
@@ -84,7 +81,7 @@ def check(
     With --against, artifacts of one model are compared with each other instead of with PyTorch. If
     one of them disagrees with all the others, it is named.
     """
-    session.progress("start PyTorch")  # its import takes seconds
+    session.progress("start PyTorch")  # in a child process, but for --against
     from slide_mobile.artifact.folder import Artifact
     from slide_mobile.pipeline import check
 

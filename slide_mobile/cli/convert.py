@@ -1,13 +1,13 @@
 """slide-mobile convert."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from slide_mobile import recipes, tasks
 from slide_mobile.cli import completion, converted, several
-from slide_mobile.cli.options import comma_list
+from slide_mobile.cli.options import comma_list, full_option
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
 from slide_mobile.parity import source
@@ -73,7 +73,7 @@ Examples:
 )
 @click.option(
     "--weights",
-    type=click.Choice(["raw", "ema"]),
+    type=click.Choice(get_args(Weights)),
     help="Which weights to take where the checkpoint holds raw and averaged ones (EMA); the "
     "averaged ones by default.",
 )
@@ -132,11 +132,7 @@ Examples:
     metavar="NAMES",
     help="Labs in which the file must pass, too; the command lab lists them.",
 )
-@click.option(
-    "--full",
-    is_flag=True,
-    help="Compare the bundled demo on all of its 2,400 held-out drawings, not on 204.",
-)
+@full_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

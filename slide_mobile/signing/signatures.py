@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError, Sha256, Text
-from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digests
+from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, names
+from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import GateFailed, OutputError, UsageError
 from slide_mobile.isolation import files, limits
 from slide_mobile.signing.bom import bom
@@ -53,13 +55,14 @@ def sign(root: Path, key: Path) -> Path:
     """Sign every file of an artifact with a private key (PEM, P-256, P-384 or P-521).
 
     First, what made the file is written to `bom.cdx.json`. The signature becomes `model.sig` in the
-    folder. Both replace older ones. An encrypted key
-    needs its password in SLIDE_MOBILE_KEY_PASSWORD. Raises ArtifactError, GateFailed (integrity),
-    UsageError for a key that cannot be used, EnvironmentMissing, OutputError.
+    folder. Both replace older ones. An encrypted key needs its password in
+    SLIDE_MOBILE_KEY_PASSWORD. Raises ArtifactError, GateFailed (integrity), UsageError for a key
+    that cannot be used, EnvironmentMissing, OutputError.
     """
     artifact = Artifact.open(root)
     artifact.verify()
-    if foreign := sorted(digests(root).keys() - {*artifact.manifest.files, BOM, LAB, SIGNATURE}):
+    ours = {MANIFEST, *artifact.manifest.files, BOM, LAB, SIGNATURE}
+    if foreign := [name for name in names(root) if name not in ours]:
         raise UsageError(f"{root / foreign[0]} is not part of the artifact: remove it, then sign")
     _require_key(key, private=True)
     made_of = documents.encode(bom(artifact))
@@ -133,12 +136,7 @@ def _agreeing(artifact: Artifact, found: Verification) -> Verification:
     try:
         artifact.verify()
     except GateFailed as error:
-        return Verification(
-            artifact=found.artifact,
-            status="forged",
-            manifest_sha256=found.manifest_sha256,
-            reason=str(error),
-        )
+        return replace(found, status="forged", key=None, reason=str(error))
     return found
 
 
