@@ -7,7 +7,9 @@ struct Brought: Sendable {
     let backends: [any Backend]
     let engine: Engine
 
-    private var store: ModelStore { ModelStore(root: Storage.folder("models")) }
+    let keys: TrustedKeys
+
+    private var store: ModelStore { ModelStore(root: Storage.folder("models"), keys: keys) }
 
     func entries() async -> [EmbeddedArtifact] {
         let inbox = Storage.documents.appendingPathComponent("models")

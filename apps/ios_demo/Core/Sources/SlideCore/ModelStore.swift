@@ -11,13 +11,19 @@ public struct StoredModel: Equatable, Sendable {
 /// the digests of the promoted one and of the one before it, a line each.
 public struct ModelStore: Sendable {
     public let root: URL
+    private let keys: TrustedKeys
+    // As in slide_mobile/artifact/folder.py: what made the file, and what the labs found.
+    private static let signed = ["bom.cdx.json", "lab.json", ModelSignature.file]
     private static let kept = 2
     private static let mostManifestBytes = 1 << 25
 
-    public init(root: URL) { self.root = root }
+    public init(root: URL, keys: TrustedKeys = .none) {
+        self.root = root
+        self.keys = keys
+    }
 
-    /// Copies the artifact in a folder, with the files that its manifest lists and no others, and
-    /// verifies the copy; throws `NotUsable`. It is not promoted yet.
+    /// Copies the artifact in a folder, with the files that its manifest lists, its signature and
+    /// what that signs besides, and verifies the copy; throws `NotUsable`. It is not promoted yet.
     public func takeIn(_ folder: URL) throws -> StoredModel {
         let name = folder.lastPathComponent
         guard Self.isName(name) else { throw NotUsable("'\(name)' is not the name of a folder") }
@@ -35,10 +41,11 @@ public struct ModelStore: Sendable {
         try? files.removeItem(at: aside)
         defer { try? files.removeItem(at: aside) }
         let copy = aside.appendingPathComponent(name)
-        for file in manifest.files.keys.sorted() + ["manifest.json"] {
+        let listed = manifest.files.keys.sorted() + ["manifest.json"]
+        for file in listed + Self.signedFiles(of: folder) {
             try Self.copy(file, from: folder, to: copy)
         }
-        _ = try Artifact(root: copy, manifestSHA256: model.manifestSHA256)
+        _ = try Artifact(root: copy, manifestSHA256: model.manifestSHA256, keys: keys)
         let target = place(model).deletingLastPathComponent()
         try? files.removeItem(at: target)
         try files.createDirectory(
@@ -49,7 +56,7 @@ public struct ModelStore: Sendable {
 
     /// Every file of it is verified again; throws `NotUsable`.
     public func open(_ model: StoredModel) throws -> Artifact {
-        try Artifact(root: place(model), manifestSHA256: model.manifestSHA256)
+        try Artifact(root: place(model), manifestSHA256: model.manifestSHA256, keys: keys)
     }
 
     /// The promoted model of each name whose files are whole: else the one before it.
@@ -124,6 +131,13 @@ public struct ModelStore: Sendable {
     private func place(_ model: StoredModel) -> URL {
         root.appendingPathComponent(model.name).appendingPathComponent(model.manifestSHA256)
             .appendingPathComponent(model.name)
+    }
+
+    private static func signedFiles(of folder: URL) -> [String] {
+        let there = signed.filter {
+            FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
+        }
+        return there.contains(ModelSignature.file) ? there : []
     }
 
     private static func isName(_ name: String) -> Bool {

@@ -17,6 +17,7 @@ import dev.slidemobile.core.Measurements
 import dev.slidemobile.core.ModelStore
 import dev.slidemobile.core.ProductCache
 import dev.slidemobile.core.Result
+import dev.slidemobile.core.TrustedKeys
 import dev.slidemobile.core.Turn
 import dev.slidemobile.core.VerifiedImage
 import dev.slidemobile.core.Verification
@@ -79,7 +80,12 @@ class MeasureApplication : Application() {
         LiteRtBackend.Products(cache, phone.osBuild, environment.device)
     }
 
-    private val store by lazy { ModelStore(File(noBackupFilesDir, "models")) }
+    /** The embedded artifacts, with the keys that the app trusts. */
+    private val embedded by lazy { ArtifactStore(this).root() }
+
+    private val store by lazy {
+        ModelStore(File(noBackupFilesDir, "models"), TrustedKeys.beside(embedded))
+    }
 
     private val backends: List<Backend> by lazy {
         listOf(
@@ -93,7 +99,7 @@ class MeasureApplication : Application() {
     override fun onCreate() {
         super.onCreate()
         work.submit(
-            { Models.Ready(ArtifactIndex.list(ArtifactStore(this).root(), backends) + brought()) },
+            { Models.Ready(ArtifactIndex.list(embedded, backends) + brought()) },
             failed = { publish(Models.Failed(it.line())) },
             done = ::publish,
         )

@@ -11,10 +11,10 @@ data class StoredModel(val name: String, val manifestSha256: String)
  * rejected, and the last good one stays. `NAME/SHA256/` is an artifact, and `NAME/promoted` has the
  * digests of the promoted one and of the one before it, a line each.
  */
-class ModelStore(private val root: File) {
+class ModelStore(private val root: File, private val keys: TrustedKeys = TrustedKeys.NONE) {
     /**
-     * Copies the artifact in a folder, with the files that its manifest lists and no others, and
-     * verifies the copy; throws [NotUsable]. It is not promoted yet.
+     * Copies the artifact in a folder, with the files that its manifest lists, its signature and
+     * what that signs besides, and verifies the copy; throws [NotUsable]. It is not promoted yet.
      */
     fun takeIn(folder: File): StoredModel {
         val name = folder.name
@@ -26,12 +26,14 @@ class ModelStore(private val root: File) {
         if (manifest.length() > MOST_MANIFEST_BYTES) throw NotUsable("$MANIFEST is too large")
         val bytes = manifest.readBytes()
         val model = StoredModel(name, sha256(bytes))
-        val files = Manifest.parse(bytes).files.keys
+        val listed = Manifest.parse(bytes).files.keys + MANIFEST
+        val isSigned = File(folder, ModelSignature.FILE).exists()
+        val signed = SIGNED.filter { isSigned && File(folder, it).exists() }
         val aside = File(root, INCOMPLETE)
         try {
             aside.deleteRecursively()
-            for (file in files + MANIFEST) copy(File(folder, file), File(aside, file))
-            Artifact.open(aside, model.manifestSha256)
+            for (file in listed + signed) copy(File(folder, file), File(aside, file))
+            Artifact.open(aside, model.manifestSha256, keys)
             val target = folder(model)
             target.deleteRecursively()
             target.parentFile?.mkdirs()
@@ -45,7 +47,8 @@ class ModelStore(private val root: File) {
     }
 
     /** Every file of it is verified again; throws [NotUsable]. */
-    fun open(model: StoredModel): Artifact = Artifact.open(folder(model), model.manifestSha256)
+    fun open(model: StoredModel): Artifact =
+        Artifact.open(folder(model), model.manifestSha256, keys)
 
     /** The promoted model of each name whose files are whole: else the one before it. */
     fun promoted(): List<StoredModel> = names().mapNotNull { name ->
@@ -122,6 +125,9 @@ class ModelStore(private val root: File) {
         const val INCOMPLETE = ".incomplete"
         const val MOST_MANIFEST_BYTES = 1L shl 25
         const val KEPT = 2
+
+        // As in slide_mobile/artifact/folder.py: what made the file, and what the labs found.
+        val SIGNED = listOf("bom.cdx.json", "lab.json", ModelSignature.FILE)
         val SHA256 = Regex("[0-9a-f]{64}")
     }
 }
