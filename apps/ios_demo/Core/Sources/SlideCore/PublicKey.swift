@@ -25,7 +25,8 @@ struct PublicKey: Sendable {
     func hasSigned(_ message: Data, as signature: Data) -> Bool { check(message, signature) }
 
     private static func pem(_ der: Data) -> Data {
-        let lines = der.base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
+        let options: Data.Base64EncodingOptions = [.lineLength64Characters, .endLineWithLineFeed]
+        let lines = der.base64EncodedString(options: options)
         return Data("-----BEGIN PUBLIC KEY-----\n\(lines)\n-----END PUBLIC KEY-----\n".utf8)
     }
 
@@ -55,7 +56,8 @@ struct PublicKey: Sendable {
     #else
         /// Linux has no CryptoKit: the machine's OpenSSL stands for it.
         private static func check(_ der: Data) -> (@Sendable (Data, Data) -> Bool)? {
-            OpenSSLKey(der: der).map { key in { key.hasSigned($0, as: $1) } }
+            guard let key = OpenSSLKey(der: der) else { return nil }
+            return { message, signature in key.hasSigned(message, as: signature) }
         }
     #endif
 }
