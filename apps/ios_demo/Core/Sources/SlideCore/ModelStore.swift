@@ -6,10 +6,20 @@ public struct StoredModel: Equatable, Sendable {
     public let manifestSHA256: String
 }
 
+/// Why a model is not, or no longer, promoted.
+public struct RefusedModel: Equatable, Sendable {
+    public let name: String
+    public let why: String
+}
+
 /// Models that are brought to the app: taken in, verified, proved on this phone, and promoted; or
 /// rejected, and the last good one stays. `NAME/SHA256/NAME` is an artifact, and `NAME/promoted` has
-/// the digests of the promoted one and of the one before it, a line each.
+/// the digests of the promoted one and of the one before it, a line each. `NAME/proving` has the
+/// digest of one that is being proved: if it is there at the next start, that ended the app.
 public struct ModelStore: Sendable {
+    /// Runs a model's parity capsule.
+    public typealias Proof = (Artifact) async throws -> [ImageVerdict]
+
     public let root: URL
     private let keys: TrustedKeys
     // As in slide_mobile/artifact/folder.py: what made the file, and what the labs found.
@@ -66,9 +76,10 @@ public struct ModelStore: Sendable {
 
     /// Runs the parity capsule of a model that was taken in. It is promoted if every image passes;
     /// else it is removed, its name keeps the last good one, and the reason is thrown.
-    public func prove(
-        _ model: StoredModel, by prove: (Artifact) async throws -> [ImageVerdict]
-    ) async throws {
+    public func prove(_ model: StoredModel, by prove: Proof) async throws {
+        let underway = root.appendingPathComponent(model.name).appendingPathComponent("proving")
+        try Data(model.manifestSHA256.utf8).write(to: underway)
+        defer { try? FileManager.default.removeItem(at: underway) }
         let why: String?
         do {
             let verdicts = try await prove(open(model))
@@ -82,6 +93,41 @@ public struct ModelStore: Sendable {
         guard let why else { return try promote(model) }
         remove(model)
         throw NotUsable("\(model.name) is not promoted: \(why)")
+    }
+
+    /// To be called at each start: removes a model whose proof ended the app, and after an update of
+    /// the system proves what was promoted again. Returns why a model is no longer there.
+    public func recover(osBuild: String, by prove: Proof) async -> [RefusedModel] {
+        let crashed = names().compactMap(crashed)
+        let build = root.appendingPathComponent("proved-on")
+        if (try? String(contentsOf: build, encoding: .utf8)) == osBuild { return crashed }
+        var failed: [RefusedModel] = []
+        for name in names() { failed += await provedAgain(name, by: prove) }
+        try? FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+        try? Data(osBuild.utf8).write(to: build, options: .atomic)
+        return crashed + failed
+    }
+
+    private func crashed(_ name: String) -> RefusedModel? {
+        let underway = root.appendingPathComponent(name).appendingPathComponent("proving")
+        guard let sha256 = try? String(contentsOf: underway, encoding: .utf8) else { return nil }
+        remove(StoredModel(name: name, manifestSHA256: sha256))
+        try? FileManager.default.removeItem(at: underway)
+        return RefusedModel(name: name, why: "\(name) is not promoted: it ended the app")
+    }
+
+    /// Until one passes: the promoted model, and then the one before it.
+    private func provedAgain(_ name: String, by prove: Proof) async -> [RefusedModel] {
+        var refused: [RefusedModel] = []
+        while let model = promoted().first(where: { $0.name == name }) {
+            do {
+                try await self.prove(model, by: prove)
+                break
+            } catch {
+                refused.append(RefusedModel(name: name, why: error.localizedDescription))
+            }
+        }
+        return refused
     }
 
     /// Takes a model back, which no longer computes what it did; the one before it is promoted.

@@ -16,7 +16,10 @@ internal class ModelSignature private constructor(
 ) {
     /** What was signed: DSSE's pre-authentication encoding of the payload. */
     val message: ByteArray
-        get() = "DSSEv1 ${PAYLOAD_TYPE.length} $PAYLOAD_TYPE ${payload.size} ".toByteArray() + payload
+        get() {
+            val head = "DSSEv1 ${PAYLOAD_TYPE.length} $PAYLOAD_TYPE ${payload.size} "
+            return head.toByteArray() + payload
+        }
 
     /** The sha256 of each signed file, by name; call it once the signature is known to be good. */
     fun files(): Map<String, String> = undamaged {

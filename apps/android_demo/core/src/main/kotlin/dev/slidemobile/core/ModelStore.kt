@@ -6,10 +6,14 @@ import java.io.IOException
 /** A model that came to the phone after the app was built. */
 data class StoredModel(val name: String, val manifestSha256: String)
 
+/** Why a model is not, or no longer, promoted. */
+data class Refused(val name: String, val why: String)
+
 /**
  * Models that are brought to the app: taken in, verified, proved on this phone, and promoted; or
  * rejected, and the last good one stays. `NAME/SHA256/` is an artifact, and `NAME/promoted` has the
- * digests of the promoted one and of the one before it, a line each.
+ * digests of the promoted one and of the one before it, a line each. `NAME/proving` has the digest
+ * of one that is being proved: if it is still there at the next start, that ended the app.
  */
 class ModelStore(private val root: File, private val keys: TrustedKeys = TrustedKeys.NONE) {
     /**
@@ -60,18 +64,58 @@ class ModelStore(private val root: File, private val keys: TrustedKeys = Trusted
      * else it is removed, its name keeps the last good one, and the reason is thrown.
      */
     fun prove(model: StoredModel, prove: (Artifact) -> List<VerifiedImage>) {
+        val underway = File(File(root, model.name), PROVING)
+        underway.writeText(model.manifestSha256)
         val why = try {
             val images = prove(open(model))
             val missed = images.count { !it.passed }
             if (missed == 0) null else "$missed of ${images.size} golden images are under the floor"
         } catch (error: Exception) {
             error.line()
+        } finally {
+            underway.delete()
         }
         if (why == null) {
             promote(model)
         } else {
             remove(model)
             throw NotUsable("${model.name} is not promoted: $why")
+        }
+    }
+
+    /**
+     * To be called at each start: removes a model whose proof ended the app, and after an update of
+     * the system proves what was promoted again. Returns why a model is no longer there.
+     */
+    fun recover(osBuild: String, prove: (Artifact) -> List<VerifiedImage>): List<Refused> {
+        val crashed = names().mapNotNull(::crashed)
+        val build = File(root, PROVED_ON)
+        if (build.isFile && build.readText() == osBuild) return crashed
+        val failed = names().flatMap { provedAgain(it, prove) }
+        root.mkdirs()
+        build.writeText(osBuild)
+        return crashed + failed
+    }
+
+    private fun crashed(name: String): Refused? {
+        val underway = File(File(root, name), PROVING)
+        if (!underway.isFile) return null
+        remove(StoredModel(name, underway.readText()))
+        underway.delete()
+        return Refused(name, "$name is not promoted: it ended the app")
+    }
+
+    /** Until one passes: the promoted model, and then the one before it. */
+    private fun provedAgain(name: String, prove: (Artifact) -> List<VerifiedImage>): List<Refused> {
+        val refused = ArrayList<Refused>()
+        while (true) {
+            val model = promoted().firstOrNull { it.name == name } ?: return refused
+            try {
+                prove(model, prove)
+                return refused
+            } catch (error: NotUsable) {
+                refused += Refused(name, error.line())
+            }
         }
     }
 
@@ -122,6 +166,8 @@ class ModelStore(private val root: File, private val keys: TrustedKeys = Trusted
     private companion object {
         const val MANIFEST = "manifest.json"
         const val PROMOTED = "promoted"
+        const val PROVING = "proving"
+        const val PROVED_ON = "proved-on"
         const val INCOMPLETE = ".incomplete"
         const val MOST_MANIFEST_BYTES = 1L shl 25
         const val KEPT = 2
