@@ -7,7 +7,7 @@ import java.util.Base64
 internal class Forged(message: String) : Exception(message)
 
 /**
- * `model.sig`, as OpenSSF Model Signing 1.1 writes it: a Sigstore bundle with a DSSE envelope, whose
+ * `model.sig`, as OpenSSF Model Signing 1.1 writes it: a Sigstore bundle with a DSSE envelope. Its
  * in-toto statement lists the sha256 of every other file of the folder. [bytes] sign [message];
  * [keyHint] says which key did, and proves nothing.
  */

@@ -20,7 +20,7 @@ sealed interface Provenance {
     data object Unchecked : Provenance
 }
 
-/** The keys that an app trusts; `slide-mobile embed --require-signature` puts them beside the index. */
+/** The keys an app trusts; `slide-mobile embed --require-signature` puts them beside the index. */
 class TrustedKeys private constructor(private val keys: List<TrustedKey>) {
     /**
      * Checks the signature of a folder, which must list every other file in it. [known] are digests
@@ -88,10 +88,10 @@ class TrustedKeys private constructor(private val keys: List<TrustedKey>) {
 /** A public key, and the hash that goes with its curve. */
 private class TrustedKey(private val key: ECPublicKey, private val algorithm: String) {
     /** As model-signing names a key: the sha256 of its PEM. */
-    val fingerprint: String = sha256(
-        "-----BEGIN PUBLIC KEY-----\n${LINES.encodeToString(key.encoded)}\n-----END PUBLIC KEY-----\n"
-            .toByteArray(),
-    )
+    val fingerprint: String = run {
+        val lines = LINES.encodeToString(key.encoded)
+        sha256("-----BEGIN PUBLIC KEY-----\n$lines\n-----END PUBLIC KEY-----\n".toByteArray())
+    }
 
     fun hasSigned(message: ByteArray, signature: ByteArray): Boolean = try {
         Signature.getInstance(algorithm).run {

@@ -48,9 +48,10 @@ class SignatureTest {
     fun `what is no public key of a known curve is refused`() {
         val begin = "-----BEGIN PUBLIC KEY-----"
         val end = "-----END PUBLIC KEY-----"
-        val rsa = "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu" +
-            "KUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQ=="
-        for (pem in listOf("", "keys", "$begin$end", "$begin\n!!\n$end", "$begin\nAAAA\n$end", "$begin\n$rsa\n$end")) {
+        val rsa = "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WG" +
+            "eKLs1Pt8QuKUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQ=="
+        val inside = listOf("", "\n!!\n", "\nAAAA\n", "\n$rsa\n")
+        for (pem in listOf("", "keys") + inside.map { begin + it + end }) {
             assertThrows(NotUsable::class.java, { TrustedKeys.parse(pem) }, pem)
         }
     }
@@ -74,9 +75,10 @@ class SignatureTest {
         writeArtifact(root, "model")
         writeIndex(root, "model")
         File(root, "model/model.sig").writeText("{}")
-        assertEquals(1, ArtifactIndex.list(root, listOf(MeansBackend())).count { it is Entry.Usable })
+        val backends = listOf(MeansBackend())
+        assertEquals(1, ArtifactIndex.list(root, backends).count { it is Entry.Usable })
         File(root, TrustedKeys.FILE).writeText(case("prime256v1").texts("keys").joinToString("\n"))
-        val found = ArtifactIndex.list(root, listOf(MeansBackend())).single()
+        val found = ArtifactIndex.list(root, backends).single()
         assertEquals(Entry.NotUsable("model", "forged: the signature is damaged"), found)
     }
 
