@@ -29,7 +29,7 @@ _STEPS = 1024  # steps in one standard deviation, of the grid for the search
 
 Palette = tuple[NDArray[Any], NDArray[np.uint8]]  # the centres, and the index of each weight
 # From bits and values (N,) to the cluster of each value, of 2**bits, by exact 1-D k-means.
-Cluster = Callable[[int, NDArray[np.float64]], NDArray[np.integer[Any]]]
+Cluster = Callable[[int, NDArray[Any]], NDArray[np.integer[Any]]]
 
 
 def bits_by_size(sizes: Mapping[str, int], most: int, small: int) -> dict[str, int]:
@@ -46,7 +46,8 @@ def palette(bits: int, weight: NDArray[Any], cluster: Cluster) -> Palette:
     exact = weight.astype(np.float64).reshape(-1)
     step = exact.std() / _STEPS or 1.0  # any step does for a constant tensor
     indices = cluster(bits, np.round(exact / step))
-    count, total = (np.bincount(indices, w, minlength=2**bits) for w in (None, exact))
+    count = np.bincount(indices, minlength=2**bits)
+    total = np.bincount(indices, exact, minlength=2**bits)
     centres = total / np.maximum(count, 1)
     return centres.astype(weight.dtype), indices.astype(np.uint8)
 
@@ -54,6 +55,6 @@ def palette(bits: int, weight: NDArray[Any], cluster: Cluster) -> Palette:
 def palettes(
     bits: Sequence[int], weights: Sequence[NDArray[Any]], cluster: Cluster
 ) -> list[Palette]:
-    """The palette of each weight, computed in parallel: the search is C code without Python's lock."""
+    """The palette of each weight, in parallel: the search is C code that drops Python's lock."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # an interrupted map drops what is queued
         return list(pool.map(partial(palette, cluster=cluster), bits, weights))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from converted_once import ConvertedOnce
+from installed import TARGETS
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -25,7 +26,6 @@ from slide_mobile.targets.converter import Request
 from slide_mobile.targets.format import Format
 
 MODEL, SIZE = "slide_swin_test", (4, 4)
-TARGETS = registry.names()
 # Their runtimes on this machine compute fp16 files in fp32.
 WIDE = ("onnx", "tflite")
 

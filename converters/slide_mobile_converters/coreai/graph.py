@@ -45,7 +45,7 @@ def precision(path: Path) -> str:
     """Name of the precision in which the program has its dense layers; raises ArtifactError."""
     program = reading.read(path)
     types = {operation.type for operation in program}
-    stored = [tensor for _, tensor in weights(program)]
+    stored = weights(program).values()
     if _LOOKUP in types:
         return f"palette{min(tensor.bits for tensor in stored)}"
     if _SCALED in types:
@@ -53,25 +53,27 @@ def precision(path: Path) -> str:
     return "fp16" if any(tensor.dtype == "f16" for tensor in stored) else "fp32"
 
 
-def weights(program: Sequence[Operation]) -> Iterator[tuple[Operation, Tensor]]:
-    """Each product with a constant, and the constant as it is stored."""
-    for operation in program:
+def weights(program: Sequence[Operation]) -> dict[int, Tensor]:
+    """The constants that products multiply by, as they are stored, by the index of the product."""
+    found = {}
+    for index, operation in enumerate(program):
         if operation.type in _PRODUCTS and (place := operation.inputs[1]) is not None:
             maker = program[place]
             while maker.type in {_LOOKUP, _SCALED, "transpose"} and maker.inputs[0] is not None:
                 maker = program[maker.inputs[0]]
             if maker.type == "constant":
-                yield operation, maker.outputs[0]
+                found[index] = maker.outputs[0]
+    return found
 
 
 def _findings(program: Sequence[Operation], computed: Sequence[Operation]) -> Iterator[str]:
-    stored = list(weights(program))
-    megabytes: Counter[str] = Counter()
-    for _, tensor in stored:
-        megabytes[tensor.dtype] += prod(tensor.shape) * tensor.bits / 8e6
-    listed = ", ".join(f"{dtype} {size:.2f} MB" for dtype, size in megabytes.most_common())
+    stored = weights(program)
+    bits: Counter[str] = Counter()
+    for tensor in stored.values():
+        bits[tensor.dtype] += prod(tensor.shape) * tensor.bits
+    listed = ", ".join(f"{dtype} {count / 8e6:.2f} MB" for dtype, count in bits.most_common())
     yield f"weights of convolutions and linears: {listed or 'none'}"
-    if linears := [tensor for product, tensor in stored if product.type == _LINEAR]:
+    if linears := [index for index in stored if program[index].type == _LINEAR]:
         yield f"{len(linears)} linears: 1x1 convolutions on (1, C, H, W) suit the Neural Engine"
     moves = [operation.type for operation in computed if operation.type in _MOVES]
     yield f"{len(moves)} of {len(computed)} operations only move data: {counted(moves)}"

@@ -22,6 +22,7 @@ from slide_mobile.targets.converter import Request, require_quantized
 from slide_mobile.tasks import deployed_path, output_names
 from slide_mobile_converters.coreai import operations
 from slide_mobile_converters.coreai.compression import compress
+from slide_mobile_converters.coreai.quantization import halve
 
 _CONVOLUTION, _PERMUTE = torch.ops.aten.convolution.default, torch.ops.aten.permute.default
 # Position of the weight among the arguments of each dense operation.
@@ -54,6 +55,8 @@ def lower(program: ExportedProgram, request: Request) -> Lowered:
     Raises ValueError for a float module that the recipe leaves in float anyway.
     """
     core = program.run_decompositions(get_decomp_table())
+    if request.recipe.weights != "float32":
+        halve(core)
     layers = list(dense(core))
     made = _to_coreai(core, output_names(request.task))
     compress(_weights(made, _chosen(layers, request)), request.recipe)

@@ -22,7 +22,7 @@ _PREFIXES = ("coreai.decomposable.", "coreai.")
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """Shape and element type, which Core AI writes f32, f16, si8 or ui4; a flexible length is -1."""
+    """Shape and element type, in Core AI's words (f16, si8, ui4); a flexible length is -1."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -55,7 +55,8 @@ def raw(program: Any) -> list[Any]:
 
 def read(program: Any) -> tuple[Operation, ...]:
     """The operations of a program's only graph, in order; raises ValueError for no tensors."""
-    found, makers = [], {}
+    found: list[Operation] = []
+    makers: dict[Any, int] = {}
     for index, operation in enumerate(raw(program)):
         makers |= dict.fromkeys(operation.results, index)
         found.append(
@@ -79,7 +80,7 @@ def values(constant: Any) -> NDArray[np.uint8]:
 def name_constants(program: Any) -> None:
     """Name large constants by their place, in place.
 
-    Apple's names are hashes with a seed that differs from process to process, and so would the file.
+    Apple's names are hashes with a seed that each process draws anew, and so would the file be.
     """
     for index, operation in enumerate(raw(program)):
         if operation.name != CONSTANT:

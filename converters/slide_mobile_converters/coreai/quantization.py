@@ -1,51 +1,64 @@
-"""Numeric formats of the exported program: fp16 between its input and its outputs, or fp32.
+"""fp16 in a decomposed program, from its input to its outputs, which stay in fp32.
 
-The formats of weights are written later, into Apple's program (compression.py). Their activations
-are fp16, as in a Core ML package.
+The types are written into the traced graph, because to trace it again would take longer than the
+rest of a conversion. The formats of weights are written later, into Apple's program
+(compression.py). Their activations are fp16, as in a Core ML package.
 """
 
-import copy
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
-from torch.fx import GraphModule, Node
-from torch.utils import _pytree as pytree
+from torch.fx import Node
 
-from slide_mobile.recipes import Recipe
-
-_TO = torch.ops.aten.to.dtype
+_TO = torch.ops.aten._to_copy.default
 
 
-def in_format(program: ExportedProgram, recipe: Recipe) -> ExportedProgram:
-    """The program in fp32 if the recipe's weights are fp32, else in fp16."""
-    return program if recipe.weights == "float32" else half(program)
+def halve(program: ExportedProgram) -> None:
+    """Put a program in fp16, with an input and outputs in fp32, in place."""
+    program._constants = dict(program.constants)  # which it shares with what it was made from
+    for tensors in (program.state_dict, program.constants):
+        for name, x in tensors.items():
+            if isinstance(x, Tensor):
+                tensors[name] = _half(x)
+    inputs, outputs = _borders(program)
+    for node in program.graph.nodes:
+        node.kwargs = {name: _half_type(given) for name, given in node.kwargs.items()}
+        if node not in inputs and isinstance(node.meta.get("val"), Tensor):
+            node.meta["val"] = _half(node.meta["val"])
+    for node in inputs:
+        readers = list(node.users)
+        narrow = _cast(readers[0], node, torch.float16)
+        for reader in readers:
+            reader.replace_input_with(node, narrow)
+    last = program.graph.output_node()
+    wide = {node: _cast(last, node, torch.float32) for node in outputs}
+    last.args = (tuple(wide[node] for node in outputs),)
+    for spec, node in zip(program.graph_signature.output_specs, outputs, strict=True):
+        spec.arg.name = wide[node].name
 
 
-def half(program: ExportedProgram) -> ExportedProgram:
-    """The program in fp16, with an input and outputs in fp32."""
-    model = copy.deepcopy(program.module())  # half() changes weights in place
-    _narrow_input(model)
-    _widen_outputs(model)
-    model.recompile()
-    return torch.export.export(model.half(), *program.example_inputs)
+def _borders(program: ExportedProgram) -> tuple[list[Node], list[Node]]:
+    """The nodes that are the user's inputs and outputs."""
+    nodes = {node.name: node for node in program.graph.nodes}
+    signature = program.graph_signature
+    return [nodes[str(n)] for n in signature.user_inputs], [
+        nodes[str(n)] for n in signature.user_outputs
+    ]
 
 
-def _narrow_input(model: GraphModule) -> None:
-    (image,) = (node for node in model.graph.nodes if node.op == "placeholder")
-    readers = [user for user in image.users if user.op == "call_function"]
-    with model.graph.inserting_before(readers[0]):
-        narrow = model.graph.call_function(_TO, (image, torch.float16))
-    for reader in readers:
-        reader.replace_input_with(image, narrow)
+def _cast(before: Node, node: Node, dtype: torch.dtype) -> Node:
+    graph = before.graph
+    with graph.inserting_before(before):
+        cast: Node = graph.call_function(_TO, (node,), {"dtype": dtype})
+    cast.meta["val"] = node.meta["val"].to(dtype)
+    return cast
 
 
-def _widen_outputs(model: GraphModule) -> None:
-    output = model.graph.output_node()
+def _half(x: Tensor) -> Tensor:
+    return x.half() if x.dtype == torch.float32 else x
 
-    def widen(node: Node) -> Node:
-        """An output in fp32."""
-        with model.graph.inserting_before(output):
-            wide: Node = model.graph.call_function(_TO, (node, torch.float32))
-        return wide
 
-    output.args = (pytree.tree_map(widen, output.args[0]),)
+def _half_type(given: Any) -> Any:
+    return torch.float16 if given is torch.float32 else given

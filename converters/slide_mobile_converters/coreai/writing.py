@@ -1,4 +1,4 @@
-"""Write an .aimodel: quantize, lower, compress, describe."""
+"""Write an .aimodel: lower, quantize and compress, describe."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from slide_mobile.targets.converter import Request
 from slide_mobile.targets.quiet import quiet
 
 with quiet():
-    from slide_mobile_converters.coreai import asset, lowering, metadata, quantization
+    from slide_mobile_converters.coreai import asset, lowering, metadata
 
 
 def write(program: ExportedProgram, request: Request, path: Path) -> None:
     """Write an asset for iOS 27 with the logits, or with the maps."""
     with quiet():
-        lowered = lowering.lower(quantization.in_format(program, request.recipe), request)
+        lowered = lowering.lower(program, request)
         asset.write(lowered.program, metadata.describe(request, lowered.modules), path)

@@ -67,7 +67,7 @@ def quantizable(program: Any) -> Iterator[Any]:
 
 def _palettizers(values: Mapping[str, NDArray[Any]], bits: Mapping[str, int]) -> dict[str, Any]:
     """A configuration for each tensor; the pass would compute one palette after the other."""
-    found = palettes(list(bits.values()), [values[name] for name in bits], _cluster)
+    found = palettes(list(bits.values()), [values[name] for name in bits], cluster)
     return {
         name: optimize.OpPalettizerConfig(
             mode="custom", lut_function=partial(_given, one), weight_threshold=_ANY_SIZE
@@ -76,7 +76,8 @@ def _palettizers(values: Mapping[str, NDArray[Any]], bits: Mapping[str, int]) ->
     }
 
 
-def _cluster(bits: int, values: NDArray[np.float64]) -> NDArray[Any]:
+def cluster(bits: int, values: NDArray[np.float64]) -> NDArray[Any]:
+    """The cluster of each value, of 2**bits, by exact 1-D k-means."""
     _, indices = kmeans(bits, values, force_kmeans1d=True)
     return np.asarray(indices)
 
