@@ -63,8 +63,8 @@ KNOWN_BAD = (
     ),
     KnownBad(
         targets=("coreai",),
-        combination="--precision fp16 on iPhone 17 Pro, iOS 27.0",
-        consequence="can give wrong results without an error, away from the CPU "
+        combination="--precision fp16 on the Neural Engine of iPhone 17 Pro, iOS 27.0",
+        consequence="can give wrong results without an error; CPU and GPU are right "
         "(apple/coreai-torch#115)",
         instead="compare the golden images on the device, default placement against cpuOnly",
     ),

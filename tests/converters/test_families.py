@@ -44,7 +44,7 @@ CI = {
     ("executorch", WITH_TOKEN, "fp32"), ("executorch", NAT, "int8-dynamic"),
     ("onnx", WITH_TOKEN, "fp32"), ("onnx", NAT, "int8"),
     ("coreml", WITH_TOKEN, "fp32"), ("coreml", NAT, "int8"),
-    ("coreai", WITH_TOKEN, "fp32"), ("coreai", NAT, "fp16"),
+    ("coreai", NAT, "fp16"),
 }  # fmt: skip
 # 5 dB below the floor of the logits; a module beside another's is near 0.
 MODULE_FLOORS_DB = {

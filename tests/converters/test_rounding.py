@@ -133,7 +133,13 @@ def large_channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, marks=pytest.mark.full_size if target == "coreai" else ())
+        for target in TARGETS
+    ],
+)
 def test_a_large_channel_is_converted_right(
     target: str, large_channel: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from coreai.authoring import AIProgram
 from coreai.runtime import AIModelAssetMetadata
 
 PROGRAM, HASH, METADATA = FILES = ("main.mlirb", "main.hash", "metadata.json")
+CUSTOM = "creatorDefinedMetadata"  # the key in the metadata of what is not Apple's
 
 
 def write(program: AIProgram, metadata: AIModelAssetMetadata, path: Path) -> None:

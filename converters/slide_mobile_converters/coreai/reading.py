@@ -7,6 +7,7 @@ the file may be hostile.
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -18,7 +19,7 @@ from slide_mobile.errors import ArtifactError
 from slide_mobile.isolation import files
 from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters.coreai import operations
-from slide_mobile_converters.coreai.asset import FILES, HASH, PROGRAM
+from slide_mobile_converters.coreai.asset import CUSTOM, FILES, HASH, METADATA, PROGRAM
 from slide_mobile_converters.coreai.metadata import MODULES
 from slide_mobile_converters.coreai.operations import Operation
 
@@ -62,12 +63,11 @@ def modules(path: Path) -> dict[int, str]:
     Raises ArtifactError for an asset that slide-mobile did not write, too.
     """
     with readable(path):
-        custom = asset(path).metadata.custom_metadata
-        if MODULES not in custom:
-            raise ValueError("it does not name its modules")
-        table = custom[MODULES]
+        asset(path)  # refuses what is not a converter's
+        told = json.loads(files.read(path / METADATA, most=files.MOST_MODEL_BYTES))
+        table = told.get(CUSTOM, {}).get(MODULES)
         if not isinstance(table, dict) or not all(isinstance(p, str) for p in table.values()):
-            raise ValueError("it has a damaged table of modules")
+            raise ValueError("it does not name its modules")
         return {int(index): name for index, name in table.items()}
 
 
@@ -78,7 +78,7 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
-    except (RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         reason = " ".join(str(error).split())[:200] or "no reason given"
         raise ArtifactError(
             f"{path} is damaged, or is not a Core AI asset: {reason}; convert the model again"
