@@ -16,8 +16,8 @@ from slide_mobile.targets import registry
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {
-    "ai_edge_litert", "ai_edge_quantizer", "coremltools", "executorch", "jax", "litert_torch",
-    "onnx", "onnxruntime", "torch", "torchao",
+    "ai_edge_litert", "ai_edge_quantizer", "coreai", "coreai_torch", "coremltools", "executorch",
+    "jax", "litert_torch", "onnx", "onnxruntime", "torch", "torchao",
 }  # fmt: skip
 TOOLCHAINS = HEAVY - {"torch"}
 
@@ -64,6 +64,8 @@ def test_a_missing_toolchain_is_exit_code_3_and_one_command(target: str, tmp_pat
 @pytest.mark.parametrize(
     ("target", "backend", "package"),
     [
+        ("coreai", "aimodel", "coreai"),
+        ("coreai", "aimodel", "coreai_torch"),
         ("coreml", "mlprogram", "coremltools"),
         ("executorch", "coreml", "coremltools"),
         ("executorch", "coreml", "executorch"),

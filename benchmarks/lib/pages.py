@@ -18,6 +18,7 @@ from benchmarks.lib.results import (
     forms,
     growth,
     islands,
+    judges,
     labs,
     memory,
     phones,
@@ -78,6 +79,7 @@ def _results(name: str) -> str:
 TABLES: Mapping[str, Table[Any]] = {
     "targets": Table(_results("targets"), targets.Targets, targets.tables),
     "runtimes": Table(_results("runtimes"), runtimes.Runtimes, runtimes.table),
+    "judges": Table(_results("judges"), judges.Judges, judges.table),
     "labs": Table(_results("labs"), labs.Labs, labs.table),
     "cost-validation": Table(
         _results("cost_validation"), cost_validation.CostValidation, cost_validation.table

@@ -27,6 +27,8 @@ POSSIBLE = {
     "coreml": "converts, and runs packages with Core ML (check, bench)"
     if ON_MACOS
     else "converts, and checks packages with an evaluator; only a Mac can run or time them",
+    "coreai": "converts, and runs assets with Apple's CPU runtime (check), which is no measure of "
+    "a device",
     "onnx": "converts, and runs files with ONNX Runtime (check, bench)",
 }
 

@@ -62,6 +62,13 @@ KNOWN_BAD = (
         instead="fp16 for speed, int8-weights or palette6 for size",
     ),
     KnownBad(
+        targets=("coreai",),
+        combination="--precision fp16 on the Neural Engine of iPhone 17 Pro, iOS 27.0",
+        consequence="can give wrong results without an error; CPU and GPU are right "
+        "(apple/coreai-torch#115)",
+        instead="compare the golden images on the device, default placement against cpuOnly",
+    ),
+    KnownBad(
         targets=("onnx",),
         combination="--precision fp16 on ONNX Runtime's CPU provider",
         consequence="computes in fp32 between casts, so the file is smaller but not faster",

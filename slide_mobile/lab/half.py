@@ -41,7 +41,7 @@ def _run(artifact: Artifact, inputs: Inputs) -> Ran:
 
 FP16 = Lab(
     name="fp16",
-    targets=("coreml", "executorch", "onnx", "tflite"),
+    targets=tuple(registry.names()),
     proves="a file of precision fp16 keeps its accuracy, and overflows nowhere, in fp16 arithmetic",
     leaves_open=(
         "accumulators in fp16, which arm64-a76 has for .pte files, "

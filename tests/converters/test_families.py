@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
+from installed import TARGETS
 from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
@@ -43,6 +44,7 @@ CI = {
     ("executorch", WITH_TOKEN, "fp32"), ("executorch", NAT, "int8-dynamic"),
     ("onnx", WITH_TOKEN, "fp32"), ("onnx", NAT, "int8"),
     ("coreml", WITH_TOKEN, "fp32"), ("coreml", NAT, "int8"),
+    ("coreai", NAT, "fp16"),
 }  # fmt: skip
 # 5 dB below the floor of the logits; a module beside another's is near 0.
 MODULE_FLOORS_DB = {
@@ -59,11 +61,11 @@ CASES = [
     for case in (
         *(
             (target, name, precision)
-            for target in registry.names()
+            for target in TARGETS
             for name in FAMILIES
             for precision in next(iter(registry.load(target).BACKENDS.values()))
         ),
-        *((target, WITH_TOKEN, "fp32") for target in registry.names()),
+        *((target, WITH_TOKEN, "fp32") for target in TARGETS),
     )
 ]
 

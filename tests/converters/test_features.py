@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from installed import TARGETS
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -31,7 +32,6 @@ MAPS = {"stage1": (24, 40), "stage2": (12, 20), "stage3": (6, 10), "stage4": (3,
 CHANNELS = {
     name: (16, 32, 48, 64) if "pvt" in name else (16, 32, 64, 128) for name in FAMILIES
 }  # fmt: skip
-TARGETS = registry.names()
 DELEGATING = {"tflite", "executorch"}
 # CI sees each target in fp32; int8 on TFLite, where a map is an output that the next stage reads in
 # int8; and int8 on ONNX. `make test-slow` sees all.

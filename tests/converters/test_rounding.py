@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from converted_once import ConvertedOnce
+from installed import TARGETS
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -25,7 +26,6 @@ from slide_mobile.targets.converter import Request
 from slide_mobile.targets.format import Format
 
 MODEL, SIZE = "slide_swin_test", (4, 4)
-TARGETS = registry.names()
 # Their runtimes on this machine compute fp16 files in fp32.
 WIDE = ("onnx", "tflite")
 
@@ -133,7 +133,13 @@ def large_channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, marks=pytest.mark.full_size if target == "coreai" else ())
+        for target in TARGETS
+    ],
+)
 def test_a_large_channel_is_converted_right(
     target: str, large_channel: Path, tmp_path: Path
 ) -> None:

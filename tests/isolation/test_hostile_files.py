@@ -1,13 +1,16 @@
 """Hostile files end in a result or in one line of ours, within seconds, whatever they do."""
 
+import hashlib
+import shutil
 import time
 from pathlib import Path
 
 import hostile
+import installed
 import pytest
 from converted_once import ConvertedOnce
 
-from slide_mobile.errors import CheckpointError, SlideMobileError
+from slide_mobile.errors import ArtifactError, CheckpointError, SlideMobileError
 from slide_mobile.models import checkpoint
 from slide_mobile.pipeline.check import check
 
@@ -48,3 +51,17 @@ def test_a_damaged_model_file_is_a_verdict_or_one_line(
     except SlideMobileError as error:
         assert "\n" not in str(error)
     assert time.monotonic() - before < MOST_SECONDS
+
+
+@pytest.mark.skipif("coreai" in installed.MISSING, reason=installed.MISSING.get("coreai", ""))
+def test_a_file_that_aborts_apples_parser_is_one_line(
+    converted: ConvertedOnce, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(converted("coreai", "fp32").root, tmp_path / "a"))
+    program = root / "model.aimodel" / "main.mlirb"
+    content = program.read_bytes()[:-2000]
+    program.write_bytes(content)
+    program.with_name("main.hash").write_bytes(hashlib.sha256(content).digest())
+    hostile.resealed(root)
+    with pytest.raises(ArtifactError, match="ended the process that read it: SIGABRT"):
+        check(root, samples="golden", modules=False)

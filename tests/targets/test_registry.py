@@ -41,7 +41,13 @@ def test_every_precision_of_a_converter_exists() -> None:
 
 @pytest.mark.parametrize(
     ("word", "target"),
-    [("TFLite", "tflite"), ("litert", "tflite"), ("pte", "executorch"), ("mlpackage", "coreml")],
+    [
+        ("TFLite", "tflite"),
+        ("litert", "tflite"),
+        ("pte", "executorch"),
+        ("mlpackage", "coreml"),
+        ("aimodel", "coreai"),
+    ],
 )
 def test_targets_have_other_names(word: str, target: str) -> None:
     assert registry.expand(word) == [target]
@@ -60,13 +66,15 @@ def test_no_name_stands_for_two_targets() -> None:
 
 
 def test_an_unknown_target_lists_the_known() -> None:
-    with pytest.raises(UnknownName, match="known: coreml, executorch, onnx, tflite"):
+    with pytest.raises(UnknownName, match="known: coreai, coreml, executorch, onnx, tflite"):
         registry.load("tensorrt")
 
 
 @pytest.mark.parametrize(
     ("target", "module", "package"),
     [
+        ("coreai", "", "coreai"),
+        ("coreai", ".writing", "coreai_torch"),
         ("coreml", "", "coremltools"),
         ("executorch", "", "executorch"),
         ("executorch", ".coreml_delegate", "coremltools"),
