@@ -71,9 +71,9 @@ def report(
     if not artifacts:
         raise UsageError("no artifact given: slide-mobile report ARTIFACT... --out FILE")
     session.progress("start PyTorch")  # its import takes seconds
-    from slide_mobile.report.writing import write
+    from slide_mobile.report.writing import write_report
 
-    written = write(
+    written = write_report(
         artifacts,
         out,
         bench=bench,

@@ -10,6 +10,7 @@ from slide_mobile.bench.comparison import Comparison, Intervals, Ratios
 from slide_mobile.bench.documents import Environment
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import SlideMobileError
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.report.contents import problem
 from slide_mobile.report.documents import Problem
 from slide_mobile.report.entries import Entry
@@ -73,13 +74,13 @@ class Measurements:
 
 
 def read(
-    given: Sequence[Path | BenchDocument], entries: Sequence[Entry]
+    given: Sequence[StrPath | BenchDocument], entries: Sequence[Entry]
 ) -> tuple[tuple[Measurements, ...], tuple[Problem, ...]]:
     """Read documents; one that cannot be read, or contradicts itself, becomes a Problem."""
     found, problems = [], []
     for item in given:
         try:
-            document = documents.read(item) if isinstance(item, Path) else item
+            document = item if isinstance(item, BenchDocument) else documents.read(Path(item))
         except SlideMobileError as error:
             problems.append(problem(str(item), error))
         else:

@@ -96,7 +96,7 @@ def test_an_invalid_latency_is_shown_as_such_and_compared_with_nothing(
 ) -> None:
     given = document(artifacts, [4.0, 2.0, 3.0], invalid=[0])
     out = tmp_path / "report.html"
-    written = writing.write([a.root for a in artifacts], out, bench=[given], modules=False)
+    written = writing.write_report([a.root for a in artifacts], out, bench=[given], modules=False)
     assert written.passed, "a noisy measurement is no fault of an artifact"
     text = out.read_text()
     assert "throttled: from nominal to serious" in text
@@ -108,7 +108,7 @@ def test_without_measurements_the_page_says_how_to_make_them(
     artifacts: list[Artifact], tmp_path: Path
 ) -> None:
     for name in ("report.html", "report.md"):
-        writing.write([artifacts[0].root], tmp_path / name, modules=False)
+        writing.write_report([artifacts[0].root], tmp_path / name, modules=False)
         assert (
             summary.NOT_MEASURED.replace(">", "&gt;" if name == "report.html" else ">")
             in (tmp_path / name).read_text()
@@ -125,6 +125,6 @@ def test_what_artifacts_say_of_themselves_stays_text(
         toolchain=manifest.toolchain | {"<b>bold</b>": "1"},
     )
     out = tmp_path / "r.html"
-    writing.write([folder], out, modules=False)
+    writing.write_report([folder], out, modules=False)
     tags = {tag for tag, _ in Seen(out.read_text()).tags}
     assert not tags & {"script"} and "<script>alert(1)</script>" in Seen(out.read_text()).text

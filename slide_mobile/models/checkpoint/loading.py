@@ -20,6 +20,7 @@ from slide_mobile import models
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.models.checkpoint import matching, misfit, parents
 from slide_mobile.models.checkpoint.reading import Checkpoint
+from slide_mobile.preprocess import Size, sides
 
 __all__ = ["Fit", "fit", "identify", "inherit"]
 
@@ -54,7 +55,7 @@ def fit(
     name: str,
     *,
     num_classes: int | None = None,
-    input_size: tuple[int, int] | None = None,
+    input_size: Size | None = None,
     headless: bool = False,
 ) -> Fit:
     """Build the registered model `name` with the checkpoint's weights.
@@ -64,7 +65,7 @@ def fit(
     that number. With `headless` the file may lack a classifier, whose weights are then zero. Raises
     CheckpointError, UnknownName, UsageError.
     """
-    size = input_size or models.spec(name).input_size
+    size = models.spec(name).input_size if input_size is None else sides(input_size)
     left_out: tuple[str, ...] = ()
     if headless:
         checkpoint, left_out = _backbone(checkpoint)
@@ -82,7 +83,7 @@ def fit(
 
 
 def inherit(
-    checkpoint: Checkpoint, name: str, *, input_size: tuple[int, int] | None = None, seed: int = 0
+    checkpoint: Checkpoint, name: str, *, input_size: Size | None = None, seed: int = 0
 ) -> Fit:
     """Build the Slide model `name` for training, from a checkpoint of its parent network.
 
@@ -90,7 +91,7 @@ def inherit(
     other parameters get the parent's weights. Raises CheckpointError if the file is not a
     checkpoint of the parent, UnknownName, UsageError.
     """
-    size = input_size or models.spec(name).input_size
+    size = models.spec(name).input_size if input_size is None else sides(input_size)
     found = parents.inheritance(checkpoint.tensors, name, size)
     if found is None:
         plan = matching.plan(checkpoint.tensors, name, size)
