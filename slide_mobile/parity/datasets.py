@@ -135,7 +135,7 @@ def _of_user(
         rest = sorted({*rest} - {*chosen})
         if learned < samples and compared:
             split = (
-                f"{pool.name} has {pool.count} images, fewer than calibration and comparison "
+                f"{pool.count} images are in {pool.name}, fewer than calibration and comparison "
                 f"want ({samples} and {compared}): {learned} were calibrated on, and the file was "
                 f"compared on the other {len(rest)}"
             )

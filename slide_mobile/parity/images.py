@@ -143,7 +143,6 @@ def in_folder(folder: Path, size: tuple[int, int]) -> Pool:
 
 def in_memory(given: Iterable[Opened], size: tuple[int, int], most: int) -> Pool:
     """At most so many of the images that a caller gives; raises UsageError if there are none."""
-    name = "the images in memory"
     pixels = [fitted(image, size) for image in islice(given, most)]
     if not pixels:
         raise UsageError("no calibration image was given; an iterator can be used only once")
@@ -153,11 +152,11 @@ def in_memory(given: Iterable[Opened], size: tuple[int, int], most: int) -> Pool
         return ImageSet(
             pixels=np.stack([pixels[i] for i in numbers]),
             labels=None,
-            source=name,
+            source="images in memory",
             odd=tuple(line for i in numbers for line in _odd(f"image {i}", pixels[i])),
         )
 
-    return Pool(name=name, count=len(pixels), read=chosen)
+    return Pool(name="memory", count=len(pixels), read=chosen)
 
 
 def _odd(name: str, pixels: Pixels) -> list[str]:

@@ -54,6 +54,7 @@ def rebuild(art: Artifact, checkpoint: StrPath | None) -> Reference | None:
         input_size=art.input_size,
         normalization=Normalization(mean=taken.mean, std=taken.std),
         weights=facts.weights,
+        stripes=facts.stripes,
     )
     if checkpoint is None:
         return reference.load(source, art.manifest.task)

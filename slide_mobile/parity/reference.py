@@ -21,6 +21,7 @@ from slide_mobile.deploy.scale_stream import NO_HEADROOM, Headroom
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.isolation import files
 from slide_mobile.isolation.files import StrPath
+from slide_mobile.models import assumptions
 from slide_mobile.models import checkpoint as checkpoints
 from slide_mobile.models.layers.backbone import without_head
 from slide_mobile.parity import parallel
@@ -48,6 +49,7 @@ class Reference:
     trained: bool
     checkpoint_sha256: str | None
     weights: checkpoints.Weights | None = None  # that were asked for
+    stripes: tuple[int, ...] | None = None  # that were asked for
     notes: tuple[str, ...] = ()
 
     @property
@@ -173,8 +175,13 @@ def load(given: ModelSource | Named, task: Task = "classify") -> Reference:
     size = spec.input_size if source.input_size is None else sides(source.input_size)
     sha256: str | None = None
     notes: tuple[str, ...] = (identified,) if identified else ()
+    options = assumptions.options(source.name, stripes=source.stripes)
+    if source.stripes is not None:
+        notes += (f"stripes of {', '.join(map(str, source.stripes))}, as asked for (--stripes)",)
     if source.untrained:
-        model = models.create(source.name, input_size=size, num_classes=source.num_classes)
+        model = models.create(
+            source.name, input_size=size, num_classes=source.num_classes, **options
+        )
         classes = source.num_classes or spec.num_classes
     else:
         fit = checkpoints.fit(
@@ -183,6 +190,7 @@ def load(given: ModelSource | Named, task: Task = "classify") -> Reference:
             num_classes=source.num_classes,
             input_size=size,
             headless=task != "classify",
+            **options,
         )
         model, classes = fit.model, fit.num_classes
         sha256, notes = fit.checkpoint.sha256, notes + fit.notes
@@ -196,6 +204,7 @@ def load(given: ModelSource | Named, task: Task = "classify") -> Reference:
         trained=not source.untrained,
         checkpoint_sha256=sha256,
         weights=source.weights,
+        stripes=source.stripes,
         notes=notes,
     )
     probe = np.full((1, *size, 3), 128, np.uint8)

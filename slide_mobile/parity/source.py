@@ -32,8 +32,9 @@ class ModelSource:
     (`state_dict`, by name), or `untrained` for seeded random weights. Without a name it is that of
     the model whose weights are given, or the demo's. `weights` chooses where raw and averaged ones
     are given. `input_size` is the side of a square, or (height, width), in pixels; None takes the
-    model's default. `labels` is a text file with one label per line. Raises UsageError for weights
-    from two sources, and for an input size that is none.
+    model's default. `labels` is a text file with one label per line. `stripes` are the widths of
+    CSwin's stripes in its first three stages, which no weight shows; 1, 2 and 7 by default. Raises
+    UsageError for weights from two sources, and for an input size that is none.
     """
 
     name: str | None = None
@@ -44,6 +45,7 @@ class ModelSource:
     normalization: Normalization = IMAGENET
     labels: StrPath | None = None
     weights: Weights | None = None
+    stripes: tuple[int, ...] | None = None
     state_dict: "Mapping[str, Tensor] | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +116,18 @@ def size(text: str) -> tuple[int, int]:
     if max(map(int, parts)) > MOST_SIDE:
         raise UsageError(f"--input-size takes at most {MOST_SIDE} pixels, not {text[:40]}")
     return int(parts[0]), int(parts[-1])
+
+
+def stripes(text: str | None) -> tuple[int, ...] | None:
+    """Read the widths "1,2,12"; None stays None. Raises UsageError."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(p.isdecimal() and 0 < int(p[:MOST_DIGITS]) <= 64 for p in parts):
+        raise UsageError(
+            f"--stripes takes the widths of three stages, such as 1,2,12, not {text[:40]!r}"
+        )
+    return tuple(map(int, parts))
 
 
 def normalization(mean: str | None, std: str | None) -> Normalization:

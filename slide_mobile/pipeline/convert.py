@@ -152,7 +152,10 @@ def _assumed(ref: Reference, source: ModelSource) -> tuple[str, ...]:
         ref.model,
         input_size=ref.input_size,
         usual_size=models.spec(ref.name).input_size,
-        labelled=source.labels is not None or ref.task != "classify",
+        given={
+            *(["--labels"] if source.labels is not None or ref.task != "classify" else []),
+            *(["--stripes"] if source.stripes is not None else []),
+        },
     )
 
 

@@ -1,6 +1,7 @@
 """Write one file about artifacts: what was checked, how fast and large they are, what they compute.
 
-An HTML file needs no network and no script: charts are SVG inside the page, images are in it, too.
+An HTML file loads nothing: charts are SVG inside the page, images and a script that sorts the
+summary are in it, too.
 """
 
 from collections.abc import Sequence
@@ -55,8 +56,12 @@ def write_report(
     if chosen == "csv":
         text = page.comma_separated(row.document() for row in summary.rows(found, documents))
     else:
-        render = page.html if chosen == "html" else page.markdown
-        text = render(found, documents, created=timestamp())
+        created = timestamp()
+        text = (
+            page.html(found, documents, created=created, folder=out.parent)
+            if inside
+            else page.markdown(found, documents, created=created)
+        )
     write_file(out, text)
     return summary.report(found, documents, out, chosen)
 

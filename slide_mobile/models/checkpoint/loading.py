@@ -57,19 +57,21 @@ def fit(
     num_classes: int | None = None,
     input_size: Size | None = None,
     headless: bool = False,
+    **options: Any,
 ) -> Fit:
     """Build the registered model `name` with the checkpoint's weights.
 
     The file decides windows, kernel size, dim_reduction, a separate V path, the stages with slide
     attention, PVT's class token, CSwin's LePE and the number of classes; `num_classes` only checks
-    that number. With `headless` the file may lack a classifier, whose weights are then zero. Raises
-    CheckpointError, UnknownName, UsageError.
+    that number. With `headless` the file may lack a classifier, whose weights are then zero.
+    `options` are those of the network that no weight shows. Raises CheckpointError, UnknownName,
+    UsageError.
     """
     size = models.spec(name).input_size if input_size is None else sides(input_size)
     left_out: tuple[str, ...] = ()
     if headless:
         checkpoint, left_out = _backbone(checkpoint)
-    plan = matching.plan(checkpoint.tensors, name, size, headless=headless)
+    plan = matching.plan(checkpoint.tensors, name, size, headless=headless, **options)
     if plan.mismatches:
         raise CheckpointError(_explained(checkpoint, name, size, plan, headless=headless))
     if num_classes not in (None, plan.num_classes):
