@@ -40,7 +40,7 @@ def _convert(cell: Cell, artifacts: Path) -> list[str]:
         "--weights": source.weights,
         "--num-classes": source.num_classes,
         "--input-size": source.input_size and "x".join(map(str, sides(source.input_size))),
-        "--stripes": source.stripes and ",".join(map(str, source.stripes)),
+        "--stripes": None if source.stripes is None else ",".join(map(str, source.stripes)),
         "--labels": source.labels,
         "--calibration": calibration.folder,
         "--calibration-samples": calibration.samples,

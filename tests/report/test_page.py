@@ -164,14 +164,24 @@ def test_a_profile_of_an_invalid_result_is_marked(artifacts: list[Artifact]) -> 
 def test_what_was_asked_for_and_cannot_be_is_not_called_unmeasured(
     artifacts: list[Artifact],
 ) -> None:
-    given = document(artifacts, [4.0, 2.0, 3.0])
-    results = [replace(r, operations=None, why_no_operations="no profiler") for r in given.results]
+    given = document(artifacts[:1], [4.0])
     untimed = replace(
-        results[0], p50_ms=None, p90_ms=None, p99_ms=None, mean_ms=None, samples_ms=(), runs=0,
-        valid=False, why_invalid=("Core ML runs on a Mac only",),
-    )  # fmt: skip
-    given = replace(given, results=(untimed, *results[1:]))
-    text = Seen(html(artifacts, given)).text
+        given.results[0],
+        p50_ms=None,
+        p90_ms=None,
+        p99_ms=None,
+        mean_ms=None,
+        samples_ms=(),
+        runs=0,
+        operations=None,
+        valid=False,
+        why_invalid=("Core ML runs on a Mac only",),
+    )
+    ratios, intervals = comparison.tables([False], ())
+    given = replace(given, results=(untimed,), ratios=ratios, ratio_intervals=intervals)
+    other = document(artifacts[2:], [4.0])
+    result = replace(other.results[0], operations=None, why_no_operations="no profiler")
+    text = Seen(html(artifacts, given, replace(other, results=(result,)))).text
     assert "not timed here" in text and "fake int8: no profiler" in text
     assert "not measured; to measure: slide-mobile bench ARTIFACT... --profile" not in text
 

@@ -22,7 +22,7 @@ def test_the_cells_of_the_tutorial_run(tmp_path: Path, monkeypatch: pytest.Monke
     ran = notebook.run(document())
     text = "".join(line for _, outputs in ran for output in outputs for line in output["text"])
     assert "dB, and the floor is" in text and "passed" in text
-    assert {path.name for path in tmp_path.iterdir()} == {"artifacts", "mine", "labels.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"artifacts", "labels.txt"}
 
 
 def test_the_notebook_is_one_and_keeps_what_its_cells_printed() -> None:
