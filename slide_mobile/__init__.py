@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from slide_mobile._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from slide_mobile import bench as bench
+    from slide_mobile import models as models
+    from slide_mobile import report as report
     from slide_mobile.artifact.embed import embed as embed
     from slide_mobile.artifact.manifest import Graph as Graph
     from slide_mobile.artifact.manifest import Manifest as Manifest
@@ -72,11 +75,16 @@ _HOMES = {
     "write_report": "report.writing",
 }
 
-__all__ = sorted(_HOMES)
+# Packages that are public themselves: `slide_mobile.models.names()`.
+_PACKAGES = ("bench", "models", "report")
+
+__all__ = sorted([*_HOMES, *_PACKAGES])
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its home (PEP 562)."""
+    if name in _PACKAGES:
+        return importlib.import_module(f"slide_mobile.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'slide_mobile' has no attribute {name!r}")
     return getattr(importlib.import_module(f"slide_mobile.{_HOMES[name]}"), name)
