@@ -23,7 +23,7 @@ from benchmarks.lib.arguments import parser
 from benchmarks.lib.results import identical
 from benchmarks.lib.results.document import read, save
 from benchmarks.lib.results.identical import Comparison, Identical, Trial
-from slide_mobile.bench import BenchConfig, bench, host, statistics
+from slide_mobile.bench import BenchConfig, host, measure, statistics
 from slide_mobile.bench.config import USUAL
 
 ALLOWED, ANSWERED = 0.02, 0.9
@@ -64,7 +64,7 @@ def compared(artifact: Path, max_seconds: float) -> Comparison:
     """An artifact measured beside a copy of it, once."""
     with tempfile.TemporaryDirectory() as folder:
         twin = shutil.copytree(artifact, Path(folder) / "twin")
-        document = bench([artifact, twin], config=BenchConfig(max_seconds=max_seconds))
+        document = measure([artifact, twin], config=BenchConfig(max_seconds=max_seconds))
     pair = document.comparison(0, 1)
     one, other = document.results
     assert pair is not None and one.p50_ms and other.p50_ms, "a host measures what it runs"

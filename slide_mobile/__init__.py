@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 from slide_mobile._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from slide_mobile import bench as bench
+    from slide_mobile import models as models
+    from slide_mobile import report as report
+    from slide_mobile.artifact.embed import embed as embed
     from slide_mobile.artifact.manifest import Graph as Graph
     from slide_mobile.artifact.manifest import Manifest as Manifest
+    from slide_mobile.bench.config import BenchConfig as BenchConfig
+    from slide_mobile.bench.measuring import measure as measure
     from slide_mobile.errors import GateFailed as GateFailed
     from slide_mobile.errors import SlideMobileError as SlideMobileError
     from slide_mobile.errors import ToolchainMissing as ToolchainMissing
     from slide_mobile.errors import UsageError as UsageError
-    from slide_mobile.models import create as create
+    from slide_mobile.models.catalogue import list_models as list_models
+    from slide_mobile.models.registry import create as create
     from slide_mobile.parity.check_result import CheckResult as CheckResult
     from slide_mobile.parity.check_result import ParityFailed as ParityFailed
     from slide_mobile.parity.pairwise import Agreement as Agreement
@@ -30,11 +37,16 @@ if TYPE_CHECKING:
     from slide_mobile.pipeline.inspect import inspect as inspect
     from slide_mobile.pipeline.predict import Prediction as Prediction
     from slide_mobile.preprocess import Normalization as Normalization
+    from slide_mobile.progress import silent as silent
+    from slide_mobile.report.writing import write_report as write_report
+    from slide_mobile.signing.signatures import sign as sign
+    from slide_mobile.signing.signatures import verify as verify
     from slide_mobile.targets.format import Format as Format
 
 _HOMES = {
     "Agreement": "parity.pairwise",
     "Artifact": "pipeline.artifact",
+    "BenchConfig": "bench.config",
     "CalibrationImages": "parity.source",
     "CheckResult": "parity.check_result",
     "Format": "targets.format",
@@ -52,15 +64,27 @@ _HOMES = {
     "check": "pipeline.check",
     "compare": "pipeline.compare",
     "convert": "pipeline.convert",
-    "create": "models",
+    "create": "models.registry",
+    "embed": "artifact.embed",
     "inspect": "pipeline.inspect",
+    "list_models": "models.catalogue",
+    "measure": "bench.measuring",
+    "sign": "signing.signatures",
+    "silent": "progress",
+    "verify": "signing.signatures",
+    "write_report": "report.writing",
 }
 
-__all__ = sorted(_HOMES)
+# Packages that are public themselves: `slide_mobile.models.names()`.
+_PACKAGES = ("bench", "models", "report")
+
+__all__ = sorted([*_HOMES, *_PACKAGES])
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its home (PEP 562)."""
+    if name in _PACKAGES:
+        return importlib.import_module(f"slide_mobile.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'slide_mobile' has no attribute {name!r}")
     return getattr(importlib.import_module(f"slide_mobile.{_HOMES[name]}"), name)

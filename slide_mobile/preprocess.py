@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from slide_mobile.errors import UsageError
 from slide_mobile.isolation import files
+from slide_mobile.isolation.files import StrPath
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
+Opened = Image.Image | Pixels  # an image in memory
+Picture = StrPath | Opened
+Size = int | tuple[int, int]  # of an image: its side, or (height, width), in pixels
 
 HEIC = frozenset({".heic", ".heif"})  # what phones take; read by pillow-heif, an extra
 SUFFIXES = HEIC | {
@@ -90,6 +95,36 @@ def fit(
     return np.asarray(_fit(_rgb(ImageOps.exif_transpose(image), sixteen=sixteen), size, crop))
 
 
+def pixels_of(picture: Picture, size: tuple[int, int]) -> Pixels:
+    """Read an image, or take one in memory, and fit it to (height, width) pixels.
+
+    Raises UnreadableImage for a file, UsageError for what is no image.
+    """
+    if isinstance(picture, str | PathLike):
+        return load(Path(picture), size)
+    return fitted(picture, size)
+
+
+def fitted(image: Opened, size: tuple[int, int]) -> Pixels:
+    """Fit an image in memory to (height, width) pixels; raises UsageError for what is none."""
+    return fit(image if isinstance(image, Image.Image) else _from_array(image), size)
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """A size as (height, width) in pixels; raises UsageError for another value."""
+    found = (size, size) if isinstance(size, int) else size
+    if (
+        not isinstance(found, tuple | list)
+        or len(found) != 2
+        or not all(isinstance(side, int) and side > 0 for side in found)
+    ):
+        raise UsageError(
+            f"an input size is a number of pixels or (height, width), such as 224 or (224, 320), "
+            f"not {size!r:.40}"
+        )
+    return found[0], found[1]
+
+
 def find(folder: Path) -> list[Path]:
     """List the images in a folder and its subfolders, sorted by path; UsageError if none."""
     if not folder.is_dir():
@@ -119,6 +154,20 @@ def _walk(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         yield from (Path(parent, name) for name in names)
+
+
+def _from_array(image: Pixels) -> Image.Image:
+    """(H, W, 3) bytes as an image; raises UsageError for another value."""
+    if not isinstance(image, np.ndarray):
+        raise UsageError(
+            f"an image in memory is a PIL image or an array of RGB bytes, not a "
+            f"{type(image).__name__}"
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise UsageError(
+            f"an image array is RGB bytes of shape (H, W, 3), not {image.dtype} of {image.shape}"
+        )
+    return Image.fromarray(image)
 
 
 def _require_sides(image: Image.Image) -> None:

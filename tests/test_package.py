@@ -95,13 +95,20 @@ def assert_missing(done: "subprocess.CompletedProcess[str]", target: str) -> Non
 
 def test_every_public_name_loads_from_its_home() -> None:
     for name in slide_mobile.__all__:
-        assert getattr(slide_mobile, name).__name__ == name
+        assert getattr(slide_mobile, name).__name__.rpartition(".")[2] == name
 
 
 def test_the_types_that_checkers_see_are_the_names_that_load() -> None:
     source = (ROOT / "slide_mobile/__init__.py").read_text()
     declared = re.findall(r"^    from \S+ import \w+ as (\w+)$", source, flags=re.MULTILINE)
     assert sorted(declared) == slide_mobile.__all__
+
+
+def test_packages_are_reached_without_an_import_of_their_own() -> None:
+    code = "import slide_mobile as s; print(s.models.names()[0], s.bench.measure.__name__, *dir(s))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("slide_cswin_tiny measure ")
+    assert {"models", "report", "list_models", "write_report"} <= set(done.stdout.split())
 
 
 def test_an_unknown_public_name_is_an_attribute_error() -> None:

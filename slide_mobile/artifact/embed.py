@@ -26,7 +26,10 @@ from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digest
 from slide_mobile.artifact.index import Entry, Index
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import SlideMobileError, UnknownName, UsageError
-from slide_mobile.progress import Progress, silent
+from slide_mobile.isolation import files
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.progress import Progress, automatic
+from slide_mobile.progress.shown import visible
 
 State = Literal["added", "replaced", "unchanged"]
 
@@ -93,13 +96,14 @@ class Outcome:
         )
 
 
+@visible
 def embed(
-    roots: Sequence[Path],
-    into: Path,
+    artifacts: StrPath | Sequence[StrPath],
+    into: StrPath,
     *,
     remove: Collection[str] = (),
-    trusted: Sequence[Path] = (),
-    progress: Progress = silent,
+    trusted: StrPath | Sequence[StrPath] = (),
+    progress: Progress = automatic,
 ) -> Outcome:
     """Copy artifacts into the app at `into`, and remove the artifacts named in `remove` from it.
 
@@ -111,10 +115,10 @@ def embed(
     its error is raised. An identical artifact that the app already has is not copied again. Raises
     UsageError, GateFailed (integrity), UnknownName, OutputError.
     """
-    app, remove = find(into), sorted(set(remove))
+    app, remove, roots = find(Path(into)), sorted(set(remove)), files.paths(artifacts)
     require_names(roots, app.kind)
     with alone_in(app.folder):
-        index.trust(app.folder, trusted)
+        index.trust(app.folder, files.paths(trusted))
         listed = _left(app, remove, roots)
         embedded, failures = [], []
         for root in roots:
@@ -179,17 +183,17 @@ def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
             f"{root} is for {manifest.target} on {manifest.backend}, which {kind} cannot run: "
             f"it runs {app.runtimes}"
         )
-    files = _files(artifact)
+    names = _files(artifact)
     if (release := app.too_old_for(manifest)) is not None:
         raise NotForThisApp(
             f"{root} needs {manifest.target} {manifest.graph.min_runtime} or newer, and the app "
             f"has {release}: update it, or convert with an older one"
         )
-    if state == "replaced" and _same(root, destination, files):
+    if state == "replaced" and _same(root, destination, names):
         state = "unchanged"
     else:
         with staging(destination, force=True, listed=listed) as partial:
-            for file in files:
+            for file in names:
                 _copy(root / file, partial / file)
             Artifact.open(partial).verify()  # reads the copy back from disk
     return Embedded(

@@ -53,6 +53,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The converted model; `checkpoint_sha256` is null for random weights.
 
     `weights` is what was asked for where the checkpoint holds both; null takes averaged ones.
+    `stripes` are the widths that were asked for; null takes the model's own, where it has any.
     """
 
     name: Name
@@ -63,6 +64,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trained: bool
     checkpoint_sha256: Sha256 | None
     weights: Literal["raw", "ema"] | None = None
+    stripes: Annotated[tuple[Side, ...], Meta(min_length=3, max_length=3)] | None = None
 
 
 class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,4 +2,4 @@
 
 from slide_mobile.bench.config import BenchConfig as BenchConfig
 from slide_mobile.bench.documents import BenchDocument as BenchDocument
-from slide_mobile.bench.measure import bench as bench
+from slide_mobile.bench.measuring import measure as measure

@@ -1,10 +1,10 @@
 """What to measure, and how long: the one place where the defaults stand."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from slide_mobile.bench import statistics
 from slide_mobile.errors import UsageError
+from slide_mobile.isolation.files import StrPath
 
 MOST_THREADS = 256  # a runtime starts as many as it is told
 MOST_RUNS = 1_000_000
@@ -27,7 +27,7 @@ class BenchConfig:
     max_seconds: float = 60.0
     warm_up: int = 5
     profile: bool = False
-    imports: tuple[Path, ...] = ()
+    imports: tuple[StrPath, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise UsageError for values that cannot be measured."""

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Column, Table
 
-from slide_mobile.bench import BenchConfig, BenchDocument, in_turn, statistics
-from slide_mobile.bench import bench as measure
+from slide_mobile.bench import BenchConfig, BenchDocument, in_turn, measure, statistics
 from slide_mobile.bench.baseline import FAIL_OVER_PERCENT, Baseline, compare, percent
 from slide_mobile.bench.change import BaselineComparison, Change
 from slide_mobile.bench.comparison import Comparison

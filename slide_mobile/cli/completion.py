@@ -15,7 +15,7 @@ from slide_mobile.targets import registry
 
 def models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Models whose names begin with what was typed."""
-    return _matching((row.name for row in catalogue.rows()), incomplete)
+    return _matching((row.name for row in catalogue.list_models()), incomplete)
 
 
 def target_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -116,6 +116,12 @@ Examples:
     "--std", metavar="R,G,B", help="RGB standard deviation, in 0..1; ImageNet's by default."
 )
 @click.option(
+    "--stripes",
+    metavar="A,B,C",
+    help="Widths of CSwin's stripes in its first three stages, which no checkpoint tells: 1,2,7 by "
+    "default, 1,2,12 in CSwin's own models for 384x384.",
+)
+@click.option(
     "--backend", metavar="NAME", help=f"What executes the file on the device; {BY_TARGET}."
 )
 @click.option(
@@ -165,6 +171,7 @@ def convert(
     calibration_samples: int,
     mean: str | None,
     std: str | None,
+    stripes: str | None,
     backend: str | None,
     tune: Tune,
     via: str | None,
@@ -201,6 +208,7 @@ def convert(
         num_classes=num_classes,
         input_size=None if input_size is None else source.size(input_size),
         normalization=source.normalization(mean, std),
+        stripes=source.stripes(stripes),
         labels=labels,
     )
 

@@ -59,9 +59,9 @@ def _report(roots: Sequence[str], out: Path | None, session: Session) -> str | N
     """Write the report that was asked for on the artifacts that there are."""
     if out is None or not roots:
         return None
-    from slide_mobile.report.writing import write
+    from slide_mobile.report.writing import write_report
 
-    return write([Path(root) for root in roots], out, progress=session.progress).report
+    return write_report([Path(root) for root in roots], out, progress=session.progress).report
 
 
 def _peak_rss_bytes() -> int:

@@ -45,7 +45,7 @@ def models(session: Session) -> None:
     Next to them are the figures in the papers, and the difference in percent. A narrow terminal
     shows fewer columns; --json shows everything.
     """
-    rows = catalogue.rows()
+    rows = catalogue.list_models()
     session.emit(rows, lambda console: _print(console, rows))
 
 

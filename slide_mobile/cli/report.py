@@ -66,14 +66,14 @@ def report(
     Verifies the files of every artifact and runs its golden images again. If an artifact is damaged
     or misses a floor, the report says so and the exit code is 1. Latencies come from --bench.
 
-    An HTML report is a single file that loads nothing and runs no script.
+    An HTML report is a single file that loads nothing; its links lead to the artifacts.
     """
     if not artifacts:
         raise UsageError("no artifact given: slide-mobile report ARTIFACT... --out FILE")
     session.progress("start PyTorch")  # its import takes seconds
-    from slide_mobile.report.writing import write
+    from slide_mobile.report.writing import write_report
 
-    written = write(
+    written = write_report(
         artifacts,
         out,
         bench=bench,

@@ -14,9 +14,9 @@ from msgspec import Struct
 from rich.console import Console
 
 from slide_mobile.artifact import documents
-from slide_mobile.cli.steps import LogSteps, Steps, TerminalSteps
 from slide_mobile.cli.terminal import BestEffort, Terminal, printable, printable_json
 from slide_mobile.errors import UsageError
+from slide_mobile.progress.steps import LogSteps, Steps, TerminalSteps
 
 # What Ctrl-C leaves behind: most commands write nothing, those that work item by item keep items.
 NOTHING = "interrupted; nothing was written"

@@ -16,11 +16,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from os import PathLike
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from slide_mobile.errors import ArtifactError, UsageError
 from slide_mobile.isolation import limits, subprocesses
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.isolation.messages import Called, Failed, Progressed, Returned
 from slide_mobile.progress import Progress, silent
 
@@ -40,7 +42,7 @@ def _itself(subject: Any) -> Any:
 
 def isolated(
     *,
-    of: Callable[[Any], Path] = _itself,
+    of: Callable[[Any], StrPath] = _itself,
     error: type[UsageError] = ArtifactError,
     seconds: float = _SECONDS,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -50,7 +52,8 @@ def isolated(
     is its path. If the child does not return, `error` names the file, and the stage that was
     reported last. It is given up after `seconds` without a sign of progress, and more for a large
     file. A keyword argument `progress` stays here, and is called with what the child
-    reports. Arguments, result and errors must be values that pickle can copy.
+    reports. Arguments, result and errors must be values that pickle can copy; what is path-like is
+    sent as a path.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -66,10 +69,10 @@ def isolated(
             called = Called(
                 module=function.__module__,
                 name=function.__name__,
-                arguments=given,
+                arguments={name: _plain(value) for name, value in given.items()},
                 reports="progress" in parameters.parameters,
             )
-            file = of(subject)
+            file = Path(of(subject))
             try:
                 result: R = _call(called, progress, seconds + _size(file) / _BYTES_PER_SECOND)
             except limits.Exceeded as exceeded:
@@ -90,6 +93,11 @@ def in_this_process() -> Iterator[None]:
         yield
     finally:
         _in_child = before
+
+
+def _plain(value: object) -> object:
+    """A path for what is path-like, which may hold more than pickle can copy."""
+    return Path(value) if isinstance(value, PathLike) else value
 
 
 def _call(called: Called, progress: Progress, seconds: float) -> Any:

@@ -10,9 +10,12 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
+from os import PathLike
 from pathlib import Path
+
+StrPath = str | PathLike[str]  # what a caller may give for a path
 
 # The largest file with weights that is read: 20 times those of the largest model with the state of
 # its optimizer. To hash it takes 5 to 10 seconds.
@@ -30,6 +33,12 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 )
 # To open a pipe waits for a writer without O_NONBLOCK, which means nothing to a regular file.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def paths(given: StrPath | Iterable[StrPath]) -> tuple[Path, ...]:
+    """One path or several, as a caller gives them."""
+    one = isinstance(given, str | PathLike)
+    return (Path(given),) if one else tuple(map(Path, given))  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

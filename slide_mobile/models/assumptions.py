@@ -4,10 +4,14 @@ A wrong assumption gives a model that runs, passes every comparison with its own
 wrong. So each is written into the manifest of a converted checkpoint, and can be looked up here.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
+from slide_mobile import models
+from slide_mobile.errors import UsageError
 from slide_mobile.models.layers.window_attention import WindowAttention
 from slide_mobile.models.slide_cswin import CSWinTransformer
 from slide_mobile.models.slide_nat import NeighbourhoodTransformer
@@ -15,7 +19,7 @@ from slide_mobile.models.slide_pvt import PyramidVisionTransformer
 from slide_mobile.models.slide_pvt_v2 import PyramidVisionTransformerV2
 from slide_mobile.models.slide_swin import SwinTransformer
 
-__all__ = ["ASSUMPTIONS", "Assumption", "notes"]
+__all__ = ["ASSUMPTIONS", "Assumption", "notes", "options"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +63,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         network=CSWinTransformer,
         fact="the width of the stripes",
         assumed="1, 2, 7 and the whole map, those of 224x224 (CSWin at 384 has 1, 2, 12)",
-        changed_by="splits= of slide_mobile.models.create, in Python",
+        changed_by="--stripes",
     ),
     Assumption(
         network=CSWinTransformer,
@@ -95,15 +99,34 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
 )
 
 
+def options(name: str, *, stripes: Sequence[int] | None) -> dict[str, Any]:
+    """What a user says that no weight shows, as options of `models.create`.
+
+    Raises UnknownName, and UsageError for stripes of a network that has none.
+    """
+    if stripes is None:
+        return {}
+    if models.spec(name).network is not CSWinTransformer:
+        raise UsageError(f"--stripes is for CSwin, and {name} has no stripes: leave it out")
+    return {"splits": (*stripes, stripes[-1])}  # the last stage attends to the whole map
+
+
 def notes(
-    model: nn.Module, *, input_size: tuple[int, int], usual_size: tuple[int, int], labelled: bool
+    model: nn.Module,
+    *,
+    input_size: tuple[int, int],
+    usual_size: tuple[int, int],
+    given: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """The lines for a manifest: one for each assumption that the model rests on."""
+    """The lines for a manifest: one for each assumption that the model rests on.
+
+    `given` are the options by which a user has changed one.
+    """
     lines = []
     for one in ASSUMPTIONS:
         if not isinstance(model, one.network) or (one.beyond and input_size == usual_size):
             continue
-        if one.changed_by == "--labels" and labelled:
+        if one.changed_by in given:
             continue
         if one.network is SwinTransformer and not _has_windows(model):
             continue

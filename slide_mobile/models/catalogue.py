@@ -57,6 +57,6 @@ class Census(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 @functools.cache
-def rows() -> tuple[Row, ...]:
-    """One row for each public model, in the order of the registry."""
+def list_models() -> tuple[Row, ...]:
+    """Each public model: its name, its size, and the paper's figures; in the registry's order."""
     return documents.decode(CENSUS.read_bytes(), Census).models

@@ -11,6 +11,7 @@ from torch import nn
 
 from slide_mobile.errors import UnknownName
 from slide_mobile.models.catalogue import Paper, Preset
+from slide_mobile.preprocess import Size, sides
 
 # The files that register models, in the order in which models are listed.
 FAMILIES = ("slide_cswin", "slide_nat", "slide_pvt", "slide_pvt_v2", "slide_swin")
@@ -44,21 +45,22 @@ _SPECS: dict[str, Spec] = {}
 def create(
     name: str,
     *,
-    input_size: tuple[int, int] | None = None,
+    input_size: Size | None = None,
     num_classes: int | None = None,
     seed: int = 0,
     **options: object,
 ) -> nn.Module:
     """Build a model in eval mode, with seeded random weights (norms and biases included).
 
-    `input_size` is (height, width) in pixels; it and `num_classes` default to the registry's.
-    The global random state is left as it was. Raises UnknownName, UsageError.
+    `input_size` is the side of a square, or (height, width), in pixels; it and `num_classes`
+    default to the registry's. The global random state is left as it was. Raises UnknownName,
+    UsageError.
     """
     entry = spec(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = entry.build(
-            input_size=input_size or entry.input_size,
+            input_size=entry.input_size if input_size is None else sides(input_size),
             num_classes=entry.num_classes if num_classes is None else num_classes,
             **options,
         )

@@ -9,7 +9,7 @@ from slide_mobile.parity import images
 from slide_mobile.parity.images import ImageSet
 from slide_mobile.parity.reference import Reference
 from slide_mobile.parity.source import CalibrationImages
-from slide_mobile.preprocess import Pixels, find
+from slide_mobile.preprocess import Pixels
 from slide_mobile.progress import Progress
 from slide_mobile.recipes import Recipe
 
@@ -67,9 +67,9 @@ def gather(
     calibrated only on the user's images. If no calibration set is needed (float formats) or the
     weights are untrained, the demo's drawings are used.
     """
-    if calibration.folder is not None:
+    if calibration.folder is not None or calibration.images is not None:
         progress("read the images")
-        return _from_folder(ref, recipe, calibration, progress, full)
+        return _of_user(ref, recipe, calibration, progress, full)
     learned = None
     if recipe.needs_calibration:
         if ref.trained and not ref.is_demo:
@@ -120,46 +120,50 @@ def count(ref: Reference) -> int:
     return COMPARED if ref.trained else COMPARED_UNTRAINED
 
 
-def _from_folder(
+def _of_user(
     ref: Reference, recipe: Recipe, given: CalibrationImages, progress: Progress, full: bool
 ) -> Datasets:
-    """Split a user's folder into a calibration set and an evaluation set, which share no image."""
-    folder, samples = given.folder, given.samples
-    assert folder is not None
-    paths = find(folder)
-    calibration, rest, split = None, paths, ""
+    """Split a user's images into a calibration set and an evaluation set, which share no image."""
+    samples = given.samples
+    pool = _pool(given, ref.input_size, samples * recipe.needs_calibration + count(ref))
+    calibration, rest, split = None, list(range(pool.count)), ""
     if recipe.needs_calibration:
         compared = 0 if has_held_out(ref) else min(ENOUGH, count(ref))
-        learned = _share(len(paths), samples, compared, folder)
-        chosen = images.spread(paths, learned)
-        calibration = images.read(chosen, ref.input_size, source=folder.name)
-        taken = set(chosen)
-        rest = [path for path in paths if path not in taken]
+        learned = _share(pool.count, samples, compared, pool.name)
+        chosen = images.spread(rest, learned)
+        calibration = pool.read(chosen)
+        rest = sorted({*rest} - {*chosen})
         if learned < samples and compared:
             split = (
-                f"{folder.name} has {len(paths)} images, fewer than calibration and comparison "
+                f"{pool.count} images are in {pool.name}, fewer than calibration and comparison "
                 f"want ({samples} and {compared}): {learned} were calibrated on, and the file was "
                 f"compared on the other {len(rest)}"
             )
     if has_held_out(ref):
         evaluation = held_out(ref, progress, full)
     else:
-        evaluation = images.read(
-            images.spread(rest, count(ref)), ref.input_size, source=folder.name
-        )
+        evaluation = pool.read(images.spread(rest, count(ref)))
     return Datasets(calibration=calibration, evaluation=evaluation, split=split)
 
 
-def _share(found: int, samples: int, compared: int, folder: Path) -> int:
-    """How many of a folder's images calibrate; both sets get one at least.
+def _pool(given: CalibrationImages, size: tuple[int, int], most: int) -> images.Pool:
+    """The images of a folder, or at most so many of those in memory; raises UsageError."""
+    if given.folder is not None:
+        return images.in_folder(Path(given.folder), size)
+    assert given.images is not None
+    return images.in_memory(given.images, size, most)
 
-    Raises UsageError for a folder with a single image.
+
+def _share(found: int, samples: int, compared: int, name: str) -> int:
+    """How many of a user's images calibrate; both sets get one at least.
+
+    Raises UsageError for a single image.
     """
     if not compared or found >= samples + compared:
         return samples
     if found < 2:
         raise UsageError(
-            f"{folder} has one image: int8 needs one to calibrate on, and another to be compared "
+            f"{name} has one image: int8 needs one to calibrate on, and another to be compared "
             f"on; give {samples + compared}, or --precision int8-dynamic, which needs none"
         )
     return min(max(1, round(found * samples / (samples + compared))), found - 1)

@@ -1,8 +1,9 @@
-"""Image sets at a model's input size: read from a folder, or rendered from the demo's data set."""
+"""Image sets at a model's input size: of a user, or rendered from the demo's data set."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from slide_mobile.demo import render
 from slide_mobile.errors import UsageError
 from slide_mobile.isolation import isolated
 from slide_mobile.parity.source import MOST_IMAGES
-from slide_mobile.preprocess import Pixels, UnreadableImage, find, load
+from slide_mobile.preprocess import Opened, Pixels, UnreadableImage, find, fitted, load
 from slide_mobile.progress import Progress, silent
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ def read(
         progress(f"read {path.name}")
         try:
             pixels.append(load(path, size))
-            odd += _odd(path, pixels[-1])
+            odd += _odd(path.name, pixels[-1])
         except UnreadableImage as error:
             skipped.append(str(error))
     if not pixels:
@@ -100,7 +101,7 @@ def read_labelled(
         progress(f"read {path.relative_to(folder)}")
         try:
             pixels.append(load(path, size))
-            odd += _odd(path, pixels[-1])
+            odd += _odd(path.name, pixels[-1])
             found.append(numbers[name])
         except UnreadableImage as error:
             skipped.append(str(error))
@@ -121,10 +122,47 @@ def is_labelled(folder: Path, labels: Sequence[str]) -> bool:
     return any(path.relative_to(folder).parts[0] in names for path in find(folder))
 
 
-def _odd(path: Path, pixels: Pixels) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """The images of a user; `read` takes some of them by number, and makes a set of them."""
+
+    name: str
+    count: int
+    read: Callable[[Sequence[int]], ImageSet]
+
+
+def in_folder(folder: Path, size: tuple[int, int]) -> Pool:
+    """The image files of a folder; raises UsageError if there are none."""
+    paths = find(folder)
+    return Pool(
+        name=folder.name,
+        count=len(paths),
+        read=lambda numbers: read([paths[i] for i in numbers], size, source=folder.name),
+    )
+
+
+def in_memory(given: Iterable[Opened], size: tuple[int, int], most: int) -> Pool:
+    """At most so many of the images that a caller gives; raises UsageError if there are none."""
+    pixels = [fitted(image, size) for image in islice(given, most)]
+    if not pixels:
+        raise UsageError("no calibration image was given; an iterator can be used only once")
+
+    def chosen(numbers: Sequence[int]) -> ImageSet:
+        """Some of the images, by number."""
+        return ImageSet(
+            pixels=np.stack([pixels[i] for i in numbers]),
+            labels=None,
+            source="images in memory",
+            odd=tuple(line for i in numbers for line in _odd(f"image {i}", pixels[i])),
+        )
+
+    return Pool(name="memory", count=len(pixels), read=chosen)
+
+
+def _odd(name: str, pixels: Pixels) -> list[str]:
     """A note on an image without content: most often a file of values that were read wrongly."""
     if (pixels == pixels[0, 0]).all():
-        return [f"{path.name} is of one colour, {tuple(map(int, pixels[0, 0]))}: is it an image?"]
+        return [f"{name} is of one colour, {tuple(map(int, pixels[0, 0]))}: is it an image?"]
     return []
 
 

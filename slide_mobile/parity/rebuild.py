@@ -1,14 +1,14 @@
 """Rebuild an artifact's reference: the golden images, and the PyTorch model."""
 
-from pathlib import Path
-
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.models import checkpoint as checkpoints
 from slide_mobile.parity import metrics, reference
 from slide_mobile.parity.images import ImageSet
-from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.reference import Named, Reference
 from slide_mobile.parity.source import ModelSource
 from slide_mobile.preprocess import Normalization
 from slide_mobile.tasks import Outputs
@@ -34,7 +34,7 @@ def golden_images(art: Artifact) -> tuple[ImageSet, Recorded]:
     return found, golden.read(art)
 
 
-def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
+def rebuild(art: Artifact, checkpoint: StrPath | None) -> Reference | None:
     """Build the reference model, or return None if its weights are not at hand.
 
     Raises UsageError for a checkpoint that the artifact does not need or that is not its own.
@@ -54,12 +54,17 @@ def rebuild(art: Artifact, checkpoint: Path | None) -> Reference | None:
         input_size=art.input_size,
         normalization=Normalization(mean=taken.mean, std=taken.std),
         weights=facts.weights,
+        stripes=facts.stripes,
     )
-    ref = reference.load(source, art.manifest.task)
-    if ref.checkpoint_sha256 != facts.checkpoint_sha256:
+    if checkpoint is None:
+        return reference.load(source, art.manifest.task)
+    read = checkpoints.read(checkpoint, weights=facts.weights)
+    # What was converted from memory can be checked with any file of the same tensors.
+    digests = (read.sha256, checkpoints.tensors_sha256(read.tensors))
+    if facts.checkpoint_sha256 not in digests:
         raise UsageError(
-            f"{checkpoint} is not this artifact's checkpoint: its sha256 is "
-            f"{str(ref.checkpoint_sha256)[:12]}..., the manifest has "
-            f"{str(facts.checkpoint_sha256)[:12]}...; give the file that was converted"
+            f"{checkpoint} is not this artifact's checkpoint: its sha256 is {read.sha256[:12]}..., "
+            f"the manifest has {str(facts.checkpoint_sha256)[:12]}...; give the file that was "
+            "converted"
         )
-    return ref
+    return reference.load(Named(source, read), art.manifest.task)

@@ -3,6 +3,7 @@
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ from slide_mobile.deploy.forms import Forms
 from slide_mobile.deploy.scale_stream import NO_HEADROOM, Headroom
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.isolation import files
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.models import assumptions
 from slide_mobile.models import checkpoint as checkpoints
 from slide_mobile.models.layers.backbone import without_head
 from slide_mobile.parity import parallel
 from slide_mobile.parity.source import DEMO, ModelSource
-from slide_mobile.preprocess import Normalization, normalize
+from slide_mobile.preprocess import Normalization, normalize, sides
 from slide_mobile.progress import Progress, silent
 from slide_mobile.tasks import Layout, Outputs, Task, output_names
 
@@ -46,6 +49,7 @@ class Reference:
     trained: bool
     checkpoint_sha256: str | None
     weights: checkpoints.Weights | None = None  # that were asked for
+    stripes: tuple[int, ...] | None = None  # that were asked for
     notes: tuple[str, ...] = ()
 
     @property
@@ -92,12 +96,12 @@ class Reference:
             return LABELS
         return tuple(f"class {i}" for i in range(self.num_classes))
 
-    def read_labels(self, path: Path) -> tuple[str, ...]:
+    def read_labels(self, path: StrPath) -> tuple[str, ...]:
         """Read a file with one label per line; raises UsageError unless there is one per class."""
         if self.task != "classify":
             raise UsageError(f"--labels names classes, but {self.task} have none: leave it out")
         try:
-            text = files.read(path, most=MOST_LABELS_BYTES).decode("utf-8-sig")
+            text = files.read(Path(path), most=MOST_LABELS_BYTES).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise UsageError(f"cannot read the labels {path} ({reason})") from error
@@ -136,44 +140,57 @@ def bundled_sha256() -> str:
     return digest(WEIGHTS)
 
 
-def named(source: ModelSource, task: Task = "classify") -> tuple[ModelSource, str]:
-    """Return the source with its model's name, and a note if the weights told it.
+class Named(NamedTuple):
+    """A source with its model's name; `note` says if the weights told it, which were then read."""
+
+    source: ModelSource
+    weights: checkpoints.Checkpoint | None = None
+    note: str = ""
+
+
+def named(source: ModelSource, task: Task = "classify") -> Named:
+    """Find out which model a source is, from its weights if they come without a name.
 
     Raises UnknownName, CheckpointError if no model has these weights.
     """
     if source.name is not None:
         models.spec(source.name)  # an unknown name must not become a path
-        return source, ""
-    if source.checkpoint is None:
-        return replace(source, name=DEMO), ""
-    read = checkpoints.read(source.checkpoint, weights=source.weights)
-    name = checkpoints.identify(read, headless=task != "classify")
-    return replace(source, name=name), f"the weights are those of {name}, so it was converted"
+        return Named(source)
+    if not source.is_given:
+        return Named(replace(source, name=DEMO))
+    weights = _weights(source)
+    name = checkpoints.identify(weights, headless=task != "classify")
+    note = f"the weights are those of {name}, so it was converted"
+    return Named(replace(source, name=name), weights, note)
 
 
-def load(source: ModelSource, task: Task = "classify") -> Reference:
+def load(given: ModelSource | Named, task: Task = "classify") -> Reference:
     """Build the reference model with its weights; the task "features" removes the head.
 
     Raises UnknownName, CheckpointError, UsageError.
     """
-    source, identified = named(source, task)
+    source, weights, identified = named(given, task) if isinstance(given, ModelSource) else given
     assert source.name is not None
     spec = models.spec(source.name)
-    size = source.input_size or spec.input_size
+    size = spec.input_size if source.input_size is None else sides(source.input_size)
     sha256: str | None = None
     notes: tuple[str, ...] = (identified,) if identified else ()
+    options = assumptions.options(source.name, stripes=source.stripes)
+    if source.stripes is not None:
+        notes += (f"stripes of {', '.join(map(str, source.stripes))}, as asked for (--stripes)",)
     if source.untrained:
-        model = models.create(source.name, input_size=size, num_classes=source.num_classes)
+        model = models.create(
+            source.name, input_size=size, num_classes=source.num_classes, **options
+        )
         classes = source.num_classes or spec.num_classes
     else:
         fit = checkpoints.fit(
-            checkpoints.read(
-                _weights(source), weights=source.weights, ours=source.checkpoint is None
-            ),
+            weights or _weights(source),
             source.name,
             num_classes=source.num_classes,
             input_size=size,
             headless=task != "classify",
+            **options,
         )
         model, classes = fit.model, fit.num_classes
         sha256, notes = fit.checkpoint.sha256, notes + fit.notes
@@ -187,6 +204,7 @@ def load(source: ModelSource, task: Task = "classify") -> Reference:
         trained=not source.untrained,
         checkpoint_sha256=sha256,
         weights=source.weights,
+        stripes=source.stripes,
         notes=notes,
     )
     probe = np.full((1, *size, 3), 128, np.uint8)
@@ -198,13 +216,15 @@ def load(source: ModelSource, task: Task = "classify") -> Reference:
     return reference
 
 
-def _weights(source: ModelSource) -> Path:
-    """Return the checkpoint of a trained model source; raises UsageError if there is none."""
+def _weights(source: ModelSource) -> checkpoints.Checkpoint:
+    """Read the weights of a trained model; raises CheckpointError, UsageError without any."""
+    if source.state_dict is not None:
+        return checkpoints.in_memory(source.state_dict, weights=source.weights)
     if source.checkpoint is not None:
-        return source.checkpoint
+        return checkpoints.read(source.checkpoint, weights=source.weights)
     if source.name != DEMO:
         raise UsageError(
             f"{source.name} needs weights: give --checkpoint FILE, or --untrained for random "
             "weights (benchmarks only)"
         )
-    return WEIGHTS
+    return checkpoints.read(WEIGHTS, ours=True)

@@ -3,13 +3,18 @@
 The command line, release files and Python callers all build these values.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slide_mobile.errors import UsageError
-from slide_mobile.preprocess import IMAGENET, Normalization
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.preprocess import IMAGENET, Normalization, Opened, Size, sides
 from slide_mobile.tasks import Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DEMO = "slide_swin_demo"
 # How the name of a checkpoint ends, and that of no model.
@@ -23,36 +28,49 @@ MOST_IMAGES = 10_000  # most images in a set; at 224x224 they take 1.5 GB of mem
 class ModelSource:
     """A registered model, and where its weights come from.
 
-    The demo comes with weights; every other model needs a `checkpoint`, or `untrained` for seeded
-    random weights. Without a name it is that of the model whose weights the checkpoint holds, or
-    the demo's. `weights` chooses where a file holds raw and averaged ones. `input_size` is (height,
-    width) in pixels; None takes the model's default. `labels` is a text file with one label per
-    line. Raises UsageError if `untrained` and `checkpoint` are both given.
+    The demo comes with weights; every other model needs a file (`checkpoint`), tensors in memory
+    (`state_dict`, by name), or `untrained` for seeded random weights. Without a name it is that of
+    the model whose weights are given, or the demo's. `weights` chooses where raw and averaged ones
+    are given. `input_size` is the side of a square, or (height, width), in pixels; None takes the
+    model's default. `labels` is a text file with one label per line. `stripes` are the widths of
+    CSwin's stripes in its first three stages, which no weight shows; 1, 2 and 7 by default. Raises
+    UsageError for weights from two sources, and for an input size that is none.
     """
 
     name: str | None = None
-    checkpoint: Path | None = None
+    checkpoint: StrPath | None = None
     untrained: bool = False
     num_classes: int | None = None
-    input_size: tuple[int, int] | None = None
+    input_size: Size | None = None
     normalization: Normalization = IMAGENET
-    labels: Path | None = None
+    labels: StrPath | None = None
     weights: Weights | None = None
+    stripes: tuple[int, ...] | None = None
+    state_dict: "Mapping[str, Tensor] | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse two sources of weights, and a choice between weights where there are none."""
         if self.untrained and self.checkpoint is not None:
             raise UsageError("give either --untrained or --checkpoint, not both")
-        if self.weights is not None and self.checkpoint is None:
+        if self.state_dict is not None and (self.untrained or self.checkpoint is not None):
+            raise UsageError("give either state_dict, checkpoint or untrained, not two of them")
+        if self.weights is not None and not self.is_given:
             raise UsageError("--weights chooses among those of a file: give it with --checkpoint")
+        if self.input_size is not None:
+            sides(self.input_size)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the weights are the user's own, in a file or in memory."""
+        return self.checkpoint is not None or self.state_dict is not None
 
 
-def model_source(model: str, **given: Any) -> ModelSource:
+def model_source(model: StrPath, **given: Any) -> ModelSource:
     """The source for the name of a model or the path of a checkpoint; raises UsageError for both.
 
     `given` are the other fields of ModelSource.
     """
-    if not model.lower().endswith(CHECKPOINTS):
+    if isinstance(model, str) and not model.lower().endswith(CHECKPOINTS):
         return ModelSource(name=model, **given)
     if given.get("checkpoint") is not None:
         raise UsageError(f"{model} is a checkpoint, and so is --checkpoint: give one of them")
@@ -61,17 +79,23 @@ def model_source(model: str, **given: Any) -> ModelSource:
 
 @dataclass(frozen=True)
 class CalibrationImages:
-    """The calibration set of static int8: a folder of images, and how many of them to use.
+    """The calibration set of static int8: images, and how many of them to use.
 
-    A user's checkpoint needs a folder; the demo and untrained models are calibrated on rendered
-    drawings without one. Raises UsageError for a number of images that is out of range.
+    They are in a `folder`, or in memory: `images` is an array of RGB bytes (N, H, W, 3), or gives
+    such arrays (H, W, 3) and PIL images, one after the other; an iterator can be used once. The
+    file is compared with PyTorch on others of them, as many as there are up to 128. A user's
+    weights need images; the demo and untrained models are calibrated on rendered drawings without
+    any. Raises UsageError for a number of images that is out of range, and for two sources.
     """
 
-    folder: Path | None = None
+    folder: StrPath | None = None
     samples: int = 64
+    images: Iterable[Opened] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse a number of images outside 1 to MOST_IMAGES."""
+        """Refuse two sources, and a number of images outside 1 to MOST_IMAGES."""
+        if self.folder is not None and self.images is not None:
+            raise UsageError("give calibration images as a folder or in memory, not both")
         if not 1 <= self.samples <= MOST_IMAGES:
             raise UsageError(
                 f"--calibration-samples must be 1 to {MOST_IMAGES}, got {self.samples}"
@@ -92,6 +116,18 @@ def size(text: str) -> tuple[int, int]:
     if max(map(int, parts)) > MOST_SIDE:
         raise UsageError(f"--input-size takes at most {MOST_SIDE} pixels, not {text[:40]}")
     return int(parts[0]), int(parts[-1])
+
+
+def stripes(text: str | None) -> tuple[int, ...] | None:
+    """Read the widths "1,2,12"; None stays None. Raises UsageError."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(p.isdecimal() and 0 < int(p[:MOST_DIGITS]) <= 64 for p in parts):
+        raise UsageError(
+            f"--stripes takes the widths of three stages, such as 1,2,12, not {text[:40]!r}"
+        )
+    return tuple(map(int, parts))
 
 
 def normalization(mean: str | None, std: str | None) -> Normalization:

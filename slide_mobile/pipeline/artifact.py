@@ -3,15 +3,16 @@
 import functools
 from collections.abc import Sequence
 from html import escape
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slide_mobile.artifact import folder
 from slide_mobile.artifact.manifest import Graph
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.pipeline import inspect as inspecting
-from slide_mobile.pipeline.predict import TOP, Picture, Prediction, Predictor
-from slide_mobile.progress import Progress, silent
+from slide_mobile.pipeline.predict import TOP, Prediction, Predictor
+from slide_mobile.preprocess import Picture
+from slide_mobile.progress import Progress, automatic
 from slide_mobile.tasks import Outputs
 
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ class Artifact(folder.Artifact):
     """
 
     @classmethod
-    def load(cls, root: str | PathLike[str]) -> "Artifact":
+    def load(cls, root: StrPath) -> "Artifact":
         """Read a folder's manifest; raises ArtifactError, GateFailed (integrity)."""
         return cls.open(Path(root))
+
+    def __fspath__(self) -> str:
+        """The folder: what takes the path of an artifact takes an artifact, too."""
+        return str(self.root)
 
     def predict(self, image: Picture, *, top: int = TOP) -> Prediction:
         """Answer for one image: a path, a PIL image, or RGB bytes of shape (H, W, 3).
@@ -41,24 +46,19 @@ class Artifact(folder.Artifact):
 
     def outputs(self, image: Picture) -> Outputs:
         """Run the file on one image: logits (1, num_classes) or maps (1, H, W, C), by name."""
-        return self._predictor.outputs(image)
+        return self._predictor.predict(image)[1]
 
     def check(
         self,
         *,
-        images: str | PathLike[str] | None = None,
-        checkpoint: str | PathLike[str] | None = None,
-        progress: Progress = silent,
+        images: StrPath | None = None,
+        checkpoint: StrPath | None = None,
+        progress: Progress = automatic,
     ) -> "CheckResult":
         """Compare the file with PyTorch again; see `slide_mobile.check`."""
         from slide_mobile.pipeline import check  # needs torch, which takes seconds
 
-        return check.check(
-            self.root,
-            folder=None if images is None else Path(images),
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            progress=progress,
-        )
+        return check.check(self.root, folder=images, checkpoint=checkpoint, progress=progress)
 
     def inspect(self) -> Graph:
         """Read the file's graph again; raises ArtifactError, GateFailed (integrity)."""

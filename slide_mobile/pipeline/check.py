@@ -8,23 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slide_mobile.isolation import isolated
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.parity.check_result import CheckResult
-from slide_mobile.progress import Progress, silent
+from slide_mobile.progress import Progress, automatic
+from slide_mobile.progress.shown import visible
 
 if TYPE_CHECKING:
     from slide_mobile.pipeline.checking import Samples
 
 
+@visible
 @isolated()
 def check(
-    root: Path,
+    root: StrPath,
     *,
     samples: "Samples" = "evaluation",
-    folder: Path | None = None,
-    checkpoint: Path | None = None,
+    folder: StrPath | None = None,
+    checkpoint: StrPath | None = None,
     modules: bool | None = None,
     full: bool = False,
-    progress: Progress = silent,
+    progress: Progress = automatic,
 ) -> CheckResult:
     """Compare what an artifact's file computes with what PyTorch computes.
 
@@ -37,4 +40,5 @@ def check(
     """
     from slide_mobile.pipeline import checking
 
-    return checking.check(root, samples, folder, checkpoint, modules, full, progress)
+    images = None if folder is None else Path(folder)
+    return checking.check(Path(root), samples, images, checkpoint, modules, full, progress)

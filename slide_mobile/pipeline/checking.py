@@ -9,6 +9,7 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.parity import (
     claims,
     datasets,
@@ -38,7 +39,7 @@ def check(
     root: Path,
     samples: Samples,
     folder: Path | None,
-    checkpoint: Path | None,
+    checkpoint: StrPath | None,
     modules: bool | None,
     full: bool,
     progress: Progress,
@@ -78,7 +79,7 @@ def check(
 def _reference(
     art: Artifact,
     samples: Samples,
-    checkpoint: Path | None,
+    checkpoint: StrPath | None,
     modules: bool | None,
     folder: Path | None,
 ) -> Reference | None:

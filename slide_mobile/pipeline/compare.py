@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 from slide_mobile import recipes
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.isolation import isolated
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.parity import datasets, images, pairwise, rebuild
 from slide_mobile.parity.pairwise import Agreement
 from slide_mobile.parity.running import executors, run
 from slide_mobile.preprocess import find
-from slide_mobile.progress import Progress, silent
+from slide_mobile.progress import Progress, automatic
+from slide_mobile.progress.shown import visible
 from slide_mobile.targets import registry
 from slide_mobile.tasks import Outputs
 
 
+@visible
 def compare(
-    roots: Sequence[Path], *, folder: Path | None = None, progress: Progress = silent
+    roots: Sequence[StrPath], *, folder: StrPath | None = None, progress: Progress = automatic
 ) -> Agreement:
     """Run artifacts of one model on the same images, and compare them with each other.
 
@@ -28,7 +31,7 @@ def compare(
     (integrity), UsageError.
     """
     progress("verify the files")
-    arts = [Artifact.open(root) for root in roots]
+    arts = [Artifact.open(Path(root)) for root in roots]
     for art in arts:
         art.verify()
     pairwise.require_one_model(arts)
@@ -36,8 +39,8 @@ def compare(
     task = arts[0].manifest.task
     if folder is not None:
         most = datasets.COMPARED if task == "classify" else datasets.COMPARED_MAPS
-        paths = images.spread(find(folder), most)
-        compared = images.read(paths, arts[0].input_size, source=folder.name)
+        paths = images.spread(find(Path(folder)), most)
+        compared = images.read(paths, arts[0].input_size, source=Path(folder).name)
     elif (ref := rebuild.rebuild(arts[0], None)) is not None:
         compared = datasets.unlabelled(ref, progress)
     ran = [_run(art, compared.pixels, progress=progress) for art in arts]

@@ -13,12 +13,13 @@ from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import GateFailed, OutputError
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.lab import catalogue
 from slide_mobile.lab import session as lab
 from slide_mobile.models import assumptions
 from slide_mobile.parity import datasets, layerwise, metrics, parallel, range_audit, reference
 from slide_mobile.parity.check_result import CheckResult, ParityFailed
-from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.reference import Named, Reference
 from slide_mobile.parity.source import (
     DEFAULT_CALIBRATION,
     DEMO,
@@ -29,7 +30,8 @@ from slide_mobile.parity.source import (
 from slide_mobile.pipeline import manifest_builder, mixed_precision
 from slide_mobile.pipeline.artifact import Artifact
 from slide_mobile.pipeline.attempt import Attempt, Job, attempt
-from slide_mobile.progress import Progress, silent
+from slide_mobile.progress import Progress, automatic
+from slide_mobile.progress.shown import visible
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Converter, Request
 from slide_mobile.targets.format import OUT, Format, folder_name
@@ -42,36 +44,37 @@ MIN_DEPLOY_SQNR_DB = 100
 DEPLOY_SAMPLES = 16
 
 
+@visible
 def convert(
-    source: ModelSource | str = DEMO,
+    source: ModelSource | StrPath = DEMO,
     *,
     to: Format | str,
     calibration: CalibrationImages = DEFAULT_CALIBRATION,
     labs: Sequence[str] = (),
     full: bool = False,
-    out: Path = OUT,
+    out: StrPath = OUT,
     force: bool = False,
-    progress: Progress = silent,
+    progress: Progress = automatic,
 ) -> Artifact:
     """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
     A plain string is the name of a model or target, or the path of a checkpoint (one that ends in
     .pth, .pt, .ckpt, .bin, .safetensors or .index.json). The file must pass in `labs`, too. The
-    demo is compared on all of its held-out drawings if `full`, else on 204. Raises
-    UsageError for a wrong call or bad input, ToolchainMissing, EnvironmentMissing for a lab that is
-    not set up, ParityFailed if the file misses a floor, and GateFailed if it does not pass in a
-    lab. Then there is no artifact folder, and the report is saved as `<folder>.parity.json` or
-    `<folder>.lab.json`.
+    demo is compared on all of its held-out drawings if `full`, else on 204. `progress` is shown on
+    a terminal and in a notebook; `slide_mobile.silent` turns it off. Raises UsageError for a wrong
+    call or bad input, ToolchainMissing, EnvironmentMissing for a lab that is not set up,
+    ParityFailed if the file misses a floor, and GateFailed if it does not pass in a lab. Then there
+    is no artifact folder, and the report is saved as `<folder>.parity.json` or `<folder>.lab.json`.
     """
-    source = model_source(source) if isinstance(source, str) else source
+    source = source if isinstance(source, ModelSource) else model_source(source)
     to = registry.canonical(Format(to) if isinstance(to, str) else to)
-    source, identified = reference.named(source, to.task)
-    assert source.name is not None
+    named = reference.named(source, to.task)
+    assert named.source.name is not None
     created = manifest_builder.timestamp()
     converter = registry.load(to.target, to_write=True)
     choice = registry.choose(converter, to)
     gates = catalogue.for_gate(labs, to.target, choice.recipe.name)
-    root = out / folder_name(source.name, to.task, to.target, choice.recipe.name)
+    root = Path(out) / folder_name(named.source.name, to.task, to.target, choice.recipe.name)
     report, lab_report = (root.with_name(f"{root.name}.{kind}.json") for kind in ("parity", "lab"))
 
     for path in (report, lab_report):
@@ -79,9 +82,9 @@ def convert(
             raise OutputError(f"{path} is a folder, and a report may have to be there; move it")
 
     with atomic.staging(root, force=force) as folder:
-        if identified:
-            progress(identified)
-        job = _job(source, identified, to, converter, choice, calibration, progress, full)
+        if named.note:
+            progress(named.note)
+        job = _job(named, to, converter, choice, calibration, progress, full)
         _require_exact(job)
         found = _best_attempt(job, folder, progress)
         if not found.report.passed:
@@ -99,8 +102,7 @@ def convert(
 
 
 def _job(
-    source: ModelSource,
-    identified: str,
+    named: Named,
     to: Format,
     converter: Converter,
     choice: Choice,
@@ -110,8 +112,8 @@ def _job(
 ) -> Job:
     """Load the reference model, gather the images, and rewrite the model to its deploy form."""
     progress("load the model")
-    ref = reference.load(source, to.task)
-    ref = replace(ref, notes=(*filter(None, (identified,)), *ref.notes, *_assumed(ref, source)))
+    ref, source = reference.load(named, to.task), named.source
+    ref = replace(ref, notes=(*ref.notes, *_assumed(ref, source)))
     labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
     images = datasets.gather(ref, choice.recipe, calibration, progress, full=full)
     expected = ref.outputs(images.evaluation.pixels, progress=progress)
@@ -144,13 +146,16 @@ def _job(
 
 def _assumed(ref: Reference, source: ModelSource) -> tuple[str, ...]:
     """What the weights of a user's file do not tell; the demo's are our own."""
-    if source.checkpoint is None:
+    if not source.is_given:
         return ()
     return assumptions.notes(
         ref.model,
         input_size=ref.input_size,
         usual_size=models.spec(ref.name).input_size,
-        labelled=source.labels is not None or ref.task != "classify",
+        given={
+            *(["--labels"] if source.labels is not None or ref.task != "classify" else []),
+            *(["--stripes"] if source.stripes is not None else []),
+        },
     )
 
 

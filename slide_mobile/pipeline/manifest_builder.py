@@ -95,6 +95,7 @@ def _model(ref: Reference) -> Model:
         trained=ref.trained,
         checkpoint_sha256=ref.checkpoint_sha256,
         weights=ref.weights,
+        stripes=ref.stripes,
     )
 
 

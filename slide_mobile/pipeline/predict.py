@@ -10,7 +10,6 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
-from PIL import Image
 
 from slide_mobile.artifact.documents import Count, Fraction, Milliseconds, Name, Positive, Text
 from slide_mobile.artifact.folder import Artifact
@@ -18,13 +17,12 @@ from slide_mobile.errors import UsageError
 from slide_mobile.isolation import isolated
 from slide_mobile.parity.running import run
 from slide_mobile.parity.source import MOST_IMAGES
-from slide_mobile.preprocess import Pixels, UnreadableImage, find, fit, load
+from slide_mobile.preprocess import Picture, UnreadableImage, find, pixels_of
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Runner
 from slide_mobile.tasks import LOGITS, Outputs
 
-Picture = str | PathLike[str] | Image.Image | Pixels
 TOP = 5  # classes of an image, the likeliest first
 
 
@@ -90,21 +88,13 @@ class Predictor:
             artifact=artifact, runner=runner, labels=artifact.labels, load_ms=_ms_since(started)
         )
 
-    def pixels(self, image: Picture) -> Pixels:
-        """Read an image and fit it to the input: (H, W, 3) bytes; raises UnreadableImage."""
-        size = self.artifact.input_size
-        if isinstance(image, str | PathLike):
-            return load(Path(image), size)
-        return fit(image if isinstance(image, Image.Image) else _from_array(image), size)
-
-    def outputs(self, image: Picture) -> Outputs:
-        """Run the file: logits (1, num_classes), or maps (1, H, W, C), by name."""
-        return run(self.runner, self.pixels(image)[None], self.artifact.manifest.task)
-
     def predict(self, image: Picture, *, top: int = TOP) -> tuple[Prediction, Outputs]:
-        """Answer for one image, with the outputs that the answer was read from."""
+        """Answer for one image, with the outputs of the file that the answer was read from.
+
+        They are logits (1, num_classes), or maps (1, H, W, C), by name. Raises UnreadableImage.
+        """
         started = time.perf_counter()
-        pixels = self.pixels(image)
+        pixels = pixels_of(image, self.artifact.input_size)
         read_ms, started = _ms_since(started), time.perf_counter()
         outputs = run(self.runner, pixels[None], self.artifact.manifest.task)
         run_ms = _ms_since(started)
@@ -198,15 +188,6 @@ def gray(x: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _map(name: str, x: NDArray[np.float32]) -> FeatureMap:
     """The facts about a feature map."""
     return FeatureMap(name=name, shape=x.shape, lowest=float(x.min()), highest=float(x.max()))
-
-
-def _from_array(image: NDArray[np.uint8]) -> Image.Image:
-    """(H, W, 3) bytes as an image; raises UsageError for another array."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise UsageError(
-            f"an image array is RGB bytes of shape (H, W, 3), not {image.dtype} of {image.shape}"
-        )
-    return Image.fromarray(image)
 
 
 def _ms_since(started: float) -> float:

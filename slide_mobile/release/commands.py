@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-from slide_mobile.preprocess import IMAGENET
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.preprocess import IMAGENET, sides
 from slide_mobile.release.plan import Cell
 
 Step = Literal["convert", "check"]
@@ -29,7 +30,7 @@ def arguments(cell: Cell, step: Step, out: Path) -> list[str]:
 def _convert(cell: Cell, artifacts: Path) -> list[str]:
     """The arguments of `convert` for a cell."""
     source, to, calibration = cell.source, cell.to, cell.calibration
-    options: dict[str, str | int | Path | None] = {
+    options: dict[str, str | int | StrPath | None] = {
         "--to": to.target,
         "--precision": to.precision,
         "--backend": to.backend,
@@ -38,7 +39,8 @@ def _convert(cell: Cell, artifacts: Path) -> list[str]:
         "--checkpoint": source.checkpoint,
         "--weights": source.weights,
         "--num-classes": source.num_classes,
-        "--input-size": source.input_size and "x".join(map(str, source.input_size)),
+        "--input-size": source.input_size and "x".join(map(str, sides(source.input_size))),
+        "--stripes": None if source.stripes is None else ",".join(map(str, source.stripes)),
         "--labels": source.labels,
         "--calibration": calibration.folder,
         "--calibration-samples": calibration.samples,
@@ -59,7 +61,7 @@ def _check(cell: Cell, out: Path) -> list[str]:
     return [str(artifact(out, cell.name)), *_words(options)]
 
 
-def _words(options: Mapping[str, str | int | Path | None]) -> list[str]:
+def _words(options: Mapping[str, str | int | StrPath | None]) -> list[str]:
     """The options that have a value; the others keep their default."""
     given = {name: value for name, value in options.items() if value is not None}
     return [word for name, value in given.items() for word in (name, str(value))]

@@ -75,6 +75,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     calibration_samples: Positive = CalibrationImages.samples
     mean: Text | None = None
     std: Text | None = None
+    stripes: Text | None = None
     images: Text | None = None
 
     @property

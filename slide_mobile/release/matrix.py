@@ -13,7 +13,7 @@ import msgspec
 
 from slide_mobile.artifact.atomic import alone_in, remove_tree, write_file
 from slide_mobile.artifact.documents import encode
-from slide_mobile.bench import BenchConfig, BenchDocument, baseline, bench, documents, host
+from slide_mobile.bench import BenchConfig, BenchDocument, baseline, documents, host, measure
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.isolation import files
 from slide_mobile.progress import Progress, silent
@@ -24,7 +24,7 @@ from slide_mobile.release.commands import artifact
 from slide_mobile.release.documents import CellResult, Failure, Release
 from slide_mobile.release.plan import BENCH, Plan
 from slide_mobile.release.records import Record
-from slide_mobile.report import write
+from slide_mobile.report import write_report
 from slide_mobile.report.documents import ending
 
 
@@ -119,7 +119,7 @@ def _measured(
         return documents.read(path)
     remove_tree(stamp)
     roots = [artifact(plan.out, record.name) for record in good]
-    document = bench(roots, config=config, progress=progress)
+    document = measure(roots, config=config, progress=progress)
     write_file(path, encode(document))
     if not document.failed and all(r.valid or r.p50_ms is None for r in document.results):
         write_file(stamp, subject)
@@ -158,7 +158,7 @@ def _reported(
     for format in plan.formats:
         path = plan.out / f"report{ending(format)}"
         try:
-            written = write(roots, path, bench=bench, progress=progress)
+            written = write_report(roots, path, bench=bench, progress=progress)
         except SlideMobileError as error:
             failed[_failure(plan, "report", str(error))] = None
             break

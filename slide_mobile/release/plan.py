@@ -160,6 +160,7 @@ def _source(folder: Path, model: Model) -> ModelSource:
         num_classes=model.num_classes,
         input_size=None if model.input_size is None else source.size(str(model.input_size)),
         normalization=source.normalization(model.mean, model.std),
+        stripes=source.stripes(model.stripes),
         labels=_beside(folder, model.labels),
     )
 

@@ -63,7 +63,7 @@ def _histogram_words(
                 if count
             ),
         ),
-        note="" if result.valid else f"invalid: {'; '.join(result.why_invalid)}",
+        note="" if measurement.valid else f"invalid: {measurement.reason}",
     )
 
 
@@ -156,6 +156,16 @@ def module_times(measurements: Sequence[Measurement]) -> list[Chart]:
     ]
 
 
+def no_times(measurements: Sequence[Measurement]) -> str:
+    """Why there is no profile: the reasons of those that were asked for one, or how to ask."""
+    whys = [
+        (m.name, m.result.why_no_operations) for m in measurements if m.result.why_no_operations
+    ]
+    if whys:
+        return "; ".join(f"{name}: {why}" for name, why in whys)
+    return "not measured; to measure: slide-mobile bench ARTIFACT... --profile --json > bench.json"
+
+
 def _module_times(measurement: Measurement, operations: Sequence[Operation], *, key: str) -> Chart:
     """The modules of one result that take the most time."""
     times: dict[str, float] = {}
@@ -174,6 +184,7 @@ def _module_times(measurement: Measurement, operations: Sequence[Operation], *, 
             head=("module", "microseconds", "share"),
             rows=tuple((name, round(us, 1), f"{us / whole:.1%}") for name, us in top),
         ),
+        note="" if measurement.valid else f"invalid: {measurement.reason}",
     )
     shown = [
         Bar(label=name, low=0, high=us, text=f"{us:.0f} us, {us / whole:.1%}", style=style)

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slide_mobile.bench import BenchDocument, documents
+from slide_mobile.bench.change import BaselineComparison, Change
 from slide_mobile.bench.comparison import Comparison, Intervals, Ratios
 from slide_mobile.bench.documents import Environment
 from slide_mobile.bench.result import Result
 from slide_mobile.errors import SlideMobileError
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.report.contents import problem
 from slide_mobile.report.documents import Problem
 from slide_mobile.report.entries import Entry
@@ -50,6 +52,11 @@ class Measurement:
         return self.result.valid
 
     @property
+    def reason(self) -> str:
+        """Why the numbers may not be compared: the first reason; empty where they may."""
+        return next(iter(self.result.why_invalid), "")
+
+    @property
     def on_device(self) -> bool:
         """Whether an app measured it."""
         return self.setting.source != "host"
@@ -70,16 +77,36 @@ class Measurements:
     intervals: Intervals
     cpu_ratios: Ratios
     unanswered: tuple[str, ...]
+    baseline: BaselineComparison | None = None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Each artifact beside the baseline, if there is one."""
+        return () if self.baseline is None else self.baseline.changes
+
+    def named(self, artifact: str) -> str:
+        """The name of a result in the report, by the artifact's path in the document."""
+        found = (m.name for m in self.measurements if m.result.artifact == artifact)
+        return next(found, Path(artifact).name)
+
+    @property
+    def invalid(self) -> tuple[tuple[str, tuple[Measurement, ...]], ...]:
+        """The results that are not to be believed, by their reason."""
+        found: dict[str, list[Measurement]] = {}
+        for m in self.measurements:
+            if not m.valid:
+                found.setdefault(m.reason, []).append(m)
+        return tuple((reason, tuple(those)) for reason, those in found.items())
 
 
 def read(
-    given: Sequence[Path | BenchDocument], entries: Sequence[Entry]
+    given: Sequence[StrPath | BenchDocument], entries: Sequence[Entry]
 ) -> tuple[tuple[Measurements, ...], tuple[Problem, ...]]:
     """Read documents; one that cannot be read, or contradicts itself, becomes a Problem."""
     found, problems = [], []
     for item in given:
         try:
-            document = documents.read(item) if isinstance(item, Path) else item
+            document = item if isinstance(item, BenchDocument) else documents.read(Path(item))
         except SlideMobileError as error:
             problems.append(problem(str(item), error))
         else:
@@ -114,6 +141,7 @@ def _measurements(document: BenchDocument, entries: Sequence[Entry]) -> Measurem
             for pair in pairs
             if not pair.valid
         ),
+        baseline=document.baseline or None,
     )
 
 

@@ -2,28 +2,37 @@
 
 import base64
 import csv
+import hashlib
 import io
+import os
 import platform
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 import msgspec
 from PIL import Image
 
 from slide_mobile._version import __version__
+from slide_mobile.artifact.manifest import LABELS, MANIFEST
 from slide_mobile.preprocess import Pixels
-from slide_mobile.report import charts, labs, latencies, ranges, summary, trade
+from slide_mobile.report import advice, charts, labs, latencies, ranges, summary, trade
 from slide_mobile.report.chart import Table, TableCell, colour
 from slide_mobile.report.contents import Contents
 from slide_mobile.report.documents import Row
 from slide_mobile.report.entries import Entry
 from slide_mobile.report.measured import Measurements
 
+# Sorts and filters the summary. It is in the page, which names its digest and takes no other.
+SCRIPT = (Path(__file__).parent / "templates/table.js").read_text(encoding="utf-8")
 THUMBNAIL = 160  # pixels of the longer side, twice as many as the page's layout has
 
 
-def html(contents: Contents, measured: Sequence[Measurements], *, created: str) -> str:
-    """One self-contained document."""
+def html(
+    contents: Contents, measured: Sequence[Measurements], *, created: str, folder: Path = Path()
+) -> str:
+    """One self-contained document; its links to artifacts are relative to `folder`, where it is."""
     found = summary.rows(contents, measured)
     measurements = [m for document in measured for m in document.measurements]
     entries = contents.entries
@@ -49,6 +58,11 @@ def html(contents: Contents, measured: Sequence[Measurements], *, created: str) 
             modules=charts.by_module(entries),
             left_out=_left_out(entries),
             times=latencies.module_times(measurements),
+            no_times=latencies.no_times(measurements),
+            advice=advice.advice(found, measured),
+            files={entry.name: _files(entry, folder) for entry in entries},
+            script=SCRIPT,
+            script_hash=base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode(),
             shares=charts.shares(entries),
             labs=labs.table(entries),
             executors=labs.executors(entries),
@@ -67,6 +81,7 @@ def html(contents: Contents, measured: Sequence[Measurements], *, created: str) 
 
 def markdown(contents: Contents, measured: Sequence[Measurements], *, created: str) -> str:
     """The summary, for a pull request."""
+    rows = summary.rows(contents, measured)
     return (
         _environment(escaped=False)
         .get_template("report.md")
@@ -74,7 +89,8 @@ def markdown(contents: Contents, measured: Sequence[Measurements], *, created: s
             created=_to_the_minute(created),
             version=__version__,
             contents=contents,
-            rows=summary.rows(contents, measured),
+            rows=rows,
+            advice=advice.advice(rows, measured),
             measured=measured,
             not_measured=summary.NOT_MEASURED,
             labs=labs.table(contents.entries),
@@ -140,6 +156,14 @@ def _thumbnail(pixels: Pixels) -> str:
     file = io.BytesIO()
     image.save(file, "WEBP", quality=88)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _files(entry: Entry, folder: Path) -> list[tuple[str, str]]:
+    """(name, address) of what a reader opens of an artifact."""
+    made = entry.artifact.manifest
+    names = [made.file, MANIFEST, *([LABELS] if made.is_classifier else [])]
+    root = os.path.relpath(entry.artifact.root, folder)
+    return [(name, quote(Path(root, name).as_posix())) for name in names]
 
 
 def _toolchains(entries: Sequence[Entry]) -> Table:

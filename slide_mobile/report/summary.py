@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.report import documents
@@ -14,6 +14,8 @@ from slide_mobile.report.measured import Measurement, Measurements, Setting
 
 # What to run where there are no latencies.
 NOT_MEASURED = "not measured; to measure: slide-mobile bench ARTIFACT... --json > bench.json"
+NONE_VALID = "measured, but no latency is valid: the section on latency says why"
+Latency = Literal["valid", "invalid", "not timed here", "not measured"]
 
 
 class Tile(NamedTuple):
@@ -30,6 +32,16 @@ class Row:
 
     entry: Entry
     measured: Measurement | None
+    change_percent: float | None = None  # of its latency, from that of a baseline
+
+    @property
+    def latency(self) -> Latency:
+        """Whether there is a latency to compare, and why not."""
+        if self.measured is None:
+            return "not measured"
+        if self.measured.result.p50_ms is None:
+            return "not timed here"
+        return "valid" if self.measured.valid else "invalid"
 
     @property
     def manifest(self) -> Manifest:
@@ -103,13 +115,24 @@ class Row:
 
 
 def rows(contents: Contents, measured: Sequence[Measurements]) -> tuple[Row, ...]:
-    """Every artifact with its latency in the setting of `compared_on`, preferably a valid one."""
+    """Every artifact with its latency in the setting of `compared_on`, preferably a valid one.
+
+    One that could not be timed is shown as that, whatever the setting.
+    """
     setting = compared_on(measured)
-    on_it = [m for document in measured for m in document.measurements if m.setting == setting]
-    on_it.sort(key=lambda m: not m.valid)
+    every = [m for document in measured for m in document.measurements]
+    shown = [m for m in every if m.setting == setting or m.result.p50_ms is None]
+    shown.sort(key=lambda m: (m.result.p50_ms is None, not m.valid))
+    changes = {
+        change.artifact: change.change_percent
+        for document in measured
+        for change in document.changes
+    }
+    found = {e.name: next((m for m in shown if m.entry == e.name), None) for e in contents.entries}
     return tuple(
-        Row(entry=entry, measured=next((m for m in on_it if m.entry == entry.name), None))
+        Row(entry=entry, measured=m, change_percent=changes.get(m.result.artifact) if m else None)
         for entry in contents.entries
+        for m in [found[entry.name]]
     )
 
 

@@ -1,10 +1,11 @@
 """Charts of what each artifact trades: accuracy over latency, and SQNR over size."""
 
+import math
 from collections.abc import Sequence
 
 from slide_mobile.report.chart import Chart, Table, Words, none
 from slide_mobile.report.scatter import Spot, scatter
-from slide_mobile.report.summary import NOT_MEASURED, Row
+from slide_mobile.report.summary import NONE_VALID, NOT_MEASURED, Row
 
 
 def charts(found: Sequence[Row]) -> list[Chart]:
@@ -14,7 +15,8 @@ def charts(found: Sequence[Row]) -> list[Chart]:
     accurate = all(row.top1 is not None for row in found)
     title = ("Top-1" if accurate else "SQNR") + " and latency"
     timed = [row for row in found if row.p50_ms is not None]
-    latency = none("trade-latency", title, NOT_MEASURED)
+    measured = any(row.latency == "invalid" for row in found)
+    latency = none("trade-latency", title, NONE_VALID if measured else NOT_MEASURED)
     if timed:
         some = f"{len(timed)} of {len(found)} artifacts have a valid latency on this device. "
         latency = _scatter(
@@ -26,6 +28,7 @@ def charts(found: Sequence[Row]) -> list[Chart]:
             title=title,
             x="median latency, ms",
             y="top-1, %" if accurate else "SQNR, dB",
+            most=100.0 if accurate else math.inf,
             note=some if len(timed) < len(found) else "",
         )
     size = _scatter(
@@ -55,7 +58,14 @@ def _spot(row: Row, x: float, y: float) -> Spot:
 
 
 def _scatter(
-    spots: Sequence[Spot], *, key: str, title: str, x: str, y: str, note: str = ""
+    spots: Sequence[Spot],
+    *,
+    key: str,
+    title: str,
+    x: str,
+    y: str,
+    most: float = math.inf,
+    note: str = "",
 ) -> Chart:
     """A scatter chart with its description and table."""
     pairs = "; ".join(f"{s.label} {s.x:.3g} and {s.y:.4g}" for s in spots)
@@ -72,4 +82,4 @@ def _scatter(
         note=note + "A larger point is a larger file; higher and further left is better.",
         table=table,
     )
-    return scatter(spots, words, x=x, y=y)
+    return scatter(spots, words, x=x, y=y, most=most)

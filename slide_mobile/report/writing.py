@@ -1,6 +1,7 @@
 """Write one file about artifacts: what was checked, how fast and large they are, what they compute.
 
-An HTML file needs no network and no script: charts are SVG inside the page, images are in it, too.
+An HTML file loads nothing: charts are SVG inside the page, images and a script that sorts the
+summary are in it, too.
 """
 
 from collections.abc import Sequence
@@ -9,21 +10,25 @@ from typing import TYPE_CHECKING
 
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.errors import OutputError, UsageError
-from slide_mobile.progress import Progress, silent
+from slide_mobile.isolation import files
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.progress import Progress, automatic
+from slide_mobile.progress.shown import visible
 from slide_mobile.report.documents import ENDINGS, Format, Report
 
 if TYPE_CHECKING:
     from slide_mobile.bench import BenchDocument
 
 
-def write(
-    roots: Sequence[Path],
-    out: Path,
+@visible
+def write_report(
+    artifacts: StrPath | Sequence[StrPath],
+    out: StrPath,
     *,
-    bench: "Sequence[Path | BenchDocument]" = (),
+    bench: "Sequence[StrPath | BenchDocument]" = (),
     format: Format | None = None,
     modules: bool | None = None,
-    progress: Progress = silent,
+    progress: Progress = automatic,
 ) -> Report:
     """Check artifacts, read measurements, and write one file about them.
 
@@ -36,10 +41,14 @@ def write(
     from slide_mobile.pipeline.manifest_builder import timestamp
     from slide_mobile.report import contents, measured, page, summary
 
+    out = Path(out)
     chosen = _format(out, format)
     inside = chosen == "html"  # only the page shows modules and ranges
     found = contents.gather(
-        roots, modules=modules if inside else False, ranges=inside, progress=progress
+        files.paths(artifacts),
+        modules=modules if inside else False,
+        ranges=inside,
+        progress=progress,
     )
     documents, refused = measured.read(bench, found.entries)
     found = contents.with_problems(found, refused)
@@ -47,8 +56,12 @@ def write(
     if chosen == "csv":
         text = page.comma_separated(row.document() for row in summary.rows(found, documents))
     else:
-        render = page.html if chosen == "html" else page.markdown
-        text = render(found, documents, created=timestamp())
+        created = timestamp()
+        text = (
+            page.html(found, documents, created=created, folder=out.parent)
+            if inside
+            else page.markdown(found, documents, created=created)
+        )
     write_file(out, text)
     return summary.report(found, documents, out, chosen)
 

@@ -17,6 +17,7 @@ from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, names
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import GateFailed, OutputError, UsageError
 from slide_mobile.isolation import files, limits
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.signing.bom import bom
 from slide_mobile.targets import environments
 
@@ -51,7 +52,7 @@ class _Said(Struct, frozen=True):
     error: Text | None
 
 
-def sign(root: Path, key: Path) -> Path:
+def sign(artifact: StrPath, key: StrPath) -> Path:
     """Sign every file of an artifact with a private key (PEM, P-256, P-384 or P-521).
 
     First, what made the file is written to `bom.cdx.json`. The signature becomes `model.sig` in the
@@ -59,13 +60,14 @@ def sign(root: Path, key: Path) -> Path:
     SLIDE_MOBILE_KEY_PASSWORD. Raises ArtifactError, GateFailed (integrity), UsageError for a key
     that cannot be used, EnvironmentMissing, OutputError.
     """
-    artifact = Artifact.open(root)
-    artifact.verify()
-    ours = {MANIFEST, *artifact.manifest.files, BOM, LAB, SIGNATURE}
+    root, key = Path(artifact), Path(key)
+    opened = Artifact.open(root)
+    opened.verify()
+    ours = {MANIFEST, *opened.manifest.files, BOM, LAB, SIGNATURE}
     if foreign := [name for name in names(root) if name not in ours]:
         raise UsageError(f"{root / foreign[0]} is not part of the artifact: remove it, then sign")
     _require_key(key, private=True)
-    made_of = documents.encode(bom(artifact))
+    made_of = documents.encode(bom(opened))
     with _replaced(root / BOM, made_of), tempfile.TemporaryDirectory() as scratch:
         signature = Path(scratch) / SIGNATURE
         if error := _call("sign", root, signature, key):
@@ -91,13 +93,14 @@ def _replaced(path: Path, data: bytes) -> Iterator[None]:
         raise
 
 
-def verify(root: Path, keys: Sequence[Path]) -> Verification:
+def verify(artifact: StrPath, keys: Sequence[StrPath]) -> Verification:
     """Say whether one of these public keys (PEM) vouches for every byte of an artifact.
 
     Raises ArtifactError, UsageError for a file that is no public key, EnvironmentMissing.
     """
-    artifact = Artifact.open(root)
-    for key in keys:
+    root, trusted = Path(artifact), files.paths(keys)
+    opened = Artifact.open(root)
+    for key in trusted:
         _require_key(key, private=False)
 
     def found(status: Status, key: Path | None = None, reason: str | None = None) -> Verification:
@@ -105,7 +108,7 @@ def verify(root: Path, keys: Sequence[Path]) -> Verification:
         return Verification(
             artifact=str(root),
             status=status,
-            manifest_sha256=artifact.manifest_sha256,
+            manifest_sha256=opened.manifest_sha256,
             key=None if key is None else str(key),
             reason=reason,
         )
@@ -121,10 +124,10 @@ def verify(root: Path, keys: Sequence[Path]) -> Verification:
     with tempfile.TemporaryDirectory() as scratch:
         signature = Path(scratch) / SIGNATURE
         signature.write_bytes(content)
-        for key in keys:
+        for key in trusted:
             wrong = _call("verify", root, signature, key)
             if wrong is None:
-                return _agreeing(artifact, found("authentic", key=key))
+                return _agreeing(opened, found("authentic", key=key))
             reasons.append(wrong)
     # Of several keys, only the one that fits tells what is wrong with the files.
     told = [reason for reason in reasons if "another key" not in reason] or reasons

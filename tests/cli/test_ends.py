@@ -116,7 +116,7 @@ def test_a_full_temporary_folder_is_not_a_damaged_file(monkeypatch: pytest.Monke
     def fail() -> None:
         raise ArtifactError("model.onnx is damaged")
 
-    monkeypatch.setattr("slide_mobile.models.catalogue.rows", fail)
+    monkeypatch.setattr("slide_mobile.models.catalogue.list_models", fail)
     assert run("models", "-q").stderr == "error: model.onnx is damaged\n"
     full = SimpleNamespace(free=4096)
     monkeypatch.setattr(scratch, "shutil", SimpleNamespace(disk_usage=lambda _: full))
@@ -151,7 +151,7 @@ def test_what_the_system_refuses_is_one_line_and_no_bug(
 
     if wrapped and code == 70:
         return
-    monkeypatch.setattr("slide_mobile.models.catalogue.rows", fail)
+    monkeypatch.setattr("slide_mobile.models.catalogue.list_models", fail)
     done = run("models", "-q")
     assert done.exit_code == code and words in done.stderr, done.output
     assert len(done.stderr.splitlines()) == 1 and len(done.stderr) <= 310
@@ -214,7 +214,7 @@ def slow_end(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         "    with atomic.staging(Path('out/a'), force=False) as folder:\n"
         "        (folder / 'half').write_text('1')\n"
         "        time.sleep(60)\n"
-        "catalogue.rows = wait\n"
+        "catalogue.list_models = wait\n"
         "from slide_mobile.__main__ import run\n"
         "run()\n"
     )

@@ -67,7 +67,7 @@ def test_a_bug_is_one_line_without_debug_and_a_traceback_with_it(monkeypatch) ->
     def explode() -> list:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("slide_mobile.models.catalogue.rows", explode)
+    monkeypatch.setattr("slide_mobile.models.catalogue.list_models", explode)
     result = run("models", "--quiet")
     assert result.exit_code == 70
     assert result.stderr.strip() == (

@@ -160,7 +160,7 @@ def test_a_traceback_of_debug_steers_nothing(
     def fail() -> None:
         raise SlideMobileError(STEERING)
 
-    monkeypatch.setattr("slide_mobile.models.catalogue.rows", fail)
+    monkeypatch.setattr("slide_mobile.models.catalogue.list_models", fail)
     monkeypatch.setattr("sys.argv", ["slide-mobile", "models", "--debug"])
     assert _code() == 70
     err = capsys.readouterr().err

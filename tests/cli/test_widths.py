@@ -145,7 +145,7 @@ def test_the_table_of_models_fits(width: int) -> None:
     assert max(map(len, lines)) <= width and "…" not in done.stdout
     whole = set(words_of(CliRunner().invoke(main, ["models"], env={"COLUMNS": "1000"}).stdout))
     assert set(words_of(done.stdout)) <= whole
-    for row in catalogue.rows():
+    for row in catalogue.list_models():
         (line,) = (line for line in lines if line.split()[:1] == [row.name])
         assert {f"{row.params / 1e6:.2f}", f"{row.macs / 1e9:.3f}"} <= set(line.split())
 

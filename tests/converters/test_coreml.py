@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import coremltools
+import coremltools.optimize.coreml as cto
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from slide_mobile.parity import layerwise
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.preprocess import IMAGENET, normalize, planar
 from slide_mobile.targets.converter import Request
+from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters import coreml
 from slide_mobile_converters.coreml import reading
 
@@ -156,6 +158,26 @@ def test_opening_the_package_with_coremltools_leaves_its_bytes(made: Made) -> No
     before = digest(path)
     assert coremltools.utils.load_spec(str(path)) == reading.specification(path)
     assert digest(path) == before
+
+
+@pytest.mark.parametrize(
+    ("compress", "config", "floor_db"),
+    [
+        (cto.palettize_weights, cto.OpPalettizerConfig(mode="uniform", nbits=6), 20),
+        (cto.linear_quantize_weights, cto.OpLinearQuantizerConfig(mode="linear_symmetric"), 25),
+    ],
+)
+def test_coremltools_own_tools_take_the_package(
+    compress: Callable[..., Any], config: Any, floor_db: float, made: Made, tmp_path: Path
+) -> None:
+    with quiet():
+        opened = coremltools.models.MLModel(str(made.packages["fp16"]), skip_model_load=True)
+        smaller = compress(opened, cto.OptimizationConfig(global_config=config))
+        smaller.save(str(tmp_path / "smaller.mlpackage"))
+    program = reading.program(tmp_path / "smaller.mlpackage")
+    found = np.concatenate([program.run({"image": planar(x)})["logits"] for x in IMAGES])
+    assert program.labels == LABELS
+    assert sqnr_db(made.expected(), found) > floor_db
 
 
 def test_files_shrink_with_the_format(made: Made) -> None:

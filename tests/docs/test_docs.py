@@ -63,10 +63,13 @@ def test_the_manual_builds_without_a_warning_and_loads_nothing(tmp_path: Path) -
         loaded = re.findall(r'<(?:script|img|iframe)[^>]*src="([^"]+)"', text)
         loaded += re.findall(r'<link rel="(?:stylesheet|preconnect)"[^>]*href="([^"]+)"', text)
         assert loaded and not [address for address in loaded if "//" in address], page
+        assert "javascripts/iframe-worker.js" in loaded, page  # the search, from the disk
+        assert all((tmp_path / address).exists() for address in loaded), page
     commands = (tmp_path / "commands.html").read_text()
     for name, command in main.commands.items():
         assert (f"slide-mobile {name}" in commands) or command.hidden, name
     assert "Examples:" in commands
+    assert "calibration" in (tmp_path / "search/search_index.js").read_text()
 
 
 def calls(text: str) -> Iterator[list[str]]:

@@ -51,7 +51,7 @@ PRINTED = [
 PRINTED += ["nat_mini", "nat_tiny"]
 
 
-TABLE = {row.name: row for row in catalogue.rows()}
+TABLE = {row.name: row for row in catalogue.list_models()}
 CHEAP = ["slide_swin_demo", "slide_pvt_tiny", "pvt_v2_b1"]  # the others are counted when slow
 
 

@@ -1,5 +1,6 @@
 """The choice of the calibration set and the evaluation set."""
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,40 @@ def test_the_demo_is_compared_on_its_labelled_held_out_drawings() -> None:
     everything = gather(ref, "fp32", full=True).evaluation
     assert len(everything) == 2400
     assert np.array_equal(everything.pixels[: len(found.evaluation)], found.evaluation.pixels)
+
+
+def test_images_in_memory_are_split_as_those_of_a_folder(trained: Reference) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 64, 96, 3), dtype=np.uint8)
+    opened = [Image.fromarray(image) for image in pixels]
+    for given in (pixels, opened, (image for image in pixels)):
+        images = CalibrationImages(samples=64, images=given)
+        found = datasets.gather(trained, recipes.lookup("int8"), images, silent)
+        assert found.calibration is not None
+        assert (len(found.calibration), len(found.evaluation)) == (27, 13)
+        both = keys(found.calibration.pixels) | keys(found.evaluation.pixels)
+        assert both == keys(pixels) and found.calibration.source == "images in memory"
+        assert "27 were calibrated on" in found.notes[0]
+
+
+def test_of_endless_images_only_those_that_are_wanted_are_taken(trained: Reference) -> None:
+    draw = np.random.default_rng(2)
+    endless = (draw.integers(0, 256, (64, 96, 3), dtype=np.uint8) for _ in count())
+    images = CalibrationImages(samples=3, images=endless)
+    found = datasets.gather(trained, recipes.lookup("int8"), images, silent)
+    assert found.calibration is not None
+    assert (len(found.calibration), len(found.evaluation)) == (3, datasets.COMPARED)
+
+
+def test_what_is_no_image_in_memory_is_refused(trained: Reference) -> None:
+    said = {
+        "used only once": iter(()),
+        "not a str": ["photo.jpg"],
+        r"not uint8 of \(96, 3\)": np.zeros((64, 96, 3), np.uint8),
+        r"not float32 of \(64, 96, 3\)": np.zeros((2, 64, 96, 3), np.float32),
+    }
+    for match, given in said.items():
+        images = CalibrationImages(samples=4, images=given)
+        with pytest.raises(UsageError, match=match):
+            datasets.gather(trained, recipes.lookup("int8"), images, silent)
+    with pytest.raises(UsageError, match="not both"):
+        CalibrationImages("photos", images=[])

@@ -16,6 +16,9 @@ from slide_mobile.artifact.folder import digest
 from slide_mobile.demo.render import render_many
 from slide_mobile.deploy import deploy
 from slide_mobile.errors import GateFailed, OutputError, UnknownName, UsageError
+from slide_mobile.isolation import calling
+from slide_mobile.models import checkpoint as checkpoints
+from slide_mobile.parity import reference
 from slide_mobile.parity.check_result import ParityFailed
 from slide_mobile.parity.source import CalibrationImages, ModelSource
 from slide_mobile.pipeline import mixed_precision
@@ -385,6 +388,54 @@ def test_a_checkpoint_alone_names_its_model(fake: FakeConverter, tmp_path: Path)
     assert art.manifest.model.name == "slide_swin_demo"
     assert art.manifest.notes[0] == "the weights are those of slide_swin_demo, so it was converted"
     assert any("which class each logit stands for" in note for note in art.manifest.notes)
+
+
+def test_a_checkpoint_without_a_name_is_read_once(
+    fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "unknown.safetensors"
+    save_file(models.create("slide_swin_demo").state_dict(), path)
+    read, seen = checkpoints.read, []
+    monkeypatch.setattr(checkpoints, "read", lambda *a, **k: (seen.append(a[0]), read(*a, **k))[1])
+    convert(path, to=Format("fake", "fp32"), out=tmp_path)
+    assert seen == [path]
+
+
+def test_weights_in_memory_make_the_file_that_a_checkpoint_makes(
+    fake: FakeConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = models.create(MODEL, seed=1).state_dict()
+    path = tmp_path / "w.safetensors"
+    save_file(weights, path)
+    of_file = convert(ModelSource(MODEL, str(path)), to=Format("fake", "fp32"), out=str(tmp_path))
+    monkeypatch.setattr(calling, "_call", None)  # no child process is needed for tensors
+    monkeypatch.setattr(calling, "_in_child", False)
+    source = ModelSource(MODEL, state_dict=weights, input_size=(64, 96))
+    art = convert(source, to=Format("fake", "fp32"), out=tmp_path / "memory")
+    monkeypatch.undo()
+    recorded = [golden.read(each).outputs["logits"] for each in (art, of_file)]
+    assert (recorded[0] == recorded[1]).all() and art.manifest.model.trained
+
+
+def test_an_artifact_of_weights_in_memory_is_checked_with_a_file_of_them(
+    fake: FakeConverter, tmp_path: Path
+) -> None:
+    weights = models.create(MODEL, seed=1).state_dict()
+    art = convert(ModelSource(MODEL, state_dict=weights), to=Format("fake", "fp32"), out=tmp_path)
+    torch.save({"model": weights}, tmp_path / "w.pth")
+    assert check(art, checkpoint=str(tmp_path / "w.pth"), modules=False).notes == ()
+    torch.save(models.create(MODEL, seed=2).state_dict(), tmp_path / "other.pth")
+    with pytest.raises(UsageError, match="is not this artifact's checkpoint"):
+        check(art, checkpoint=tmp_path / "other.pth")
+
+
+def test_one_number_is_the_side_of_a_square() -> None:
+    for size, sides in ((64, (64, 64)), ((64, 96), (64, 96))):
+        source = ModelSource(MODEL, untrained=True, input_size=size)
+        assert reference.load(source).input_size == sides
+    for wrong in (0, "224", (1, 2, 3), (64, 9.5)):
+        with pytest.raises(UsageError, match="such as 224 or"):
+            ModelSource(MODEL, untrained=True, input_size=wrong)
 
 
 def test_the_choice_of_weights_is_in_the_manifest_and_check_makes_it_again(

@@ -58,6 +58,6 @@ def whole(made: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) -
     host = document(arts, [4.0, 2.0, 3.0, 5.0], invalid=[2])
     phone = document(arts[:2], [1.5, 0.9], source="ios", device="a phone")
     out = tmp_path_factory.mktemp("report") / "report.html"
-    written = writing.write([a.root for a in arts], out, bench=[host, phone])
+    written = writing.write_report([a.root for a in arts], out, bench=[host, phone])
     assert written.passed and not written.problems and written.format == "html"
     return out

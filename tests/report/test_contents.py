@@ -29,7 +29,7 @@ def test_a_missing_toolchain_is_no_damage(
         raise ToolchainMissing(target, "litert")
 
     monkeypatch.setattr(registry, "load", missing)
-    written = writing.write([artifacts[0].root], tmp_path / "r.html")
+    written = writing.write_report([artifacts[0].root], tmp_path / "r.html")
     assert written.passed and written.artifacts[0].verdict == "not run"
     assert "pip install" in written.notes[0]
     assert "pip install" in Seen((tmp_path / "r.html").read_text()).text

@@ -36,7 +36,7 @@ def with_results(root: Path, *verdicts: Verdict) -> None:
 
 def test_each_lab_and_arithmetic_is_a_column(roots: list[Path], tmp_path: Path) -> None:
     with_results(roots[0], ON_GPU, REFUSED)
-    written = writing.write(roots, tmp_path / "r.html", modules=False)
+    written = writing.write_report(roots, tmp_path / "r.html", modules=False)
     assert written.passed  # a refusal does no silent harm
     assert {(v.lab, v.arithmetic) for v in written.artifacts[0].labs} == {
         ("gpu", "fp32"), ("gpu", "fp16"),
@@ -50,7 +50,7 @@ def test_each_lab_and_arithmetic_is_a_column(roots: list[Path], tmp_path: Path) 
 
 def test_what_failed_in_a_lab_fails_the_report(roots: list[Path], tmp_path: Path) -> None:
     with_results(roots[1], WRONG)
-    written = writing.write(roots, tmp_path / "r.md")
+    written = writing.write_report(roots, tmp_path / "r.md")
     assert not written.passed
     assert [row.verdict for row in written.artifacts] == ["passed", "failed"]
     reason = "arm64-a76 in fp32: SQNR 3.0 dB, the floor is 90.0 dB"
@@ -65,14 +65,14 @@ def test_what_failed_in_a_lab_fails_the_report(roots: list[Path], tmp_path: Path
 
 def test_the_csv_has_them_in_one_cell(roots: list[Path], tmp_path: Path) -> None:
     with_results(roots[0], ON_GPU, REFUSED)
-    writing.write(roots, tmp_path / "r.csv")
+    writing.write_report(roots, tmp_path / "r.csv")
     with (tmp_path / "r.csv").open() as file:
         cells = [row["labs"] for row in csv.DictReader(file)]
     assert cells == ["gpu fp16 refused; gpu fp32 passed 121.0 dB", ""]
 
 
 def test_without_labs_there_is_no_such_part(roots: list[Path], tmp_path: Path) -> None:
-    written = writing.write(roots, tmp_path / "r.html", modules=False)
+    written = writing.write_report(roots, tmp_path / "r.html", modules=False)
     assert written.passed and 'id="labs"' not in (tmp_path / "r.html").read_text()
 
 
@@ -80,6 +80,6 @@ def test_a_damaged_file_of_results_is_named(roots: list[Path], tmp_path: Path) -
     with_results(roots[0], ON_GPU)
     broken = json.loads((roots[0] / results.FILE).read_bytes()) | {"schema_version": 9}
     (roots[0] / results.FILE).write_bytes(documents.encode(broken))
-    written = writing.write(roots, tmp_path / "r.html", modules=False)
+    written = writing.write_report(roots, tmp_path / "r.html", modules=False)
     assert len(written.artifacts) == 1 and len(written.problems) == 1
     assert "lab.json is damaged" in written.problems[0].line

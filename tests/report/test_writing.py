@@ -25,7 +25,7 @@ def run(*arguments: object) -> Result:
 @pytest.mark.slow
 def test_the_numbers_are_the_manifests(classifiers: list[Artifact], tmp_path: Path) -> None:
     out = tmp_path / "report.csv"
-    writing.write([a.root for a in classifiers], out, modules=False)
+    writing.write_report([a.root for a in classifiers], out, modules=False)
     rows = list(csv.DictReader(io.StringIO(out.read_text())))
     assert [row["artifact"] for row in rows] == ["tflite fp32", "tflite int8", "onnx int8"]
     for row, art in zip(rows, classifiers, strict=True):
@@ -99,14 +99,14 @@ def test_a_place_that_cannot_take_the_report_is_refused(
     name: str, error: type[Exception], tmp_path: Path
 ) -> None:
     with pytest.raises(error):
-        writing.write([tmp_path], tmp_path / name, format=None if name else "html")
+        writing.write_report([tmp_path], tmp_path / name, format=None if name else "html")
 
 
 def test_what_is_no_file_is_not_replaced_by_the_report(tmp_path: Path) -> None:
     # As /dev/null and /dev/stdout are: for root, a file in their place is one for everybody.
     os.mkfifo(pipe := tmp_path / "r.md")
     with pytest.raises(OutputError, match="is not a regular file"):
-        writing.write([tmp_path], pipe)
+        writing.write_report([tmp_path], pipe)
     assert pipe.is_fifo() and [path.name for path in tmp_path.iterdir()] == ["r.md"]
 
 
@@ -117,6 +117,6 @@ def test_a_date_can_be_given(
     out = tmp_path / "r.html"
     texts = []
     for _ in range(2):
-        writing.write([artifacts[0].root], out, modules=False)
+        writing.write_report([artifacts[0].root], out, modules=False)
         texts.append(out.read_text())
     assert "1970-01-01 00:00 UTC" in texts[0] and texts[0] == texts[1]

@@ -5,6 +5,10 @@ coremltools 9 cannot convert a classifier with a second output of a chosen type 
 converters/mil/backend/mil/load.py, `get_func_output`). So the first call converts to MIL, with
 logits and probabilities as float32 outputs. The second call makes that a classifier, and runs no
 passes but the compression of weights. A network with maps takes the same two calls.
+
+The probabilities are computed in float32, from the float32 logits: `classify` takes them so. And
+coremltools moves a cast that nothing uses behind all other operations, but can write a package
+again only if `classify` is its last one: its tools for weights would fail on ours.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -144,7 +148,7 @@ def variables(program: ExportedProgram) -> dict[str, tuple[str, str]]:
 
 def _to_mil(program: ExportedProgram, recipe: Recipe, outputs: Sequence[str]) -> Any:
     """A MIL program that takes the image and has float32 outputs of these names."""
-    single = recipe.weights == "float32"
+    half = ct.transform.FP16ComputePrecision(op_selector=lambda op: not _gives_probabilities(op))
     shape = tuple(program.example_inputs[1][IMAGE].shape)
     # coremltools numbers unnamed constants with a counter of the process. It clears the counter
     # after each conversion, but reading a package increases it.
@@ -153,9 +157,15 @@ def _to_mil(program: ExportedProgram, recipe: Recipe, outputs: Sequence[str]) ->
         program,
         convert_to="milinternal",
         minimum_deployment_target=ct.target.iOS17,
-        compute_precision=ct.precision.FLOAT32 if single else ct.precision.FLOAT16,
+        compute_precision=ct.precision.FLOAT32 if recipe.weights == "float32" else half,
         inputs=[ct.ImageType(IMAGE, shape=shape, color_layout=ct.colorlayout.RGB)],
         outputs=[ct.TensorType(name, dtype=np.float32) for name in outputs],
     )
     mil.functions["main"].set_output_types(None)
     return mil
+
+
+def _gives_probabilities(operation: Any) -> bool:
+    """Whether a MIL operation is the softmax whose result is an output of the program."""
+    outputs = operation.enclosing_block.outputs
+    return operation.op_type == "softmax" and operation.outputs[0] in outputs

@@ -20,6 +20,7 @@ from slide_mobile import models
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.models.checkpoint import matching, misfit, parents
 from slide_mobile.models.checkpoint.reading import Checkpoint
+from slide_mobile.preprocess import Size, sides
 
 __all__ = ["Fit", "fit", "identify", "inherit"]
 
@@ -54,21 +55,23 @@ def fit(
     name: str,
     *,
     num_classes: int | None = None,
-    input_size: tuple[int, int] | None = None,
+    input_size: Size | None = None,
     headless: bool = False,
+    **options: Any,
 ) -> Fit:
     """Build the registered model `name` with the checkpoint's weights.
 
     The file decides windows, kernel size, dim_reduction, a separate V path, the stages with slide
     attention, PVT's class token, CSwin's LePE and the number of classes; `num_classes` only checks
-    that number. With `headless` the file may lack a classifier, whose weights are then zero. Raises
-    CheckpointError, UnknownName, UsageError.
+    that number. With `headless` the file may lack a classifier, whose weights are then zero.
+    `options` are those of the network that no weight shows. Raises CheckpointError, UnknownName,
+    UsageError.
     """
-    size = input_size or models.spec(name).input_size
+    size = models.spec(name).input_size if input_size is None else sides(input_size)
     left_out: tuple[str, ...] = ()
     if headless:
         checkpoint, left_out = _backbone(checkpoint)
-    plan = matching.plan(checkpoint.tensors, name, size, headless=headless)
+    plan = matching.plan(checkpoint.tensors, name, size, headless=headless, **options)
     if plan.mismatches:
         raise CheckpointError(_explained(checkpoint, name, size, plan, headless=headless))
     if num_classes not in (None, plan.num_classes):
@@ -82,7 +85,7 @@ def fit(
 
 
 def inherit(
-    checkpoint: Checkpoint, name: str, *, input_size: tuple[int, int] | None = None, seed: int = 0
+    checkpoint: Checkpoint, name: str, *, input_size: Size | None = None, seed: int = 0
 ) -> Fit:
     """Build the Slide model `name` for training, from a checkpoint of its parent network.
 
@@ -90,7 +93,7 @@ def inherit(
     other parameters get the parent's weights. Raises CheckpointError if the file is not a
     checkpoint of the parent, UnknownName, UsageError.
     """
-    size = input_size or models.spec(name).input_size
+    size = models.spec(name).input_size if input_size is None else sides(input_size)
     found = parents.inheritance(checkpoint.tensors, name, size)
     if found is None:
         plan = matching.plan(checkpoint.tensors, name, size)

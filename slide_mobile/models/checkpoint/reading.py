@@ -1,6 +1,6 @@
-"""Read a checkpoint file in a child process: its weights, under official names.
+"""Read a checkpoint: its weights, under official names. A file is read in a child process.
 
-Nothing in the file is executed. What stands around the weights is taken off or left out, and said:
+Nothing in a file is executed. What stands around the weights is taken off or left out, and said:
 containers (containers.py), prefixes (prefixes.py), counters and metrics, and the names that other
 libraries give to the same weights (namings.py).
 """
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from slide_mobile.errors import CheckpointError
 from slide_mobile.isolation import files, isolated
+from slide_mobile.isolation.files import StrPath
 from slide_mobile.models.checkpoint import (
     containers,
     namings,
@@ -33,7 +34,9 @@ from slide_mobile.models.checkpoint.naming import Naming, translated
 from slide_mobile.models.checkpoint.unpickle import Unreadable, shown
 from slide_mobile.tasks import Weights
 
-__all__ = ["Checkpoint", "read"]
+__all__ = ["Checkpoint", "in_memory", "read", "tensors_sha256"]
+
+MEMORY = "the state dict"  # what messages call weights that are in no file
 
 # Tables that the model builds itself, and counters: not weights.
 BUFFER = re.compile(
@@ -50,10 +53,12 @@ Found = Mapping[str, Tensor | Unreadable]
 class Checkpoint:
     """The weights of a file: finite float32 tensors by official name, without buffers.
 
-    `naming` is that of the library which the file comes from, None for official names.
+    `path` is the file as messages name it, and `sha256` is over its bytes; weights in memory have
+    the digest of their tensors. `naming` is that of the library which the file comes from, None for
+    official names.
     """
 
-    path: Path
+    path: StrPath
     sha256: str
     tensors: Mapping[str, Tensor]
     notes: tuple[str, ...] = ()  # choices that were made for the user
@@ -70,7 +75,7 @@ class Contents:
     naming: Naming | None
 
 
-def read(path: Path, *, weights: Weights | None = None, ours: bool = False) -> Checkpoint:
+def read(path: StrPath, *, weights: Weights | None = None, ours: bool = False) -> Checkpoint:
     """Read a `.pth`, `.pt`, `.ckpt`, `.bin` or `.safetensors` file, or the index of a sharded one.
 
     Nothing in it is executed. If a file holds both raw and averaged weights, the averaged ones are
@@ -78,7 +83,7 @@ def read(path: Path, *, weights: Weights | None = None, ours: bool = False) -> C
     A file of `ours`, which is a part of this package, is read without a child process. Raises
     CheckpointError, also for `weights` that the file does not have.
     """
-    found = (_contents if ours else _isolated)(path, weights)
+    found = (_contents if ours else _isolated)(Path(path), weights)
     tensors = {name: torch.from_numpy(array) for name, array in found.arrays.items()}
     return Checkpoint(
         path=path,
@@ -87,6 +92,48 @@ def read(path: Path, *, weights: Weights | None = None, ours: bool = False) -> C
         notes=found.notes,
         naming=found.naming,
     )
+
+
+def in_memory(state_dict: Mapping[str, Tensor], *, weights: Weights | None = None) -> Checkpoint:
+    """Take weights that this process already has; `weights` chooses as in `read`.
+
+    The tensors may be on any device. Raises CheckpointError, also for what is not a tensor.
+    """
+    notes: list[str] = []
+    try:
+        for key, value in state_dict.items():
+            _require_tensor(key, value)
+        found = {key: value.detach().cpu() for key, value in state_dict.items()}
+        tensors, naming = _official(_named(found, weights, notes, chosen=False), notes)
+    except CheckpointError as error:
+        raise CheckpointError(f"{MEMORY} {error}") from error
+    return Checkpoint(
+        path=MEMORY,
+        sha256=tensors_sha256(tensors),
+        tensors=MappingProxyType(tensors),
+        notes=tuple(notes),
+        naming=naming,
+    )
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """The sha256 of float32 tensors by name, whatever file they were in and in which order."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(f"{name} {tuple(tensors[name].shape)}\n".encode())
+        found.update(tensors[name].contiguous().numpy().data)
+    return found.hexdigest()
+
+
+def _require_tensor(key: object, value: object) -> None:
+    """Raise CheckpointError unless this is a tensor with a name."""
+    if not isinstance(key, str) or not isinstance(value, Tensor):
+        inside = f", such as state_dict[{key!r}]" if isinstance(value, Mapping) else ""
+        raise CheckpointError(
+            f"holds {type(value).__name__} in {shown(key)}; give tensors by name{inside}"
+        )
+    if value.is_meta or value.layout is not torch.strided:
+        raise CheckpointError(f"holds no values in {shown(key)}; give dense tensors with memory")
 
 
 def _contents(path: Path, weights: Weights | None) -> Contents:
@@ -118,11 +165,7 @@ def _read(path: Path, weights: Weights | None) -> Contents:
         found |= tensors
         chosen = chosen or of_kind
     sha256 = shards.digest(path, parts) if parts else _sha256(path)
-    tensors = _named(found, weights, notes, chosen=chosen)
-    naming = namings.naming_of(list(tensors))
-    if naming is not None:
-        tensors = translated(tensors, naming)
-        notes.append(f"keys of {naming.source}'s {naming.network}, renamed to the official ones")
+    tensors, naming = _official(_named(found, weights, notes, chosen=chosen), notes)
     arrays = {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}
     return Contents(sha256=sha256, arrays=arrays, notes=tuple(notes), naming=naming)
 
@@ -190,6 +233,17 @@ def _named(
     if not tensors:
         raise CheckpointError("holds no weights, only counters and buffers")
     return tensors
+
+
+def _official(
+    tensors: dict[str, Tensor], notes: list[str]
+) -> tuple[dict[str, Tensor], Naming | None]:
+    """The tensors under official names, and the naming of the library that they come from."""
+    naming = namings.naming_of(list(tensors))
+    if naming is None:
+        return tensors, None
+    notes.append(f"keys of {naming.source}'s {naming.network}, renamed to the official ones")
+    return translated(tensors, naming), naming
 
 
 def _is_metric(name: str, tensor: Tensor | Unreadable) -> bool:

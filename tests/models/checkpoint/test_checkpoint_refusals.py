@@ -124,3 +124,31 @@ def test_a_container_within_itself(tmp_path: Path) -> None:
     content: dict[str, object] = {}
     content["model"] = content
     assert "instead of weights" in refusal(saved(tmp_path / "w.pth", content))
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({}, "holds no weights, only counters and buffers"),
+        (
+            {"model": {"w": WEIGHT}},
+            "holds dict in model; give tensors by name, such as state_dict[",
+        ),
+        ({"w": WEIGHT.numpy()}, "holds ndarray in w; give tensors by name"),
+        ({"w": WEIGHT.to("meta")}, "holds no values in w"),
+        ({"w": WEIGHT.log()}, "has NaN or infinite values in w"),
+        ({"w.weight": WEIGHT.to(torch.int32)}, "has torch.int32 values in w.weight"),
+    ],
+)
+def test_a_state_dict_in_memory(state: dict[str, Tensor], said: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.in_memory(state)
+    assert str(caught.value).startswith(f"the state dict {said}")
+
+
+def test_the_digest_of_tensors_is_of_their_names_shapes_and_values() -> None:
+    digest = checkpoint.tensors_sha256
+    two = {"a": WEIGHT, "b": WEIGHT + 1}
+    assert digest(two) == digest(dict(reversed(two.items())))
+    others = ({"a": WEIGHT}, {**two, "b": WEIGHT}, {**two, "b": (WEIGHT + 1).reshape(3, 2)})
+    assert len({digest(each) for each in (two, *others)}) == 4

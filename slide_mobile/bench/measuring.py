@@ -26,31 +26,39 @@ from slide_mobile.bench.result import Result
 from slide_mobile.bench.sessions import Session
 from slide_mobile.bench.verdict import Measured
 from slide_mobile.errors import SlideMobileError, UsageError
-from slide_mobile.progress import Progress, silent
+from slide_mobile.isolation import files
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.progress import Progress, automatic
+from slide_mobile.progress.shown import visible
 
 Failures = tuple[tuple[Path, SlideMobileError], ...]
 
 
-def bench(
-    roots: Sequence[Path], *, config: BenchConfig = USUAL, progress: Progress = silent
+@visible
+def measure(
+    artifacts: StrPath | Sequence[StrPath],
+    *,
+    config: BenchConfig = USUAL,
+    progress: Progress = automatic,
 ) -> BenchDocument:
-    """Time artifacts in turn on the runtimes of this machine.
+    """Time artifacts in turn on the runtimes of this machine, as `slide-mobile bench` does.
 
     What cannot be measured or imported stands in `failed`, and the rest goes on; but if it is all
     that was asked for, its error is raised. Raises UsageError if nothing was asked for.
     """
-    if not roots and not config.imports:
+    roots, imports = files.paths(artifacts), files.paths(config.imports)
+    if not roots and not imports:
         raise UsageError("nothing to do: give artifact folders, or --import FILE.json")
-    imported, unread = _imported(config.imports)
-    _raise_if_all(unread, (*config.imports, *roots))
+    imported, unread = _imported(imports)
+    _raise_if_all(unread, (*imports, *roots))
     if roots:
         progress("verify")
-    artifacts, damaged = _opened(roots)
-    held = stopping.hold(artifacts, config, progress)
+    opened, damaged = _opened(roots)
+    held = stopping.hold(opened, config, progress)
     broken = {number: error for session in held for number, error in session.failures.items()}
-    failures = (*damaged, *((artifacts[number].root, broken[number]) for number in sorted(broken)))
-    _raise_if_all((*failures, *unread), (*config.imports, *roots))
-    document = _document(stopping.gathered(artifacts, held), held, config, progress)
+    failures = (*damaged, *((opened[number].root, broken[number]) for number in sorted(broken)))
+    _raise_if_all((*failures, *unread), (*imports, *roots))
+    document = _document(stopping.gathered(opened, held), held, config, progress)
     return replace(document, failed=_failed((*failures, *unread)), imported=imported)
 
 

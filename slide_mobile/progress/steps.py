@@ -1,12 +1,14 @@
 """How a command shows what it is at: numbered steps, with their times.
 
 On a terminal, a line moves while a step runs, and stays with the step's time when it is done. In a
-log, each step is a line when it begins, and a long one says every half minute that it goes on.
+log, each step is a line when it begins, and a long one says every half minute that it goes on. In a
+notebook, one line is replaced.
 """
 
+import importlib
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -19,13 +21,14 @@ from rich.progress import (
 )
 
 HEARTBEAT_SECONDS = 30.0
+REDRAW_SECONDS = 0.1
 KEPT_SECONDS = 0.5  # a step that took less leaves no line on a terminal
 
 
 class Steps(Protocol):
     """What shows the steps of a command."""
 
-    def report(self, stage: str, done: float | None) -> None:
+    def report(self, stage: str, done: float | None = None) -> None:
         """A step begins, or goes on: the fraction `done` in 0..1, if it is known."""
 
     def close(self) -> None:
@@ -40,7 +43,7 @@ class TerminalSteps:
         self._bar: Progress | None = None
         self._stage, self._number, self._started = "", 1, 0.0
 
-    def report(self, stage: str, done: float | None) -> None:
+    def report(self, stage: str, done: float | None = None) -> None:
         """Move the line; rich redraws it ten times a second, whatever the step does."""
         if self._bar is None:
             self._bar = Progress(
@@ -79,6 +82,41 @@ class TerminalSteps:
             self._bar = None
 
 
+class NotebookSteps:
+    """One line below the cell, replaced as the steps go on; it ends with the time of all."""
+
+    def __init__(self) -> None:
+        self._line: Any = None  # IPython's handle of what it displays
+        self._stage, self._number = "", 0
+        self._started = self._drawn = time.monotonic()
+
+    def report(self, stage: str, done: float | None = None) -> None:
+        """Replace the line, ten times a second at most while a step runs."""
+        if stage != self._stage:
+            self._stage, self._number = stage, self._number + 1
+        elif time.monotonic() - self._drawn < REDRAW_SECONDS:
+            return
+        share = "" if done is None else f"  {done:.0%}"
+        self._show(f"{self._number}. {stage}{share}")
+
+    def close(self) -> None:
+        """Leave the number of steps and the time that they took."""
+        if self._line is not None:
+            self._show(f"{self._number} steps, {time.monotonic() - self._started:.1f} s")
+            self._line = None
+
+    def _show(self, text: str) -> None:
+        """Display the line, or replace it."""
+        self._drawn = time.monotonic()
+        data = {"text/plain": text}
+        if self._line is None:
+            # There is an IPython wherever there is a notebook.
+            display = importlib.import_module("IPython.display").display
+            self._line = display(data, raw=True, display_id=True)
+        else:
+            self._line.update(data, raw=True)
+
+
 class LogSteps:
     """A line when a step begins, and one every half minute while it runs."""
 
@@ -89,7 +127,7 @@ class LogSteps:
         self._heart: threading.Thread | None = None
         self._printed = 0.0
 
-    def report(self, stage: str, done: float | None) -> None:
+    def report(self, stage: str, done: float | None = None) -> None:
         """Print a line for a new step."""
         self._done = done or 0.0
         if stage == self._stage:

@@ -12,3 +12,10 @@ class Progress(Protocol):
 
 def silent(stage: str, done: float | None = None) -> None:
     """Ignore the report."""
+
+
+def automatic(stage: str, done: float | None = None) -> None:
+    """Stand for a moving line on a terminal or in a notebook, and for silence elsewhere.
+
+    `shown.visible` puts the line in its place.
+    """

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from slide_mobile.cli import steps
-from slide_mobile.cli.steps import LogSteps, TerminalSteps
 from slide_mobile.cli.terminal import Terminal
+from slide_mobile.progress import steps
+from slide_mobile.progress.steps import LogSteps, TerminalSteps
 
 
 def console(*, tty: bool) -> tuple[Terminal, io.StringIO]:

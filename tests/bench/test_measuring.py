@@ -12,7 +12,7 @@ from converted_once import ConvertedOnce
 
 from slide_mobile import models
 from slide_mobile.artifact.documents import encode
-from slide_mobile.bench import BenchConfig, BenchDocument, bench, documents, sessions
+from slide_mobile.bench import BenchConfig, BenchDocument, documents, measure, sessions
 from slide_mobile.bench.baseline import Baseline, compare
 from slide_mobile.errors import GateFailed, UsageError
 
@@ -31,7 +31,7 @@ def document(converted: ConvertedOnce) -> BenchDocument:
     roots = [converted(target, "fp32").root for target in targets]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sessions, "SESSIONS", 4)
-        return bench(roots, config=dataclasses.replace(QUICK, profile=True))
+        return measure(roots, config=dataclasses.replace(QUICK, profile=True))
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ def test_a_runtime_without_a_profiler_says_so(document: BenchDocument) -> None:
 @pytest.mark.slow
 def test_two_of_the_same_are_equal_or_not_believed(tflite: Path, tmp_path: Path) -> None:
     twin = shutil.copytree(tflite, tmp_path / "twin")
-    document = bench([tflite, twin], config=BenchConfig(min_seconds=1.0, max_seconds=0.0))
+    document = measure([tflite, twin], config=BenchConfig(min_seconds=1.0, max_seconds=0.0))
     ratio = document.ratios[0][1]
     (pair,) = document.comparisons
     assert len(pair.clock.processes) == len(pair.cpu.processes) == 10
@@ -130,7 +130,7 @@ def test_what_is_damaged_or_kills_its_process_fails_alone(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sessions, "SESSIONS", 2)
     roots = [damaged, deadly, tmp_path / "nothing", older, tflite]
-    document = bench(roots, config=QUICK)
+    document = measure(roots, config=QUICK)
     assert not document.passed
     assert [result.artifact for result in document.results] == [str(tflite)]
     errors = {Path(failure.artifact).name: failure.error for failure in document.failed}
@@ -140,7 +140,7 @@ def test_what_is_damaged_or_kills_its_process_fails_alone(
     assert "is not an artifact folder" in errors["nothing"]
     assert "schema 3 is not 5" in errors["older"]
     with pytest.raises(GateFailed, match=r"model\.tflite"):
-        bench([damaged], config=QUICK)
+        measure([damaged], config=QUICK)
 
 
 @pytest.mark.slow
@@ -157,7 +157,7 @@ def test_phones_stand_beside_the_host_and_a_baseline_judges(
     )
     baseline = Baseline(file=Path("bench.json"), document=earlier)
     config = BenchConfig(min_runs=32, min_seconds=0.05, imports=(PHONE,))
-    found = bench([tflite], config=config)
+    found = measure([tflite], config=config)
     found = msgspec.structs.replace(found, baseline=compare(found, baseline))
     assert found.imported == (documents.read(PHONE),)
     here, phone = found.baseline.changes
@@ -167,36 +167,36 @@ def test_phones_stand_beside_the_host_and_a_baseline_judges(
 
 def test_nothing_asked_for_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing to do: give artifact folders"):
-        bench([])
+        measure([])
 
 
 def test_the_only_artifact_s_error_is_raised(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not an artifact folder"):
-        bench([tmp_path])
+        measure([tmp_path])
 
 
 def test_the_only_import_s_error_is_raised(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(GateFailed, match=r"bad\.json is not a measurement: it is not JSON"):
-        bench([], config=BenchConfig(imports=(tmp_path / "bad.json",)))
+        measure([], config=BenchConfig(imports=(tmp_path / "bad.json",)))
 
 
 def test_what_cannot_be_imported_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
-    found = bench([], config=BenchConfig(imports=(PHONE, tmp_path / "bad.json")))
+    found = measure([], config=BenchConfig(imports=(PHONE, tmp_path / "bad.json")))
     assert not found.passed and found.imported == (documents.read(PHONE),)
     (failure,) = found.failed
     assert failure.artifact == str(tmp_path / "bad.json") and "is not JSON" in failure.error
 
 
 def test_a_broken_artifact_does_not_hide_what_a_phone_measured(tmp_path: Path) -> None:
-    found = bench([tmp_path / "none"], config=BenchConfig(imports=(PHONE,)))
+    found = measure([tmp_path / "none"], config=BenchConfig(imports=(PHONE,)))
     assert len(found.imported) == 1 and found.results == ()
     assert [failure.artifact for failure in found.failed] == [str(tmp_path / "none")]
 
 
 def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
     root = tmp_path / os.fsdecode(b"\xff")
-    found = bench([root], config=BenchConfig(imports=(PHONE,)))
+    found = measure([root], config=BenchConfig(imports=(PHONE,)))
     (tmp_path / "x.json").write_bytes(encode(found))
     assert documents.read(tmp_path / "x.json") == found
