@@ -52,14 +52,15 @@ Shape = Annotated[tuple[Side, ...], Meta(min_length=1, max_length=4)]
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The converted model; `checkpoint_sha256` is null for random weights.
 
-    `weights` is what was asked for where the checkpoint holds both; null takes averaged ones.
+    `weights` is what was asked for where the checkpoint holds both; null takes averaged ones. Of a
+    network of the user, the sha256 is over its state dict, and `num_classes` is null.
     """
 
     name: Name
     family: Name
-    num_classes: Annotated[int, Meta(ge=1, le=MOST_CLASSES)]
-    params: Positive
-    macs: Positive
+    num_classes: Annotated[int, Meta(ge=1, le=MOST_CLASSES)] | None
+    params: Count
+    macs: Count
     trained: bool
     checkpoint_sha256: Sha256 | None
     weights: Literal["raw", "ema"] | None = None
@@ -79,11 +80,11 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One output of the file; only feature maps have a layout."""
+    """One output of the file; only maps have a layout."""
 
-    name: Literal["logits", "stage1", "stage2", "stage3", "stage4"]
+    name: Name
     shape: Annotated[
-        tuple[Annotated[int, Meta(ge=1, le=MOST_CLASSES)], ...], Meta(min_length=1, max_length=4)
+        tuple[Annotated[int, Meta(ge=1, le=MOST_PIXELS)], ...], Meta(min_length=1, max_length=4)
     ]
     dtype: Literal["float32", "float16"]
     layout: Layout | None
@@ -172,10 +173,34 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     maps: FilePath | None
 
 
+class Rewritten(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A module of the user's network that was rewritten, and its SQNR against what it replaced."""
+
+    module: Name
+    rewrite: Text
+    sqnr_db: Decibels
+
+
+class LeftAlone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A module that was left to the exporter although something about it costs, and what."""
+
+    module: Name
+    reason: Text
+
+
+class OwnNetwork(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A network of the user: where it comes from, and what became of its modules."""
+
+    source: Text
+    rewritten: tuple[Rewritten, ...]
+    left: tuple[LeftAlone, ...]
+
+
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The description of an artifact; `files` has the sha256 of every other file in the folder.
 
-    `tune` names the core that graph forms were chosen for; older artifacts do not say.
+    `tune` names the core that graph forms were chosen for; older artifacts do not say. `own` is
+    there for the task "own" alone.
     """
 
     schema_version: Literal[5]
@@ -200,6 +225,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     toolchain: dict[Name, Text]
     created: Text
     tune: Name | None = None
+    own: OwnNetwork | None = None
 
     def __repr__(self) -> str:
         """Return one line: the kind of artifact, and its SQNR."""
@@ -210,6 +236,11 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def is_classifier(self) -> bool:
         """Whether the model is a classifier, with logits and labels."""
         return self.task == "classify"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return tuple(output.name for output in self.outputs)
 
 
 def read(data: bytes) -> Manifest:
@@ -241,14 +272,16 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 def _contradictions(manifest: Manifest) -> Iterator[str]:
     """Yield the contradictions in a manifest that the types alone cannot exclude."""
-    names = tuple(output.name for output in manifest.outputs)
-    if names != output_names(manifest.task):
+    names = manifest.output_names
+    if names != (output_names(manifest.task) or names) or len(set(names)) < len(names):
         yield f"its outputs are not those of the task {manifest.task!r}"
     shape = manifest.input.shape
     if prod(shape) > 3 * MOST_PIXELS:
         yield f"its input has more than {MOST_PIXELS} pixels"
     if shape[0] != 1 or shape[3 if manifest.input.layout == "NHWC" else 1] != 3:
         yield "its input is not one RGB image"
+    if (manifest.own is None) == (manifest.task == "own"):
+        yield f"the task {manifest.task!r} and `own` contradict each other"
     if manifest.model.trained != (manifest.model.checkpoint_sha256 is not None):
         yield "it must have the sha256 of a checkpoint if its model is trained, and only then"
     if min(manifest.input.std) <= 0:
@@ -261,7 +294,7 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         yield f"it has no sha256 for {unlisted[0]}"
     if not any(path.split("/")[0] == manifest.file for path in manifest.files):
         yield f"it has no sha256 for {manifest.file}"
-    yield from (_of_classifier if manifest.is_classifier else _of_features)(manifest)
+    yield from (_of_classifier if manifest.is_classifier else _of_maps)(manifest)
 
 
 def _named_files(manifest: Manifest) -> Iterator[str]:
@@ -281,10 +314,12 @@ def _of_classifier(manifest: Manifest) -> Iterator[str]:
         yield "its golden images do not have one logit per class"
 
 
-def _of_features(manifest: Manifest) -> Iterator[str]:
-    """Yield the contradictions in the manifest of a features model."""
-    if any(len(output.shape) != 4 or output.layout is None for output in manifest.outputs):
-        yield "its feature maps must have four dimensions and a layout"
+def _of_maps(manifest: Manifest) -> Iterator[str]:
+    """Yield the contradictions in the manifest of a model without logits."""
+    if manifest.task == "features" and any(len(output.shape) != 4 for output in manifest.outputs):
+        yield "its feature maps must have four dimensions"
+    if any((len(output.shape) == 4) != (output.layout is not None) for output in manifest.outputs):
+        yield "its maps must have a layout, and other outputs none"
     if any(item.maps is None for item in manifest.golden):
         yield "its golden images have no feature maps"
 

@@ -77,7 +77,8 @@ def _model(model: Model) -> str:
     """Name, weights and size of the model."""
     weights = "trained" if model.trained else "untrained (random weights)"
     size = f"{model.params / 1e6:.2f} M parameters, {model.macs / 1e9:.3f} G multiply-adds"
-    return f"{escape(model.name)}, {weights}, {model.num_classes} classes, {size}"
+    classes = "" if model.num_classes is None else f" {model.num_classes} classes,"
+    return f"{escape(model.name)}, {weights},{classes} {size}"
 
 
 def _input(taken: Input) -> str:

@@ -39,6 +39,12 @@ class ModelSource:
     labels: Path | None = None
     weights: Weights | None = None
 
+    @property
+    def title(self) -> str:
+        """The name of the model, which is known by then, for the artifact's folder."""
+        assert self.name is not None
+        return self.name
+
     def __post_init__(self) -> None:
         """Refuse two sources of weights, and a choice between weights where there are none."""
         if self.untrained and self.checkpoint is not None:

@@ -61,6 +61,7 @@ def check(
         _executors(art),
         compared.pixels,
         art.manifest.task,
+        names=art.manifest.output_names,
         compare=lambda found: _report(art, expected, seen(found), compared),
         progress=progress,
     )
@@ -135,7 +136,7 @@ def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenPar
         GoldenParity(
             file=item.file,
             sqnr_db=min(metrics.sqnr_db(expected[name][i], found[name][i]) for name in found),
-            logits=found[LOGITS][i] if LOGITS in found else None,
+            logits=found[LOGITS][i] if art.manifest.is_classifier else None,
         )
         for i, item in enumerate(art.manifest.golden)
     )

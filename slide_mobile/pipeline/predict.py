@@ -37,7 +37,7 @@ class ClassProbability(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class FeatureMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One feature map: its shape (1, H, W, C), and the range of its values."""
+    """A map (1, H, W, C) or another output: its shape, and the range of its values."""
 
     name: Name
     shape: tuple[Positive, ...]
@@ -49,7 +49,7 @@ class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the file answers for one image, and how long it took.
 
     `classes` are the likeliest classes of a classifier, the likeliest first; `maps` are the
-    feature maps of a backbone. `read_ms` is for decoding, cropping and resizing the image, and
+    feature maps of a backbone, or the outputs of a network of the user. `read_ms` is for decoding, cropping and resizing the image, and
     `run_ms` for the model file; both were measured once, so they are no benchmark.
     """
 
@@ -99,23 +99,28 @@ class Predictor:
 
     def outputs(self, image: Picture) -> Outputs:
         """Run the file: logits (1, num_classes), or maps (1, H, W, C), by name."""
-        return run(self.runner, self.pixels(image)[None], self.artifact.manifest.task)
+        return self._run(self.pixels(image))
 
     def predict(self, image: Picture, *, top: int = TOP) -> tuple[Prediction, Outputs]:
         """Answer for one image, with the outputs that the answer was read from."""
         started = time.perf_counter()
         pixels = self.pixels(image)
         read_ms, started = _ms_since(started), time.perf_counter()
-        outputs = run(self.runner, pixels[None], self.artifact.manifest.task)
+        outputs = self._run(pixels)
         run_ms = _ms_since(started)
         prediction = Prediction(
             image=str(image) if isinstance(image, str | PathLike) else "",
-            classes=self._classes(outputs[LOGITS][0], top) if LOGITS in outputs else (),
-            maps=() if LOGITS in outputs else tuple(_map(*item) for item in outputs.items()),
+            classes=self._classes(outputs[LOGITS][0], top) if self.labels else (),
+            maps=() if self.labels else tuple(_map(*item) for item in outputs.items()),
             read_ms=read_ms,
             run_ms=run_ms,
         )
         return prediction, outputs
+
+    def _run(self, pixels: Pixels) -> Outputs:
+        """Run the file on one image at input size."""
+        made = self.artifact.manifest
+        return run(self.runner, pixels[None], made.task, names=made.output_names)
 
     def _classes(self, logits: NDArray[np.float32], top: int) -> tuple[ClassProbability, ...]:
         """The likeliest classes; of equal ones, the first."""
@@ -163,7 +168,7 @@ def predict(
             unreadable.append(str(error))
             continue
         if pictures:
-            maps = ((name, x) for name, x in outputs.items() if name != LOGITS)
+            maps = ((name, x) for name, x in outputs.items() if x.ndim == 4)
             drawn |= {(len(found), name): gray(x) for name, x in maps}
         found.append(prediction)
     if not found:
