@@ -7,9 +7,7 @@ from slide_mobile.parity.source import ModelSource
 from slide_mobile.tasks import Task
 
 
-def named(
-    source: ModelSource | OwnModel, task: Task
-) -> tuple[ModelSource | OwnModel, str]:
+def named(source: ModelSource | OwnModel, task: Task) -> tuple[ModelSource | OwnModel, str]:
     """Return the source with its name, and a note if the weights told it; see `reference.named`."""
     return (source, "") if isinstance(source, OwnModel) else reference.named(source, task)
 

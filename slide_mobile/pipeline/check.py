@@ -22,6 +22,7 @@ def check(
     samples: "Samples" = "evaluation",
     folder: Path | None = None,
     checkpoint: Path | None = None,
+    module: str | None = None,
     modules: bool | None = None,
     full: bool = False,
     progress: Progress = silent,
@@ -29,7 +30,7 @@ def check(
     """Compare what an artifact's file computes with what PyTorch computes.
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
-    models, or `checkpoint`. Elsewhere, and for the samples "golden", what was recorded for the
+    models, `checkpoint`, or the network that `module`, a FILE.py:FUNCTION, makes. Elsewhere, and for the samples "golden", what was recorded for the
     golden images stands for it. `folder` holds class folders, or images without labels. With a
     rebuilt reference the modules are compared, too; `modules` true requires that, false leaves it
     out. `full` compares the demo on all of its held-out drawings. Raises ArtifactError, GateFailed
@@ -37,4 +38,4 @@ def check(
     """
     from slide_mobile.pipeline import checking
 
-    return checking.check(root, samples, folder, checkpoint, modules, full, progress)
+    return checking.check(root, samples, folder, checkpoint, module, modules, full, progress)

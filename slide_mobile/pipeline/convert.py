@@ -72,7 +72,7 @@ def convert(
     """
     to = registry.canonical(Format(to) if isinstance(to, str) else to)
     source = _source(source, example)
-    to = replace(to, task="own") if isinstance(source, OwnModel) else to
+    to = _of_task(to) if isinstance(source, OwnModel) else to
     source, identified = references.named(source, to.task)
     created = manifest_builder.timestamp()
     converter = registry.load(to.target, to_write=True)
@@ -116,6 +116,13 @@ def _source(
     if example is not None:
         raise UsageError("example= is for a torch module: leave it out")
     return model_source(source) if isinstance(source, str) else source
+
+
+def _of_task(to: Format) -> Format:
+    """The format for the outputs of a user's network; raises UsageError for the task "features"."""
+    if to.task == "features":
+        raise UsageError("a network of your own gives its own outputs: leave out the task features")
+    return replace(to, task="own")
 
 
 def _job(

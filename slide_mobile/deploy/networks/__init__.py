@@ -1,4 +1,4 @@
-"""A network of the user: find what we know by its structure, and rewrite it where that is proved."""
+"""A network of the user: what we know by its structure is rewritten where that is proved."""
 
 from slide_mobile.deploy.networks.network import Network as Network
 from slide_mobile.deploy.networks.preparing import Prepared as Prepared

@@ -120,9 +120,7 @@ def _call(args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Call:
 
 def _statistics(x: Tensor) -> Statistics:
     values = np.asarray(x.detach().numpy(), np.float64)
-    return Statistics(
-        shape=tuple(x.shape), mean=float(values.mean()), std=float(values.std())
-    )
+    return Statistics(shape=tuple(x.shape), mean=float(values.mean()), std=float(values.std()))
 
 
 def _kept(x: Any) -> Any:

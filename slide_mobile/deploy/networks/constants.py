@@ -1,7 +1,7 @@
 """Compute at conversion what no image changes.
 
-    before   a position bias from an MLP on coordinates, a mask of windows cut from zeros
-    after    one constant each
+before   a position bias from an MLP on coordinates, a mask of windows cut from zeros
+after    one constant each
 """
 
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
-
 
 _RANDOM = torch.Tag.nondeterministic_seeded
 

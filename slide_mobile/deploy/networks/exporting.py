@@ -46,9 +46,7 @@ def _same(
 ) -> bool:
     """Whether two programs compute the same for a random image."""
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 255
-    expected, found = (
-        one.module(check_guards=False)(**{INPUT: image}) for one in (program, other)
-    )
+    expected, found = (one.module(check_guards=False)(**{INPUT: image}) for one in (program, other))
     return all(
         measure(x.numpy(), found[name].numpy()) >= MIN_SQNR_DB for name, x in expected.items()
     )

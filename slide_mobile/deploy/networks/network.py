@@ -30,7 +30,7 @@ class Network(nn.Module):
         return tuple(self.turned(x) for x in named(self.net(self.pixels(image))).values())
 
     def own_path(self, path: str) -> str:
-        """A module's path as the user's network has it; the network itself is ".". """
+        """A module's path as the user's network has it; the network itself is "."."""
         return path.removeprefix("net").removeprefix(".") or "."
 
     def turned(self, x: Tensor) -> Tensor:

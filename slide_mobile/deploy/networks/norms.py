@@ -1,10 +1,10 @@
 """Norms in a network of the user.
 
-    before   layer_norm(x), which ExecuTorch's delegate does not take
-    after    (x - mean) * rsqrt(sum((x - mean)^2) + C eps) * (sqrt(C) gamma) + beta, as centre_norms
+before   layer_norm(x), which ExecuTorch's delegate does not take
+after    (x - mean) * rsqrt(sum((x - mean)^2) + C eps) * (sqrt(C) gamma) + beta, as centre_norms
 
-    before   batch_norm(conv(x))
-    after    conv'(x), with the norm in its weights
+before   batch_norm(conv(x))
+after    conv'(x), with the norm in its weights
 """
 
 from collections.abc import Iterator

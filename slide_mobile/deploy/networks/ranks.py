@@ -85,7 +85,8 @@ def _permuted(model: GraphModule, node: Node, order: Order) -> Node:
     x = source
     for first, middle, last in swaps(order):
         before, a, b, after = (
-            prod(part) for part in (size[:first], size[first:middle], size[middle:last], size[last:])
+            prod(part)
+            for part in (size[:first], size[first:middle], size[middle:last], size[last:])
         )
         x = reshaped(model, node, x, (before, a, b, after))
         x = call(model, node, _ATEN.permute.default, x, [0, 2, 1, 3])
