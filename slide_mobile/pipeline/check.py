@@ -30,11 +30,11 @@ def check(
     """Compare what an artifact's file computes with what PyTorch computes.
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
-    models, `checkpoint`, or the network that `module`, a FILE.py:FUNCTION, makes. Elsewhere, and for the samples "golden", what was recorded for the
-    golden images stands for it. `folder` holds class folders, or images without labels. With a
-    rebuilt reference the modules are compared, too; `modules` true requires that, false leaves it
-    out. `full` compares the demo on all of its held-out drawings. Raises ArtifactError, GateFailed
-    (integrity), UsageError.
+    models, `checkpoint`, or the network that `module` makes, a FILE.py:FUNCTION. Elsewhere, and
+    for the samples "golden", what was recorded for the golden images stands for it. `folder` holds
+    class folders, or images without labels. With a rebuilt reference the modules are compared, too;
+    `modules` true requires that, false leaves it out. `full` compares the demo on all of its
+    held-out drawings. Raises ArtifactError, GateFailed (integrity), UsageError.
     """
     from slide_mobile.pipeline import checking
 

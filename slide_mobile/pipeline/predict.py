@@ -49,8 +49,9 @@ class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the file answers for one image, and how long it took.
 
     `classes` are the likeliest classes of a classifier, the likeliest first; `maps` are the
-    feature maps of a backbone, or the outputs of a network of the user. `read_ms` is for decoding, cropping and resizing the image, and
-    `run_ms` for the model file; both were measured once, so they are no benchmark.
+    feature maps of a backbone, or the outputs of a network of the user. `read_ms` is for decoding,
+    cropping and resizing the image, and `run_ms` for the model file; both were measured once, so
+    they are no benchmark.
     """
 
     image: Text

@@ -13,7 +13,7 @@ broadcasts; a softmax minds the last, a product the last two. So every rewrite i
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import prod
 
 import torch
@@ -84,11 +84,8 @@ def _permuted(model: GraphModule, node: Node, order: Order) -> Node:
     size, order = collapsed(shape(source), order)
     x = source
     for first, middle, last in swaps(order):
-        before, a, b, after = (
-            prod(part)
-            for part in (size[:first], size[first:middle], size[middle:last], size[last:])
-        )
-        x = reshaped(model, node, x, (before, a, b, after))
+        blocks = (size[:first], size[first:middle], size[middle:last], size[last:])
+        x = reshaped(model, node, x, [prod(block) for block in blocks])
         x = call(model, node, _ATEN.permute.default, x, [0, 2, 1, 3])
         size = (*size[:first], *size[middle:last], *size[first:middle], *size[last:])
     return call(model, node, RESHAPE, x, list(shape(node)))
@@ -112,7 +109,7 @@ def collapsed(size: Sequence[int], order: Order) -> tuple[tuple[int, ...], Order
     kept = [axis for axis in order if size[axis] != 1]
     groups: list[list[int]] = []
     long = sorted(kept)
-    after = {a: b for a, b in zip(long, long[1:], strict=False)}
+    after = dict(pairwise(long))
     for axis in kept:
         if groups and after.get(groups[-1][-1]) == axis:
             groups[-1].append(axis)
@@ -166,7 +163,7 @@ def _rolled(model: GraphModule, node: Node) -> Node:
     shifts, axes = node.args[1], node.args[2] if len(node.args) > 2 else []
     assert isinstance(shifts, list | tuple) and isinstance(axes, list | tuple)
     for shift, given in zip(shifts, axes, strict=True):
-        axis = int(given) % len(size)  # type: ignore[arg-type]
+        axis = int(given) % len(size)
         x = reshaped(model, node, x, (prod(size[:axis]), size[axis], prod(size[axis + 1 :])))
         x = call(model, node, _ATEN.roll.default, x, [shift], [1])
     return call(model, node, RESHAPE, x, list(size))
@@ -226,7 +223,7 @@ def _unbound(model: GraphModule, node: Node) -> None:
 
 
 def _join_reshapes(model: GraphModule) -> None:
-    """Let a reshape of a reshape read the first one's source, and drop those that change nothing."""
+    """Let a reshape of a reshape read the first one's source; drop those that change nothing."""
     for node in list(model.graph.nodes):
         if node.target not in _VIEWS or not node.users:
             continue
