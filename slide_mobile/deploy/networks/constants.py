@@ -4,6 +4,7 @@ before   a position bias from an MLP on coordinates, a mask of windows cut from 
 after    one constant each
 """
 
+from itertools import count
 from typing import Any
 
 import torch
@@ -27,9 +28,9 @@ def fold(model: GraphModule) -> None:
             values[node] = node.target(*args, **kwargs)
     computed = [node for node in order if node.op == "call_function" and node in values]
     read = [n for n in computed if any(user not in values for user in n.users)]
-    for number, node in enumerate(read):
+    for node in read:
         if isinstance(values[node], Tensor):
-            _replace(model, node, f"constant_{number}", values[node])
+            _replace(model, node, values[node])
     for node in reversed(computed):
         if not node.users:
             model.graph.erase_node(node)
@@ -45,8 +46,9 @@ def _is_constant(node: Node, values: dict[Node, Any]) -> bool:
     return _RANDOM not in tags and getattr(node.target, "namespace", "") in {"aten", ""}
 
 
-def _replace(model: GraphModule, node: Node, name: str, value: Tensor) -> None:
-    """Let all readers of a node that are not constants read a new buffer instead."""
+def _replace(model: GraphModule, node: Node, value: Tensor) -> None:
+    """Let all readers of a node read a new buffer instead."""
+    name = next(n for n in map("constant_{}".format, count()) if not hasattr(model, n))
     model.register_buffer(name, value.detach().clone().contiguous())
     with model.graph.inserting_before(node):
         constant = model.graph.get_attr(name)

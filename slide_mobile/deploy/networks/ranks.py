@@ -37,7 +37,9 @@ Order = tuple[int, ...]
 def lower(model: GraphModule) -> None:
     """Rewrite what moves values at rank 5 and more, in place."""
     for node in list(model.graph.nodes):
-        if max(len(shape(one)) for one in (node, *node.all_input_nodes)) > MOST_RANK:
+        if node.target is _ATEN.pixel_shuffle.default:  # which exporters write at rank 6
+            _replace(model, node, _shuffled(model, node))
+        elif max(len(shape(one)) for one in (node, *node.all_input_nodes)) > MOST_RANK:
             _lowered(model, node)
     _join_reshapes(model)
     model.graph.eliminate_dead_code()
@@ -63,11 +65,19 @@ def _lowered(model: GraphModule, node: Node) -> None:
         _unbound(model, node)
         return
     elif torch.Tag.pointwise in getattr(node.target, "tags", ()):
-        new = _pointwise(model, node)
+        groups = _broadcast_alike(node)
+        if len(groups) > MOST_RANK:
+            return
+        new = _pointwise(model, node, groups)
     elif (inner := _inner_axes(node)) is not None:
         new = _behind(model, node, inner)
     else:
         return
+    _replace(model, node, new)
+
+
+def _replace(model: GraphModule, node: Node, new: Node) -> None:
+    """Let all readers of a node read a new one."""
     node.replace_all_uses_with(new)
     model.graph.erase_node(node)
 
@@ -81,14 +91,32 @@ def reshaped_like(model: GraphModule, node: Node) -> Node:
 def _permuted(model: GraphModule, node: Node, order: Order) -> Node:
     """A permutation of many axes by swaps of neighbouring blocks of axes."""
     (source,) = node.all_input_nodes
-    size, order = collapsed(shape(source), order)
-    x = source
+    return call(
+        model, node, RESHAPE, _swapped(model, node, source, shape(source), order), list(shape(node))
+    )
+
+
+def _shuffled(model: GraphModule, node: Node) -> Node:
+    """A pixel shuffle: (1, C * r * r, H, W) -> (1, C, H * r, W * r)."""
+    (source,), factor = node.all_input_nodes, node.args[1]
+    assert isinstance(factor, int)
+    _, channels, height, width = shape(source)
+    size = (channels // factor**2, factor, factor, height, width)
+    x = _swapped(model, node, source, size, (0, 3, 1, 4, 2))
+    return call(model, node, RESHAPE, x, list(shape(node)))
+
+
+def _swapped(
+    model: GraphModule, node: Node, x: Node, size: Sequence[int], order: Order
+) -> Node:
+    """The values of a tensor of this size in another order of axes; its shape is left open."""
+    size, order = collapsed(size, order)
     for first, middle, last in swaps(order):
         blocks = (size[:first], size[first:middle], size[middle:last], size[last:])
         x = reshaped(model, node, x, [prod(block) for block in blocks])
         x = call(model, node, _ATEN.permute.default, x, [0, 2, 1, 3])
         size = (*size[:first], *size[middle:last], *size[first:middle], *size[last:])
-    return call(model, node, RESHAPE, x, list(shape(node)))
+    return x
 
 
 def _order(node: Node) -> Order:
@@ -169,10 +197,9 @@ def _rolled(model: GraphModule, node: Node) -> Node:
     return call(model, node, RESHAPE, x, list(size))
 
 
-def _pointwise(model: GraphModule, node: Node) -> Node:
-    """An operation on single values, with axes joined that all operands broadcast alike."""
-    size, operands = shape(node), node.all_input_nodes
-    padded = {one: (1,) * (len(size) - len(shape(one))) + shape(one) for one in operands}
+def _broadcast_alike(node: Node) -> list[list[int]]:
+    """The axes of an operation on single values, joined where all operands broadcast alike."""
+    size, padded = shape(node), _padded(node)
     groups: list[list[int]] = []
     for axis in (axis for axis, length in enumerate(size) if length != 1):
         wide = [x[axis] != 1 for x in padded.values()]
@@ -180,9 +207,21 @@ def _pointwise(model: GraphModule, node: Node) -> Node:
             groups[-1].append(axis)
         else:
             groups.append([axis])
+    return groups
+
+
+def _padded(node: Node) -> dict[Node, tuple[int, ...]]:
+    """The shapes of all operands with as many axes as the result has."""
+    rank = len(shape(node))
+    return {one: (1,) * (rank - len(shape(one))) + shape(one) for one in node.all_input_nodes}
+
+
+def _pointwise(model: GraphModule, node: Node, groups: Sequence[Sequence[int]]) -> Node:
+    """An operation on single values, with these groups of axes joined."""
+    size = shape(node)
     given = {
         one: reshaped(model, node, one, [prod(x[axis] for axis in group) for group in groups])
-        for one, x in padded.items()
+        for one, x in _padded(node).items()
     }
     args = torch.fx.node.map_arg(node.args, given.__getitem__)
     assert isinstance(args, tuple)

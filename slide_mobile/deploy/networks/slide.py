@@ -136,11 +136,13 @@ def _readings(
 ) -> Iterator[tuple[str, tuple[int, int]]]:
     """The ways to read an input of this shape, with the size of the map."""
     if len(shape) == 3 and shape[2] == dim:
-        size = getattr(module, "input_resolution", None)
-        side = round(shape[1] ** 0.5)
-        height, width = size if isinstance(size, tuple | list) else (side, side)
-        if height * width == shape[1]:
-            yield "tokens", (int(height), int(width))
+        length = shape[1]
+        heights = [n for n in range(1, length + 1) if length % n == 0]
+        given = getattr(module, "input_resolution", None)
+        if isinstance(given, tuple | list) and given[0] in heights:
+            heights = [int(given[0])]
+        for height in sorted(heights, key=lambda n: max(n, length // n)):  # square first
+            yield "tokens", (height, length // height)
     if len(shape) == 4:
         if shape[3] == dim:
             yield "NHWC", (shape[1], shape[2])
