@@ -86,7 +86,9 @@ def test_pixels_are_scaled_as_the_network_takes_them() -> None:
 
 
 def test_the_reference_counts_and_names() -> None:
-    ref = own.load(OwnModel(module=build("plain"), example=torch.zeros(1, 3, 32, 32), name="my net"))
+    ref = own.load(
+        OwnModel(module=build("plain"), example=torch.zeros(1, 3, 32, 32), name="my net")
+    )
     assert ref.name == "my_net" and ref.output_names == ("output",) and ref.family == "own"
     assert ref.size.params == sum(p.numel() for p in ref.model.parameters())
     assert ref.size.macs == 16 * 16 * 27 * 16 + 8 * 8 * 9 * 16 * 32 + 4 * 4 * 9 * 32 * 32 + 320

@@ -15,8 +15,11 @@ _RANDOM = torch.Tag.nondeterministic_seeded
 
 
 @torch.no_grad()
-def fold(model: GraphModule) -> None:
-    """Replace every result that only depends on constants by a buffer, in place."""
+def fold(model: GraphModule) -> bool:
+    """Replace every result that only depends on constants by a buffer, in place.
+
+    Returns whether there were any.
+    """
     values: dict[Node, Any] = {}
     order = list(model.graph.nodes)
     for node in order:
@@ -36,6 +39,7 @@ def fold(model: GraphModule) -> None:
             model.graph.erase_node(node)
     model.graph.eliminate_dead_code()
     model.recompile()
+    return bool(computed)
 
 
 def _is_constant(node: Node, values: dict[Node, Any]) -> bool:

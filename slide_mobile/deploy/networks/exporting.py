@@ -23,9 +23,12 @@ def exported(
     """Trace a prepared network, and rewrite its graph where the result is proved to be the same."""
     program = export(network, size, network.layout, names)
     model = program.module(check_guards=False)
-    constants.fold(model)
-    ranks.lower(model)
-    constants.fold(model)  # what is now a reshape of a constant
+    changed = constants.fold(model)
+    if ranks.lower(model):
+        changed = True
+        constants.fold(model)  # what is now a reshape of a constant
+    if not changed:
+        return program
     (example,) = program.example_inputs[1].values()
     with torch.no_grad():
         better = torch.export.export(model, (), {INPUT: example})

@@ -34,16 +34,15 @@ _ALONG = {_ATEN.select.int, _ATEN.slice.Tensor, _ATEN.narrow.default}
 Order = tuple[int, ...]
 
 
-def lower(model: GraphModule) -> None:
-    """Rewrite what moves values at rank 5 and more, in place."""
-    for node in list(model.graph.nodes):
-        if node.target is _ATEN.pixel_shuffle.default:  # which exporters write at rank 6
-            _replace(model, node, _shuffled(model, node))
-        elif max(len(shape(one)) for one in (node, *node.all_input_nodes)) > MOST_RANK:
-            _lowered(model, node)
+def lower(model: GraphModule) -> bool:
+    """Rewrite operations of rank 5 and more, in place; returns whether there were any."""
+    high = [node for node in model.graph.nodes if _is_high(node)]
+    for node in high:
+        _lowered(model, node)
     _join_reshapes(model)
     model.graph.eliminate_dead_code()
     model.recompile()
+    return bool(high)
 
 
 def high(model: torch.fx.GraphModule) -> Iterator[Node]:
@@ -51,10 +50,18 @@ def high(model: torch.fx.GraphModule) -> Iterator[Node]:
     return (node for node in model.graph.nodes if len(shape(node)) > MOST_RANK)
 
 
+def _is_high(node: Node) -> bool:
+    """Whether a node has tensors of a rank over 4, or is a pixel shuffle: exporters take 6 axes."""
+    ranks = [len(shape(one)) for one in (node, *node.all_input_nodes)]
+    return max(ranks) > MOST_RANK or node.target is _ATEN.pixel_shuffle.default
+
+
 def _lowered(model: GraphModule, node: Node) -> None:
     """Rewrite one node, if its operation is known."""
     if node.target in _PERMUTES:
         new = _permuted(model, node, _order(node))
+    elif node.target is _ATEN.pixel_shuffle.default:
+        new = _shuffled(model, node)
     elif node.target in _ALONG:
         new = _along(model, node)
     elif node.target in _VIEWS | _COPIES:
@@ -106,9 +113,7 @@ def _shuffled(model: GraphModule, node: Node) -> Node:
     return call(model, node, RESHAPE, x, list(shape(node)))
 
 
-def _swapped(
-    model: GraphModule, node: Node, x: Node, size: Sequence[int], order: Order
-) -> Node:
+def _swapped(model: GraphModule, node: Node, x: Node, size: Sequence[int], order: Order) -> Node:
     """The values of a tensor of this size in another order of axes; its shape is left open."""
     size, order = collapsed(size, order)
     for first, middle, last in swaps(order):
