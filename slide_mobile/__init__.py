@@ -12,6 +12,7 @@ from slide_mobile._version import __version__ as __version__
 if TYPE_CHECKING:
     from slide_mobile.artifact.manifest import Graph as Graph
     from slide_mobile.artifact.manifest import Manifest as Manifest
+    from slide_mobile.deploy.networks.slide import slide_attention as slide_attention
     from slide_mobile.errors import GateFailed as GateFailed
     from slide_mobile.errors import SlideMobileError as SlideMobileError
     from slide_mobile.errors import ToolchainMissing as ToolchainMissing
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from slide_mobile.models import create as create
     from slide_mobile.parity.check_result import CheckResult as CheckResult
     from slide_mobile.parity.check_result import ParityFailed as ParityFailed
+    from slide_mobile.parity.own import OwnModel as OwnModel
     from slide_mobile.parity.pairwise import Agreement as Agreement
     from slide_mobile.parity.result import ParityReport as ParityReport
     from slide_mobile.parity.source import CalibrationImages as CalibrationImages
@@ -43,6 +45,7 @@ _HOMES = {
     "Manifest": "artifact.manifest",
     "ModelSource": "parity.source",
     "Normalization": "preprocess",
+    "OwnModel": "parity.own",
     "ParityFailed": "parity.check_result",
     "ParityReport": "parity.result",
     "Prediction": "pipeline.predict",
@@ -54,6 +57,7 @@ _HOMES = {
     "convert": "pipeline.convert",
     "create": "models",
     "inspect": "pipeline.inspect",
+    "slide_attention": "deploy.networks.slide",
 }
 
 __all__ = sorted(_HOMES)
