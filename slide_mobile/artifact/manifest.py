@@ -15,11 +15,13 @@ from slide_mobile.artifact.documents import (
     Count,
     Decibels,
     DocumentError,
+    FilePath,
     Finite,
     Fraction,
     Name,
     NonNegative,
     Positive,
+    Rgb,
     Sha256,
     Side,
     Text,
@@ -29,11 +31,11 @@ from slide_mobile.artifact.documents import (
     shortened,
     version,
 )
+from slide_mobile.artifact.own_network import OwnNetwork
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.tasks import Layout, Task, output_names
 
-# Version 2 added `via` and a seal, 3 `float_modules`, 4 `task` and `outputs`. Version 5 lists the
-# sha256 of every other file instead of a seal, and golden images are exact bytes.
+# Version 5 lists the sha256 of every other file; older ones had a seal over all of them.
 SCHEMA_VERSION: Literal[5] = 5
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
@@ -41,19 +43,13 @@ LABELS = "labels.txt"
 MOST_GOLDEN = 64
 MOST_CLASSES = 100_000
 MOST_PIXELS = 1 << 22  # of an input image: 2048 x 2048
-# A path inside the folder: no segment is hidden or leads out of the folder. The last part of the
-# pattern is there because Python's $ also matches before a final newline.
-_SEGMENT = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
-FilePath = Annotated[str, Meta(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$(?!\n)", max_length=512)]
-Rgb = tuple[Finite, Finite, Finite]
-Shape = Annotated[tuple[Side, ...], Meta(min_length=1, max_length=4)]
 
 
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The converted model; `checkpoint_sha256` is null for random weights.
 
-    `weights` is what was asked for where the checkpoint holds both; null takes averaged ones. Of a
-    network of the user, the sha256 is over its state dict, and `num_classes` is null.
+    `weights` is what was asked for where the checkpoint holds both. For the task "own", the sha256
+    is over the state dict, and `num_classes` is null.
     """
 
     name: Name
@@ -173,34 +169,10 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     maps: FilePath | None
 
 
-class Rewritten(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A module of the user's network that was rewritten, and its SQNR against what it replaced."""
-
-    module: Name
-    rewrite: Text
-    sqnr_db: Decibels
-
-
-class LeftAlone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A module that was left to the exporter although something about it costs, and what."""
-
-    module: Name
-    reason: Text
-
-
-class OwnNetwork(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network of the user: where it comes from, and what became of its modules."""
-
-    source: Text
-    rewritten: tuple[Rewritten, ...]
-    left: tuple[LeftAlone, ...]
-
-
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The description of an artifact; `files` has the sha256 of every other file in the folder.
 
-    `tune` names the core that graph forms were chosen for; older artifacts do not say. `own` is
-    there for the task "own" alone.
+    `tune` names the core that graph forms were chosen for, if it is known.
     """
 
     schema_version: Literal[5]
@@ -273,15 +245,14 @@ def write(folder: Path, manifest: Manifest) -> None:
 def _contradictions(manifest: Manifest) -> Iterator[str]:
     """Yield the contradictions in a manifest that the types alone cannot exclude."""
     names = manifest.output_names
-    if names != (output_names(manifest.task) or names) or len(set(names)) < len(names):
+    if names != (output_names(manifest.task) or tuple(dict.fromkeys(names))):
         yield f"its outputs are not those of the task {manifest.task!r}"
-    shape = manifest.input.shape
-    if prod(shape) > 3 * MOST_PIXELS:
+    if prod(shape := manifest.input.shape) > 3 * MOST_PIXELS:
         yield f"its input has more than {MOST_PIXELS} pixels"
     if shape[0] != 1 or shape[3 if manifest.input.layout == "NHWC" else 1] != 3:
         yield "its input is not one RGB image"
     if (manifest.own is None) == (manifest.task == "own"):
-        yield f"the task {manifest.task!r} and `own` contradict each other"
+        yield "its task and `own` contradict each other"
     if manifest.model.trained != (manifest.model.checkpoint_sha256 is not None):
         yield "it must have the sha256 of a checkpoint if its model is trained, and only then"
     if min(manifest.input.std) <= 0:
@@ -316,10 +287,10 @@ def _of_classifier(manifest: Manifest) -> Iterator[str]:
 
 def _of_maps(manifest: Manifest) -> Iterator[str]:
     """Yield the contradictions in the manifest of a model without logits."""
-    if manifest.task == "features" and any(len(output.shape) != 4 for output in manifest.outputs):
-        yield "its feature maps must have four dimensions"
-    if any((len(output.shape) == 4) != (output.layout is not None) for output in manifest.outputs):
-        yield "its maps must have a layout, and other outputs none"
+    maps = [len(output.shape) == 4 for output in manifest.outputs]
+    laid = [output.layout is not None for output in manifest.outputs]
+    if maps != laid or (manifest.task == "features" and not all(maps)):
+        yield "its feature maps must have four dimensions and a layout"
     if any(item.maps is None for item in manifest.golden):
         yield "its golden images have no feature maps"
 

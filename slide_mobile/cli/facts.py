@@ -10,9 +10,9 @@ from slide_mobile.artifact.manifest import (
     Manifest,
     Model,
     Output,
-    OwnNetwork,
     Parity,
 )
+from slide_mobile.artifact.own_network import OwnNetwork
 from slide_mobile.cli.printing import Fact, escape
 
 NAMED = 3  # modules that a line names

@@ -15,9 +15,9 @@ from slide_mobile.artifact.manifest import (
     Input,
     Model,
     Output,
-    OwnNetwork,
     Parity,
 )
+from slide_mobile.artifact.own_network import OwnNetwork
 from slide_mobile.cli.facts import INTEGRITY, file_facts, graph_facts, own_facts, parity_facts
 from slide_mobile.cli.printing import Fact, escape, print_facts, print_next
 from slide_mobile.cli.session import Session

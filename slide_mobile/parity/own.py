@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.utils.flop_counter import FlopCounterMode
 
-from slide_mobile.artifact.manifest import LeftAlone
+from slide_mobile.artifact.own_network import LeftAlone
 from slide_mobile.deploy.forms import Forms
 from slide_mobile.deploy.networks import Network, Prepared, network, prepare
 from slide_mobile.deploy.networks.exporting import exported, high_ranks

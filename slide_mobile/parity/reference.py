@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import MOST_LABELS_BYTES, digest
-from slide_mobile.artifact.manifest import LeftAlone
+from slide_mobile.artifact.own_network import LeftAlone
 from slide_mobile.demo.shapes import LABELS
 from slide_mobile.demo.weights import WEIGHTS
 from slide_mobile.deploy import deploy

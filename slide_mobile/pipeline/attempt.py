@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from slide_mobile.artifact.manifest import Graph, LeftAlone
+from slide_mobile.artifact.manifest import Graph
+from slide_mobile.artifact.own_network import LeftAlone
 from slide_mobile.deploy.networks import Prepared
 from slide_mobile.errors import GateFailed
 from slide_mobile.parity import result

@@ -17,8 +17,8 @@ from slide_mobile.artifact.manifest import (
     Manifest,
     Model,
     Output,
-    OwnNetwork,
 )
+from slide_mobile.artifact.own_network import OwnNetwork
 from slide_mobile.deploy.export import input_shape
 from slide_mobile.errors import UsageError
 from slide_mobile.parity.images import ImageSet

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from slide_mobile.artifact.manifest import LeftAlone, Rewritten
+from slide_mobile.artifact.own_network import LeftAlone, Rewritten
 from slide_mobile.deploy.forms import Forms
 from slide_mobile.deploy.networks import norms, slide, windows
 from slide_mobile.deploy.networks.calls import WRONG_DB, Call, Measure, proof, record
