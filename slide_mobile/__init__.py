@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from slide_mobile.artifact.manifest import Manifest as Manifest
     from slide_mobile.bench.config import BenchConfig as BenchConfig
     from slide_mobile.bench.measuring import measure as measure
+    from slide_mobile.deploy.networks.slide import slide_attention as slide_attention
     from slide_mobile.errors import GateFailed as GateFailed
     from slide_mobile.errors import SlideMobileError as SlideMobileError
     from slide_mobile.errors import ToolchainMissing as ToolchainMissing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from slide_mobile.models.registry import create as create
     from slide_mobile.parity.check_result import CheckResult as CheckResult
     from slide_mobile.parity.check_result import ParityFailed as ParityFailed
+    from slide_mobile.parity.own import OwnModel as OwnModel
     from slide_mobile.parity.pairwise import Agreement as Agreement
     from slide_mobile.parity.result import ParityReport as ParityReport
     from slide_mobile.parity.source import CalibrationImages as CalibrationImages
@@ -55,6 +57,7 @@ _HOMES = {
     "Manifest": "artifact.manifest",
     "ModelSource": "parity.source",
     "Normalization": "preprocess",
+    "OwnModel": "parity.own",
     "ParityFailed": "parity.check_result",
     "ParityReport": "parity.result",
     "Prediction": "pipeline.predict",
@@ -73,6 +76,7 @@ _HOMES = {
     "silent": "progress",
     "verify": "signing.signatures",
     "write_report": "report.writing",
+    "slide_attention": "deploy.networks.slide",
 }
 
 # Packages that are public themselves: `slide_mobile.models.names()`.

@@ -3,6 +3,7 @@
     classify   logits (1, num_classes)
     features   stage1 ... stage4: feature maps at strides 4, 8, 16 and 32 for detection and
                segmentation heads; the result of `Backbone.features`, without the classifier
+    own        what a network of the user gives, by the names that it has there
 
 In Python, feature maps are channels last, (N, H, W, C), whatever their layout in the file.
 """
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Weights = Literal["raw", "ema"]  # those of the last step of training, or their moving average
-Task = Literal["classify", "features"]
-TASKS: tuple[Task, ...] = get_args(Task)
+CatalogueTask = Literal["classify", "features"]
+TASKS: tuple[CatalogueTask, ...] = get_args(CatalogueTask)
+Task = Literal["classify", "features", "own"]
 
 Layout = Literal["NHWC", "NCHW"]
 
@@ -26,8 +28,8 @@ Outputs = Mapping[str, NDArray[np.float32]]  # by name: (N, num_classes), or map
 
 
 def output_names(task: Task) -> tuple[str, ...]:
-    """Return the names of a model's outputs, in order."""
-    return (LOGITS,) if task == "classify" else STAGES
+    """Return the names of a model's outputs, in order; none for "own", whose network names them."""
+    return {"classify": (LOGITS,), "features": STAGES, "own": ()}[task]
 
 
 def deployed_path(exported: str) -> str:

@@ -24,6 +24,7 @@ from benchmarks.lib.results import (
     phones,
     runtimes,
     sensitivity,
+    super_resolution,
     targets,
     whole,
 )
@@ -94,6 +95,9 @@ TABLES: Mapping[str, Table[Any]] = {
     "attention": Table(_results("attention"), attention.Attentions, attention.tables),
     "islands": Table(_results("islands"), islands.Islands, islands.table),
     "sensitivity": Table(_results("sensitivity"), sensitivity.Sensitivities, sensitivity.table),
+    "super-resolution": Table(
+        _results("super_resolution"), super_resolution.SuperResolution, super_resolution.table
+    ),
     "phones": Table(_results("phone_cycles"), phones.PhoneCycles, phones.table),
     "forms": Table(FORMS_FILE, forms.FormTable, forms.table),
 }

@@ -31,6 +31,11 @@ NonNegative = Annotated[float, Meta(ge=0, le=1e300)]
 Decibels = Annotated[float, Meta(ge=-200, le=200)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e9)]
+# A path inside the folder: no segment is hidden or leads out of the folder. The last part of the
+# pattern is there because Python's $ also matches before a final newline.
+_SEGMENT = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
+FilePath = Annotated[str, Meta(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$(?!\n)", max_length=512)]
+Rgb = tuple[Finite, Finite, Finite]
 
 T = TypeVar("T")
 

@@ -5,7 +5,8 @@ image viewer opens it, and a reader in any language takes ten lines.
 
 Logits are in the manifest. Feature maps are too large for that, and whole maps are too large for
 the folder (18 MB at 224 x 224, 350 MB at 800 x 1216). golden/NN.safetensors has all channels of
-each map at PLACES random positions.
+each map at PLACES random positions. Another output of a network of the user is kept as the map
+that has its last axis as channels.
 
     stage1           (places, C) float32
     stage1.places    (places, 2) int32: row and column in the map, from 0
@@ -13,6 +14,7 @@ each map at PLACES random positions.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from slide_mobile.artifact.folder import Artifact
-from slide_mobile.artifact.manifest import Golden
+from slide_mobile.artifact.manifest import Golden, Output
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.isolation import files
 from slide_mobile.preprocess import Pixels
-from slide_mobile.tasks import LOGITS, Outputs, map_shape
+from slide_mobile.tasks import LOGITS, Outputs, Task, map_shape
 
 PLACES = 64  # positions per map and image; the last map of a 224 x 224 image has 49, all recorded
 MOST_HEADER_BYTES = 1 << 10  # of a PPM image that is not ours
@@ -68,8 +70,16 @@ class Recorded:
         }
 
 
-def write(folder: Path, number: int, image: Pixels, expected: Outputs, label: str | None) -> Golden:
-    """Write one golden image, (H, W, 3) bytes, and PyTorch's feature maps for it if there are any.
+def write(
+    folder: Path,
+    number: int,
+    image: Pixels,
+    expected: Outputs,
+    label: str | None,
+    *,
+    task: Task = "classify",
+) -> Golden:
+    """Write one golden image, (H, W, 3) bytes, and PyTorch's maps for it unless it is classified.
 
     `expected` has the outputs of all images. Returns the image's entry in the manifest.
     """
@@ -77,14 +87,15 @@ def write(folder: Path, number: int, image: Pixels, expected: Outputs, label: st
     file, maps = f"{stem}.ppm", f"{stem}.safetensors"
     (folder / file).parent.mkdir(exist_ok=True)
     (folder / file).write_bytes(_header(image.shape[:2]) + image.tobytes())
-    if LOGITS in expected:
+    if task == "classify":
         logits = tuple(float(x) for x in expected[LOGITS][number])
         return Golden(file=file, label=label, logits=logits, maps=None)
     tensors: dict[str, NDArray[Any]] = {}
     for seed, (name, rows) in enumerate(expected.items()):
-        places = _drawn(rows.shape[1:3], seed=[number, seed])
+        maps_of = _as_maps(rows[number][None])
+        places = _drawn(maps_of.shape[1:3], seed=[number, seed])
         tensors[name + _PLACES_OF] = places
-        tensors[name] = np.ascontiguousarray(_at(rows[number][None], places[None])[0])
+        tensors[name] = np.ascontiguousarray(_at(maps_of, places[None])[0])
     (folder / maps).write_bytes(save(tensors))
     return Golden(file=file, label=label, logits=None, maps=maps)
 
@@ -117,7 +128,7 @@ def read(art: Artifact) -> Recorded:
             outputs={LOGITS: np.array([item.logits for item in golden], np.float32)}, places={}
         )
     found = [_tensors(art, item) for item in golden]
-    names = [output.name for output in art.manifest.outputs]
+    names = art.manifest.output_names
     return Recorded(
         outputs={name: np.stack([file[name] for file in found]) for name in names},
         places={name: np.stack([file[name + _PLACES_OF] for file in found]) for name in names},
@@ -143,9 +154,25 @@ def _at(maps: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
 
     Raises ArtifactError for maps that do not have them.
     """
+    maps = _as_maps(maps)
     if maps.ndim != 4 or not (places < maps.shape[1:3]).all():
         raise ArtifactError(f"the model file has maps of the shape {maps.shape}, too small")
     return maps[np.arange(len(maps))[:, None], places[..., 0], places[..., 1]]
+
+
+def _as_maps(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Maps as they are; (N, ..., C) -> (N, positions, 1, C), (N,) -> (N, 1, 1, 1)."""
+    return x if x.ndim == 4 else x.reshape(len(x), -1, 1, x.shape[-1] if x.ndim > 1 else 1)
+
+
+def _size(output: Output) -> tuple[int, int, int]:
+    """Height, width and channels of an output as `_as_maps` has it."""
+    if output.layout is not None:
+        _, *size = map_shape(output.layout, output.shape)
+        return size[0], size[1], size[2]
+    _, *inner = output.shape
+    channels = inner[-1] if inner else 1
+    return prod(inner[:-1]), 1, channels
 
 
 def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
@@ -157,8 +184,7 @@ def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
     except (OSError, SafetensorError, *_UNKNOWN) as error:
         raise GateFailed(f"cannot read {path} ({error}); convert the model again") from error
     for output in art.manifest.outputs:
-        assert output.layout is not None, "a manifest is consistent"
-        _, height, width, channels = map_shape(output.layout, output.shape)
+        height, width, channels = _size(output)
         rows, places = found.get(output.name), found.get(output.name + _PLACES_OF)
         count = min(PLACES, height * width)
         fits = (

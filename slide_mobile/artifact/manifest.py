@@ -15,11 +15,13 @@ from slide_mobile.artifact.documents import (
     Count,
     Decibels,
     DocumentError,
+    FilePath,
     Finite,
     Fraction,
     Name,
     NonNegative,
     Positive,
+    Rgb,
     Sha256,
     Side,
     Text,
@@ -29,11 +31,11 @@ from slide_mobile.artifact.documents import (
     shortened,
     version,
 )
+from slide_mobile.artifact.own_network import OwnNetwork
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.tasks import Layout, Task, output_names
 
-# Version 2 added `via` and a seal, 3 `float_modules`, 4 `task` and `outputs`. Version 5 lists the
-# sha256 of every other file instead of a seal, and golden images are exact bytes.
+# Version 5 lists the sha256 of every other file; older ones had a seal over all of them.
 SCHEMA_VERSION: Literal[5] = 5
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
@@ -41,26 +43,21 @@ LABELS = "labels.txt"
 MOST_GOLDEN = 64
 MOST_CLASSES = 100_000
 MOST_PIXELS = 1 << 22  # of an input image: 2048 x 2048
-# A path inside the folder: no segment is hidden or leads out of the folder. The last part of the
-# pattern is there because Python's $ also matches before a final newline.
-_SEGMENT = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
-FilePath = Annotated[str, Meta(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$(?!\n)", max_length=512)]
-Rgb = tuple[Finite, Finite, Finite]
-Shape = Annotated[tuple[Side, ...], Meta(min_length=1, max_length=4)]
 
 
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The converted model; `checkpoint_sha256` is null for random weights.
 
     `weights` is what was asked for where the checkpoint holds both; null takes averaged ones.
-    `stripes` are the widths that were asked for; null takes the model's own, where it has any.
+    `stripes` are the widths that were asked for; null takes the model's own, where it has any. For
+    the task "own", the sha256 is over the state dict, and `num_classes` is null.
     """
 
     name: Name
     family: Name
-    num_classes: Annotated[int, Meta(ge=1, le=MOST_CLASSES)]
-    params: Positive
-    macs: Positive
+    num_classes: Annotated[int, Meta(ge=1, le=MOST_CLASSES)] | None
+    params: Count
+    macs: Count
     trained: bool
     checkpoint_sha256: Sha256 | None
     weights: Literal["raw", "ema"] | None = None
@@ -81,11 +78,11 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One output of the file; only feature maps have a layout."""
+    """One output of the file; only maps have a layout."""
 
-    name: Literal["logits", "stage1", "stage2", "stage3", "stage4"]
+    name: Name
     shape: Annotated[
-        tuple[Annotated[int, Meta(ge=1, le=MOST_CLASSES)], ...], Meta(min_length=1, max_length=4)
+        tuple[Annotated[int, Meta(ge=1, le=MOST_PIXELS)], ...], Meta(min_length=1, max_length=4)
     ]
     dtype: Literal["float32", "float16"]
     layout: Layout | None
@@ -177,7 +174,7 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The description of an artifact; `files` has the sha256 of every other file in the folder.
 
-    `tune` names the core that graph forms were chosen for; older artifacts do not say.
+    `tune` names the core that graph forms were chosen for, if it is known.
     """
 
     schema_version: Literal[5]
@@ -202,6 +199,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     toolchain: dict[Name, Text]
     created: Text
     tune: Name | None = None
+    own: OwnNetwork | None = None
 
     def __repr__(self) -> str:
         """Return one line: the kind of artifact, and its SQNR."""
@@ -212,6 +210,11 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def is_classifier(self) -> bool:
         """Whether the model is a classifier, with logits and labels."""
         return self.task == "classify"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return tuple(output.name for output in self.outputs)
 
 
 def read(data: bytes) -> Manifest:
@@ -243,14 +246,15 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 def _contradictions(manifest: Manifest) -> Iterator[str]:
     """Yield the contradictions in a manifest that the types alone cannot exclude."""
-    names = tuple(output.name for output in manifest.outputs)
-    if names != output_names(manifest.task):
+    names = manifest.output_names
+    if names != (output_names(manifest.task) or tuple(dict.fromkeys(names))):
         yield f"its outputs are not those of the task {manifest.task!r}"
-    shape = manifest.input.shape
-    if prod(shape) > 3 * MOST_PIXELS:
+    if prod(shape := manifest.input.shape) > 3 * MOST_PIXELS:
         yield f"its input has more than {MOST_PIXELS} pixels"
     if shape[0] != 1 or shape[3 if manifest.input.layout == "NHWC" else 1] != 3:
         yield "its input is not one RGB image"
+    if (manifest.own is None) == (manifest.task == "own"):
+        yield "its task and `own` contradict each other"
     if manifest.model.trained != (manifest.model.checkpoint_sha256 is not None):
         yield "it must have the sha256 of a checkpoint if its model is trained, and only then"
     if min(manifest.input.std) <= 0:
@@ -263,7 +267,7 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         yield f"it has no sha256 for {unlisted[0]}"
     if not any(path.split("/")[0] == manifest.file for path in manifest.files):
         yield f"it has no sha256 for {manifest.file}"
-    yield from (_of_classifier if manifest.is_classifier else _of_features)(manifest)
+    yield from (_of_classifier if manifest.is_classifier else _of_maps)(manifest)
 
 
 def _named_files(manifest: Manifest) -> Iterator[str]:
@@ -283,9 +287,11 @@ def _of_classifier(manifest: Manifest) -> Iterator[str]:
         yield "its golden images do not have one logit per class"
 
 
-def _of_features(manifest: Manifest) -> Iterator[str]:
-    """Yield the contradictions in the manifest of a features model."""
-    if any(len(output.shape) != 4 or output.layout is None for output in manifest.outputs):
+def _of_maps(manifest: Manifest) -> Iterator[str]:
+    """Yield the contradictions in the manifest of a model without logits."""
+    maps = [len(output.shape) == 4 for output in manifest.outputs]
+    laid = [output.layout is not None for output in manifest.outputs]
+    if maps != laid or (manifest.task == "features" and not all(maps)):
         yield "its feature maps must have four dimensions and a layout"
     if any(item.maps is None for item in manifest.golden):
         yield "its golden images have no feature maps"

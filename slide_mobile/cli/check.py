@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from slide_mobile.parity.pairwise import Agreement
 
 AGAINST_ALONE = (
-    "--against compares artifacts with each other, not with PyTorch: leave out --checkpoint and "
-    "--modules"
+    "--against compares artifacts with each other, not with PyTorch: leave out --checkpoint, "
+    "--module and --modules"
 )
 SHOWN = 8  # modules, where not all were asked for
 APP_TARGETS = {"coreml", "executorch", "tflite"}  # what at least one demo app runs
@@ -53,6 +53,11 @@ Examples:
     help="The checkpoint that the artifact was converted from.",
 )
 @click.option(
+    "--module",
+    metavar="FILE.py:FUNCTION",
+    help="What makes the network that was converted; runs the file, which is your own code.",
+)
+@click.option(
     "--against",
     type=click.Path(path_type=Path),
     multiple=True,
@@ -66,6 +71,7 @@ def check(
     artifact: Path,
     images: Path | None,
     checkpoint: Path | None,
+    module: str | None,
     against: tuple[Path, ...],
     modules: bool,
     full: bool,
@@ -75,7 +81,8 @@ def check(
     Verifies the files, runs the model file, and compares its outputs with PyTorch's. Exit code 1
     means that a file was changed or that a floor was missed.
 
-    The PyTorch model is rebuilt for the bundled demo, for untrained models, and from --checkpoint.
+    The PyTorch model is rebuilt for the bundled demo, for untrained models, from --checkpoint, and
+    from --module, whose file is run as your own code.
     Otherwise the outputs that were recorded at conversion (golden/) are used.
 
     With --against, artifacts of one model are compared with each other instead of with PyTorch. If
@@ -88,7 +95,7 @@ def check(
     if against:
         from slide_mobile.pipeline import compare  # imports PyTorch
 
-        if checkpoint is not None or modules:
+        if checkpoint is not None or module is not None or modules:
             raise UsageError(AGAINST_ALONE)
         found = compare.compare([artifact, *against], folder=images, progress=session.progress)
         session.emit(found.document(), lambda console: _print_agreement(console, found))
@@ -97,6 +104,7 @@ def check(
         artifact,
         folder=images,
         checkpoint=checkpoint,
+        module=module,
         modules=modules or None,
         full=full,
         progress=session.progress,

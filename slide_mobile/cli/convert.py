@@ -10,8 +10,10 @@ from slide_mobile.cli import completion, converted, several
 from slide_mobile.cli.options import comma_list, full_option
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
+from slide_mobile.errors import UsageError
 from slide_mobile.parity import source
 from slide_mobile.parity.source import CalibrationImages, ModelSource, model_source
+from slide_mobile.preprocess import IMAGENET, Normalization
 from slide_mobile.progress import Progress
 from slide_mobile.targets import registry
 from slide_mobile.targets.format import OUT, Format
@@ -20,6 +22,7 @@ from slide_mobile.tasks import Weights
 
 if TYPE_CHECKING:
     from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.parity.own import OwnModel
 
 # A converter knows its own names, but to read them would import its toolchain.
 BY_TARGET = "each target has its own, and an unknown NAME lists them, default first"
@@ -31,6 +34,7 @@ Examples:
       --checkpoint slide_swin_t.pth --labels imagenet.txt --calibration photos
   slide-mobile convert --to all --precision fp32,int8 --report report.html
   slide-mobile convert swin_tiny_timm.pth --to tflite --fp16
+  slide-mobile convert networks/unet.py:build --to tflite --int8 --calibration photos
   slide-mobile convert slide_swin_tiny --untrained --to tflite --fp16
   slide-mobile convert slide_pvt_v2_b1 --checkpoint pvt.pth --to coreml \\
       --task features --input-size 512x896
@@ -191,6 +195,10 @@ def convert(
     other model needs --checkpoint or --untrained. In place of a name it can be a checkpoint, and
     --checkpoint can stand alone: then the weights tell which model it is.
 
+    MODEL can also be FILE.py:FUNCTION. The file is run as your own code, and the function returns
+    a torch module, or (module, example). The network gets RGB in 0..1, unless --mean and --std say
+    otherwise, and the file takes RGB in 0..255 like all others.
+
     With --task features, the outputs are the feature maps stage1 to stage4 instead of logits. Each
     map must reach the floor, and the folder's name contains "features".
 
@@ -202,12 +210,13 @@ def convert(
 
     source_of_model = _source(
         model,
+        session,
         checkpoint=checkpoint,
         weights=weights,
         untrained=untrained,
         num_classes=num_classes,
         input_size=None if input_size is None else source.size(input_size),
-        normalization=source.normalization(mean, std),
+        normalization=None if mean is std is None else source.normalization(mean, std),
         stripes=source.stripes(stripes),
         labels=labels,
     )
@@ -240,9 +249,32 @@ def convert(
     return converted.one_format(session, make(*wanted[0], session.progress), report)
 
 
-def _source(model: str | None, **given: Any) -> ModelSource:
+def _source(model: str | None, session: Session, **given: Any) -> "ModelSource | OwnModel":
     """The source of the model; without a name, the checkpoint tells it."""
+    from slide_mobile.parity import own_file
+
+    if model is not None and own_file.is_place(model):
+        return _own(model, session, **given)
+    given["normalization"] = given["normalization"] or IMAGENET
     return ModelSource(**given) if model is None else model_source(model, **given)
+
+
+def _own(
+    place: str,
+    session: Session,
+    *,
+    input_size: tuple[int, int] | None,
+    normalization: Normalization | None,
+    **others: Any,
+) -> "OwnModel":
+    """The network that a Python file makes; raises UsageError for what has no meaning for it."""
+    from slide_mobile.parity import own_file
+
+    if unwanted := [name for name, value in others.items() if value]:
+        options = ", ".join("--" + name.replace("_", "-") for name in unwanted)
+        raise UsageError(f"{place} makes the network with its weights: leave out {options}")
+    session.progress(f"run {place}, your own code")
+    return own_file.load(place, input_size=input_size, normalization=normalization)
 
 
 def _precisions(names: str | None, int8: bool, fp16: bool) -> list[str]:

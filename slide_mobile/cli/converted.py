@@ -13,7 +13,7 @@ from slide_mobile import recipes
 from slide_mobile.artifact.documents import NonNegative, Positive, Sha256, Text
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli import several
-from slide_mobile.cli.facts import parity_facts, short_graph_facts
+from slide_mobile.cli.facts import own_facts, parity_facts, short_graph_facts
 from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_next
 from slide_mobile.cli.session import Session
 
@@ -86,6 +86,7 @@ def _facts(manifest: Manifest) -> Iterator[Fact]:
     yield "file", f"{manifest.file}, {manifest.size_bytes / 1e6:.2f} MB"
     yield from parity_facts(manifest.parity, manifest.accuracy, goal_db=goal)
     yield from short_graph_facts(manifest.graph, float_modules=manifest.float_modules)
+    yield from own_facts(manifest.own)
     for note in manifest.notes:
         yield "[yellow]note[/]", escape(note)
     if not manifest.model.trained:

@@ -1,11 +1,21 @@
 """What commands print about an artifact, as labelled lines: numbers, graph, integrity."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from slide_mobile.artifact.folder import SELF_CONSISTENT
-from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Manifest, Model, Output, Parity
+from slide_mobile.artifact.manifest import (
+    Accuracy,
+    Graph,
+    Input,
+    Manifest,
+    Model,
+    Output,
+    Parity,
+)
+from slide_mobile.artifact.own_network import OwnNetwork
 from slide_mobile.cli.printing import Fact, escape
 
+NAMED = 3  # modules that a line names
 INTEGRITY = f"{SELF_CONSISTENT}: every file matches the manifest"
 
 
@@ -45,6 +55,24 @@ def file_facts(manifest: Manifest) -> Iterator[Fact]:
         yield "output", _output(output)
 
 
+def own_facts(own: OwnNetwork | None) -> Iterator[Fact]:
+    """What became of the modules of a network of the user, by rewrite and by reason."""
+    if own is None:
+        return
+    rewritten = [(one.rewrite, one.module) for one in own.rewritten]
+    left = [(one.reason, one.module) for one in own.left]
+    for label, pairs in (("rewritten", rewritten), ("[yellow]left[/]", left)):
+        for kind in dict.fromkeys(kind for kind, _ in pairs):
+            modules = [module for one, module in pairs if one == kind]
+            yield label, escape(f"{kind}: {shortened(modules)}")
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def graph_facts(graph: Graph, *, float_modules: tuple[str, ...]) -> Iterator[Fact]:
     """The graph in the file: each operation, who executes it, and what stands out."""
     operations = ", ".join(f"{name} {count}" for name, count in graph.ops.items())
@@ -77,7 +105,8 @@ def _model(model: Model) -> str:
     """Name, weights and size of the model."""
     weights = "trained" if model.trained else "untrained (random weights)"
     size = f"{model.params / 1e6:.2f} M parameters, {model.macs / 1e9:.3f} G multiply-adds"
-    return f"{escape(model.name)}, {weights}, {model.num_classes} classes, {size}"
+    classes = "" if model.num_classes is None else f" {model.num_classes} classes,"
+    return f"{escape(model.name)}, {weights},{classes} {size}"
 
 
 def _input(taken: Input) -> str:

@@ -9,8 +9,16 @@ from rich.console import Console
 
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
 from slide_mobile.artifact.folder import SELF_CONSISTENT, Artifact, Integrity
-from slide_mobile.artifact.manifest import Accuracy, Graph, Input, Model, Output, Parity
-from slide_mobile.cli.facts import INTEGRITY, file_facts, graph_facts, parity_facts
+from slide_mobile.artifact.manifest import (
+    Accuracy,
+    Graph,
+    Input,
+    Model,
+    Output,
+    Parity,
+)
+from slide_mobile.artifact.own_network import OwnNetwork
+from slide_mobile.cli.facts import INTEGRITY, file_facts, graph_facts, own_facts, parity_facts
 from slide_mobile.cli.printing import Fact, escape, print_facts, print_next
 from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
@@ -48,6 +56,7 @@ class InspectDocument(Graph, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     parity: Parity
     accuracy: Accuracy | None
     float_modules: tuple[Name, ...]
+    own: OwnNetwork | None = None
     created: Text
 
 
@@ -95,4 +104,5 @@ def _facts(artifact: Artifact, graph: Graph) -> Iterator[Fact]:
     yield "integrity", INTEGRITY
     yield "recorded", f"passed the comparison with PyTorch on {escape(manifest.created[:10])}:"
     yield from parity_facts(manifest.parity, manifest.accuracy)
+    yield from own_facts(manifest.own)
     yield from graph_facts(graph, float_modules=manifest.float_modules)

@@ -72,7 +72,7 @@ def load(artifact: Artifact, count: int) -> Subject:
 def _run_here(artifact: Artifact, images: NDArray[np.uint8]) -> Outputs:
     """What this machine's own runtime computes; raises ArtifactError."""
     runner = registry.load(artifact.manifest.target).runner(artifact.model_path)
-    return running.run(runner, images, artifact.manifest.task)
+    return running.run(runner, images, artifact.manifest.task, names=artifact.manifest.output_names)
 
 
 def in_layout(manifest: Manifest, images: NDArray[np.uint8]) -> NDArray[np.generic]:

@@ -6,7 +6,7 @@ from slide_mobile.artifact.golden import Recorded
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.isolation.files import StrPath
 from slide_mobile.models import checkpoint as checkpoints
-from slide_mobile.parity import metrics, reference
+from slide_mobile.parity import metrics, own, own_file, reference
 from slide_mobile.parity.images import ImageSet
 from slide_mobile.parity.reference import Named, Reference
 from slide_mobile.parity.source import ModelSource
@@ -34,11 +34,18 @@ def golden_images(art: Artifact) -> tuple[ImageSet, Recorded]:
     return found, golden.read(art)
 
 
-def rebuild(art: Artifact, checkpoint: StrPath | None) -> Reference | None:
+def rebuild(
+    art: Artifact, checkpoint: StrPath | None, module: str | None = None
+) -> Reference | None:
     """Build the reference model, or return None if its weights are not at hand.
 
-    Raises UsageError for a checkpoint that the artifact does not need or that is not its own.
+    `module` is the FILE.py:FUNCTION of a network of the user. Raises UsageError for a checkpoint
+    or a network that the artifact does not need or that is not its own.
     """
+    if art.manifest.own is not None:
+        return _own(art, checkpoint, module)
+    if module is not None:
+        raise UsageError(f"{art.root} is not of a network of yours: leave out --module")
     facts, taken = art.manifest.model, art.manifest.input
     untrained = not facts.trained
     bundled = facts.checkpoint_sha256 == reference.bundled_sha256()
@@ -68,3 +75,24 @@ def rebuild(art: Artifact, checkpoint: StrPath | None) -> Reference | None:
             "converted"
         )
     return reference.load(Named(source, read), art.manifest.task)
+
+
+def _own(art: Artifact, checkpoint: StrPath | None, module: str | None) -> Reference | None:
+    """Run the file that makes the network again, if it is given; raises UsageError."""
+    facts, taken = art.manifest.model, art.manifest.input
+    if checkpoint is not None:
+        raise UsageError(f"{art.root} is of a network of yours: give --module FILE.py:FUNCTION")
+    if module is None:
+        return None
+    found = own_file.load(
+        module,
+        input_size=art.input_size,
+        normalization=Normalization(mean=taken.mean, std=taken.std),
+    )
+    ref = own.load(found)
+    if ref.checkpoint_sha256 != facts.checkpoint_sha256:
+        raise UsageError(
+            f"the network of {module} is not this artifact's: its weights differ; give the one "
+            "that was converted"
+        )
+    return ref

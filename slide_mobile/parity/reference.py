@@ -9,20 +9,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.export import ExportedProgram
 
 from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact.folder import MOST_LABELS_BYTES, digest
+from slide_mobile.artifact.own_network import LeftAlone
 from slide_mobile.demo.shapes import LABELS
 from slide_mobile.demo.weights import WEIGHTS
 from slide_mobile.deploy import deploy
+from slide_mobile.deploy.export import export
 from slide_mobile.deploy.forms import Forms
+from slide_mobile.deploy.networks import Prepared
 from slide_mobile.deploy.scale_stream import NO_HEADROOM, Headroom
 from slide_mobile.errors import CheckpointError, UsageError
 from slide_mobile.isolation import files
 from slide_mobile.isolation.files import StrPath
-from slide_mobile.models import assumptions
+from slide_mobile.models import assumptions, census
 from slide_mobile.models import checkpoint as checkpoints
+from slide_mobile.models.census import Size
 from slide_mobile.models.layers.backbone import without_head
 from slide_mobile.parity import parallel
 from slide_mobile.parity.source import DEMO, ModelSource
@@ -37,13 +42,14 @@ BATCH = 4  # images per batch in a thread: larger batches are not faster, and ne
 class Reference:
     """A reference-form model in eval mode. `checkpoint_sha256` is None for untrained weights.
 
-    `num_classes` is the number of classes of the weights, also for the task "features".
+    `num_classes` is the number of classes of the weights, also for the task "features"; None of a
+    network of the user.
     """
 
     name: str
     model: nn.Module
     task: Task = "classify"
-    num_classes: int
+    num_classes: int | None
     input_size: tuple[int, int]
     normalization: Normalization
     trained: bool
@@ -51,6 +57,22 @@ class Reference:
     weights: checkpoints.Weights | None = None  # that were asked for
     stripes: tuple[int, ...] | None = None  # that were asked for
     notes: tuple[str, ...] = ()
+    batch: int = BATCH
+
+    @property
+    def family(self) -> str:
+        """The family of the model."""
+        return models.spec(self.name).family
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return output_names(self.task)
+
+    @property
+    def size(self) -> Size:
+        """Parameters and multiply-adds."""
+        return census.measure(self.model, self.input_size)
 
     @property
     def is_demo(self) -> bool:
@@ -67,6 +89,18 @@ class Reference:
             headroom=headroom,
         )
 
+    def prepared(self, layout: Layout, forms: Forms, headroom: Headroom = NO_HEADROOM) -> Prepared:
+        """Return the deploy form; a network of the user tells what became of its modules."""
+        return Prepared(network=self.deployed(layout, forms, headroom))
+
+    def exported(self, deployed: nn.Module, layout: Layout) -> ExportedProgram:
+        """Trace a deploy form of this model."""
+        return export(deployed, self.input_size, layout)
+
+    def left(self, program: ExportedProgram) -> tuple[LeftAlone, ...]:
+        """Name the modules of an exported program that have tensors of rank 5 and more."""
+        return ()
+
     def description(self) -> str:
         """Return the description, one line, for the metadata of the model file."""
         weights = "trained" if self.trained else "random weights, for benchmarks only"
@@ -77,7 +111,7 @@ class Reference:
         """Return the key-value metadata of the model file, for a reader without the manifest."""
         return {
             "model": self.name,
-            "family": models.spec(self.name).family,
+            "family": self.family,
             "task": self.task,
             "precision": precision,
             "trained": str(self.trained).lower(),
@@ -94,7 +128,7 @@ class Reference:
             return ()
         if self.is_demo:
             return LABELS
-        return tuple(f"class {i}" for i in range(self.num_classes))
+        return tuple(f"class {i}" for i in range(self.num_classes or 0))
 
     def read_labels(self, path: StrPath) -> tuple[str, ...]:
         """Read a file with one label per line; raises UsageError unless there is one per class."""
@@ -119,13 +153,14 @@ class Reference:
         self, pixels: NDArray[np.uint8], *, stage: str = "run PyTorch", progress: Progress = silent
     ) -> Outputs:
         """(N, H, W, 3) bytes -> logits (N, num_classes), or maps (N, H, W, C), by name."""
-        batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        size = self.batch
+        batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]
         rows = []
         for done, part in enumerate(parallel.each(self._batch, batches)):
             progress(stage, done / len(batches))
             rows.append(part)
         found = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-        return dict(zip(output_names(self.task), found, strict=True))
+        return dict(zip(self.output_names, found, strict=True))
 
     @torch.inference_mode()
     def _batch(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
@@ -207,13 +242,17 @@ def load(given: ModelSource | Named, task: Task = "classify") -> Reference:
         stripes=source.stripes,
         notes=notes,
     )
-    probe = np.full((1, *size, 3), 128, np.uint8)
+    require_finite(reference, str(source.checkpoint or source.name))
+    return reference
+
+
+def require_finite(reference: Reference, where: str) -> None:
+    """Raise CheckpointError for a model that gives NaN or infinite values for a gray image."""
+    probe = np.full((1, *reference.input_size, 3), 128, np.uint8)
     if not all(np.isfinite(rows).all() for rows in reference.outputs(probe).values()):
-        where = source.checkpoint or source.name
         raise CheckpointError(
             f"{where}: the model outputs NaN or infinite values in PyTorch; check its weights"
         )
-    return reference
 
 
 def _weights(source: ModelSource) -> checkpoints.Checkpoint:

@@ -16,13 +16,19 @@ from slide_mobile.tasks import Outputs, Task, output_names
 
 
 def run(
-    runner: Runner, pixels: NDArray[np.uint8], task: Task, *, progress: Progress = silent
+    runner: Runner,
+    pixels: NDArray[np.uint8],
+    task: Task,
+    *,
+    names: Sequence[str] = (),
+    progress: Progress = silent,
 ) -> Outputs:
     """(N, H, W, 3) bytes -> logits (N, num_classes), or maps (N, H, W, C), by name.
 
-    Runs one image at a time, as on a phone. Raises ArtifactError if the file has other outputs.
+    `names` are the outputs of a network of the user. Runs one image at a time, as on a phone.
+    Raises ArtifactError if the file has other outputs.
     """
-    names = output_names(task)
+    names = output_names(task) or names
     rows: list[list[NDArray[np.float32]]] = []
     for i, image in enumerate(pixels):
         progress("run the model file", i / len(pixels))
@@ -41,9 +47,9 @@ def run(
 
 def _require_rows(found: Outputs, task: Task) -> None:
     """Raise ArtifactError unless these are the logits or the maps of one image."""
-    rank = 2 if task == "classify" else 4
+    ranks = {"classify": {2}, "features": {4}, "own": {1, 2, 3, 4}}[task]
     for name, x in found.items():
-        if x.ndim != rank or x.shape[0] != 1 or not x.size:
+        if x.ndim not in ranks or x.shape[0] != 1 or not x.size:
             raise ArtifactError(
                 f"the model file's output {name} has the shape {x.shape}, so it is not for the "
                 f"task {task}; convert the model again"
@@ -78,13 +84,14 @@ def judge(
     pixels: NDArray[np.uint8],
     task: Task,
     *,
+    names: Sequence[str] = (),
     compare: Callable[[Outputs], ParityReport],
     progress: Progress = silent,
 ) -> Verdict:
     """Run a file by each executor; return the first verdict that misses a floor, else the first."""
     passed = []
     for runner in runners:
-        found = run(runner, pixels, task, progress=progress)
+        found = run(runner, pixels, task, names=names, progress=progress)
         verdict = Verdict(outputs=found, report=compare(found), runtime=runner.runtime)
         if not verdict.report.passed:
             return verdict

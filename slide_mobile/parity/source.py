@@ -48,6 +48,12 @@ class ModelSource:
     stripes: tuple[int, ...] | None = None
     state_dict: "Mapping[str, Tensor] | None" = field(default=None, compare=False, repr=False)
 
+    @property
+    def title(self) -> str:
+        """The name of the model, which is known by then, for the artifact's folder."""
+        assert self.name is not None
+        return self.name
+
     def __post_init__(self) -> None:
         """Refuse two sources of weights, and a choice between weights where there are none."""
         if self.untrained and self.checkpoint is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from slide_mobile.artifact.manifest import Graph
-from slide_mobile.deploy.export import export
+from slide_mobile.artifact.own_network import LeftAlone
+from slide_mobile.deploy.networks import Prepared
 from slide_mobile.errors import GateFailed
 from slide_mobile.parity import result
 from slide_mobile.parity.datasets import Datasets
@@ -26,8 +27,8 @@ from slide_mobile.tasks import Outputs
 class Job:
     """Everything that an attempt needs: the model, the target, and the images.
 
-    `expected` holds PyTorch's outputs for the evaluation images. `deployed` has the headroom that
-    `ranges` measured.
+    `expected` holds PyTorch's outputs for the evaluation images. `prepared` holds the deploy form,
+    which has the headroom that `ranges` measured.
     """
 
     target: str
@@ -38,18 +39,25 @@ class Job:
     images: Datasets
     expected: Outputs
     ranges: RangeAudit
-    deployed: nn.Module
+    prepared: Prepared
+
+    @property
+    def deployed(self) -> nn.Module:
+        """The deploy form."""
+        return self.prepared.network
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
     """A model file, and the comparison of its outputs with PyTorch's.
 
-    `float_modules` are modules that stay in float although the recipe would quantize them.
+    `float_modules` are modules that stay in float although the recipe would quantize them. `left`
+    names modules with tensors of a rank that accelerators do not take.
     """
 
     path: Path
     graph: Graph
+    left: tuple[LeftAlone, ...] = ()
     float_modules: tuple[str, ...]
     report: ParityReport
     runtime: str
@@ -68,15 +76,18 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)  # not overwritten in place: a runtime may have mapped it
-    converter.convert(export(job.deployed, ref.input_size, converter.LAYOUT), request, path)
+    program = ref.exported(job.deployed, converter.LAYOUT)
+    left = ref.left(program)
+    converter.convert(program, request, path)
     graph = converter.inspect(path)
-    if graph.max_rank > converter.MAX_RANK:
+    own = ref.task == "own"  # what its file does not do on every accelerator is reported
+    if graph.max_rank > converter.MAX_RANK and not own:
         raise GateFailed(
             f"the graph has tensors of rank {graph.max_rank}, and {job.target} takes rank "
             f"{converter.MAX_RANK} at most: this model has no deploy form and is only a baseline "
             "for the benchmarks"
         )
-    if wrong := converter.misread(path):
+    if (wrong := converter.misread(path)) and not own:
         raise GateFailed(
             f"an accelerator of {job.target} computes {len(wrong)} operations of the file wrongly, "
             f"first {wrong[0]}: report this model, or convert it to another target"
@@ -85,6 +96,7 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
         executors(converter, path, request.recipe),
         compared.pixels,
         ref.task,
+        names=ref.output_names,
         compare=lambda found: result.compare_outputs(
             job.expected,
             found,
@@ -97,6 +109,7 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
     return Attempt(
         path=path,
         graph=graph,
+        left=left,
         float_modules=float_modules,
         report=verdict.report,
         runtime=verdict.runtime,

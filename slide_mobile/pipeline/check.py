@@ -25,6 +25,7 @@ def check(
     samples: "Samples" = "evaluation",
     folder: StrPath | None = None,
     checkpoint: StrPath | None = None,
+    module: str | None = None,
     modules: bool | None = None,
     full: bool = False,
     progress: Progress = automatic,
@@ -32,13 +33,13 @@ def check(
     """Compare what an artifact's file computes with what PyTorch computes.
 
     The reference is rebuilt where its weights are at hand: the bundled demo, seeded untrained
-    models, or `checkpoint`. Elsewhere, and for the samples "golden", what was recorded for the
-    golden images stands for it. `folder` holds class folders, or images without labels. With a
-    rebuilt reference the modules are compared, too; `modules` true requires that, false leaves it
-    out. `full` compares the demo on all of its held-out drawings. Raises ArtifactError, GateFailed
-    (integrity), UsageError.
+    models, `checkpoint`, or the network that `module` makes, a FILE.py:FUNCTION. Elsewhere, and
+    for the samples "golden", what was recorded for the golden images stands for it. `folder` holds
+    class folders, or images without labels. With a rebuilt reference the modules are compared, too;
+    `modules` true requires that, false leaves it out. `full` compares the demo on all of its
+    held-out drawings. Raises ArtifactError, GateFailed (integrity), UsageError.
     """
     from slide_mobile.pipeline import checking
 
     images = None if folder is None else Path(folder)
-    return checking.check(Path(root), samples, images, checkpoint, modules, full, progress)
+    return checking.check(Path(root), samples, images, checkpoint, module, modules, full, progress)

@@ -40,6 +40,7 @@ def check(
     samples: Samples,
     folder: Path | None,
     checkpoint: StrPath | None,
+    module: str | None,
     modules: bool | None,
     full: bool,
     progress: Progress,
@@ -49,7 +50,7 @@ def check(
     art = Artifact.open(root)
     art.verify()
     claims.require(art)
-    ref = _reference(art, samples, checkpoint, modules, folder)
+    ref = _reference(art, samples, checkpoint, module, modules, folder)
     golden, recorded = rebuild.golden_images(art)
     if ref is not None:
         rebuild.require_recorded(recorded, ref.outputs(golden.pixels))
@@ -62,6 +63,7 @@ def check(
         _executors(art),
         compared.pixels,
         art.manifest.task,
+        names=art.manifest.output_names,
         compare=lambda found: _report(art, expected, seen(found), compared),
         progress=progress,
     )
@@ -72,7 +74,7 @@ def check(
         images=compared.source,
         runtime=verdict.runtime,
         golden=_golden(art, expected, seen(verdict.outputs)) if compared is golden else (),
-        notes=_notes(recorded, ref, samples, compared),
+        notes=_notes(art, recorded, ref, samples, compared),
     )
 
 
@@ -80,17 +82,20 @@ def _reference(
     art: Artifact,
     samples: Samples,
     checkpoint: StrPath | None,
+    module: str | None,
     modules: bool | None,
     folder: Path | None,
 ) -> Reference | None:
     """Rebuild the reference where it is needed and its weights are at hand; raises UsageError."""
     if samples == "golden" and modules is False:
         return None
-    ref = rebuild.rebuild(art, checkpoint)
+    ref = rebuild.rebuild(art, checkpoint, module)
     if ref is None and (modules or folder is not None):
+        wanted = f"the --checkpoint whose sha256 is {art.manifest.model.checkpoint_sha256}"
+        if art.manifest.own is not None:
+            wanted = "--module FILE.py:FUNCTION"
         raise UsageError(
-            f"{'--modules' if modules else '--images'} needs the reference model: give the "
-            f"--checkpoint whose sha256 is {art.manifest.model.checkpoint_sha256}"
+            f"{'--modules' if modules else '--images'} needs the reference model: give {wanted}"
         )
     return ref
 
@@ -120,13 +125,14 @@ def _report(
 
 
 def _notes(
-    recorded: Recorded, ref: Reference | None, samples: Samples, compared: ImageSet
+    art: Artifact, recorded: Recorded, ref: Reference | None, samples: Samples, compared: ImageSet
 ) -> tuple[str, ...]:
     """Return what a reader of the numbers has to know about the images."""
     told = (*compared.skipped, *compared.odd)
     if ref is not None or samples == "golden":
         return told
-    note = f"compared with PyTorch's recorded {recorded.kind}; --checkpoint FILE runs PyTorch again"
+    again = "--module FILE.py:FUNCTION" if art.manifest.own is not None else "--checkpoint FILE"
+    note = f"compared with PyTorch's recorded {recorded.kind}; {again} runs PyTorch again"
     return (note, *told)
 
 
@@ -136,7 +142,7 @@ def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenPar
         GoldenParity(
             file=item.file,
             sqnr_db=min(metrics.sqnr_db(expected[name][i], found[name][i]) for name in found),
-            logits=found[LOGITS][i] if LOGITS in found else None,
+            logits=found[LOGITS][i] if art.manifest.is_classifier else None,
         )
         for i, item in enumerate(art.manifest.golden)
     )

@@ -57,4 +57,6 @@ def _run(art: Artifact, pixels: NDArray[np.uint8], *, progress: Progress) -> tup
     """What the executor whose numbers count computes, and its name."""
     converter, manifest = registry.load(art.manifest.target), art.manifest
     runner = executors(converter, art.model_path, recipes.lookup(manifest.precision))[0]
-    return run(runner, pixels, manifest.task, progress=progress), runner.runtime
+    return run(
+        runner, pixels, manifest.task, names=manifest.output_names, progress=progress
+    ), runner.runtime

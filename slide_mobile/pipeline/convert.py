@@ -8,18 +8,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor, nn
+
 from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import atomic, documents, manifest
 from slide_mobile.deploy.forms import chosen
-from slide_mobile.errors import GateFailed, OutputError
+from slide_mobile.errors import GateFailed, OutputError, UsageError
 from slide_mobile.isolation.files import StrPath
 from slide_mobile.lab import catalogue
 from slide_mobile.lab import session as lab
 from slide_mobile.models import assumptions
-from slide_mobile.parity import datasets, layerwise, metrics, parallel, range_audit, reference
+from slide_mobile.parity import datasets, layerwise, metrics, parallel, range_audit, references
 from slide_mobile.parity.check_result import CheckResult, ParityFailed
-from slide_mobile.parity.reference import Named, Reference
+from slide_mobile.parity.own import OwnModel
+from slide_mobile.parity.reference import Reference
+from slide_mobile.parity.references import Identified
 from slide_mobile.parity.source import (
     DEFAULT_CALIBRATION,
     DEMO,
@@ -46,9 +50,10 @@ DEPLOY_SAMPLES = 16
 
 @visible
 def convert(
-    source: ModelSource | StrPath = DEMO,
+    source: ModelSource | OwnModel | nn.Module | StrPath = DEMO,
     *,
     to: Format | str,
+    example: Tensor | None = None,
     calibration: CalibrationImages = DEFAULT_CALIBRATION,
     labs: Sequence[str] = (),
     full: bool = False,
@@ -58,6 +63,9 @@ def convert(
 ) -> Artifact:
     """Convert a model to an artifact folder inside `out`, and compare it with PyTorch.
 
+    A network of your own is a torch module in eval mode, with an `example` of its input, of shape
+    (1, 3, H, W), or an OwnModel. The file is compared with the module itself.
+
     A plain string is the name of a model or target, or the path of a checkpoint (one that ends in
     .pth, .pt, .ckpt, .bin, .safetensors or .index.json). The file must pass in `labs`, too. The
     demo is compared on all of its held-out drawings if `full`, else on 204. `progress` is shown on
@@ -66,15 +74,15 @@ def convert(
     ParityFailed if the file misses a floor, and GateFailed if it does not pass in a lab. Then there
     is no artifact folder, and the report is saved as `<folder>.parity.json` or `<folder>.lab.json`.
     """
-    source = source if isinstance(source, ModelSource) else model_source(source)
     to = registry.canonical(Format(to) if isinstance(to, str) else to)
-    named = reference.named(source, to.task)
-    assert named.source.name is not None
+    source = _source(source, example)
+    to = _of_task(to) if isinstance(source, OwnModel) else to
+    model = references.identified(source, to.task)
     created = manifest_builder.timestamp()
     converter = registry.load(to.target, to_write=True)
     choice = registry.choose(converter, to)
     gates = catalogue.for_gate(labs, to.target, choice.recipe.name)
-    root = Path(out) / folder_name(named.source.name, to.task, to.target, choice.recipe.name)
+    root = Path(out) / folder_name(model.source.title, to.task, to.target, choice.recipe.name)
     report, lab_report = (root.with_name(f"{root.name}.{kind}.json") for kind in ("parity", "lab"))
 
     for path in (report, lab_report):
@@ -82,9 +90,9 @@ def convert(
             raise OutputError(f"{path} is a folder, and a report may have to be there; move it")
 
     with atomic.staging(root, force=force) as folder:
-        if named.note:
-            progress(named.note)
-        job = _job(named, to, converter, choice, calibration, progress, full)
+        if model.note:
+            progress(model.note)
+        job = _job(model, to, converter, choice, calibration, progress, full)
         _require_exact(job)
         found = _best_attempt(job, folder, progress)
         if not found.report.passed:
@@ -101,8 +109,28 @@ def convert(
     return Artifact.load(root)
 
 
+def _source(
+    source: ModelSource | OwnModel | nn.Module | StrPath, example: Tensor | None
+) -> ModelSource | OwnModel:
+    """The source of the model; raises UsageError where example= is missing or has no use."""
+    if isinstance(source, nn.Module):
+        if example is None:
+            raise UsageError("a module needs example=, a tensor (1, 3, H, W) that it takes")
+        return OwnModel(module=source, example=example)
+    if example is not None:
+        raise UsageError("example= is for a torch module: leave it out")
+    return source if isinstance(source, ModelSource | OwnModel) else model_source(source)
+
+
+def _of_task(to: Format) -> Format:
+    """The format for the outputs of a user's network; raises UsageError for the task "features"."""
+    if to.task == "features":
+        raise UsageError("a network of your own gives its own outputs: leave out the task features")
+    return replace(to, task="own")
+
+
 def _job(
-    named: Named,
+    model: Identified,
     to: Format,
     converter: Converter,
     choice: Choice,
@@ -112,7 +140,7 @@ def _job(
 ) -> Job:
     """Load the reference model, gather the images, and rewrite the model to its deploy form."""
     progress("load the model")
-    ref, source = reference.load(named, to.task), named.source
+    ref, source = model.load(), model.source
     ref = replace(ref, notes=(*ref.notes, *_assumed(ref, source)))
     labels = ref.default_labels() if source.labels is None else ref.read_labels(source.labels)
     images = datasets.gather(ref, choice.recipe, calibration, progress, full=full)
@@ -135,18 +163,19 @@ def _job(
             facts=ref.facts(choice.recipe.name),
             calibration=images.calibration_pixels,
             task=to.task,
+            own_outputs=ref.output_names,
         ),
         ref=ref,
         images=images,
         expected=expected,
         ranges=ranges,
-        deployed=ref.deployed(converter.LAYOUT, forms, ranges.headroom),
+        prepared=ref.prepared(converter.LAYOUT, forms, ranges.headroom),
     )
 
 
-def _assumed(ref: Reference, source: ModelSource) -> tuple[str, ...]:
+def _assumed(ref: Reference, source: ModelSource | OwnModel) -> tuple[str, ...]:
     """What the weights of a user's file do not tell; the demo's are our own."""
-    if not source.is_given:
+    if isinstance(source, OwnModel) or not source.is_given:
         return ()
     return assumptions.notes(
         ref.model,

@@ -5,7 +5,6 @@ import os
 import platform
 from pathlib import Path
 
-from slide_mobile import models
 from slide_mobile._version import __version__
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import digests, size_bytes
@@ -19,10 +18,11 @@ from slide_mobile.artifact.manifest import (
     Model,
     Output,
 )
+from slide_mobile.artifact.own_network import OwnNetwork
 from slide_mobile.deploy.export import input_shape
 from slide_mobile.errors import UsageError
-from slide_mobile.models import census
 from slide_mobile.parity.images import ImageSet
+from slide_mobile.parity.own import OwnReference
 from slide_mobile.parity.reference import Reference
 from slide_mobile.pipeline.attempt import Attempt, Job
 from slide_mobile.targets import registry
@@ -58,6 +58,7 @@ def build(job: Job, found: Attempt, *, created: str) -> Manifest:
         calibration=None if images.calibration is None else _calibration(images.calibration),
         golden=goldens,
         notes=(*ref.notes, *images.notes, *job.ranges.notes),
+        own=_own(job, found),
         toolchain={
             "python": platform.python_version(),
             "slide_mobile": __version__,
@@ -85,10 +86,10 @@ def timestamp() -> str:
 
 def _model(ref: Reference) -> Model:
     """Describe the model, with its parameters and multiply-adds."""
-    size = census.measure(ref.model, ref.input_size)
+    size = ref.size
     return Model(
         name=ref.name,
-        family=models.spec(ref.name).family,
+        family=ref.family,
         num_classes=ref.num_classes,
         params=size.params,
         macs=size.macs,
@@ -120,9 +121,18 @@ def _outputs(job: Job) -> tuple[Output, ...]:
         if rows.ndim == 4:
             layout = job.converter.LAYOUT
             shape = stored_shape(layout, shape)
-        # manifest.write reads the manifest back, which checks the name.
-        found.append(Output(name=name, shape=shape, dtype=dtype, layout=layout))  # type: ignore[arg-type]
+        found.append(Output(name=name, shape=shape, dtype=dtype, layout=layout))
     return tuple(found)
+
+
+def _own(job: Job, found: Attempt) -> OwnNetwork | None:
+    """What became of the modules of a network of the user; None for another model."""
+    if not isinstance(job.ref, OwnReference):
+        return None
+    prepared = job.prepared
+    return OwnNetwork(
+        source=job.ref.source, rewritten=prepared.rewritten, left=(*prepared.left, *found.left)
+    )
 
 
 def _calibration(used: ImageSet) -> Calibration:
@@ -142,6 +152,7 @@ def _golden(job: Job, folder: Path) -> tuple[Golden, ...]:
             compared.pixels[number],
             job.expected,
             label=None if named is None else request.labels[named[number]],
+            task=request.task,
         )
         for number in range(min(GOLDEN_SAMPLES, len(compared)))
     )

@@ -35,7 +35,7 @@ class ClassProbability(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class FeatureMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One feature map: its shape (1, H, W, C), and the range of its values."""
+    """A map (1, H, W, C) or another output: its shape, and the range of its values."""
 
     name: Name
     shape: tuple[Positive, ...]
@@ -47,8 +47,9 @@ class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the file answers for one image, and how long it took.
 
     `classes` are the likeliest classes of a classifier, the likeliest first; `maps` are the
-    feature maps of a backbone. `read_ms` is for decoding, cropping and resizing the image, and
-    `run_ms` for the model file; both were measured once, so they are no benchmark.
+    feature maps of a backbone, or the outputs of a network of the user. `read_ms` is for decoding,
+    cropping and resizing the image, and `run_ms` for the model file; both were measured once, so
+    they are no benchmark.
     """
 
     image: Text
@@ -93,15 +94,15 @@ class Predictor:
 
         They are logits (1, num_classes), or maps (1, H, W, C), by name. Raises UnreadableImage.
         """
-        started = time.perf_counter()
+        started, made = time.perf_counter(), self.artifact.manifest
         pixels = pixels_of(image, self.artifact.input_size)
         read_ms, started = _ms_since(started), time.perf_counter()
-        outputs = run(self.runner, pixels[None], self.artifact.manifest.task)
+        outputs = run(self.runner, pixels[None], made.task, names=made.output_names)
         run_ms = _ms_since(started)
         prediction = Prediction(
             image=str(image) if isinstance(image, str | PathLike) else "",
-            classes=self._classes(outputs[LOGITS][0], top) if LOGITS in outputs else (),
-            maps=() if LOGITS in outputs else tuple(_map(*item) for item in outputs.items()),
+            classes=self._classes(outputs[LOGITS][0], top) if self.labels else (),
+            maps=() if self.labels else tuple(_map(*item) for item in outputs.items()),
             read_ms=read_ms,
             run_ms=run_ms,
         )
@@ -153,7 +154,7 @@ def predict(
             unreadable.append(str(error))
             continue
         if pictures:
-            maps = ((name, x) for name, x in outputs.items() if name != LOGITS)
+            maps = ((name, x) for name, x in outputs.items() if x.ndim == 4)
             drawn |= {(len(found), name): gray(x) for name, x in maps}
         found.append(prediction)
     if not found:

@@ -16,7 +16,11 @@ from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import Manifest
 
 MODEL, CHECKPOINT = "model", "checkpoint"  # references inside the document
-_TASKS = {"classify": "image classification", "features": "feature extraction"}
+_TASKS = {
+    "classify": "image classification",
+    "features": "feature extraction",
+    "own": "image to tensors",
+}
 
 
 class _Value(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

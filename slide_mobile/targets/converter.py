@@ -12,7 +12,7 @@ from slide_mobile.artifact.manifest import Graph
 from slide_mobile.preprocess import Pixels
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.profiles import RUNS, OperationTime
-from slide_mobile.tasks import LOGITS, Layout, Outputs, Task, channels_last
+from slide_mobile.tasks import LOGITS, Layout, Outputs, Task, channels_last, output_names
 
 if TYPE_CHECKING:  # importing slide_mobile must not import torch
     from torch.export import ExportedProgram
@@ -31,7 +31,8 @@ class Request:
     `version`, `facts` and `labels` go into the metadata of the file; `labels` are class names in
     the order of the logits, and empty for a task without logits. `calibration` holds images at the
     input size, and is empty where the recipe needs none. `float_modules` are module paths in the
-    deploy form: these stay in float although the recipe would quantize them.
+    deploy form: these stay in float although the recipe would quantize them. `own_outputs` are the
+    names of the outputs of a network of the user.
     """
 
     recipe: Recipe
@@ -45,6 +46,12 @@ class Request:
     calibration: Sequence[Pixels] = ()
     float_modules: Collection[str] = ()
     task: Task = "classify"
+    own_outputs: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the file's outputs, in order."""
+        return output_names(self.task) or self.own_outputs
 
 
 @dataclass(frozen=True, kw_only=True)

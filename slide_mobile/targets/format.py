@@ -28,4 +28,4 @@ class Format:
 
 def folder_name(model: str, task: Task, target: str, precision: str) -> str:
     """Name of the artifact folder: <model>[-features]-<target>-<precision>."""
-    return "-".join([model, *([] if task == "classify" else [task]), target, precision])
+    return "-".join([model, *(["features"] if task == "features" else []), target, precision])

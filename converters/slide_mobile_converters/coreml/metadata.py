@@ -29,7 +29,7 @@ def describe(spec: Any, request: Request, modules: Mapping[str, str]) -> None:
     metadata.versionString = request.version
     metadata.shortDescription = request.description
     for feature in (*spec.description.input, *spec.description.output):
-        feature.shortDescription = _DESCRIPTIONS[feature.name]
+        feature.shortDescription = _DESCRIPTIONS.get(feature.name, "Output of the network")
     own = metadata.userDefined
     kept = own[_VERSION]
     own.clear()

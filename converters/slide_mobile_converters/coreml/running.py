@@ -17,9 +17,9 @@ import mil_evaluator
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.converter import Runner
 from slide_mobile.targets.quiet import quiet
-from slide_mobile.tasks import LOGITS, STAGES, Layout, Outputs
+from slide_mobile.tasks import LOGITS, Layout, Outputs
 from slide_mobile_converters.coreml import reading
-from slide_mobile_converters.coreml.lowering import IMAGE
+from slide_mobile_converters.coreml.lowering import IMAGE, LABEL, PROBABILITIES
 
 _LAYOUT: Layout = "NCHW"
 
@@ -63,15 +63,10 @@ def _core_ml(path: Path) -> Runner:
 
 
 def _wanted(outputs: Mapping[str, Any]) -> Outputs:
-    """The maps of the stages, or else the logits; raises ValueError if there are neither."""
-    names = [name for name in STAGES if name in outputs] or [LOGITS]
-    if names == [LOGITS] and LOGITS not in outputs:
+    """The outputs but a classifier's label and probabilities; raises ValueError if none is left."""
+    names = [n for n in outputs if not n.startswith(LABEL) and n != PROBABILITIES]
+    if not names:
         raise ValueError(
             f"it has no output {LOGITS!r}; its outputs are {', '.join(sorted(outputs))}"
         )
-    found = {name: np.asarray(outputs[name], np.float32) for name in names}
-    for name, x in found.items():
-        if x.ndim != (2 if name == LOGITS else 4) or len(x) != 1:
-            expected = "(1, classes)" if name == LOGITS else "(1, C, H, W)"
-            raise ValueError(f"output {name!r} should be {expected}; it is {x.shape}")
-    return found
+    return {name: np.asarray(outputs[name], np.float32) for name in names}

@@ -27,7 +27,6 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from slide_mobile.targets.converter import Request
-from slide_mobile.tasks import output_names
 from slide_mobile_converters.executorch import rewrites
 
 RELEASE = __version__.partition("+")[0]
@@ -42,7 +41,7 @@ def describe(program: ExportedProgram, request: Request, *, dtype: str) -> Const
     labels = {"labels": list(request.labels)} if request.labels else {}
     return {
         **labels,
-        OUTPUTS: list(output_names(request.task)),
+        OUTPUTS: list(request.outputs),
         "input_name": "image",
         "input_layout": "NCHW",
         "input_shape": list(example.shape),

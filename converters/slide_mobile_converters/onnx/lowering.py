@@ -16,7 +16,7 @@ from onnx import ModelProto, NodeProto
 from torch.export import ExportedProgram
 
 from slide_mobile.targets.converter import Request
-from slide_mobile.tasks import deployed_path, output_names
+from slide_mobile.tasks import deployed_path
 
 if importlib.util.find_spec("onnxscript") is None:  # torch.onnx imports it late; miss it now
     raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
@@ -37,7 +37,7 @@ def lower(program: ExportedProgram, request: Request) -> ModelProto:
     # Imported here because it takes seconds, and reading or running a file does not need it.
     import torch.onnx
 
-    names = list(output_names(request.task))
+    names = list(request.outputs)
     exported = torch.onnx.export(program, opset_version=OPSET, output_names=names, verbose=False)
     assert exported is not None
     model = exported.model_proto

@@ -9,7 +9,7 @@ import onnxruntime
 
 from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.targets.converter import RawOutputs, Runner
-from slide_mobile.tasks import LOGITS, STAGES, Layout
+from slide_mobile.tasks import Layout
 from slide_mobile_converters.onnx import reading
 from slide_mobile_converters.onnx.reading import INPUT
 
@@ -31,8 +31,7 @@ def runner(path: Path, *, threads: int | None = None) -> Runner:
 
 def of_session(ready: onnxruntime.InferenceSession, path: Path, runtime: str) -> Runner:
     """A session of the file at `path` as a Runner."""
-    # If the outputs are not ours, ask for logits: the error lists the outputs that there are.
-    names = [x.name for x in ready.get_outputs() if x.name in STAGES] or [LOGITS]
+    names = [x.name for x in ready.get_outputs()]
 
     def run(image: Pixels) -> RawOutputs:
         try:

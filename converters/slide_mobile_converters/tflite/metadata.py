@@ -71,10 +71,9 @@ def attach(model: bytes, request: Request) -> bytes:
     file = read_model_from_bytearray(model)
     _raise_versions(file, model)
     _shorten_names(file)
-    maps = () if request.labels else _maps(file)
-    if not maps:
+    if request.task == "classify":
         _require_labels(request.labels, classes=_classes(file))
-    _set_entry(file, _METADATA_KEY, model_metadata(request, maps))
+    _set_entry(file, _METADATA_KEY, model_metadata(request, _outputs(file, request)))
     if request.backend == FP16_BACKEND:
         _set_entry(file, _PRECISION_KEY, _FP16_ARITHMETIC)
     else:
@@ -128,11 +127,11 @@ def _classes(file: Any) -> int:
     return int(graph.tensors[graph.outputs[0]].shape[-1])
 
 
-def _maps(file: Any) -> tuple[str, ...]:
-    """Names of the outputs in the order of the graph; empty if there is only one output."""
-    graph = file.subgraphs[0]
-    if len(graph.outputs) == 1 or len(file.signatureDefs or ()) != 1:
+def _outputs(file: Any, request: Request) -> tuple[str, ...]:
+    """Names of the outputs in the order of the graph; none of a classifier."""
+    if request.task == "classify":
         return ()
+    graph = file.subgraphs[0]
     names = {int(entry.tensorIndex): entry.name for entry in file.signatureDefs[0].outputs}
     return tuple(_text(names[int(index)]) for index in graph.outputs)
 

@@ -27,7 +27,10 @@ def model_metadata(request: Request, maps: Sequence[str]) -> bytes:
     builder = flatbuffers.Builder(0)
     text = builder.CreateString
     image = _image(builder)
-    described = [_map(builder, name) for name in maps] or [_logits(builder)]
+    what = "Map of a stage: rows, columns, channels"
+    if request.task == "own":
+        what = "Output of the network; a map has rows, columns, channels"
+    described = [_map(builder, name, what) for name in maps] or [_logits(builder)]
     inputs, outputs = _vector(builder, [image]), _vector(builder, described)
     subgraph = _table(builder, {2: inputs, 3: outputs})
     fields = {
@@ -74,12 +77,9 @@ def _logits(builder: flatbuffers.Builder) -> int:
     return _table(builder, fields)
 
 
-def _map(builder: flatbuffers.Builder, name: str) -> int:
-    """TensorMetadata of an output that is a map."""
-    fields = {
-        0: builder.CreateString(name),
-        1: builder.CreateString("Map of a stage: rows, columns, channels"),
-    }
+def _map(builder: flatbuffers.Builder, name: str, what: str) -> int:
+    """TensorMetadata of an output that is no row of logits."""
+    fields = {0: builder.CreateString(name), 1: builder.CreateString(what)}
     return _table(builder, fields)
 
 

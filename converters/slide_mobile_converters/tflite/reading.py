@@ -50,14 +50,14 @@ def load_content(model: bytes, path: Path, *, threads: int = 1, **options: Any) 
 
 
 def outputs(loaded: Interpreter) -> dict[str, int]:
-    """Tensor indices by output name; several outputs are named by the signature.
+    """Tensor indices by output name; a single output without a signature holds logits.
 
     Raises ValueError for several outputs without a signature.
     """
-    details = loaded.get_output_details()
-    if len(details) == 1:
+    details, signatures = loaded.get_output_details(), loaded._get_full_signature_list()
+    if len(details) == 1 and len(signatures) != 1:
         return {LOGITS: int(details[0]["index"])}
-    (signature,) = loaded._get_full_signature_list().values()
+    (signature,) = signatures.values()
     return {name: int(index) for name, index in signature["outputs"].items()}
 
 

@@ -117,11 +117,14 @@ def in_memory(state_dict: Mapping[str, Tensor], *, weights: Weights | None = Non
 
 
 def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """The sha256 of float32 tensors by name, whatever file they were in and in which order."""
+    """The sha256 of tensors: of name, type, shape and bytes of each, sorted by name.
+
+    It does not depend on the file that they were in.
+    """
     found = hashlib.sha256()
-    for name in sorted(tensors):
-        found.update(f"{name} {tuple(tensors[name].shape)}\n".encode())
-        found.update(tensors[name].contiguous().numpy().data)
+    for name, x in sorted(tensors.items()):
+        found.update(f"{name} {x.dtype} {tuple(x.shape)}\n".encode())
+        found.update(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
