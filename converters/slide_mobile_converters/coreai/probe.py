@@ -1,6 +1,7 @@
 """Look inside an .aimodel: the output of each convolution and linear."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from slide_mobile.preprocess import Pixels
 from slide_mobile.targets.quiet import quiet
 from slide_mobile_converters.coreai import operations, reading, running
+from slide_mobile_converters.coreai.operations import Operation
 
 
 def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
@@ -19,10 +21,12 @@ def activations(path: Path, image: Pixels) -> dict[str, NDArray[np.float32]]:
     """
     program, modules = reading.program(path), reading.modules(path)
     with reading.readable(path), quiet(), tempfile.TemporaryDirectory() as scratch:
+        made = operations.read(program)
         operations.give_out(program, {name: index for index, name in modules.items()})
         function = running.loaded(program.save_asset(Path(scratch) / "watched.aimodel"))
         found = running.called(function, image)
-    return {name: _channels_last(found[name]) for name in modules.values()}
+    maps = {name for index, name in modules.items() if _is_map(made, index)}
+    return {name: _channels_last(x, is_map=name in maps) for name, x in found.items()}
 
 
 def ranges(path: Path) -> dict[str, tuple[float, float]]:
@@ -30,6 +34,12 @@ def ranges(path: Path) -> dict[str, tuple[float, float]]:
     return {}
 
 
-def _channels_last(x: NDArray[np.generic]) -> NDArray[np.float32]:
-    """(1, C, H, W) of a convolution -> (1, H, W, C); a linear's output has fewer axes."""
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1) if x.ndim == 4 else x, np.float32)
+def _is_map(program: Sequence[Operation], index: int) -> bool:
+    """Whether an operation is a convolution, or adds the bias of one."""
+    behind = program[index].inputs[0]
+    return "conv2d" in {program[index].type, "" if behind is None else program[behind].type}
+
+
+def _channels_last(x: NDArray[np.generic], *, is_map: bool) -> NDArray[np.float32]:
+    """(1, C, H, W) of a convolution -> (1, H, W, C); the output of a linear is so already."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1) if is_map else x, np.float32)
