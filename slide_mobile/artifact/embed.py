@@ -2,6 +2,7 @@
 
     <artifacts folder>/index.json    the names of the folders, with the sha256 of each manifest
     <artifacts folder>/<artifact>/   an exact copy of the artifact folder
+    <artifacts folder>/trusted.pem   public keys that the app trusts, where signatures are required
 
 An app reads only the index and the folders that it lists. Each folder appears complete or not at
 all. The index is updated after a folder is added and before one is removed, so every folder that it
@@ -101,9 +102,13 @@ def embed(
     into: StrPath,
     *,
     remove: Collection[str] = (),
+    trusted: StrPath | Sequence[StrPath] = (),
     progress: Progress = automatic,
 ) -> Outcome:
     """Copy artifacts into the app at `into`, and remove the artifacts named in `remove` from it.
+
+    The public keys (PEM) in `trusted` become those that the app trusts; without any, the app keeps
+    those that it has. Whether they vouch for the artifacts is not checked here (signing/).
 
     Every artifact is verified before the copy, and its copy is verified after. If several artifacts
     are given, one that fails is left out and listed in `Outcome.failures`; if only one is given,
@@ -113,6 +118,7 @@ def embed(
     app, remove, roots = find(Path(into)), sorted(set(remove)), files.paths(artifacts)
     require_names(roots, app.kind)
     with alone_in(app.folder):
+        index.trust(app.folder, files.paths(trusted))
         listed = _left(app, remove, roots)
         embedded, failures = [], []
         for root in roots:

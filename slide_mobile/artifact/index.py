@@ -1,7 +1,7 @@
 """The index of an app's artifacts folder, index.json: folder names, and sha256 of manifests."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +15,8 @@ from slide_mobile.errors import SlideMobileError, UsageError
 from slide_mobile.isolation import files
 
 INDEX = "index.json"
+TRUSTED = "trusted.pem"  # public keys that the app trusts, one after the other
+_MOST_KEYS_BYTES = 1 << 16
 INDEX_VERSION: Literal[2] = 2  # version 2: the digest is over the bytes of manifest.json
 
 
@@ -71,6 +73,33 @@ def save(folder: Path, index: dict[str, str]) -> None:
     write_file(path, data)
 
 
+def trust(folder: Path, keys: Sequence[Path]) -> None:
+    """Write the public keys (PEM) that the app trusts; without any, those that it has stay.
+
+    Raises UsageError where a key cannot be read, or the file that is there has no keys.
+    """
+    if not keys:
+        return
+    path = folder / TRUSTED
+    found = b"".join(_key(key).strip() + b"\n" for key in keys)
+    with contextlib.suppress(FileNotFoundError):
+        _key(path)
+    write_file(path, found)
+
+
+def _key(path: Path) -> bytes:
+    """Read a file with public keys; raises FileNotFoundError, UsageError."""
+    try:
+        text = files.read(path, most=_MOST_KEYS_BYTES)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UsageError(f"cannot read the key {path} ({error.strerror})") from error
+    if b"-----BEGIN PUBLIC KEY-----" not in text or b"PRIVATE KEY" in text:
+        raise UsageError(f"{path} has no public key in PEM; move it away, or give another")
+    return text
+
+
 def _ours(path: Path) -> bytes | None:
     """Read the bytes of an index of ours, None if there is no file; raises UsageError."""
     try:
@@ -97,7 +126,7 @@ def is_plain(name: object) -> bool:
     return (
         isinstance(name, str)
         and Path(name).name == name
-        and name not in {"", INDEX}
+        and name not in {"", INDEX, TRUSTED}
         and not name.startswith(".")
     )
 

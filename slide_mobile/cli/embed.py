@@ -44,7 +44,8 @@ Examples:
     metavar="KEY",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Refuse artifacts that are not signed with this public key; can be repeated.",
+    help="Refuse artifacts that are not signed with this public key, and make the app trust it; "
+    "can be repeated.",
 )
 @verb
 def embed(
@@ -71,7 +72,7 @@ def embed(
         raise UsageError("nothing to do: give artifact folders, or --remove NAME")
     if keys:
         _require_signatures(artifacts, keys, session)
-    done = embed.embed(artifacts, app, remove=remove, progress=session.progress)
+    done = embed.embed(artifacts, app, remove=remove, trusted=keys, progress=session.progress)
     for _, error in done.failures:
         session.warn(str(error))
     session.emit(done.document(), lambda console: _print(console, done))

@@ -36,9 +36,9 @@ def _plain(error: Exception) -> str:
     """What model-signing 1.1.1 says, in a line for people."""
     text = " ".join(str(error).split())
     if "Key mismatch" in text:
-        return "it was made with another key"
+        return "the signature was made with another key"
     if type(error).__name__ == "InvalidSignature":
-        return "it was changed after it was made"
+        return "the signature was changed after it was made"
     if text.startswith("Signature mismatch"):
         changed = re.findall(r"Hash mismatch for \\?'(.*?)\\?'", text)
         found = [f"{name} was changed" for name in changed[:3]]

@@ -313,3 +313,37 @@ def test_killed_at_any_moment_the_app_has_whole_artifacts_only(made: Make, ios: 
     assert run(first, second, "--app", ios).exit_code == 0
     assert index(ios / "Artifacts") == ["a", "b"]
     assert not list((ios / "Artifacts").glob(".*partial*"))
+
+
+PUBLIC = b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+
+
+def test_the_app_trusts_the_keys_that_were_required(tmp_path: Path, made: Make, ios: Path) -> None:
+    first, second = tmp_path / "first.pub", tmp_path / "second.pub"
+    first.write_bytes(PUBLIC)
+    second.write_bytes(PUBLIC.replace(b"AAAA", b"BBBB").strip())
+    root = made("a", "coreml", "mlprogram")
+    embed.embed([root], ios, trusted=[first, second])
+    trusted = ios / "Artifacts/trusted.pem"
+    assert trusted.read_bytes() == PUBLIC + PUBLIC.replace(b"AAAA", b"BBBB")
+    embed.embed([root], ios)
+    assert trusted.read_bytes().startswith(PUBLIC)  # nobody said otherwise
+    embed.embed([root], ios, trusted=[second])
+    assert PUBLIC not in trusted.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----"])
+def test_nothing_but_keys_is_trusted_and_no_foreign_file_replaced(
+    tmp_path: Path, made: Make, ios: Path, content: bytes
+) -> None:
+    key, bad = tmp_path / "a.pub", tmp_path / "b.pub"
+    key.write_bytes(PUBLIC)
+    bad.write_bytes(content)
+    root = made("a", "coreml", "mlprogram")
+    with pytest.raises(UsageError, match=r"b\.pub has no public key in PEM"):
+        embed.embed([root], ios, trusted=[bad])
+    (ios / "Artifacts").mkdir(exist_ok=True)
+    (ios / "Artifacts/trusted.pem").write_bytes(content)
+    with pytest.raises(UsageError, match=r"trusted\.pem has no public key"):
+        embed.embed([root], ios, trusted=[key])
+    assert (ios / "Artifacts/trusted.pem").read_bytes() == content

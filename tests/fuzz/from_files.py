@@ -17,8 +17,9 @@ from resealing import resealed
 from slide_mobile.artifact.folder import Artifact
 from slide_mobile.artifact.manifest import MANIFEST
 
-# What a command does with an artifact in the folder `a`; `good` is one of the same model.
+SIGNATURES = Path(__file__).parents[2] / "apps" / "conformance" / "signatures.json"
 QUICK_BENCH = ("--min-runs", "30", "--min-seconds", "0", "--max-seconds", "0", "--warm-up", "1")
+# What a command does with an artifact in the folder `a`; `good` is one of the same model.
 USES: tuple[tuple[str, ...], ...] = (
     ("inspect", "a"),
     ("inspect", "a", "--json"),
@@ -32,8 +33,10 @@ USES: tuple[tuple[str, ...], ...] = (
     ("embed", "a", "good", "--app", "app", "--json"),
     ("lab", "run", "a", "--lab", "gpu"),
     ("lab", "cost", "a"),
+    ("predict", "a", "good/golden/00.ppm"),
+    ("predict", "a", "good/golden", "--json"),
 )
-READS = USES[:8]
+READS = (*USES[:8], *USES[-2:])
 
 
 def checkpoints(corpus: Corpus) -> st.SearchStrategy[Case]:
@@ -69,7 +72,7 @@ def model_files(corpus: Corpus) -> st.SearchStrategy[Case]:
 
     names = st.sampled_from(sorted(corpus.artifacts))
     mostly = st.sampled_from((True,) * 9 + (False,))
-    return st.builds(case, names, seeds, st.integers(0, 7), mostly)
+    return st.builds(case, names, seeds, st.integers(0, len(READS) - 1), mostly)
 
 
 def _damage(artifact: Artifact, seed: int, sealed: bool) -> Prepare:
@@ -150,6 +153,8 @@ def images(corpus: Corpus) -> st.SearchStrategy[Case]:
                 "convert", MODEL, "--untrained", "--to", "fake", "--int8", "--calibration",
                 "photos", "--calibration-samples", "2", "--out", "out", "-q",
             )  # fmt: skip
+        if use == "predict":
+            words = ("predict", "a", "photos", "-q")
         with_good = (good,) if len(content) % 2 else ()
         return Case(
             kind="images", words=words, prepare=(copied(corpus.smallest, "a"), *with_good, bad)
@@ -160,7 +165,34 @@ def images(corpus: Corpus) -> st.SearchStrategy[Case]:
 
     contents = seeds.map(of_good) | st.builds(png, sides, sides) | st.binary(max_size=100)
     suffixes = st.sampled_from((".png", ".jpg", ".bmp", ".tif", ".webp", ".gif", ""))
-    return st.builds(case, contents, suffixes, st.sampled_from(("calibrate", "evaluate", "golden")))
+    uses = st.sampled_from(("calibrate", "evaluate", "golden", "predict"))
+    return st.builds(case, contents, suffixes, uses)
+
+
+def signatures(corpus: Corpus) -> st.SearchStrategy[Case]:
+    """Signatures and keys, real ones with damage among them."""
+    real = json.loads(SIGNATURES.read_text())["cases"][0]
+    uses = (
+        ("verify", "a", "--key", "k.pem"),
+        ("verify", "a", "--key", "k.pem", "--json"),
+        ("embed", "a", "--app", "app", "--require-signature", "k.pem"),
+        ("sign", "a", "--key", "k.pem"),
+        ("embed", "a", "--app", "app"),
+    )
+
+    def case(seed: int, value: object, use: int, has_key: bool) -> Case:
+        key = real["keys"][0].encode()
+        signed = damaged_json(json.loads(real["signature"]), seed, value)
+        return Case(
+            kind="signatures", words=(*uses[use], "-q"),
+            prepare=(
+                copied(corpus.smallest, "a"), write("a/model.sig", signed),
+                write("k.pem", key if has_key else damaged(key, seed)),
+                write("app/trusted.pem", damaged(key, seed)),
+            ),
+        )  # fmt: skip
+
+    return st.builds(case, seeds, values, st.integers(0, len(uses) - 1), st.booleans())
 
 
 sides = st.sampled_from((0, 1, 8, 1000, 32_768, 32_769, 30_000_000, 2**31 - 1, 2**32 - 1))
@@ -186,4 +218,5 @@ KINDS: dict[str, tuple[Strategy, float]] = {
     "manifests": (manifests, 0.16),
     "labels": (labels, 0.02),
     "images": (images, 0.07),
+    "signatures": (signatures, 0.02),
 }

@@ -13,7 +13,7 @@ HEAD = 'jobs = 1\n[[model]]\nname = "slide_swin_test"\nuntrained = true\ninput_s
 TFLITE = '[[target]]\nto = "tflite"\nprecisions = ["fp32"]\n'
 ONNX = '[[target]]\nto = "onnx"\nprecisions = ["fp32"]\n'
 BOTH = '[[target]]\nto = "onnx"\nprecisions = ["fp32", "fp16"]\n'  # converted the fastest
-BENCH = "[bench]\nmin_seconds = 0.05\nmin_runs = 32\n"
+BENCH = "[bench]\nmin_seconds = 0.05\nmin_runs = 32\nmax_seconds = 0.0\n"
 PHONE = ROOT / "apps/conformance/bench/valid/android.json"
 
 

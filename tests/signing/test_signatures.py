@@ -56,12 +56,12 @@ def test_any_of_the_trusted_keys_is_enough_and_the_best_reason_is_told(
     art, other = folder(tmp_path / "a"), tmp_path / "other.pub"
     other.write_bytes(PUBLIC)
     signing.sign(art.root, keys[0])
-    says["other.pub"] = "it was made with another key"
+    says["other.pub"] = "the signature was made with another key"
     assert signing.verify(art.root, [other, keys[1]]).status == "authentic"
     says["release.pub"] = "labels.txt was changed"
     found = signing.verify(art.root, [other, keys[1]])
     assert (found.status, found.reason) == ("forged", "labels.txt was changed")
-    assert signing.verify(art.root, [other]).reason == "it was made with another key"
+    assert signing.verify(art.root, [other]).reason == "the signature was made with another key"
 
 
 def test_a_signed_folder_must_match_its_manifest(

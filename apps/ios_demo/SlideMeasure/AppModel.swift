@@ -50,7 +50,10 @@ final class AppModel {
             ?? Task.detached { [backends, engine] in
                 let root = Bundle.main.bundleURL.appendingPathComponent("Artifacts")
                 let embedded = ArtifactLibrary(root: root) { backends.refusal(of: $0) }
-                return embedded.adding(await Brought(backends: backends, engine: engine).entries())
+                // With keys that cannot be read, the list says so, and nothing else is taken in.
+                guard let keys = try? TrustedKeys(beside: root) else { return embedded }
+                let brought = Brought(backends: backends, engine: engine, keys: keys)
+                return embedded.adding(await brought.entries())
             }
         opening = task
         library = await task.value

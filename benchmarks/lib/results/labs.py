@@ -15,9 +15,9 @@ class LabRow(Row, frozen=True, kw_only=True):
     verdict: Verdict
 
     @property
-    def name(self) -> str:
+    def file(self) -> tuple[str, str, str]:
         """The file, by what it is."""
-        return f"{self.model} {self.target} {self.precision}"
+        return self.model, self.target, self.precision
 
 
 class Labs(Result, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ def table(result: Labs) -> str:
     columns = list(dict.fromkeys((r.verdict.lab, r.verdict.arithmetic) for r in result.rows))
     files: dict[tuple[str, str, str], dict[tuple[str, str], str]] = {}
     for r in result.rows:
-        found = files.setdefault((r.model, r.target, r.precision), {})
+        found = files.setdefault(r.file, {})
         found[r.verdict.lab, r.verdict.arithmetic] = r.verdict.summary.removesuffix(" dB")
     lines = (
         [model, target, f"`{precision}`", *(found.get(column, "") for column in columns)]

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from swift_build import APP, BRIDGE, CHECKOUT, HERE, LIBRARY, STUBS, SWIFT, succeeded
+from swift_build import APP, BRIDGE, CHECKOUT, CORE, HERE, LIBRARY, STUBS, SWIFT, succeeded
 from swift_root import REPOSITORY, WORK, SwiftRoot
 
 SOURCES = CHECKOUT / "apps/ios_demo/SlideMeasure"
@@ -93,6 +93,17 @@ def test_the_unit_tests_type_check(
     command = [*SWIFT, "-typecheck", "-parse-as-library", "-module-name", "SlideMeasureTests"]
     search = ["-Ilib", "-I", f"{HERE}/engine", *testing_flags(stubs), *BRIDGE]
     succeeded(stubs.run([*command, *search, tests]))
+
+
+def test_the_core_type_checks_with_apples_cryptography(core_module: SwiftRoot) -> None:
+    """On Linux the core is built without CryptoKit, and what stands for it is another branch."""
+    (core_module.writable[WORK] / "cryptokit").mkdir()
+    command = [*LIBRARY, "-module-name", "CryptoKit", f"{HERE}/stubs/CryptoKit.swift"]
+    succeeded(core_module.run([*command, "-o", "cryptokit/CryptoKit.swiftmodule"]))
+    folder = CHECKOUT / "apps/ios_demo/Core/Sources/SlideCore"
+    sources = [f"{CORE}/Sources/SlideCore/{path.name}" for path in sorted(folder.glob("*.swift"))]
+    flags = ["-typecheck", "-parse-as-library", "-module-name", "SlideCore", "-Icryptokit"]
+    succeeded(core_module.run([*SWIFT, *flags, "-warnings-as-errors", WHOLE, *sources]))
 
 
 def testing_flags(swift: SwiftRoot) -> list[str]:

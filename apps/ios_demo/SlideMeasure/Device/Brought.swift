@@ -7,23 +7,26 @@ struct Brought: Sendable {
     let backends: [any Backend]
     let engine: Engine
 
-    private var store: ModelStore { ModelStore(root: Storage.folder("models")) }
+    let keys: TrustedKeys
 
+    private var store: ModelStore { ModelStore(root: Storage.folder("models"), keys: keys) }
+
+    /// After an update of the system, those that are there are proved again.
     func entries() async -> [EmbeddedArtifact] {
         let inbox = Storage.documents.appendingPathComponent("models")
         let files = FileManager.default
-        var refused: [EmbeddedArtifact] = []
+        let build = String(cString: slide_os_build())
+        var refused = await store.recover(osBuild: build, by: proof)
         for name in ((try? files.contentsOfDirectory(atPath: inbox.path)) ?? []).sorted() {
-            let folder = inbox.appendingPathComponent(name)
             do {
-                try await promote(folder)
+                try await store.prove(taken(inbox.appendingPathComponent(name)), by: proof)
             } catch {
-                let why = NotUsable(error.localizedDescription)
-                refused.append(EmbeddedArtifact(folder: name, outcome: .failure(why)))
+                refused.append(RefusedModel(name: name, why: error.localizedDescription))
             }
-            try? files.removeItem(at: folder)
         }
-        return refused
+        return refused.map { model in
+            EmbeddedArtifact(folder: model.name, outcome: .failure(NotUsable(model.why)))
+        }
             + store.promoted().map { model in
                 EmbeddedArtifact(
                     folder: model.name,
@@ -39,17 +42,20 @@ struct Brought: Sendable {
         return artifact
     }
 
-    private func promote(_ folder: URL) async throws {
-        let model = try store.takeIn(folder)
-        try await store.prove(model) { artifact in
-            let backend = try backends.backend(for: artifact.manifest).get()
-            let known = backend.accelerators(for: artifact.manifest)
-            guard artifact.hasLogits, let cpu = known.first(where: { $0.id == "cpu" }) else {
-                return []
-            }
-            let options = RunOptions(accelerator: cpu)
-            return try await engine.verify(
-                Candidate(artifact: artifact, options: options, backend: backend))
+    /// Whatever comes of it, the folder goes: one that ends the app is not tried at each start.
+    private func taken(_ folder: URL) throws -> StoredModel {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        return try store.takeIn(folder)
+    }
+
+    private func proof(_ artifact: Artifact) async throws -> [ImageVerdict] {
+        let backend = try backends.backend(for: artifact.manifest).get()
+        let known = backend.accelerators(for: artifact.manifest)
+        guard artifact.hasLogits, let cpu = known.first(where: { $0.id == "cpu" }) else {
+            return []
         }
+        let options = RunOptions(accelerator: cpu)
+        return try await engine.verify(
+            Candidate(artifact: artifact, options: options, backend: backend))
     }
 }

@@ -66,6 +66,7 @@ private struct ArtifactView: View {
                 LabeledContent("Parameters", value: manifest.model.params.formatted())
                 LabeledContent("Multiply-adds", value: manifest.model.macs.formatted())
                 LabeledContent("Input", value: "\(manifest.input.width) × \(manifest.input.height)")
+                LabeledContent("Signature", value: artifact.provenance.words)
             }
             Section("Parity as certified") {
                 LabeledContent("SQNR", value: decibels(manifest.parity.decibels))
@@ -90,6 +91,16 @@ private struct ArtifactView: View {
             }
         }
         .navigationTitle(manifest.model.name)
+    }
+}
+
+extension Provenance {
+    var words: String {
+        switch self {
+        case .authentic(let key): "authentic, key \(key.prefix(12))…"
+        case .unsigned: "none"
+        case .unchecked: "not checked, the app trusts no key"
+        }
     }
 }
 

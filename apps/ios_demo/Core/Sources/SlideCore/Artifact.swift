@@ -6,6 +6,7 @@ public struct Artifact: Sendable {
     public let manifest: Manifest
     public let manifestSHA256: String  // of the bytes of manifest.json
     public let labels: [String]  // in the order of the logits; none without classes
+    public let provenance: Provenance  // who signed it
 
     public var folder: String { root.lastPathComponent }
     public var modelURL: URL { root.appendingPathComponent(manifest.file) }
@@ -13,8 +14,9 @@ public struct Artifact: Sendable {
     public var hasLogits: Bool { manifest.golden.allSatisfy { $0.logits != nil } }
 
     /// Opens and verifies a folder; throws `NotUsable` for one that is damaged. `manifestSHA256` is
-    /// what the index says of manifest.json: nothing in it is trusted before its bytes agree.
-    public init(root: URL, manifestSHA256: String) throws {
+    /// what the index says of manifest.json: nothing in it is trusted before its bytes agree. A
+    /// signature that none of the keys made is refused.
+    public init(root: URL, manifestSHA256: String, keys: TrustedKeys = .none) throws {
         self.root = root
         self.manifestSHA256 = manifestSHA256
         guard let json = try? Data(contentsOf: root.appendingPathComponent("manifest.json")) else {
@@ -34,6 +36,8 @@ public struct Artifact: Sendable {
             throw NotUsable(
                 "labels.txt has \(labels.count) lines for \(manifest.model.numClasses) classes")
         }
+        let known = manifest.files.merging(["manifest.json": manifestSHA256]) { $1 }
+        provenance = try keys.vouch(for: root, known: known)
     }
 
     /// The pixels of a golden image, which has the size of the input.
@@ -148,9 +152,9 @@ public struct ArtifactLibrary: Sendable {
             (artifacts, problem) = ([], "no artifacts are embedded; run slide-mobile embed")
             return
         }
-        let entries: [Index.Entry]
+        let (entries, keys): ([Index.Entry], TrustedKeys)
         do {
-            entries = try Index.entries(json)
+            (entries, keys) = try (Index.entries(json), TrustedKeys(beside: root))
         } catch {
             (artifacts, problem) = ([], "\(error); run slide-mobile embed")
             return
@@ -159,21 +163,23 @@ public struct ArtifactLibrary: Sendable {
         artifacts = entries.map { entry in
             EmbeddedArtifact(
                 folder: entry.folder,
-                outcome: Result { try Self.open(entry, in: root, refusal) }.mapError {
+                outcome: Result { try Self.open(entry, in: root, keys, refusal) }.mapError {
                     $0 as? NotUsable ?? NotUsable($0.localizedDescription)
                 })
         }
     }
 
     private static func open(
-        _ entry: Index.Entry, in root: URL, _ refusal: (Manifest) -> String?
+        _ entry: Index.Entry, in root: URL, _ keys: TrustedKeys,
+        _ refusal: (Manifest) -> String?
     ) throws -> Artifact {
         guard !entry.folder.isEmpty, !entry.folder.contains("/"), !entry.folder.hasPrefix(".")
         else {
             throw NotUsable("its name leaves the artifacts folder")
         }
         let artifact = try Artifact(
-            root: root.appendingPathComponent(entry.folder), manifestSHA256: entry.manifestSha256)
+            root: root.appendingPathComponent(entry.folder), manifestSHA256: entry.manifestSha256,
+            keys: keys)
         if let why = refusal(artifact.manifest) { throw NotUsable(why) }
         return artifact
     }

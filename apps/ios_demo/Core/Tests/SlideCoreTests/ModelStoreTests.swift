@@ -96,6 +96,35 @@ struct ModelStoreTests {
         #expect(Set(kept) == ["promoted", second.manifestSHA256, third.manifestSHA256])
     }
 
+    @Test func afterAnUpdateOfTheSystemWhatWasPromotedIsProvedAgain() async throws {
+        let first = try await promoted(120)
+        _ = try await promoted(121)
+        let asked: ModelStore.Proof = { _ in throw NotUsable("asked") }
+        #expect(await store.recover(osBuild: "1", by: { _ in passed }) == [])
+        #expect(await store.recover(osBuild: "1", by: asked) == [])
+        let found = await store.recover(osBuild: "2") { artifact in
+            let passed = artifact.manifest.parity.decibels == 120
+            return [ImageVerdict(file: "golden/00.ppm", sqnrDb: 3, passed: passed)]
+        }
+        let why = "model is not promoted: 1 of 1 golden images are under the floor"
+        #expect(found.map(\.why) == [why])
+        #expect(store.promoted() == [first])
+        #expect(await store.recover(osBuild: "3", by: asked).count == 1)
+        #expect(store.promoted() == [])
+    }
+
+    @Test func aModelWhoseProofEndedTheAppIsGoneAtTheNextStart() async throws {
+        let good = try await promoted(120)
+        _ = await store.recover(osBuild: "1") { _ in passed }
+        let deadly = try store.takeIn(brought(121).root)
+        let underway = root.appendingPathComponent("model/proving")
+        try Data(deadly.manifestSHA256.utf8).write(to: underway)  // as a crash leaves it
+        let found = await store.recover(osBuild: "1") { _ in passed }
+        #expect(found.map(\.why) == ["model is not promoted: it ended the app"])
+        #expect(store.promoted() == [good])
+        #expect(await store.recover(osBuild: "1") { _ in passed } == [])
+    }
+
     @Test func aProductIsOfAFileASystemADeviceAndARuntime() {
         let key = ProductKey(manifestSHA256: "a", osBuild: "1", device: "phone", made: "Core ML")
         var others = [key, key, key, key]

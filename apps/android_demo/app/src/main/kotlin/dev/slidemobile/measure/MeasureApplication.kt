@@ -4,6 +4,7 @@ import android.app.Application
 import com.google.ai.edge.litert.BuiltinNpuAcceleratorProvider
 import com.google.ai.edge.litert.Environment
 import dev.slidemobile.core.Accelerator
+import dev.slidemobile.core.Artifact
 import dev.slidemobile.core.ArtifactIndex
 import dev.slidemobile.core.Backend
 import dev.slidemobile.core.Batch
@@ -17,6 +18,8 @@ import dev.slidemobile.core.Measurements
 import dev.slidemobile.core.ModelStore
 import dev.slidemobile.core.ProductCache
 import dev.slidemobile.core.Result
+import dev.slidemobile.core.StoredModel
+import dev.slidemobile.core.TrustedKeys
 import dev.slidemobile.core.Turn
 import dev.slidemobile.core.VerifiedImage
 import dev.slidemobile.core.Verification
@@ -79,7 +82,12 @@ class MeasureApplication : Application() {
         LiteRtBackend.Products(cache, phone.osBuild, environment.device)
     }
 
-    private val store by lazy { ModelStore(File(noBackupFilesDir, "models")) }
+    /** The embedded artifacts, with the keys that the app trusts. */
+    private val embedded by lazy { ArtifactStore(this).root() }
+
+    private val store by lazy {
+        ModelStore(File(noBackupFilesDir, "models"), TrustedKeys.beside(embedded))
+    }
 
     private val backends: List<Backend> by lazy {
         listOf(
@@ -93,7 +101,7 @@ class MeasureApplication : Application() {
     override fun onCreate() {
         super.onCreate()
         work.submit(
-            { Models.Ready(ArtifactIndex.list(ArtifactStore(this).root(), backends) + brought()) },
+            { Models.Ready(ArtifactIndex.list(embedded, backends) + brought()) },
             failed = { publish(Models.Failed(it.line())) },
             done = ::publish,
         )
@@ -101,25 +109,32 @@ class MeasureApplication : Application() {
 
     /**
      * The models in the store, after those that were put into `files/models/` (README) are taken
-     * in, proved on this phone's CPU, and promoted; why one was not is a line of the list.
+     * in, proved on this phone's CPU, and promoted; why one was not is a line of the list. After an
+     * update of the system, those that are there are proved again.
      */
     private fun brought(): List<Entry> {
+        val lost = store.recover(phone.osBuild, ::proof).map { Entry.NotUsable(it.name, it.why) }
         val inbox = getExternalFilesDir(null)?.let { File(it, "models") }
         val refused = inbox?.listFiles().orEmpty().filter { it.isDirectory }.mapNotNull { folder ->
-            val why = runCatching { promote(folder) }.exceptionOrNull()
-            folder.deleteRecursively()
+            val why = runCatching { store.prove(taken(folder), ::proof) }.exceptionOrNull()
             why?.let { Entry.NotUsable(folder.name, it.line()) }
         }
-        return refused + store.promoted().map { ArtifactIndex.usable(store.open(it), backends) }
+        val usable = store.promoted().map { ArtifactIndex.usable(store.open(it), backends) }
+        return lost + refused + usable
     }
 
-    private fun promote(folder: File) {
-        store.prove(store.takeIn(folder)) { artifact ->
-            val entry = ArtifactIndex.usable(artifact, backends)
-            if (Verification.refusal(artifact.manifest) != null) return@prove emptyList()
-            entry.backend.open(artifact, Accelerator.CPU, threads = 1).use {
-                Verification.run(artifact, it)
-            }
+    /** Whatever comes of it, the folder goes: one that ends the app is not tried at each start. */
+    private fun taken(folder: File): StoredModel = try {
+        store.takeIn(folder)
+    } finally {
+        folder.deleteRecursively()
+    }
+
+    private fun proof(artifact: Artifact): List<VerifiedImage> {
+        val entry = ArtifactIndex.usable(artifact, backends)
+        if (Verification.refusal(artifact.manifest) != null) return emptyList()
+        return entry.backend.open(artifact, Accelerator.CPU, threads = 1).use {
+            Verification.run(artifact, it)
         }
     }
 

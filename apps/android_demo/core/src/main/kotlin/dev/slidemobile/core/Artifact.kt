@@ -9,10 +9,14 @@ class NotUsable(message: String) : Exception(message)
 
 /**
  * An artifact folder whose files have the digests that its manifest lists; [manifestSha256] is over
- * the bytes of manifest.json.
+ * the bytes of manifest.json, and [provenance] says who signed it.
  */
 class Artifact(
-    val folder: File, val manifest: Manifest, val manifestSha256: String, val labels: List<String>,
+    val folder: File,
+    val manifest: Manifest,
+    val manifestSha256: String,
+    val labels: List<String>,
+    val provenance: Provenance,
 ) {
     /** A stored model lies in a folder that has the digest for its name, in one with its own. */
     val name: String
@@ -30,9 +34,12 @@ class Artifact(
 
         /**
          * Reads a folder and verifies every file in it; throws [NotUsable]. [manifestSha256] is the
-         * index's digest of manifest.json: nothing in the manifest is trusted before they agree.
+         * index's digest of manifest.json: nothing in the manifest is trusted before they agree. A
+         * signature that none of the [keys] made is refused.
          */
-        fun open(folder: File, manifestSha256: String): Artifact = try {
+        fun open(
+            folder: File, manifestSha256: String, keys: TrustedKeys = TrustedKeys.NONE,
+        ): Artifact = try {
             if (!folder.isDirectory) throw NotUsable("the folder is missing")
             val bytes = present(folder, MANIFEST).readBytes()
             if (sha256(bytes) != manifestSha256) {
@@ -42,7 +49,8 @@ class Artifact(
             }
             val manifest = Manifest.parse(bytes)
             for ((name, sha256) in manifest.files) verify(folder, name, sha256)
-            Artifact(folder, manifest, manifestSha256, labels(folder, manifest))
+            val provenance = keys.vouch(folder, manifest.files + (MANIFEST to manifestSha256))
+            Artifact(folder, manifest, manifestSha256, labels(folder, manifest), provenance)
         } catch (error: IOException) {
             throw NotUsable("a file cannot be read: ${error.message}")
         }

@@ -27,7 +27,10 @@ object ArtifactIndex {
     fun list(root: File, backends: List<Backend>): List<Entry> {
         val file = File(root, FILE)
         if (!file.isFile) return emptyList()
-        return lines(file.readBytes()).map { (folder, sha) -> entry(root, folder, sha, backends) }
+        val keys = TrustedKeys.beside(root)
+        return lines(file.readBytes()).map { (folder, sha) ->
+            entry(folder, backends) { Artifact.open(File(root, folder), sha, keys) }
+        }
     }
 
     /** Folder and sha256 of its manifest, from the bytes of index.json; throws [NotUsable]. */
@@ -47,11 +50,9 @@ object ArtifactIndex {
         return fields.list("artifacts").map { it.text("folder") to it.text("manifest_sha256") }
     }
 
-    private fun entry(
-        root: File, folder: String, manifestSha256: String, backends: List<Backend>,
-    ): Entry = try {
+    private fun entry(folder: String, backends: List<Backend>, open: () -> Artifact): Entry = try {
         if (!FOLDER.matches(folder)) throw NotUsable("'$folder' is not the name of a folder")
-        usable(Artifact.open(File(root, folder), manifestSha256), backends)
+        usable(open(), backends)
     } catch (error: NotUsable) {
         Entry.NotUsable(folder, error.message.orEmpty())
     }

@@ -91,6 +91,35 @@ class ModelStoreTest {
     }
 
     @Test
+    fun `after an update of the system what was promoted is proved again`() {
+        val first = promoted(brought())
+        promoted(brought(decibels = 41))
+        assertEquals(emptyList<Refused>(), store.recover("build 1", ::proved))
+        assertEquals(emptyList<Refused>(), store.recover("build 1") { error("not asked") })
+        val found = store.recover("build 2") { artifact ->
+            listOf(VerifiedImage("golden/00.ppm", null, artifact.manifest.sqnrDb == 40.5))
+        }
+        val why = "model is not promoted: 1 of 1 golden images are under the floor"
+        assertEquals(listOf(Refused("model", why)), found)
+        assertEquals(listOf(first), store.promoted())
+        store.recover("build 3") { error("no such kernel") }
+        assertEquals(emptyList<StoredModel>(), store.promoted())
+    }
+
+    @Test
+    fun `a model whose proof ended the app is gone at the next start`() {
+        val good = promoted(brought())
+        store.recover("build 1", ::proved)
+        val deadly = store.takeIn(brought(decibels = 41))
+        File(root, "store/model/proving").writeText(deadly.manifestSha256)  // as a crash leaves it
+        val found = store.recover("build 1") { error("not asked") }
+        assertEquals(listOf(Refused("model", "model is not promoted: it ended the app")), found)
+        assertEquals(listOf(good), store.promoted())
+        assertFalse(File(root, "store/model/${deadly.manifestSha256}").exists())
+        assertEquals(emptyList<Refused>(), store.recover("build 1", ::proved))
+    }
+
+    @Test
     fun `two are kept of each name`() {
         val models = (40..43).map { promoted(brought(decibels = it)) }
         val kept = File(root, "store/model").listFiles().orEmpty().filter { it.isDirectory }

@@ -6,6 +6,7 @@ import android.view.ViewGroup
 import android.widget.TextView
 import dev.slidemobile.core.Artifact
 import dev.slidemobile.core.Entry
+import dev.slidemobile.core.Provenance
 import dev.slidemobile.measure.Models
 import dev.slidemobile.measure.R
 import dev.slidemobile.measure.find
@@ -52,6 +53,7 @@ class ModelsScreen(activity: Activity, parent: ViewGroup) :
                 manifest.input.width, manifest.input.height,
             ),
             text(R.string.model_parity, manifest.sqnrDb, manifest.minSqnrDb),
+            provenance(artifact.provenance),
         )
         if (artifact.labels.isEmpty()) {
             lines += text(R.string.model_maps, manifest.outputs.size)
@@ -62,7 +64,14 @@ class ModelsScreen(activity: Activity, parent: ViewGroup) :
         return lines.joinToString("\n")
     }
 
+    private fun provenance(found: Provenance): String = when (found) {
+        is Provenance.Authentic -> text(R.string.authentic, found.key.take(SHOWN_KEY))
+        Provenance.Unsigned -> text(R.string.unsigned)
+        Provenance.Unchecked -> text(R.string.unchecked)
+    }
+
     private companion object {
+        const val SHOWN_KEY = 12
         const val SHOWN_LABELS = 5
     }
 }
