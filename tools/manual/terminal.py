@@ -4,6 +4,7 @@ python -m tools.manual.terminal
 """
 
 import contextlib
+import io
 import os
 import pty
 import re
@@ -23,7 +24,7 @@ FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # rich would load a
 
 def main() -> None:
     """Run the commands in a folder of their own, and draw what they print."""
-    console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"))
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for command in COMMANDS:
             console.print(f"[bold]$ slide-mobile {command}[/]", highlight=False)
