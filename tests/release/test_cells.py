@@ -72,7 +72,7 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     measured = documents.read(out / "bench.json")
     assert len(measured.results) == 2
     timed = []
-    monkeypatch.setattr(matrix, "bench", lambda roots, **_: timed.append(roots) or measured)
+    monkeypatch.setattr(matrix, "measure", lambda roots, **_: timed.append(roots) or measured)
     again = json.loads(run(file, "--json").stdout)
     assert [c["state"] for c in again["cells"]] == ["kept", "kept"]
     # While tests run beside it this machine may be too busy to be believed.

@@ -44,7 +44,7 @@ def test_a_measurement_is_kept_if_it_is_good_and_of_the_same(
             taken += 1
             return document
 
-        monkeypatch.setattr(matrix, "bench", bench)
+        monkeypatch.setattr(matrix, "measure", bench)
         good_cells = [record("a", manifest_sha256)]
         _, found = matrix._timed(asked, good_cells, force=False, progress=silent)
         return [failure.message for failure in found]
@@ -66,7 +66,7 @@ def test_a_baseline_of_another_machine_fails_and_the_measurement_stays(
     document = documents.read(PHONE)
     elsewhere = replace(document, environment=replace(document.environment, device="Pixel 3"))
     baseline = Baseline(file=Path("b.json"), document=elsewhere)
-    monkeypatch.setattr(matrix, "bench", lambda *_, **__: document)
+    monkeypatch.setattr(matrix, "measure", lambda *_, **__: document)
     asked = with_bench(tmp_path, "a", baseline=baseline)
     path, failures = matrix._timed(asked, [record("a")], force=False, progress=silent)
     assert path is not None and documents.read(path) == document
@@ -92,7 +92,7 @@ def test_a_file_that_misses_its_floor_in_the_report_fails_the_release_once(
     asked = Plan(**vars(plan(tmp_path, "a", "b")) | {"formats": ("html", "markdown")})
     rows = (row("x/a", "SQNR 12.5 dB, the floor is 90 dB"), row("x/b"))
     written = Report(report="r", format="html", passed=False, artifacts=rows, problems=(), notes=())
-    monkeypatch.setattr(matrix, "write", lambda *_, **__: written)
+    monkeypatch.setattr(matrix, "write_report", lambda *_, **__: written)
     paths, failures = matrix._reported(asked, [record("a"), record("b")], None, silent)
     assert paths == [tmp_path / "report.html", tmp_path / "report.md"]
     (failure,) = failures

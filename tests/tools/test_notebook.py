@@ -40,7 +40,8 @@ def test_the_page_has_every_cell_and_its_output() -> None:
     page = hook.on_page_markdown(f"# Tutorial\n\n{hook.MARK}\n")
     cells = document()["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert page.count("```python") == len(code) and page.count("# Tutorial") == 1
+    assert all(f"```python\n{''.join(cell['source'])}\n```" in page for cell in code)
+    assert page.count("# Tutorial") == 1
     assert page.count("```text") == sum(len(cell["outputs"]) for cell in code)
 
 

@@ -15,7 +15,8 @@ MAX_RANK, MAX_LENGTH = 4, 16_384
 ROW_BYTES = 64  # the last axis is padded to this
 _PADDED = 1.5  # padding is a finding if it makes the activations larger than this factor
 _BYTES = {"fp16": 2, "fp32": 4, "int32": 4, "int16": 2, "uint16": 2, "int8": 1, "uint8": 1}
-_BORDERS = {"cast", "classify"}  # at the inputs and outputs, which are float32
+# At the inputs and outputs, which are float32; so is what `classify` reads.
+_BORDERS = {"cast", "classify"}
 _MOVES = {
     "cast", "concat", "depth_to_space", "expand_dims", "gather", "gather_along_axis", "gather_nd",
     "pad", "pixel_shuffle", "pixel_unshuffle", "reshape", "reverse", "slice_by_index",
@@ -35,7 +36,12 @@ def findings(program: Program) -> tuple[str, ...]:
 
 
 def _wide_floats(program: Program) -> Iterator[str]:
-    wide = [op for op in program.operations if "fp32" in op.dtypes and op.type not in _BORDERS]
+    classified = {x for op in program.operations if op.type == "classify" for x in op.reads()}
+    wide = [
+        op
+        for op in program.operations
+        if "fp32" in op.dtypes and op.type not in _BORDERS and op.outputs[0] not in classified
+    ]
     if wide:
         yield (
             f"{len(wide)} operations compute in fp32, which the Neural Engine cannot do: "
