@@ -44,7 +44,6 @@ from slide_mobile.bench import BenchConfig
 from slide_mobile.errors import UnknownName, UsageError
 from slide_mobile.isolation import files
 from slide_mobile.parity.source import CalibrationImages
-from slide_mobile.targets.format import Format
 from slide_mobile.tasks import CatalogueTask, Weights
 
 MOST_BYTES = 1 << 20  # of a release file
