@@ -46,6 +46,7 @@ class FakeConverter:
     before_writing: Callable[[Path], None] = lambda path: None
     written: list[Request] = field(default_factory=list)
     forms: dict[bytes, nn.Module] = field(default_factory=dict)
+    outputs: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
 
     SUFFIX = ".fake"
     RUNTIME = ("Fake", "slide-mobile")
@@ -70,13 +71,13 @@ class FakeConverter:
         self.written.append(request)
         modules = sorted(request.float_modules)
         content = {
-            "outputs": request.outputs,
             "number": len(self.forms),
             "decibels": self.decibels(request.recipe, frozenset(modules)),
             "precision": request.recipe.name,
         }
         path.write_text(json.dumps(content))
         self.forms[path.read_bytes()] = program
+        self.outputs[path.read_bytes()] = request.outputs
 
     def _form(self, path: Path) -> tuple[nn.Module, float]:
         content = path.read_bytes()
@@ -101,7 +102,7 @@ class FakeConverter:
         def call(image: Pixels) -> Mapping[str, NDArray[Any]]:
             found = form(torch.from_numpy(planar(image)))
             rows = [x.numpy() for x in (found if isinstance(found, tuple) else (found,))]
-            names = json.loads(path.read_bytes())["outputs"]
+            names = self.outputs[path.read_bytes()]
             return {n: with_error(x, decibels) for n, x in zip(names, rows, strict=True)}
 
         return Runner(call=call, runtime=runtime, layout=self.LAYOUT)

@@ -76,7 +76,7 @@ def convert(
     """
     to = registry.canonical(Format(to) if isinstance(to, str) else to)
     source = _source(source, example)
-    to = _of_task(to) if isinstance(source, OwnModel) else to
+    to = _with_task(to, source)
     model = references.identified(source, to.task)
     created = manifest_builder.timestamp()
     converter = registry.load(to.target, to_write=True)
@@ -122,11 +122,18 @@ def _source(
     return source if isinstance(source, ModelSource | OwnModel) else model_source(source)
 
 
-def _of_task(to: Format) -> Format:
-    """The format for the outputs of a user's network; raises UsageError for the task "features"."""
-    if to.task == "features":
-        raise UsageError("a network of your own gives its own outputs: leave out the task features")
-    return replace(to, task="own")
+def _with_task(to: Format, source: ModelSource | OwnModel) -> Format:
+    """The format with the task "own" for a network of the user, and for no other model.
+
+    Raises UsageError for another task.
+    """
+    if isinstance(source, OwnModel):
+        if to.task == "features":
+            raise UsageError("a network of your own has its own outputs: leave out the task")
+        return replace(to, task="own")
+    if to.task == "own":
+        raise UsageError("the task own is for a torch module: give one, with example=")
+    return to
 
 
 def _job(

@@ -44,8 +44,7 @@ from slide_mobile.bench import BenchConfig
 from slide_mobile.errors import UnknownName, UsageError
 from slide_mobile.isolation import files
 from slide_mobile.parity.source import CalibrationImages
-from slide_mobile.targets.format import Format
-from slide_mobile.tasks import Task, Weights
+from slide_mobile.tasks import CatalogueTask, Weights
 
 MOST_BYTES = 1 << 20  # of a release file
 # In a line: a key of 100,000 parts, "a.b.b.b...", takes tomllib 40 GB of memory.
@@ -64,7 +63,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """A [[model]]: its keys are options of `convert`, and `images` is the one of `check`."""
 
     name: Text
-    task: Task = Format.task
+    task: CatalogueTask = "classify"
     checkpoint: Text | None = None
     weights: Weights | None = None
     untrained: bool = False

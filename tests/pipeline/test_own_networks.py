@@ -135,8 +135,10 @@ def test_the_call_is_refused_where_it_makes_no_sense(fake: FakeConverter) -> Non
         slide_mobile.convert(build("plain"), to="fake")
     with pytest.raises(UsageError, match="example= is for a torch module"):
         slide_mobile.convert("slide_swin_demo", to="fake", example=EXAMPLE)
-    with pytest.raises(UsageError, match="leave out the task features"):
+    with pytest.raises(UsageError, match="leave out the task"):
         slide_mobile.convert(build("plain"), to=Format("fake", task="features"), example=EXAMPLE)
+    with pytest.raises(UsageError, match="the task own is for a torch module"):
+        slide_mobile.convert("slide_swin_demo", to=Format("fake", task="own"))
     assert ModelSource("slide_swin_demo").title == "slide_swin_demo"
 
 
