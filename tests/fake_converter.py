@@ -22,7 +22,7 @@ from slide_mobile.preprocess import Pixels, planar
 from slide_mobile.recipes import Recipe
 from slide_mobile.targets.converter import Request, Runner
 from slide_mobile.targets.profiles import RUNS, NoProfiler, OperationTime
-from slide_mobile.tasks import Layout
+from slide_mobile.tasks import LOGITS, STAGES, Layout
 
 Layers = frozenset[str]
 
@@ -102,7 +102,8 @@ class FakeConverter:
         def call(image: Pixels) -> Mapping[str, NDArray[Any]]:
             found = form(torch.from_numpy(planar(image)))
             rows = [x.numpy() for x in (found if isinstance(found, tuple) else (found,))]
-            names = self.outputs[path.read_bytes()]
+            usual = STAGES if isinstance(found, tuple) else (LOGITS,)
+            names = self.outputs.get(path.read_bytes(), usual)
             return {n: with_error(x, decibels) for n, x in zip(names, rows, strict=True)}
 
         return Runner(call=call, runtime=runtime, layout=self.LAYOUT)

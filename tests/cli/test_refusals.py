@@ -111,7 +111,10 @@ def test_a_parents_checkpoint_is_one_line_that_says_what_is_missing(tmp_path: Pa
         (["check", "nowhere"], "is not an artifact folder"),
         (["inspect", "nowhere"], "is not an artifact folder"),
         (["check", "nowhere", "--against", "x"], "is not an artifact folder"),
-        (["check", "x", "--against", "y", "--modules"], "leave out --checkpoint and --modules"),
+        (
+            ["check", "x", "--against", "y", "--modules"],
+            "leave out --checkpoint, --module and --modules",
+        ),
         (["convert", "../../x", "--to", "tflite", "--untrained"], "no model is named '../../x'"),
         (
             ["convert", "--to", "tflite", "--precision", ""],

@@ -46,8 +46,8 @@ def lower(model: GraphModule) -> bool:
 
 
 def high(model: torch.fx.GraphModule) -> Iterator[Node]:
-    """The nodes whose tensors have a rank over 4."""
-    return (node for node in model.graph.nodes if len(shape(node)) > MOST_RANK)
+    """The nodes whose tensors are read and have a rank over 4."""
+    return (node for node in model.graph.nodes if node.users and len(shape(node)) > MOST_RANK)
 
 
 def _is_high(node: Node) -> bool:

@@ -12,6 +12,7 @@ from slide_mobile.deploy.forms import PLAIN
 from slide_mobile.deploy.networks import Network, Prepared, prepare
 from slide_mobile.deploy.networks.slide import slide_attention
 from slide_mobile.deploy.split_taps import TapAttention
+from slide_mobile.models.layers.window_attention import WindowAttention
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.tasks import Layout
 
@@ -205,3 +206,31 @@ def test_window_attention_without_a_mask_and_without_a_bias() -> None:
         found = prepared(net, layout)  # type: ignore[arg-type]
         assert [one.rewrite for one in found.rewritten] == ["window attention at rank 4"]
         assert same(net, found, layout) >= 110  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_window_attention_that_cuts_its_own_windows_from_a_map(layout: Layout) -> None:
+    class OnMaps(WindowAttention):
+        """As torchvision has it: lists of sizes, and a mask of its own."""
+
+        window_size, shift_size = (4, 4), (2, 2)
+
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            return super().forward(x, self.mask())
+
+    attn = OnMaps(16, 2, 4, map_size=(8, 12), shift=2)
+
+    class Maps(nn.Module):
+        """A map of the image, and the attention on it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.attn = nn.Conv2d(3, 16, 4, stride=4), attn
+
+        def forward(self, image: Tensor) -> Tensor:
+            return self.attn(self.stem(image).permute(0, 2, 3, 1))
+
+    net = Maps().eval()
+    found = prepared(net, layout)
+    assert [one.module for one in found.rewritten] == ["attn"]
+    assert same(net, found, layout) >= 110
