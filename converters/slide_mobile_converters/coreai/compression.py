@@ -3,6 +3,11 @@
 coreai-opt's passes write the same operations, but they choose weights by their size alone: they
 take the first layer and depthwise kernels too, which are 1 % of the bytes. And they search palettes
 with code that they compile on the user's machine.
+
+int4 is not offered. On slide_swin_demo, blocks of 32 with their own scales, and int8 for the small
+tensors, reach 26.3 dB with 5.2 bits a weight; the palette of 4 and 6 bits reaches 25.2 dB with 4.4.
+A palette for each 16 output channels reaches 26.9 dB with 4.6 bits, but 34.1 instead of 38.8 dB
+where the palette of 6 bits has 8 bits for the small tensors.
 """
 
 from collections.abc import Sequence

@@ -22,13 +22,11 @@ from slide_mobile.targets.converter import Request, require_quantized
 from slide_mobile.tasks import deployed_path, output_names
 from slide_mobile_converters.coreai import operations
 from slide_mobile_converters.coreai.compression import compress
+from slide_mobile_converters.coreai.linears import LINEAR, as_convolutions
 from slide_mobile_converters.coreai.quantization import halve
 
-_CONVOLUTION, _PERMUTE = torch.ops.aten.convolution.default, torch.ops.aten.permute.default
-# Position of the weight among the arguments of each dense operation.
-_WEIGHT = {_CONVOLUTION: 1, torch.ops.aten.mm.default: 1, torch.ops.aten.addmm.default: 2}
+_CONVOLUTION = torch.ops.aten.convolution.default
 _GROUPS = 8  # position of `groups` among the arguments of aten.convolution
-_PRODUCTS = {"coreai.conv2d", "coreai.decomposable.broadcasting_batch_matmul"}
 _NODE = re.compile(r'identifiers = \["([^"]+)"\]')
 
 
@@ -54,7 +52,10 @@ def lower(program: ExportedProgram, request: Request) -> Lowered:
 
     Raises ValueError for a float module that the recipe leaves in float anyway.
     """
-    core = program.run_decompositions(get_decomp_table())
+    table = get_decomp_table()
+    table.pop(LINEAR)  # decomposed, it may become a batch of matmuls
+    core = program.run_decompositions(table)
+    as_convolutions(core)
     if request.recipe.weights != "float32":
         halve(core)
     layers = list(dense(core))
@@ -70,13 +71,10 @@ def dense(program: ExportedProgram) -> Iterator[Dense]:
     """The dense layers of a decomposed program, in execution order."""
     parameters = program.graph_signature.inputs_to_parameters
     for node in program.graph.nodes:
-        grouped = node.target is _CONVOLUTION and node.args[_GROUPS] != 1
-        if node.target not in _WEIGHT or grouped:
+        if node.target is not _CONVOLUTION or node.args[_GROUPS] != 1:
             continue
-        weight = node.args[_WEIGHT[node.target]]
+        weight = node.args[1]
         assert isinstance(weight, Node)
-        if weight.target is _PERMUTE:  # a linear's is transposed
-            weight = weight.all_input_nodes[0]
         if weight.name in parameters:
             path = deployed_path(parameters[weight.name]).removesuffix(".weight")
             yield Dense(node=node.name, path=path, shape=tuple(weight.meta["val"].shape))
@@ -113,9 +111,7 @@ def _weights(program: Any, nodes: set[str]) -> list[Any]:
     every, found = operations.raw(program), {}
     for name, places in _places(program).items():
         for index in places:
-            if name in nodes and every[index].name in _PRODUCTS:
+            if name in nodes and every[index].name == "coreai.conv2d":
                 weight = every[index].operands[1].owner
-                if weight.name == "coreai.transpose":
-                    weight = weight.operands[0].owner
                 found[weight.results[0]] = weight
     return list(found.values())
