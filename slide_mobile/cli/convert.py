@@ -34,7 +34,7 @@ Examples:
       --checkpoint slide_swin_t.pth --labels imagenet.txt --calibration photos
   slide-mobile convert --to all --precision fp32,int8 --report report.html
   slide-mobile convert swin_tiny_timm.pth --to tflite --fp16
-  slide-mobile convert networks/unet.py:build --to tflite --int8 --calibration photos
+  slide-mobile convert unet.py:build --to tflite --int8 --calibration photos
   slide-mobile convert slide_swin_tiny --untrained --to tflite --fp16
   slide-mobile convert slide_pvt_v2_b1 --checkpoint pvt.pth --to coreml \\
       --task features --input-size 512x896

@@ -11,7 +11,9 @@ from lab_artifacts import made
 from benchmarks import labs
 from benchmarks.lib.results.document import read
 from benchmarks.lib.results.labs import LabRow, Labs, table
+from slide_mobile.artifact.folder import Artifact
 from slide_mobile.lab.verdict import Outcome, Verdict
+from slide_mobile.targets.format import Format
 
 
 def row(precision: str, lab: str, outcome: Outcome, sqnr_db: float | None) -> LabRow:
@@ -31,17 +33,27 @@ def test_a_lab_that_did_not_run_a_file_leaves_its_cell_empty() -> None:
     ]
 
 
-def test_every_file_runs_in_every_lab_that_is_set_up(
+def test_every_file_runs_once_in_every_lab_that_is_set_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(monkeypatch, FakeLab().lab("good"), FakeLab(decibels=30.0).lab("bad"))
     install_runtime(monkeypatch)
-    artifacts = [made(tmp_path / name) for name in ("a", "b")]
-    monkeypatch.setattr(labs, "_artifacts", lambda options, folder: iter(artifacts))
-    monkeypatch.setattr("sys.argv", ["labs", "--out", str(tmp_path / "labs.json")])
-    labs.main()
-    found = read(tmp_path / "labs.json", Labs)
-    assert [(r.verdict.lab, r.verdict.outcome) for r in found.rows] == [
-        ("good", "passed"), ("bad", "failed"),
-    ] * 2  # fmt: skip
+    artifact, asked = made(tmp_path / "a"), []
+
+    def converted(model: str, to: Format, folder: Path) -> Artifact:
+        asked.append((model, to))
+        return artifact
+
+    facts = artifact.manifest
+    file = facts.model.name, Format(facts.target, facts.precision)
+    monkeypatch.setattr(labs, "converted", converted)
+    monkeypatch.setattr(labs, "_files", lambda options: iter([file]))
+    for arguments in ([], [], ["--force"]):  # what is in the file is not run again
+        monkeypatch.setattr("sys.argv", ["labs", "--out", str(tmp_path / "labs.json"), *arguments])
+        labs.main()
+        found = read(tmp_path / "labs.json", Labs)
+        assert [(r.verdict.lab, r.verdict.outcome) for r in found.rows] == [
+            ("good", "passed"), ("bad", "failed"),
+        ]  # fmt: skip
+    assert asked == [file, file]
     assert json.loads((tmp_path / "labs.json").read_bytes())["forms_sha256"]

@@ -45,7 +45,12 @@ def test_an_interruption_that_a_toolchain_swallows_is_not_forgotten() -> None:
     [
         (matrix, "release", ["release", "release.toml"], "interrupted; what was finished is kept"),
         (embed, "embed", ["embed", "a", "--app", "b"], "interrupted; what was finished is kept"),
-        (writing, "write", ["report", "a", "--out", "r.md"], "interrupted; nothing was written"),
+        (
+            writing,
+            "write_report",
+            ["report", "a", "--out", "r.md"],
+            "interrupted; nothing was written",
+        ),
     ],
     ids=["release", "embed", "report"],
 )
