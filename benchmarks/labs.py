@@ -22,7 +22,7 @@ from benchmarks.lib.artifacts import converted
 from benchmarks.lib.results import labs as results
 from benchmarks.lib.results.document import read, save
 from benchmarks.lib.results.labs import LabRow, Labs
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.lab import catalogue, session
 from slide_mobile.lab.labs import Lab
 from slide_mobile.parity.source import DEMO
@@ -61,7 +61,7 @@ def _kept(options: argparse.Namespace) -> Labs:
     return Labs(forms_sha256=provenance.digest(), rows=())
 
 
-def _rows(artifact: Artifact, ready: Sequence[Lab]) -> list[LabRow]:
+def _rows(artifact: ArtifactFolder, ready: Sequence[Lab]) -> list[LabRow]:
     """What the labs find about one file."""
     manifest = artifact.manifest
     rows = [

@@ -28,7 +28,7 @@ from benchmarks.lib.results.document import save
 from benchmarks.lib.results.runtimes import RuntimeRow
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.atomic import write_file
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.lab import runtimes as lab
 from slide_mobile.lab import subject
 from slide_mobile.lab.process import WorkerFailed
@@ -90,7 +90,7 @@ def _options() -> argparse.Namespace:
 
 def artifacts(
     models: tuple[str, ...], via_onnx: bool, folder: Path
-) -> Iterator[tuple[Artifact, str]]:
+) -> Iterator[tuple[ArtifactFolder, str]]:
     """Every artifact to run, with the exporter that made it; those in the folder are used."""
     wanted = list(itertools.product(models, ("litert",), PRECISIONS))
     wanted += itertools.product((DEMO,) * via_onnx, ("onnx",), PRECISIONS)
@@ -98,7 +98,7 @@ def artifacts(
         yield converted(model, Format("tflite", precision, via=via), folder / via), via
 
 
-def run(artifact: Artifact, runtime: str, via: str) -> RuntimeRow:
+def run(artifact: ArtifactFolder, runtime: str, via: str) -> RuntimeRow:
     """The artifact's golden images on one runtime, beside PyTorch's logits for them."""
     manifest = artifact.manifest
     row = partial(

@@ -31,7 +31,7 @@ from benchmarks.lib.results.files import Candidate
 from benchmarks.lib.results.targets import Cell, Conversion, RefusedCell, Targets
 from slide_mobile import models
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import amx
 from slide_mobile.bench.host import cpu
 from slide_mobile.demo.render import GOLDEN_SEED
@@ -118,11 +118,13 @@ def convert(cell: Cell, folder: Path) -> Conversion | RefusedCell:
         refused = documents.decode(done.stdout.encode(), _Refused)
         return RefusedCell(**msgspec.structs.asdict(cell), error=refused.error)
     printed = documents.decode(done.stdout.encode(), _Converted)
-    artifact = Artifact.open(root(cell, folder))
+    artifact = ArtifactFolder.open(root(cell, folder))
     return conversion(cell, artifact, printed.seconds, printed.peak_rss_bytes)
 
 
-def conversion(cell: Cell, artifact: Artifact, seconds: float, peak_rss_bytes: int) -> Conversion:
+def conversion(
+    cell: Cell, artifact: ArtifactFolder, seconds: float, peak_rss_bytes: int
+) -> Conversion:
     """A row from an artifact's manifest and what its conversion took."""
     manifest = artifact.manifest
     graph, parity, accuracy = manifest.graph, manifest.parity, manifest.accuracy

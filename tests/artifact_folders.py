@@ -8,7 +8,7 @@ import numpy as np
 
 from slide_mobile.artifact import golden
 from slide_mobile.artifact import manifest as manifests
-from slide_mobile.artifact.folder import Artifact, digests, size_bytes
+from slide_mobile.artifact.folder import ArtifactFolder, digests, size_bytes
 from slide_mobile.artifact.manifest import Manifest
 
 SHA = "0" * 64
@@ -94,7 +94,7 @@ def manifest(base: dict[str, Any] | None = None, **changes: Any) -> Manifest:
     return msgspec.convert(found, Manifest)
 
 
-def folder(root: Path, *, labels: bytes = b"cat\ndog\n", **changes: Any) -> Artifact:
+def folder(root: Path, *, labels: bytes = b"cat\ndog\n", **changes: Any) -> ArtifactFolder:
     """A whole artifact folder of a classifier, whose files match its manifest."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "model.tflite").write_bytes(b"1")
@@ -103,12 +103,12 @@ def folder(root: Path, *, labels: bytes = b"cat\ndog\n", **changes: Any) -> Arti
     found = manifest(**changes)
     found = msgspec.structs.replace(found, golden=(item,), files=digests(root))
     manifests.write(root, found)
-    return Artifact.open(root)
+    return ArtifactFolder.open(root)
 
 
 def rewrite(root: Path, **changes: Any) -> None:
     """Edit fields of a folder's manifest, and make it match the files that are there now."""
-    found = msgspec.to_builtins(Artifact.open(root).manifest)
+    found = msgspec.to_builtins(ArtifactFolder.open(root).manifest)
     model = root / changes.get("file", found["file"])
     now = {"files": digests(root), "size_bytes": size_bytes(model)}
     new = manifest(found, **(now | changes))

@@ -5,7 +5,7 @@ from typing import Any
 
 import slide_mobile
 from slide_mobile.artifact.atomic import alone_in
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.parity.source import CalibrationImages, ModelSource
 from slide_mobile.targets.format import Format
 
@@ -22,7 +22,7 @@ class ConvertedOnce:
 
     def __call__(
         self, target: str, precision: str, *, model: str = "slide_swin_test", **options: object
-    ) -> Artifact:
+    ) -> ArtifactFolder:
         """Eight images calibrate; `options` are those of ModelSource and of Format."""
         asked = (model, target, precision, *(f"{name}={options[name]}" for name in sorted(options)))
         out = self.folder / "-".join(asked)
@@ -32,14 +32,14 @@ class ConvertedOnce:
             if not whole:
                 return convert_untrained(model, target, precision, out=out, **options)
         (manifest,) = whole
-        artifact = Artifact.open(manifest.parent)
+        artifact = ArtifactFolder.open(manifest.parent)
         artifact.verify()  # no test has edited what is everyone's
         return artifact
 
 
 def convert_untrained(
     model: str, target: str, precision: str, *, out: Path, **options: Any
-) -> Artifact:
+) -> ArtifactFolder:
     """Convert random weights, calibrated on eight drawings."""
     of_format = {name: options.pop(name) for name in ("backend", "via", "task") if name in options}
     return slide_mobile.convert(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.lab import catalogue
 from slide_mobile.lab.labs import Execution, Inputs, Lab
 from slide_mobile.lab.parts import Part
@@ -58,7 +58,7 @@ class FakeLab:
             executions=lambda manifest: executions,
         )
 
-    def run(self, artifact: Artifact, inputs: Inputs) -> Ran:
+    def run(self, artifact: ArtifactFolder, inputs: Inputs) -> Ran:
         """Run the file here, and scale its outputs to the error."""
         self.inputs = inputs
         runner = registry.load(artifact.manifest.target).runner(artifact.model_path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from slide_mobile.artifact import golden
 from slide_mobile.artifact import manifest as manifests
-from slide_mobile.artifact.folder import Artifact, digests
+from slide_mobile.artifact.folder import ArtifactFolder, digests
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Runner
 from slide_mobile.tasks import Outputs, Task
@@ -36,7 +36,7 @@ def computed(images: NDArray[np.uint8], task: Task) -> Outputs:
     return maps
 
 
-def made(root: Path, task: Task = "classify", **changes: Any) -> Artifact:
+def made(root: Path, task: Task = "classify", **changes: Any) -> ArtifactFolder:
     """A whole artifact in fp32 for `tflite`, of random weights; `changes` are of its manifest."""
     root.mkdir(parents=True)
     (root / "model.tflite").write_bytes(b"1")
@@ -52,7 +52,7 @@ def made(root: Path, task: Task = "classify", **changes: Any) -> Artifact:
     found = manifest(plain() if task == "classify" else plain_features(), **facts | changes)
     found = msgspec.structs.replace(found, golden=tuple(items), files=digests(root))
     manifests.write(root, found)
-    return Artifact.open(root)
+    return ArtifactFolder.open(root)
 
 
 TRAINED = {"trained": True, "checkpoint_sha256": SHA}
@@ -62,7 +62,7 @@ def install(monkeypatch: Any) -> None:
     """Make this machine's runtime of every target the one that runs these files."""
 
     def runner(path: Path, *, threads: int | None = None) -> Runner:
-        task = Artifact.open(path.parent).manifest.task
+        task = ArtifactFolder.open(path.parent).manifest.task
 
         def call(image: NDArray[np.uint8]) -> Outputs:
             found = computed(image[None], task)

@@ -22,7 +22,7 @@ from slide_mobile.artifact import index
 from slide_mobile.artifact.apps import App, Kind, find, folder_name, require_names
 from slide_mobile.artifact.atomic import alone_in, remove_tree, staging, sweep
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
-from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, digest
+from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, ArtifactFolder, digest
 from slide_mobile.artifact.index import Entry, Index
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import SlideMobileError, UnknownName, UsageError
@@ -170,7 +170,7 @@ def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
 
     What is there is replaced if it is an artifact, or `listed` in the index.
     """
-    artifact = Artifact.open(root)
+    artifact = ArtifactFolder.open(root)
     artifact.verify()
     manifest, name = artifact.manifest, folder_name(root)
     destination = app.folder / name
@@ -195,7 +195,7 @@ def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
         with staging(destination, force=True, listed=listed) as partial:
             for file in names:
                 _copy(root / file, partial / file)
-            Artifact.open(partial).verify()  # reads the copy back from disk
+            ArtifactFolder.open(partial).verify()  # reads the copy back from disk
     return Embedded(
         folder=name,
         state=state,
@@ -212,7 +212,7 @@ def _require_apart(root: Path, destination: Path) -> None:
         raise UsageError(f"{root} and {destination} lie inside each other; move the artifact away")
 
 
-def _files(artifact: Artifact) -> list[str]:
+def _files(artifact: ArtifactFolder) -> list[str]:
     """List the manifest, the files that it lists, and what was signed with them.
 
     Other files of the folder are not copied.

@@ -36,7 +36,7 @@ SELF_CONSISTENT: Integrity = "self-consistent"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Artifact:
+class ArtifactFolder:
     """An artifact folder whose manifest has been read; `verify` checks the other files.
 
     `manifest_sha256` is over the bytes of manifest.json. Nothing inside the folder protects the

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Golden, Output
 from slide_mobile.errors import ArtifactError, GateFailed
 from slide_mobile.isolation import files
@@ -100,7 +100,7 @@ def write(
     return Golden(file=file, label=label, logits=None, maps=maps)
 
 
-def image(art: Artifact, item: Golden) -> Pixels:
+def image(art: ArtifactFolder, item: Golden) -> Pixels:
     """Read one golden image, (H, W, 3) bytes at input size; raises GateFailed."""
     path, (height, width) = art.root / item.file, art.input_size
     header = _header((height, width))
@@ -115,12 +115,12 @@ def image(art: Artifact, item: Golden) -> Pixels:
     return np.frombuffer(data, np.uint8, offset=len(header)).reshape(height, width, 3)
 
 
-def images(art: Artifact) -> NDArray[np.uint8]:
+def images(art: ArtifactFolder) -> NDArray[np.uint8]:
     """Read all golden images, (N, H, W, 3) bytes; raises GateFailed."""
     return np.stack([image(art, item) for item in art.manifest.golden])
 
 
-def read(art: Artifact) -> Recorded:
+def read(art: ArtifactFolder) -> Recorded:
     """Read the recorded outputs of all golden images; raises GateFailed for a damaged file."""
     golden = art.manifest.golden
     if art.manifest.is_classifier:
@@ -175,7 +175,7 @@ def _size(output: Output) -> tuple[int, int, int]:
     return prod(inner[:-1]), 1, channels
 
 
-def _tensors(art: Artifact, item: Golden) -> Mapping[str, NDArray[Any]]:
+def _tensors(art: ArtifactFolder, item: Golden) -> Mapping[str, NDArray[Any]]:
     """Read the recorded maps of one image; raises GateFailed if they do not fit the manifest."""
     assert item.maps is not None, "a manifest is consistent"
     path = art.root / item.maps

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import DocumentError, Name, Sha256
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import SlideMobileError, UsageError
 from slide_mobile.isolation import files
 
@@ -136,4 +136,4 @@ def _present(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith("."):
             with contextlib.suppress(SlideMobileError):
-                yield path.name, Artifact.open(path).manifest_sha256
+                yield path.name, ArtifactFolder.open(path).manifest_sha256

@@ -272,12 +272,9 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
 
 def _named_files(manifest: Manifest) -> Iterator[str]:
     """Yield the paths that the manifest refers to, except the model file."""
-    if manifest.is_classifier:
-        yield LABELS
+    yield from (LABELS,) if manifest.is_classifier else ()
     for item in manifest.golden:
-        yield item.file
-        if item.maps is not None:
-            yield item.maps
+        yield from (item.file,) if item.maps is None else (item.file, item.maps)
 
 
 def _of_classifier(manifest: Manifest) -> Iterator[str]:

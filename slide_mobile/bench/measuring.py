@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from slide_mobile._version import __version__
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import (
     comparison,
     conditions,
@@ -105,13 +105,13 @@ def _imported(paths: Sequence[Path]) -> tuple[tuple[BenchDocument, ...], Failure
     return joining.joined(read), tuple(failures)
 
 
-def _opened(roots: Sequence[Path]) -> tuple[tuple[Artifact, ...], Failures]:
+def _opened(roots: Sequence[Path]) -> tuple[tuple[ArtifactFolder, ...], Failures]:
     """The artifacts that are whole, and what is wrong with the others."""
-    opened: list[Artifact] = []
+    opened: list[ArtifactFolder] = []
     failures: list[tuple[Path, SlideMobileError]] = []
     for root in roots:
         try:
-            artifact = Artifact.open(root)
+            artifact = ArtifactFolder.open(root)
             artifact.verify()
         except SlideMobileError as error:
             failures.append((root, error))

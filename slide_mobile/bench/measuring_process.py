@@ -22,7 +22,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import amx, host, profiling
 from slide_mobile.bench.messages import (
     AllLoaded,
@@ -73,7 +73,7 @@ def prepare(out: BinaryIO, request: Request) -> None:
         for number, name in request.artifacts[:1]:
             reply(out, Loading(number=number))
             with contextlib.suppress(SlideMobileError):
-                registry.load(Artifact.open(Path(os.fsdecode(name))).manifest.target)
+                registry.load(ArtifactFolder.open(Path(os.fsdecode(name))).manifest.target)
 
 
 def measure(out: BinaryIO, request: TimingRequest) -> None:
@@ -108,7 +108,7 @@ def loaded(
     number: int, root: Path, request: TimingRequest, *, fresh: bool
 ) -> tuple[Loaded, Call | None]:
     """Load an artifact and warm it up; the call is None where nothing here runs it."""
-    artifact = Artifact.open(root)
+    artifact = ArtifactFolder.open(root)
     converter = registry.load(artifact.manifest.target)  # imports its toolchain: not counted
     image = golden.image(artifact, artifact.manifest.golden[0])
     before = host.memory()

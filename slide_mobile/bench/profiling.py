@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench.messages import Profiled, text
 from slide_mobile.bench.result import Operation
 from slide_mobile.errors import SlideMobileError
@@ -13,7 +13,7 @@ from slide_mobile.targets import registry
 
 def profile(root: Path, *, threads: int) -> Profiled:
     """Where the time of an artifact goes, or why its runtime does not say."""
-    artifact = Artifact.open(root)
+    artifact = ArtifactFolder.open(root)
     manifest = artifact.manifest
     image = golden.image(artifact, manifest.golden[0])
     try:

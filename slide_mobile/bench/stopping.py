@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import sessions, verdict
 from slide_mobile.bench.config import BenchConfig
 from slide_mobile.bench.sessions import Session
@@ -13,7 +13,7 @@ from slide_mobile.progress import Progress, silent
 
 
 def hold(
-    artifacts: Sequence[Artifact], config: BenchConfig, progress: Progress = silent
+    artifacts: Sequence[ArtifactFolder], config: BenchConfig, progress: Progress = silent
 ) -> tuple[Session, ...]:
     """Hold as many sessions as it takes: all that the minimum asks for, then until it is enough."""
     held: list[Session] = []
@@ -37,13 +37,15 @@ def hold(
     return tuple(held)
 
 
-def _unsure(artifacts: Sequence[Artifact], held: Sequence[Session], config: BenchConfig) -> int:
+def _unsure(
+    artifacts: Sequence[ArtifactFolder], held: Sequence[Session], config: BenchConfig
+) -> int:
     """How many ratios are not known yet."""
     pairs = verdict.compared(gathered(artifacts, held), config)
     return sum(not pair.valid for pair in pairs)
 
 
-def gathered(artifacts: Sequence[Artifact], held: Sequence[Session]) -> list[Measured]:
+def gathered(artifacts: Sequence[ArtifactFolder], held: Sequence[Session]) -> list[Measured]:
     """What all sessions say about each artifact that none of them failed to measure."""
     broken = {number for session in held for number in session.failures}
     return [

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import ratio, statistics
 from slide_mobile.bench.comparison import Comparison
 from slide_mobile.bench.conditions import UNDISTURBED, Conditions
@@ -26,13 +26,15 @@ class Measured:
     counted it.
     """
 
-    artifact: Artifact
+    artifact: ArtifactFolder
     loaded: tuple[Loaded, ...]
     turns: ByPlace
     cpu_turns: ByPlace
 
     @classmethod
-    def gather(cls, number: int, artifact: Artifact, sessions: Sequence[Session]) -> "Measured":
+    def gather(
+        cls, number: int, artifact: ArtifactFolder, sessions: Sequence[Session]
+    ) -> "Measured":
         """Collect what all sessions say about the artifact of that number."""
         timed = [(place, s.timed) for place, s in enumerate(sessions) if s.timed is not None]
         return cls(

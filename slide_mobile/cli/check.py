@@ -89,7 +89,7 @@ def check(
     one of them disagrees with all the others, it is named.
     """
     session.progress("start PyTorch")  # in a child process, but for --against
-    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.artifact.folder import ArtifactFolder
     from slide_mobile.pipeline import check
 
     if against:
@@ -109,7 +109,7 @@ def check(
         full=full,
         progress=session.progress,
     )
-    manifest = Artifact.open(artifact).manifest
+    manifest = ArtifactFolder.open(artifact).manifest
     session.emit(result.document(), lambda console: _print(console, result, manifest, modules))
     return 0 if result.passed else 1
 

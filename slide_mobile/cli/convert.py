@@ -21,7 +21,7 @@ from slide_mobile.targets.tuning import TUNES, Tune
 from slide_mobile.tasks import Weights
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.artifact.folder import ArtifactFolder
     from slide_mobile.parity.own import OwnModel
 
 # A converter knows its own names, but to read them would import its toolchain.
@@ -221,7 +221,7 @@ def convert(
         labels=labels,
     )
 
-    def make(target: str, precision: str | None, progress: Progress) -> "Artifact":
+    def make(target: str, precision: str | None, progress: Progress) -> "ArtifactFolder":
         """Convert to one format."""
         return convert(
             source_of_model,

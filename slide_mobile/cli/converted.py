@@ -18,7 +18,7 @@ from slide_mobile.cli.printing import Fact, escape, mark, print_facts, print_nex
 from slide_mobile.cli.session import Session
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.artifact.folder import ArtifactFolder
 
 
 class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class ConvertDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     manifest: Manifest
 
 
-def one_format(session: Session, artifact: "Artifact", report: Path | None) -> int:
+def one_format(session: Session, artifact: "ArtifactFolder", report: Path | None) -> int:
     """Report on the one artifact that was asked for, and print it."""
     _report([str(artifact.root)], report, session)
     document = ConvertDocument(
@@ -71,7 +71,7 @@ def _peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts kibibytes
 
 
-def _print(console: Console, artifact: "Artifact", seconds: float) -> None:
+def _print(console: Console, artifact: "ArtifactFolder", seconds: float) -> None:
     """Print the new artifact, and the commands that follow."""
     root = str(artifact.root)
     console.print(f"{mark(True)}  {escape(root)}  ({seconds:.0f} s)")

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from rich.console import Console
 
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
-from slide_mobile.artifact.folder import SELF_CONSISTENT, Artifact, Integrity
+from slide_mobile.artifact.folder import SELF_CONSISTENT, ArtifactFolder, Integrity
 from slide_mobile.artifact.manifest import (
     Accuracy,
     Graph,
@@ -74,11 +74,11 @@ def inspect(session: Session, artifact: Path) -> None:
 
     session.progress("read the file")
     graph = inspect.inspect(artifact)
-    opened = Artifact.open(artifact)
+    opened = ArtifactFolder.open(artifact)
     session.emit(_document(opened, graph), lambda console: _print(console, opened, graph))
 
 
-def _document(artifact: Artifact, graph: Graph) -> InspectDocument:
+def _document(artifact: ArtifactFolder, graph: Graph) -> InspectDocument:
     """The object of `inspect --json`: fields of the manifest, and of the graph as read now."""
     manifest = artifact.manifest
     kept = {name for name in InspectDocument.__struct_fields__ if hasattr(manifest, name)}
@@ -90,14 +90,14 @@ def _document(artifact: Artifact, graph: Graph) -> InspectDocument:
     )
 
 
-def _print(console: Console, artifact: Artifact, graph: Graph) -> None:
+def _print(console: Console, artifact: ArtifactFolder, graph: Graph) -> None:
     """Print the artifact, and the command that checks it again."""
     console.print(f"[bold]{escape(str(artifact.root))}[/]")
     print_facts(console, _facts(artifact, graph))
     print_next(console, ("slide-mobile", "check", str(artifact.root)))
 
 
-def _facts(artifact: Artifact, graph: Graph) -> Iterator[Fact]:
+def _facts(artifact: ArtifactFolder, graph: Graph) -> Iterator[Fact]:
     """File, integrity, recorded parity, and graph."""
     manifest = artifact.manifest
     yield from file_facts(manifest)

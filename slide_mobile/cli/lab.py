@@ -19,7 +19,7 @@ from slide_mobile.cli.verb import verb
 from slide_mobile.lab.verdict import LabResults, LabState, Verdict
 
 if TYPE_CHECKING:
-    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.artifact.folder import ArtifactFolder
     from slide_mobile.lab.labs import Lab
 
 MARKS = {
@@ -98,7 +98,7 @@ def run(
 
     Without ARTIFACTS, lists the labs.
     """
-    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.artifact.folder import ArtifactFolder
     from slide_mobile.lab import catalogue, results
     from slide_mobile.lab import session as labs
 
@@ -109,7 +109,7 @@ def run(
     if names is not None:
         catalogue.require_ready(chosen)
     ready = catalogue.ready(chosen)
-    opened = [Artifact.open(root) for root in artifacts]
+    opened = [ArtifactFolder.open(root) for root in artifacts]
     for artifact in opened:
         results.read(artifact)  # a damaged lab.json must not show after minutes
     session.interruption = KEPT
@@ -123,7 +123,9 @@ def run(
     return 0 if passed else 1
 
 
-def _results(artifact: "Artifact", missing: "Sequence[Lab]", done: LabResults) -> ArtifactResults:
+def _results(
+    artifact: "ArtifactFolder", missing: "Sequence[Lab]", done: LabResults
+) -> ArtifactResults:
     """What labs found about an artifact, and which of the missing ones would run its file."""
     manifest = artifact.manifest
     concerned = [lab.name for lab in missing if lab.takes(manifest.target, manifest.precision)]

@@ -10,7 +10,7 @@ from rich.table import Column
 
 from slide_mobile import recipes
 from slide_mobile.artifact.documents import Name, NonNegative, Text
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.cli.explaining import explained
 from slide_mobile.cli.printing import escape, mark, new_table, print_next
@@ -64,7 +64,7 @@ def formats(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[str
 def convert_each(
     session: Session,
     wanted: Sequence[tuple[str, str | None]],
-    convert: Callable[[str, str | None, Progress], Artifact],
+    convert: Callable[[str, str | None, Progress], ArtifactFolder],
 ) -> list[Conversion]:
     """Convert to each format; an error ends its own format only, and is printed at once."""
     session.interruption = KEPT

@@ -59,14 +59,14 @@ def sign(session: Session, artifact: Path, key: Path) -> None:
     SLIDE_MOBILE_KEY_PASSWORD. Nothing is sent anywhere.
     """
     from slide_mobile import signing
-    from slide_mobile.artifact.folder import Artifact
+    from slide_mobile.artifact.folder import ArtifactFolder
 
     session.progress("sign the files")
     path = signing.sign(artifact, key)
     document = SignDocument(
         artifact=str(artifact),
         signature=str(path),
-        manifest_sha256=Artifact.open(artifact).manifest_sha256,
+        manifest_sha256=ArtifactFolder.open(artifact).manifest_sha256,
     )
     session.emit(document, lambda console: _print_signed(console, document))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.lab import debian
 from slide_mobile.lab.executorch.part import EXECUTORCH, LIBRARIES
@@ -47,11 +47,11 @@ def _takes_hint(cpu: str, manifest: Manifest) -> bool:
     return manifest.backend.endswith(_FP16_HINT) and cpu not in _WITHOUT_FP16
 
 
-def _run_litert(cpu: str, artifact: Artifact, inputs: Inputs) -> Ran:
+def _run_litert(cpu: str, artifact: ArtifactFolder, inputs: Inputs) -> Ran:
     return _worker(cpu, "litert.py").run(artifact.model_path, inputs)
 
 
-def _run_executorch(cpu: str, artifact: Artifact, inputs: Inputs) -> Ran:
+def _run_executorch(cpu: str, artifact: ArtifactFolder, inputs: Inputs) -> Ran:
     manifest, root = artifact.manifest, EXECUTORCH.root
     if manifest.backend != _DELEGATE:
         raise WorkerFailed(f"ExecuTorch for Linux has no {manifest.backend} delegate")

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.lab import debian
 from slide_mobile.lab.labs import Execution, Inputs, Lab
@@ -43,7 +43,7 @@ def _executions(manifest: Manifest) -> tuple[Execution, ...]:
     return in_fp32, in_fp16
 
 
-def _run(arithmetic: Arithmetic, artifact: Artifact, inputs: Inputs) -> Ran:
+def _run(arithmetic: Arithmetic, artifact: ArtifactFolder, inputs: Inputs) -> Ran:
     """Run the file in a process of its own, which a bad driver may kill."""
     worker = Worker(
         command=(sys.executable, "-P", str(WORKERS / "litert_gpu.py")),

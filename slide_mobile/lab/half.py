@@ -7,7 +7,7 @@ with fp16 accumulators rounds more often. For a .pte the labs of Arm cores with 
 
 import numpy as np
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.isolation import isolated
 from slide_mobile.lab.labs import Execution, Inputs, Lab
@@ -26,7 +26,7 @@ def _executions(manifest: Manifest) -> tuple[Execution, ...]:
 
 
 @isolated(of=lambda artifact: artifact.root)
-def _run(artifact: Artifact, inputs: Inputs) -> Ran:
+def _run(artifact: ArtifactFolder, inputs: Inputs) -> Ran:
     """Run the file by its target's executor that rounds."""
     planar = artifact.manifest.input.layout == "NCHW"
     images = inputs.transpose(0, 2, 3, 1) if planar else inputs

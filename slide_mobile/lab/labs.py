@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.lab.parts import Part
 from slide_mobile.lab.process import Ran
@@ -29,7 +29,7 @@ class Execution:
     min_sqnr_db: float
     max_loss_db: float | None = None
     min_host_db: float | None = None
-    run: Callable[[Artifact, Inputs], Ran]
+    run: Callable[[ArtifactFolder, Inputs], Ran]
     executor: Callable[[Ran], str]
 
 

@@ -3,13 +3,13 @@
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError
 from slide_mobile.artifact.folder import LAB as FILE
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import ArtifactError
 from slide_mobile.isolation import files
 from slide_mobile.lab.verdict import LabResults
 
 
-def save(artifact: Artifact, found: LabResults) -> None:
+def save(artifact: ArtifactFolder, found: LabResults) -> None:
     """Write lab.json; what it holds about this artifact by other labs is kept."""
     labs = {verdict.lab for verdict in found.verdicts}
     earlier = read(artifact)
@@ -21,7 +21,7 @@ def save(artifact: Artifact, found: LabResults) -> None:
     atomic.write_file(artifact.root / FILE, documents.encode(whole))
 
 
-def read(artifact: Artifact) -> LabResults | None:
+def read(artifact: ArtifactFolder) -> LabResults | None:
     """The results about this very artifact; None without lab.json, or for an earlier artifact.
 
     Raises ArtifactError for a file that is not one.

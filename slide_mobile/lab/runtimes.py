@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.lab.labs import Execution, Inputs, Lab
 from slide_mobile.lab.process import WORKERS, Ran, Worker
@@ -21,7 +21,7 @@ RUNTIMES = {
 _SECONDS = 600.0
 
 
-def run(environment: str, artifact: Artifact, inputs: Inputs) -> Ran:
+def run(environment: str, artifact: ArtifactFolder, inputs: Inputs) -> Ran:
     """Run a file on the runtime of an environment; raises WorkerFailed, EnvironmentMissing."""
     python = str(environments.python_of(environment))
     worker = Worker(command=(python, "-I", str(WORKERS / "litert.py")), seconds=_SECONDS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from slide_mobile.artifact import atomic, documents
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import GateFailed
 from slide_mobile.lab import results, subject
 from slide_mobile.lab.labs import Execution, Lab
@@ -25,7 +25,11 @@ IMAGES = 4  # golden images that a lab runs; the first one runs twice
 
 
 def run(
-    artifact: Artifact, labs: Sequence[Lab], *, images: int = IMAGES, progress: Progress = silent
+    artifact: ArtifactFolder,
+    labs: Sequence[Lab],
+    *,
+    images: int = IMAGES,
+    progress: Progress = silent,
 ) -> LabResults:
     """Run an artifact's file in labs, and compare its outputs with PyTorch's.
 
@@ -45,7 +49,7 @@ def run(
 
 
 def require(
-    artifact: Artifact, labs: Sequence[Lab], report: Path, *, progress: Progress = silent
+    artifact: ArtifactFolder, labs: Sequence[Lab], report: Path, *, progress: Progress = silent
 ) -> None:
     """Raise GateFailed unless the file passes in these labs, and write lab.json.
 

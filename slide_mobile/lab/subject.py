@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.isolation import isolated
@@ -24,7 +24,7 @@ class Subject:
     `expected` are PyTorch's recorded outputs, `host` those of this machine's own runtime.
     """
 
-    artifact: Artifact
+    artifact: ArtifactFolder
     inputs: NDArray[np.generic]
     expected: Recorded
     host: Outputs
@@ -55,7 +55,7 @@ class Subject:
         return self.expected.seen_in(found), repeatable
 
 
-def load(artifact: Artifact, count: int) -> Subject:
+def load(artifact: ArtifactFolder, count: int) -> Subject:
     """Read the first golden images, and run the file on them here; raises GateFailed."""
     images = golden.images(artifact)[:count]
     expected = golden.read(artifact).first(count)
@@ -69,7 +69,7 @@ def load(artifact: Artifact, count: int) -> Subject:
 
 
 @isolated(of=lambda artifact: artifact.root)
-def _run_here(artifact: Artifact, images: NDArray[np.uint8]) -> Outputs:
+def _run_here(artifact: ArtifactFolder, images: NDArray[np.uint8]) -> Outputs:
     """What this machine's own runtime computes; raises ArtifactError."""
     runner = registry.load(artifact.manifest.target).runner(artifact.model_path)
     return running.run(runner, images, artifact.manifest.task, names=artifact.manifest.output_names)

@@ -6,7 +6,7 @@ the precision is found again in the file, and with it the facts that `inspect` r
 
 from collections.abc import Iterator
 
-from slide_mobile.artifact.folder import Artifact, size_bytes
+from slide_mobile.artifact.folder import ArtifactFolder, size_bytes
 from slide_mobile.errors import GateFailed
 from slide_mobile.targets import registry
 from slide_mobile.targets.converter import Converter
@@ -14,7 +14,7 @@ from slide_mobile.targets.converter import Converter
 _MOST_SHARE = 0.01  # another release of a runtime may compute another operation in int8
 
 
-def require(art: Artifact) -> None:
+def require(art: ArtifactFolder) -> None:
     """Raise GateFailed unless the model file is what the manifest says; raises ArtifactError."""
     wrong = next(_differences(art, registry.load(art.manifest.target)), None)
     if wrong is not None:
@@ -25,7 +25,7 @@ def require(art: Artifact) -> None:
         )
 
 
-def _differences(art: Artifact, converter: Converter) -> Iterator[tuple[str, object, object]]:
+def _differences(art: ArtifactFolder, converter: Converter) -> Iterator[tuple[str, object, object]]:
     """What the manifest says otherwise than the file: its name, there and here."""
     manifest, path = art.manifest, art.model_path
     yield from _unequal("precision", manifest.precision, converter.precision(path))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from slide_mobile import recipes
 from slide_mobile.artifact.documents import Decibels, Fraction, NonNegative, Positive, Text
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import LABELS, OutputParity
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import result
@@ -126,7 +126,7 @@ class Agreement:
         )
 
 
-def require_one_model(artifacts: Sequence[Artifact]) -> None:
+def require_one_model(artifacts: Sequence[ArtifactFolder]) -> None:
     """Raise UsageError unless all artifacts have the same weights, input, task and labels."""
     first = artifacts[0]
     for other in artifacts[1:]:
@@ -144,7 +144,7 @@ def require_one_model(artifacts: Sequence[Artifact]) -> None:
 
 
 def compare(
-    artifacts: Sequence[Artifact],
+    artifacts: Sequence[ArtifactFolder],
     outputs: Sequence[Outputs],
     *,
     runtimes: Sequence[str],
@@ -161,7 +161,7 @@ def compare(
     )
 
 
-def _pair(a: Artifact, outputs_a: Outputs, b: Artifact, outputs_b: Outputs) -> Pair:
+def _pair(a: ArtifactFolder, outputs_a: Outputs, b: ArtifactFolder, outputs_b: Outputs) -> Pair:
     """Compare the outputs of two artifacts, and derive the floors from both recipes."""
     recipe_a, recipe_b = (recipes.lookup(art.manifest.precision) for art in (a, b))
     noise = sum(10 ** (-recipe.min_sqnr_db / 10) for recipe in (recipe_a, recipe_b))
@@ -180,7 +180,7 @@ def _pair(a: Artifact, outputs_a: Outputs, b: Artifact, outputs_b: Outputs) -> P
     )
 
 
-def _identity(artifact: Artifact) -> dict[str, object]:
+def _identity(artifact: ArtifactFolder) -> dict[str, object]:
     """Return what all artifacts of one model share, by the name that an error message uses."""
     facts, taken = artifact.manifest.model, artifact.manifest.input
     return {

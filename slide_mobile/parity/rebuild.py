@@ -1,7 +1,7 @@
 """Rebuild an artifact's reference: the golden images, and the PyTorch model."""
 
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.isolation.files import StrPath
@@ -28,14 +28,14 @@ def require_recorded(recorded: Recorded, found: Outputs) -> None:
             )
 
 
-def golden_images(art: Artifact) -> tuple[ImageSet, Recorded]:
+def golden_images(art: ArtifactFolder) -> tuple[ImageSet, Recorded]:
     """Read the golden images, and the outputs of PyTorch that were recorded for them."""
     found = ImageSet(pixels=golden.images(art), labels=None, source="golden images")
     return found, golden.read(art)
 
 
 def rebuild(
-    art: Artifact, checkpoint: StrPath | None, module: str | None = None
+    art: ArtifactFolder, checkpoint: StrPath | None, module: str | None = None
 ) -> Reference | None:
     """Build the reference model, or return None if its weights are not at hand.
 
@@ -77,7 +77,7 @@ def rebuild(
     return reference.load(Named(source, read), art.manifest.task)
 
 
-def _own(art: Artifact, checkpoint: StrPath | None, module: str | None) -> Reference | None:
+def _own(art: ArtifactFolder, checkpoint: StrPath | None, module: str | None) -> Reference | None:
     """Run the file that makes the network again, if it is given; raises UsageError."""
     facts, taken = art.manifest.model, art.manifest.input
     if checkpoint is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from slide_mobile.parity.check_result import CheckResult
 
 
-class Artifact(folder.Artifact):
+class Artifact(folder.ArtifactFolder):
     """An artifact folder, and the operations on it.
 
     `predict` and `outputs` run the model file in this process, as an app does, after its files

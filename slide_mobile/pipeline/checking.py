@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from slide_mobile import recipes
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.golden import Recorded
 from slide_mobile.deploy.forms import chosen
 from slide_mobile.errors import UsageError
@@ -47,7 +47,7 @@ def check(
 ) -> CheckResult:
     """Do what `pipeline.check` says, in this process."""
     progress("verify the files")
-    art = Artifact.open(root)
+    art = ArtifactFolder.open(root)
     art.verify()
     claims.require(art)
     ref = _reference(art, samples, checkpoint, module, modules, folder)
@@ -79,7 +79,7 @@ def check(
 
 
 def _reference(
-    art: Artifact,
+    art: ArtifactFolder,
     samples: Samples,
     checkpoint: StrPath | None,
     module: str | None,
@@ -105,14 +105,14 @@ def _all(found: Outputs) -> Outputs:
     return found
 
 
-def _executors(art: Artifact) -> Sequence[Runner]:
+def _executors(art: ArtifactFolder) -> Sequence[Runner]:
     """The runners that judge the artifact's file."""
     converter = registry.load(art.manifest.target)
     return executors(converter, art.model_path, recipes.lookup(art.manifest.precision))
 
 
 def _report(
-    art: Artifact, expected: Outputs, found: Outputs, compared: ImageSet
+    art: ArtifactFolder, expected: Outputs, found: Outputs, compared: ImageSet
 ) -> result.ParityReport:
     """The numbers of the comparison, and the floors of the artifact's precision."""
     return result.compare_outputs(
@@ -125,7 +125,11 @@ def _report(
 
 
 def _notes(
-    art: Artifact, recorded: Recorded, ref: Reference | None, samples: Samples, compared: ImageSet
+    art: ArtifactFolder,
+    recorded: Recorded,
+    ref: Reference | None,
+    samples: Samples,
+    compared: ImageSet,
 ) -> tuple[str, ...]:
     """Return what a reader of the numbers has to know about the images."""
     told = (*compared.skipped, *compared.odd)
@@ -136,7 +140,7 @@ def _notes(
     return (note, *told)
 
 
-def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenParity, ...]:
+def _golden(art: ArtifactFolder, expected: Outputs, found: Outputs) -> tuple[GoldenParity, ...]:
     """Compare each golden image by itself."""
     return tuple(
         GoldenParity(
@@ -149,7 +153,7 @@ def _golden(art: Artifact, expected: Outputs, found: Outputs) -> tuple[GoldenPar
 
 
 def _images(
-    art: Artifact,
+    art: ArtifactFolder,
     ref: Reference | None,
     golden: ImageSet,
     folder: Path | None,
@@ -164,7 +168,7 @@ def _images(
     return golden
 
 
-def _of_folder(art: Artifact, folder: Path) -> ImageSet:
+def _of_folder(art: ArtifactFolder, folder: Path) -> ImageSet:
     """A folder of class folders with its labels, or any folder of images without."""
     classifier = art.manifest.is_classifier
     if classifier and images.is_labelled(folder, art.labels):
@@ -174,7 +178,7 @@ def _of_folder(art: Artifact, folder: Path) -> ImageSet:
 
 
 def _modules(
-    art: Artifact, ref: Reference, golden: ImageSet, progress: Progress
+    art: ArtifactFolder, ref: Reference, golden: ImageSet, progress: Progress
 ) -> tuple[ModuleParity, ...]:
     """Compare the file's modules with those of the reference's deploy form."""
     progress("compare module by module")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slide_mobile import recipes
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.isolation import isolated
 from slide_mobile.isolation.files import StrPath
 from slide_mobile.parity import datasets, images, pairwise, rebuild
@@ -31,7 +31,7 @@ def compare(
     (integrity), UsageError.
     """
     progress("verify the files")
-    arts = [Artifact.open(Path(root)) for root in roots]
+    arts = [ArtifactFolder.open(Path(root)) for root in roots]
     for art in arts:
         art.verify()
     pairwise.require_one_model(arts)
@@ -53,7 +53,9 @@ def compare(
 
 
 @isolated(of=lambda art: art.root)
-def _run(art: Artifact, pixels: NDArray[np.uint8], *, progress: Progress) -> tuple[Outputs, str]:
+def _run(
+    art: ArtifactFolder, pixels: NDArray[np.uint8], *, progress: Progress
+) -> tuple[Outputs, str]:
     """What the executor whose numbers count computes, and its name."""
     converter, manifest = registry.load(art.manifest.target), art.manifest
     runner = executors(converter, art.model_path, recipes.lookup(manifest.precision))[0]

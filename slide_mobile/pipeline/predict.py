@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from slide_mobile.artifact.documents import Count, Fraction, Milliseconds, Name, Positive, Text
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import UsageError
 from slide_mobile.isolation import isolated
 from slide_mobile.parity.running import run
@@ -74,13 +74,13 @@ class Predictions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Predictor:
     """An artifact's model file, loaded by the runtime that fits it on this machine."""
 
-    artifact: Artifact
+    artifact: ArtifactFolder
     runner: Runner
     labels: tuple[str, ...]
     load_ms: float
 
     @classmethod
-    def load(cls, artifact: Artifact) -> "Predictor":
+    def load(cls, artifact: ArtifactFolder) -> "Predictor":
         """Verify the files and load the model; raises ArtifactError, GateFailed (integrity)."""
         artifact.verify()
         started = time.perf_counter()
@@ -142,7 +142,7 @@ def predict(
     GateFailed (integrity), and UnreadableImage if no image can be read.
     """
     progress("load the model")
-    predictor = Predictor.load(Artifact.open(root))
+    predictor = Predictor.load(ArtifactFolder.open(root))
     found: list[Prediction] = []
     drawn: dict[tuple[int, str], NDArray[np.uint8]] = {}
     unreadable: list[str] = []

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.atomic import make_folder
 from slide_mobile.artifact.documents import DocumentError
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import OutputError
 from slide_mobile.isolation import files, subprocesses
 from slide_mobile.progress import Progress
@@ -191,7 +191,7 @@ def _ended(out: Path, job: _Job, record: Record) -> Record:
     if job.step == "convert":
         record = replace(
             record,
-            manifest_sha256=Artifact.open(artifact(out, record.name)).manifest_sha256,
+            manifest_sha256=ArtifactFolder.open(artifact(out, record.name)).manifest_sha256,
             peak_rss_bytes=printed.peak_rss_bytes,
         )
     return replace(record, done=(*record.done, job.step))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import DocumentError
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import SlideMobileError
 from slide_mobile.isolation import files
 from slide_mobile.release.commands import STEPS, Step, artifact
@@ -52,7 +52,7 @@ def known(out: Path, cell: Cell, *, force: bool) -> Record:
     if force or found.fingerprint != cell.fingerprint or not found.done:
         return fresh
     with contextlib.suppress(SlideMobileError):
-        kept = Artifact.open(artifact(out, cell.name))
+        kept = ArtifactFolder.open(artifact(out, cell.name))
         kept.verify()
         if kept.manifest_sha256 == found.manifest_sha256:
             return replace(found, error=None, exit_code=0)  # a failed step is tried again

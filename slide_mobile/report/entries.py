@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slide_mobile import recipes
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import ToolchainMissing
 from slide_mobile.isolation import isolated
 from slide_mobile.lab import results
@@ -38,7 +38,7 @@ class Entry:
     """
 
     name: str
-    artifact: Artifact
+    artifact: ArtifactFolder
     check: CheckResult | None
     not_run: str | None
     no_modules: str | None
@@ -53,7 +53,7 @@ class Entry:
         return (*here, *(f"{v.lab} in {v.arithmetic}: {v.why}" for v in failed))
 
 
-def short_names(artifacts: Sequence[Artifact]) -> list[str]:
+def short_names(artifacts: Sequence[ArtifactFolder]) -> list[str]:
     """The shortest names that tell the artifacts of one report apart."""
     manifests = [art.manifest for art in artifacts]
     models = len({m.model.name for m in manifests}) > 1
@@ -83,7 +83,7 @@ def short_names(artifacts: Sequence[Artifact]) -> list[str]:
 
 def read(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> Entry:
     """Open and check one artifact; raises SlideMobileError for a damaged one."""
-    art = Artifact.open(root)
+    art = ArtifactFolder.open(root)
     no_modules = _why_no_modules(art, wanted)
     compared = None if no_modules is None else False
     found, not_run = None, None
@@ -108,7 +108,7 @@ def read(root: Path, wanted: bool | None, ranges: bool, progress: Progress) -> E
     )
 
 
-def _why_no_modules(art: Artifact, wanted: bool | None) -> str | None:
+def _why_no_modules(art: ArtifactFolder, wanted: bool | None) -> str | None:
     """Why modules are not compared, None where they are to be."""
     if wanted is False:
         return "left out (--no-modules)"
@@ -122,7 +122,7 @@ def _why_no_modules(art: Artifact, wanted: bool | None) -> str | None:
 
 
 @isolated(of=lambda art: art.root)
-def _ranges(art: Artifact) -> tuple[Range, ...]:
+def _ranges(art: ArtifactFolder) -> tuple[Range, ...]:
     """Ranges of the int8 outputs; only static int8 has any."""
     if recipes.lookup(art.manifest.precision).activations != "int8":
         return ()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Golden
 from slide_mobile.parity.check_result import GoldenParity
 from slide_mobile.preprocess import Pixels
@@ -70,7 +70,7 @@ def _answered(entry: Entry) -> Iterator[tuple[Golden, GoldenParity]]:
         yield from zip(entry.artifact.manifest.golden[:SHOWN], entry.check.golden, strict=False)
 
 
-def _picture(art: Artifact, item: Golden) -> Picture:
+def _picture(art: ArtifactFolder, item: Golden) -> Picture:
     """A golden image with what PyTorch gave for it, without answers."""
     logits = None if item.logits is None else np.array(item.logits, np.float32)
     return Picture(

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from slide_mobile._version import __version__
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 
 MODEL, CHECKPOINT = "model", "checkpoint"  # references inside the document
@@ -125,7 +125,7 @@ class Bom(_Value, frozen=True, kw_only=True):
     dependencies: tuple[Dependency, ...]
 
 
-def bom(artifact: Artifact) -> Bom:
+def bom(artifact: ArtifactFolder) -> Bom:
     """The bill of materials of an artifact."""
     made = artifact.manifest
     parts = tuple(_parts(made))
@@ -151,7 +151,7 @@ def bom(artifact: Artifact) -> Bom:
     )
 
 
-def _model(artifact: Artifact) -> Component:
+def _model(artifact: ArtifactFolder) -> Component:
     """The model file, its card, and how it was made."""
     made = artifact.manifest
     whole = made.files.get(made.file)  # a package has no digest of its own

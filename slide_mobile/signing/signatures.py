@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from slide_mobile.artifact import atomic, documents
 from slide_mobile.artifact.documents import DocumentError, Sha256, Text
-from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, Artifact, names
+from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, ArtifactFolder, names
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import GateFailed, OutputError, UsageError
 from slide_mobile.isolation import files, limits
@@ -61,7 +61,7 @@ def sign(artifact: StrPath, key: StrPath) -> Path:
     that cannot be used, EnvironmentMissing, OutputError.
     """
     root, key = Path(artifact), Path(key)
-    opened = Artifact.open(root)
+    opened = ArtifactFolder.open(root)
     opened.verify()
     ours = {MANIFEST, *opened.manifest.files, BOM, LAB, SIGNATURE}
     if foreign := [name for name in names(root) if name not in ours]:
@@ -99,7 +99,7 @@ def verify(artifact: StrPath, keys: Sequence[StrPath]) -> Verification:
     Raises ArtifactError, UsageError for a file that is no public key, EnvironmentMissing.
     """
     root, trusted = Path(artifact), files.paths(keys)
-    opened = Artifact.open(root)
+    opened = ArtifactFolder.open(root)
     for key in trusted:
         _require_key(key, private=False)
 
@@ -134,7 +134,7 @@ def verify(artifact: StrPath, keys: Sequence[StrPath]) -> Verification:
     return found("forged", reason=told[0] if told else "no key was given")
 
 
-def _agreeing(artifact: Artifact, found: Verification) -> Verification:
+def _agreeing(artifact: ArtifactFolder, found: Verification) -> Verification:
     """The result, unless a signed folder does not match its own manifest."""
     try:
         artifact.verify()

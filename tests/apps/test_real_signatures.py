@@ -9,7 +9,7 @@ import pytest
 from artifact_folders import folder
 
 from slide_mobile import signing
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import UsageError
 from slide_mobile.signing import signatures
 from slide_mobile.signing.signatures import ENVIRONMENT, PASSWORD_VARIABLE
@@ -73,7 +73,7 @@ def test_a_resealed_artifact_is_forged(tmp_path: Path) -> None:
     signed, other = folder(tmp_path / "a"), folder(tmp_path / "b", labels=b"dog\ncat\n")
     signing.sign(signed.root, private)
     (other.root / "model.sig").write_bytes((signed.root / "model.sig").read_bytes())
-    Artifact.open(other.root).verify()  # by itself it is whole
+    ArtifactFolder.open(other.root).verify()  # by itself it is whole
     found = signing.verify(other.root, [public])
     assert found.status == "forged" and "labels.txt was changed" in str(found.reason)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from slide_mobile.artifact import documents, golden, manifest
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.index import Index
 from slide_mobile.errors import GateFailed, SlideMobileError
 
@@ -83,5 +83,5 @@ def read_golden(case: dict[str, Any], root: Path) -> np.ndarray:
     file = root / read.golden[0].file
     file.parent.mkdir()
     file.write_bytes(base64.b64decode(case["ppm"]))
-    artifact = Artifact(root=root, manifest=read, manifest_sha256="0" * 64)
+    artifact = ArtifactFolder(root=root, manifest=read, manifest_sha256="0" * 64)
     return golden.image(artifact, read.golden[0])

@@ -12,7 +12,7 @@ from artifact_folders import folder as whole
 from artifact_folders import plain
 
 from slide_mobile.artifact.atomic import alone_in, staging, write_file
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import OutputError
 
 
@@ -211,4 +211,4 @@ def test_a_signal_at_any_step_of_a_replacement_loses_and_leaves_nothing(
         build()
     monkeypatch.undo()
     assert names(tmp_path) == ["a"]
-    Artifact.open(tmp_path / "a").verify()
+    ArtifactFolder.open(tmp_path / "a").verify()

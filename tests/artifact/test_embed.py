@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from slide_mobile.artifact import embed
 from slide_mobile.artifact.apps import find
-from slide_mobile.artifact.folder import MANIFEST, Artifact, digest
+from slide_mobile.artifact.folder import MANIFEST, ArtifactFolder, digest
 from slide_mobile.artifact.index import INDEX
 from slide_mobile.cli import main
 from slide_mobile.errors import GateFailed, OutputError, UnknownName, UsageError
@@ -95,7 +95,7 @@ def test_a_copy_has_every_byte_and_is_listed(made: Make, ios: Path) -> None:
     assert index(folder) == ["a", "b"] and done["artifacts"][0]["folder"] == "a"
     (b / ".DS_Store").unlink()
     assert digest(folder / "a") == digest(a) and digest(folder / "b") == digest(b)
-    Artifact.open(folder / "b").verify()
+    ArtifactFolder.open(folder / "b").verify()
 
 
 def test_again_changes_nothing_and_another_of_the_name_replaces(made: Make, android: Path) -> None:
@@ -309,7 +309,7 @@ def test_killed_at_any_moment_the_app_has_whole_artifacts_only(made: Make, ios: 
             time.sleep(delay)
             it.send_signal(signal.SIGKILL)
         for name in index(ios / "Artifacts"):
-            Artifact.open(ios / "Artifacts" / name).verify()
+            ArtifactFolder.open(ios / "Artifacts" / name).verify()
     assert run(first, second, "--app", ios).exit_code == 0
     assert index(ios / "Artifacts") == ["a", "b"]
     assert not list((ios / "Artifacts").glob(".*partial*"))

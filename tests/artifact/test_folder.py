@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from artifact_folders import folder, rewrite
 
-from slide_mobile.artifact.folder import Artifact, digest, digests
+from slide_mobile.artifact.folder import ArtifactFolder, digest, digests
 from slide_mobile.errors import ArtifactError, GateFailed
 
 
@@ -53,7 +53,7 @@ def test_what_is_no_artifact_is_refused_in_one_line(
     if content is not None:
         (tmp_path / "manifest.json").write_text(content)
     with pytest.raises((ArtifactError, GateFailed), match=message) as caught:
-        Artifact.open(tmp_path)
+        ArtifactFolder.open(tmp_path)
     broken = re.search("damaged", str(caught.value)) is not None
     assert caught.value.exit_code == (1 if broken else 2)
     assert "\n" not in str(caught.value) and str(caught.value).count(str(tmp_path)) == 1
@@ -62,7 +62,7 @@ def test_what_is_no_artifact_is_refused_in_one_line(
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_text("")
     with pytest.raises(ArtifactError, match="give the artifact's folder"):
-        Artifact.open(tmp_path / "model.tflite")
+        ArtifactFolder.open(tmp_path / "model.tflite")
 
 
 def test_a_whole_folder_is_verified(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_the_digest_of_the_manifest_is_over_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     assert art.manifest_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_bytes(path.read_bytes() + b"\n")
-    again = Artifact.open(tmp_path)
+    again = ArtifactFolder.open(tmp_path)
     assert again.manifest == art.manifest and again.manifest_sha256 != art.manifest_sha256
 
 
@@ -106,7 +106,7 @@ def test_a_manifest_that_is_no_file_is_refused(kind: str, tmp_path: Path) -> Non
     path = tmp_path / "manifest.json"
     os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
     with pytest.raises(ArtifactError, match=r"manifest\.json \(it is a .*, not a file\)"):
-        Artifact.open(tmp_path)
+        ArtifactFolder.open(tmp_path)
 
 
 def test_a_package_holds_no_file_that_is_not_listed(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_package_holds_no_file_that_is_not_listed(tmp_path: Path) -> None:
     (package / "Data").mkdir(parents=True)
     (package / "Data/weights.bin").write_bytes(b"1")
     rewrite(tmp_path, file="model.mlpackage")
-    art = Artifact.open(tmp_path)
+    art = ArtifactFolder.open(tmp_path)
     art.verify()
     assert "model.mlpackage/Data/weights.bin" in art.manifest.files
     (package / "Data/more.bin").write_bytes(b"2")
@@ -178,10 +178,10 @@ def test_a_link_in_an_artifact_is_refused(name: str, tmp_path: Path) -> None:
     (root / name).rename(tmp_path / "elsewhere")
     (root / name).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(GateFailed, match=f"{name} is a symbolic link, which an artifact cannot"):
-        Artifact.open(root).verify()
+        ArtifactFolder.open(root).verify()
 
 
 def test_a_link_to_an_artifact_is_one(tmp_path: Path) -> None:
     folder(tmp_path / "a")
     (tmp_path / "latest").symlink_to("a")
-    Artifact.open(tmp_path / "latest").verify()
+    ArtifactFolder.open(tmp_path / "latest").verify()

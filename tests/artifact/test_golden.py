@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Output
 from slide_mobile.errors import GateFailed
 
@@ -22,17 +22,17 @@ MAPS = {name: DRAW.normal(size=(2, *shape)).astype("f4") for name, shape in SHAP
 
 
 @pytest.fixture
-def art(tmp_path: Path) -> Artifact:
+def art(tmp_path: Path) -> ArtifactFolder:
     written = tuple(golden.write(tmp_path, i, IMAGES[i], MAPS, None) for i in range(2))
     outputs = tuple(
         Output(name=name, shape=(1, c, h, w), dtype="float32", layout="NCHW")  # type: ignore
         for name, (h, w, c) in SHAPES.items()
     )
     manifest: Any = SimpleNamespace(golden=written, is_classifier=False, outputs=outputs)
-    return Artifact(root=tmp_path, manifest=manifest, manifest_sha256="")
+    return ArtifactFolder(root=tmp_path, manifest=manifest, manifest_sha256="")
 
 
-def test_all_channels_at_some_places_are_kept(art: Artifact) -> None:
+def test_all_channels_at_some_places_are_kept(art: ArtifactFolder) -> None:
     found = golden.read(art)
     assert {name: x.shape for name, x in found.outputs.items()} == {
         "stage1": (2, 64, 4), "stage2": (2, 32, 6), "stage3": (2, 8, 6), "stage4": (2, 2, 8)
@@ -47,14 +47,14 @@ def test_all_channels_at_some_places_are_kept(art: Artifact) -> None:
     assert not np.array_equal(*found.places["stage1"])  # each image is looked at elsewhere
 
 
-def test_other_maps_are_seen_at_the_same_places(art: Artifact) -> None:
+def test_other_maps_are_seen_at_the_same_places(art: ArtifactFolder) -> None:
     recorded = golden.read(art)
     seen = recorded.seen_in({name: x + 1 for name, x in MAPS.items()})
     for name, x in recorded.outputs.items():
         np.testing.assert_array_equal(seen[name], x + 1)
 
 
-def test_the_same_maps_give_the_same_bytes(art: Artifact, tmp_path: Path) -> None:
+def test_the_same_maps_give_the_same_bytes(art: ArtifactFolder, tmp_path: Path) -> None:
     (tmp_path / "again").mkdir()
     again = golden.write(tmp_path / "again", 1, IMAGES[1], MAPS, None)
     assert again == art.manifest.golden[1]
@@ -119,7 +119,7 @@ def places_outside(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, without_a_map, another_shape, places_outside, Path.unlink])
-def test_a_damaged_file_of_maps_is_refused_in_one_line(damage: Any, art: Artifact) -> None:
+def test_a_damaged_file_of_maps_is_refused_in_one_line(damage: Any, art: ArtifactFolder) -> None:
     damage(art.root / "golden/01.safetensors")
     with pytest.raises(GateFailed, match=r"01\.safetensors .*; convert the model again") as caught:
         golden.read(art)

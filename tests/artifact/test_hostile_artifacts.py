@@ -12,7 +12,7 @@ from hostile_files import KINDS, put
 
 from slide_mobile.artifact import documents, golden
 from slide_mobile.artifact.documents import DocumentError, decode
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Manifest
 from slide_mobile.errors import ArtifactError, GateFailed
 
@@ -73,10 +73,10 @@ def test_recorded_maps_that_are_damaged(name: str, tmp_path: Path) -> None:
         golden.read(art)
 
 
-def _features(root: Path) -> Artifact:
+def _features(root: Path) -> ArtifactFolder:
     """An artifact of feature maps, whose files are not there."""
     (root / "golden").mkdir()
-    return Artifact(root=root, manifest=manifest(plain_features()), manifest_sha256="0" * 64)
+    return ArtifactFolder(root=root, manifest=manifest(plain_features()), manifest_sha256="0" * 64)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 0, 0, 16), (1, 1, 1, 16), (1, 2, 3), (1,)])
@@ -142,9 +142,9 @@ def test_a_manifest_has_bounds(changes: dict[str, object], tmp_path: Path) -> No
 def test_many_large_files_are_refused_before_they_are_read(tmp_path: Path) -> None:
     root = folder(tmp_path / "a").root
     names = {f"big{number}": "0" * 64 for number in range(20)}
-    rewrite(root, files=names | Artifact.open(root).manifest.files)
+    rewrite(root, files=names | ArtifactFolder.open(root).manifest.files)
     for name in names:
         with (root / name).open("wb") as file:
             file.truncate(4 << 30)
     with pytest.raises(GateFailed, match="MiB, more than"):
-        Artifact.open(root).verify()
+        ArtifactFolder.open(root).verify()

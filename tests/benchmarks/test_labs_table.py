@@ -11,7 +11,7 @@ from lab_artifacts import made
 from benchmarks import labs
 from benchmarks.lib.results.document import read
 from benchmarks.lib.results.labs import LabRow, Labs, table
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.lab.verdict import Outcome, Verdict
 from slide_mobile.targets.format import Format
 
@@ -40,7 +40,7 @@ def test_every_file_runs_once_in_every_lab_that_is_set_up(
     install_runtime(monkeypatch)
     artifact, asked = made(tmp_path / "a"), []
 
-    def converted(model: str, to: Format, folder: Path) -> Artifact:
+    def converted(model: str, to: Format, folder: Path) -> ArtifactFolder:
         asked.append((model, to))
         return artifact
 

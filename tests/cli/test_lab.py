@@ -10,7 +10,7 @@ from fake_lab import FakeLab, part
 from lab_artifacts import COUNT, made
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.cli.lab import Labs, Results
 from slide_mobile.lab import catalogue, results
 from slide_mobile.lab.labs import Lab
@@ -19,7 +19,7 @@ from slide_mobile.targets import cached_folders
 
 
 @pytest.fixture
-def artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Artifact:
+def artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArtifactFolder:
     """An artifact that runs here; no part of a lab is made."""
     monkeypatch.setenv(cached_folders.FOLDER_VARIABLE, str(tmp_path / "cache"))
     lab_artifacts.install(monkeypatch)
@@ -72,7 +72,9 @@ def test_setup_makes_what_is_missing_and_lists_it(
     assert "setup" not in done.stdout  # nothing is missing
 
 
-def test_results_are_printed_and_kept(artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_printed_and_kept(
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = FakeLab(arithmetics=("fp32", "fp16"))
     other = FakeLab().lab("other", parts=(part(),), targets=("onnx",))
     fake_lab.install(monkeypatch, good.lab("good"), missing(), other)
@@ -89,7 +91,7 @@ def test_results_are_printed_and_kept(artifact: Artifact, monkeypatch: pytest.Mo
 
 
 def test_the_page_has_numbers_executors_and_what_to_set_up(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_lab.install(monkeypatch, FakeLab().lab("good"), missing())
     lines = run("lab", artifact.root, "-q").stdout.splitlines()
@@ -105,7 +107,7 @@ def test_the_page_has_numbers_executors_and_what_to_set_up(
 
 
 def test_run_is_the_long_name_and_images_can_be_counted(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = FakeLab()
     fake_lab.install(monkeypatch, fake.lab())
@@ -117,7 +119,7 @@ def test_run_is_the_long_name_and_images_can_be_counted(
 
 
 def test_another_result_than_pytorch_s_is_exit_code_1_and_is_kept(
-    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = FakeLab(decibels=20.0)
     fake_lab.install(monkeypatch, fake.lab("bad"), FakeLab().lab("good"))
@@ -135,7 +137,7 @@ def test_another_result_than_pytorch_s_is_exit_code_1_and_is_kept(
 
 
 def test_a_refusal_is_reported_and_no_failure(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(outputs: Arrays) -> Arrays:
         raise WorkerFailed("SIGSEGV: [red]no[/] kernel")
@@ -146,7 +148,7 @@ def test_a_refusal_is_reported_and_no_failure(
 
 
 def test_a_target_that_no_lab_runs_is_said_so(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_lab.install(monkeypatch, FakeLab().lab(targets=("onnx",)))
     done = run("lab", artifact.root, "-q")
@@ -166,14 +168,14 @@ def test_an_unknown_lab_is_a_wrong_call(words: tuple[str, ...]) -> None:
     assert "no lab is named 'gpuu'; did you mean 'gpu'?" in one_line(2, "lab", *words, "gpuu")
 
 
-def test_a_list_without_a_name_is_a_wrong_call(artifact: Artifact) -> None:
+def test_a_list_without_a_name_is_a_wrong_call(artifact: ArtifactFolder) -> None:
     for text in ("", " , "):
         line = one_line(2, "lab", artifact.root, "--lab", text)
         assert line == f"error: --lab takes names with commas between them, not {text!r}"
 
 
 def test_a_lab_that_is_named_has_to_be_set_up(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_lab.install(monkeypatch, FakeLab().lab("good"), missing("b"))
     line = one_line(3, "lab", artifact.root, "--lab", "good,b")
@@ -182,14 +184,14 @@ def test_a_lab_that_is_named_has_to_be_set_up(
 
 
 def test_without_any_lab_nothing_is_called_passed(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_lab.install(monkeypatch, missing())
     assert "no lab is set up; run slide-mobile lab setup" in one_line(3, "lab", artifact.root)
 
 
 def test_what_cannot_be_kept_or_is_no_artifact_is_refused_before_anything_runs(
-    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = FakeLab()
     fake_lab.install(monkeypatch, fake.lab())
@@ -201,7 +203,7 @@ def test_what_cannot_be_kept_or_is_no_artifact_is_refused_before_anything_runs(
 
 
 def test_a_file_that_was_changed_is_exit_code_1(
-    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+    artifact: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_lab.install(monkeypatch, FakeLab().lab())
     artifact.model_path.write_bytes(b"2")

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save
 
 from slide_mobile import models
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 
 MODEL = "slide_swin_test"
 FORMATS = {
@@ -30,12 +30,12 @@ ENCODED = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "DDS", "GIF", "PPM", "TGA")
 class Corpus:
     """What there is to damage; `artifacts` are by format, `weights` by the suffix of the file."""
 
-    artifacts: Mapping[str, Artifact]
+    artifacts: Mapping[str, ArtifactFolder]
     weights: Mapping[str, bytes]
     images: Mapping[str, bytes]
 
     @property
-    def smallest(self) -> Artifact:
+    def smallest(self) -> ArtifactFolder:
         """The artifact that is checked the fastest."""
         return self.artifacts["onnx"]
 
@@ -51,7 +51,7 @@ def corpus(converted: ConvertedOnce) -> Corpus:
     return Corpus(artifacts=made, weights=_weights(), images=_images())
 
 
-def copied(artifact: Artifact, name: str) -> Prepare:
+def copied(artifact: ArtifactFolder, name: str) -> Prepare:
     """Put a copy of an artifact there."""
 
     def prepare(work: Path) -> None:

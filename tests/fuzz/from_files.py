@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nasty import damaged, damaged_json, pick, seeds, texts, values
 from resealing import resealed
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import MANIFEST
 
 SIGNATURES = Path(__file__).parents[2] / "apps" / "conformance" / "signatures.json"
@@ -75,7 +75,7 @@ def model_files(corpus: Corpus) -> st.SearchStrategy[Case]:
     return st.builds(case, names, seeds, st.integers(0, len(READS) - 1), mostly)
 
 
-def _damage(artifact: Artifact, seed: int, sealed: bool) -> Prepare:
+def _damage(artifact: ArtifactFolder, seed: int, sealed: bool) -> Prepare:
     def prepare(work: Path) -> None:
         draw, model = random.Random(seed), work / "a" / artifact.manifest.file
         files = sorted(p for p in ([model] if model.is_file() else model.rglob("*")) if p.is_file())

@@ -8,7 +8,7 @@ from pathlib import Path
 from case import Case, Prepare, write
 from corpus import MODEL, Corpus, copied
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import SlideMobileError
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -80,7 +80,7 @@ def leavings(case: Case, work: Path, *, killed: bool) -> Iterator[str]:
         yield f"left {hidden[0].relative_to(work)}"
     for manifest in (path for path in visible if path.name == "manifest.json"):
         try:
-            Artifact.open(manifest.parent).verify()
+            ArtifactFolder.open(manifest.parent).verify()
         except SlideMobileError as error:
             yield f"half: {error}"
     if case.words[0] != "release" and not (folder / "kept.txt").exists():

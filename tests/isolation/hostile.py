@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from slide_mobile.artifact.folder import Artifact, digest
+from slide_mobile.artifact.folder import ArtifactFolder, digest
 
 _MARK, _STOP = b"(", b"."
 
@@ -103,7 +103,7 @@ def _safetensors(header: object, size: int) -> bytes:
     return len(text).to_bytes(8, "little") + text + bytes(size)
 
 
-def damaged(artifact: Artifact, folder: Path, seed: int) -> Path:
+def damaged(artifact: ArtifactFolder, folder: Path, seed: int) -> Path:
     """A copy whose model file has a few other bytes, and whose manifest fits it."""
     draw = random.Random(seed)
     shutil.copytree(artifact.root, folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from artifact_folders import SHA, folder, rewrite
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import ArtifactError
 from slide_mobile.lab import results
 from slide_mobile.lab.verdict import Arithmetic, LabResults, Outcome, Verdict
@@ -15,12 +15,12 @@ def verdict(lab: str, outcome: Outcome = "passed", arithmetic: Arithmetic = "fp3
     return Verdict(lab=lab, arithmetic=arithmetic, outcome=outcome, why="a reason")
 
 
-def save(artifact: Artifact, *verdicts: Verdict) -> None:
+def save(artifact: ArtifactFolder, *verdicts: Verdict) -> None:
     found = LabResults(manifest_sha256=artifact.manifest_sha256, verdicts=verdicts)
     results.save(artifact, found)
 
 
-def kept(artifact: Artifact) -> list[tuple[str, str, str]] | None:
+def kept(artifact: ArtifactFolder) -> list[tuple[str, str, str]] | None:
     found = results.read(artifact)
     return None if found is None else [(v.lab, v.arithmetic, v.outcome) for v in found.verdicts]
 
@@ -45,7 +45,7 @@ def test_results_of_the_artifact_that_was_there_before_are_not_of_this_one(tmp_p
     before = folder(tmp_path)
     save(before, verdict("gpu"), verdict("arm64-a76"))
     rewrite(tmp_path, created="2026-02-02T00:00:00+00:00")
-    now = Artifact.open(tmp_path)
+    now = ArtifactFolder.open(tmp_path)
     assert now.manifest_sha256 != before.manifest_sha256
     assert results.read(now) is None
     save(now, verdict("gpu"))

@@ -13,7 +13,7 @@ from fake_lab import FakeLab
 from lab_artifacts import COUNT, HERE_DB, IMAGES, TRAINED, install, made
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import GateFailed
 from slide_mobile.lab import results, session, subject
 from slide_mobile.lab.process import Arrays, WorkerFailed
@@ -29,11 +29,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def classifier(root: Path) -> Artifact:
+def classifier(root: Path) -> ArtifactFolder:
     return made(root)
 
 
-def verdict(artifact: Artifact, fake: FakeLab) -> Verdict:
+def verdict(artifact: ArtifactFolder, fake: FakeLab) -> Verdict:
     """The only one."""
     (found,) = session.run(artifact, [fake.lab()]).verdicts
     return found
@@ -43,7 +43,7 @@ def near(decibels: float) -> object:
     return pytest.approx(decibels, abs=1.0)
 
 
-def test_a_file_that_passes_has_its_numbers_and_its_executor(classifier: Artifact) -> None:
+def test_a_file_that_passes_has_its_numbers_and_its_executor(classifier: ArtifactFolder) -> None:
     found = session.run(classifier, [FakeLab(floors={"min_host_db": 100.0}).lab("one")])
     assert found.manifest_sha256 == classifier.manifest_sha256 and found.passed
     (one,) = found.verdicts
@@ -56,7 +56,9 @@ def test_a_file_that_passes_has_its_numbers_and_its_executor(classifier: Artifac
     assert documents.decode(documents.encode(found), LabResults) == found
 
 
-def test_the_lab_is_given_the_golden_images_and_the_first_one_again(classifier: Artifact) -> None:
+def test_the_lab_is_given_the_golden_images_and_the_first_one_again(
+    classifier: ArtifactFolder,
+) -> None:
     fake = FakeLab()
     (found,) = session.run(classifier, [fake.lab()], images=3).verdicts
     assert fake.inputs is not None and fake.inputs.dtype == np.float32 and found.images == 3
@@ -74,12 +76,12 @@ def test_inputs_have_the_layout_and_the_type_of_the_file(root: Path) -> None:
     np.testing.assert_array_equal(fake.inputs[:2], IMAGES[:2].transpose(0, 3, 1, 2))
 
 
-def test_every_arithmetic_has_a_verdict(classifier: Artifact) -> None:
+def test_every_arithmetic_has_a_verdict(classifier: ArtifactFolder) -> None:
     found = session.run(classifier, [FakeLab(arithmetics=("fp32", "fp16")).lab()])
     assert [v.arithmetic for v in found.verdicts] == ["fp32", "fp16"]
 
 
-def test_a_floor_that_is_missed_is_a_failure(classifier: Artifact) -> None:
+def test_a_floor_that_is_missed_is_a_failure(classifier: ArtifactFolder) -> None:
     found = verdict(classifier, FakeLab(decibels=30.0))
     assert found.outcome == "failed" and found.sqnr_db == near(30)
     assert found.why == "SQNR 30.0 dB, the floor is 90.0 dB"
@@ -87,7 +89,7 @@ def test_a_floor_that_is_missed_is_a_failure(classifier: Artifact) -> None:
 
 @pytest.mark.parametrize(("most", "outcome"), [(2.0, "failed"), (20.0, "passed")])
 def test_a_file_may_lose_so_much_of_what_it_has_here(
-    most: float, outcome: str, classifier: Artifact
+    most: float, outcome: str, classifier: ArtifactFolder
 ) -> None:
     # At 100 dB it is 10 dB below the 110 dB of this machine, and above the other floor.
     found = verdict(classifier, FakeLab(decibels=100.0, floors={"max_loss_db": most}))
@@ -96,7 +98,7 @@ def test_a_file_may_lose_so_much_of_what_it_has_here(
 
 @pytest.mark.parametrize(("least", "outcome"), [(96.0, "failed"), (94.0, "passed")])
 def test_the_distance_to_this_machine_s_runtime_has_a_floor_of_its_own(
-    least: float, outcome: str, classifier: Artifact
+    least: float, outcome: str, classifier: ArtifactFolder
 ) -> None:
     found = verdict(classifier, FakeLab(decibels=95.0, floors={"min_host_db": least}))
     assert found.outcome == outcome
@@ -104,21 +106,21 @@ def test_the_distance_to_this_machine_s_runtime_has_a_floor_of_its_own(
     assert found.why == (missed if outcome == "failed" else "")
 
 
-def test_other_bits_the_second_time_are_a_failure(classifier: Artifact) -> None:
+def test_other_bits_the_second_time_are_a_failure(classifier: ArtifactFolder) -> None:
     found = verdict(classifier, FakeLab(repeats=False))
     assert found.outcome == "failed" and found.repeatable is False
     assert found.why == "the first image gave other outputs when it ran again"
 
 
 def test_a_file_that_is_taken_in_part_is_refused_and_its_numbers_are_kept(
-    classifier: Artifact,
+    classifier: ArtifactFolder,
 ) -> None:
     found = verdict(classifier, FakeLab(refused=("ADD of rank 5", "GATHER_ND")))
     assert found.outcome == "refused" and found.why == "ADD of rank 5; GATHER_ND"
     assert found.sqnr_db == near(HERE_DB)
 
 
-def test_a_worker_that_fails_is_a_refusal_and_the_next_one_runs(classifier: Artifact) -> None:
+def test_a_worker_that_fails_is_a_refusal_and_the_next_one_runs(classifier: ArtifactFolder) -> None:
     def fail(outputs: Arrays) -> Arrays:
         raise WorkerFailed("SIGSEGV: it printed nothing")
 
@@ -143,13 +145,13 @@ def test_a_worker_that_fails_is_a_refusal_and_the_next_one_runs(classifier: Arti
     ],
 )
 def test_outputs_that_are_not_the_file_s_are_refused(
-    change: Callable[[Arrays], Arrays], why: str, classifier: Artifact
+    change: Callable[[Arrays], Arrays], why: str, classifier: ArtifactFolder
 ) -> None:
     found = verdict(classifier, FakeLab(changed=change))
     assert (found.outcome, found.why) == ("refused", why)
 
 
-def test_half_floats_are_outputs_too(classifier: Artifact) -> None:
+def test_half_floats_are_outputs_too(classifier: ArtifactFolder) -> None:
     fake = FakeLab(
         changed=lambda x: {"logits": x["logits"].astype(np.float16)}, floors={"min_sqnr_db": 50.0}
     )
@@ -158,7 +160,7 @@ def test_half_floats_are_outputs_too(classifier: Artifact) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_misses_every_floor(value: float, classifier: Artifact) -> None:
+def test_what_is_not_finite_misses_every_floor(value: float, classifier: ArtifactFolder) -> None:
     def spoil(outputs: Arrays) -> Arrays:
         logits = outputs["logits"].copy()
         logits[1, 1] = value
@@ -175,7 +177,7 @@ def test_another_class_fails_a_trained_model_only(
     artifact = made(root)
     rewrite(root, model=model)
     fake = FakeLab(changed=lambda x: {"logits": -x["logits"]}, floors={"min_sqnr_db": -50.0})
-    found = verdict(Artifact.open(artifact.root), fake)
+    found = verdict(ArtifactFolder.open(artifact.root), fake)
     assert found.outcome == outcome and found.top1_agreement == 0
     assert found.why == ("another top-1 class in 100% of 4 images" if model else "")
 
@@ -201,7 +203,7 @@ def test_maps_are_read_in_the_layout_of_the_file(root: Path) -> None:
         for i in range(1, 5)
     ]
     rewrite(root, outputs=outputs)
-    artifact = Artifact.open(root)
+    artifact = ArtifactFolder.open(root)
     planar = FakeLab(changed=lambda x: {n: m.transpose(0, 3, 1, 2) for n, m in x.items()})
     assert verdict(artifact, planar).outcome == "passed"
     found = verdict(artifact, FakeLab())
@@ -210,14 +212,14 @@ def test_maps_are_read_in_the_layout_of_the_file(root: Path) -> None:
 
 
 def test_a_lab_for_other_targets_is_left_out_and_nothing_runs(
-    classifier: Artifact, monkeypatch: pytest.MonkeyPatch
+    classifier: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "load", None)
     found = session.run(classifier, [FakeLab().lab(targets=("onnx",))])
     assert found.verdicts == () and found.passed
 
 
-def test_an_artifact_that_was_changed_is_not_run(classifier: Artifact) -> None:
+def test_an_artifact_that_was_changed_is_not_run(classifier: ArtifactFolder) -> None:
     fake = FakeLab()
     (classifier.root / "labels.txt").write_text("other\n")
     with pytest.raises(GateFailed, match="does not match the manifest"):
@@ -225,14 +227,14 @@ def test_an_artifact_that_was_changed_is_not_run(classifier: Artifact) -> None:
     assert fake.inputs is None
 
 
-def test_progress_names_the_lab_and_the_arithmetic(classifier: Artifact) -> None:
+def test_progress_names_the_lab_and_the_arithmetic(classifier: ArtifactFolder) -> None:
     said: list[str] = []
     session.run(classifier, [FakeLab().lab()], progress=lambda stage, done=None: said.append(stage))
     assert said == ["run the model file", "run on fake in fp32"]
 
 
 def test_what_is_required_and_passes_is_kept_beside_the_manifest(
-    classifier: Artifact, tmp_path: Path
+    classifier: ArtifactFolder, tmp_path: Path
 ) -> None:
     report = tmp_path / "a.lab.json"
     session.require(classifier, [FakeLab().lab()], report)
@@ -249,7 +251,7 @@ def test_what_is_required_and_passes_is_kept_beside_the_manifest(
     ],
 )
 def test_what_is_required_and_fails_is_a_report_and_no_result(
-    fake: FakeLab, reason: str, classifier: Artifact, tmp_path: Path
+    fake: FakeLab, reason: str, classifier: ArtifactFolder, tmp_path: Path
 ) -> None:
     report = tmp_path / "a.lab.json"
     with pytest.raises(GateFailed, match=rf"{reason}; report: .*a\.lab\.json$"):

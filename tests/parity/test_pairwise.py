@@ -9,7 +9,7 @@ import pytest
 from artifact_folders import manifest, plain, plain_features
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import UsageError
 from slide_mobile.parity import pairwise
 from slide_mobile.parity.pairwise import Agreement
@@ -21,14 +21,14 @@ def artifact(
     labels: str = "b" * 64,
     task: str = "classify",
     **changes: object,
-) -> Artifact:
+) -> ArtifactFolder:
     base = plain() if task == "classify" else plain_features()
     files = base["files"] | ({"labels.txt": labels} if task == "classify" else {})
     facts = {"checkpoint_sha256": "a" * 64} | changes
     if not facts.get("trained", True):
         facts["checkpoint_sha256"] = None
     found = manifest(base, model=facts, precision=precision, files=files)
-    return Artifact(root=Path(folder), manifest=found, manifest_sha256="")
+    return ArtifactFolder(root=Path(folder), manifest=found, manifest_sha256="")
 
 
 def rows(noise: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -36,7 +36,7 @@ def rows(noise: float = 0.0, seed: int = 0) -> np.ndarray:
     return (logits + noise * np.random.default_rng(seed).normal(size=logits.shape)).astype("f4")
 
 
-def compared(*cases: tuple[Artifact, np.ndarray]) -> Agreement:
+def compared(*cases: tuple[ArtifactFolder, np.ndarray]) -> Agreement:
     artifacts, logits = zip(*cases, strict=True)
     outputs = [{"logits": x} for x in logits]
     return pairwise.compare(artifacts, outputs, runtimes=["here"] * len(cases), images="noise")

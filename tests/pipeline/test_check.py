@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 import slide_mobile
 from slide_mobile import models
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.folder import MANIFEST, Artifact
+from slide_mobile.artifact.folder import MANIFEST, ArtifactFolder
 from slide_mobile.demo.render import render_many
 from slide_mobile.errors import GateFailed, SlideMobileError, UsageError
 from slide_mobile.parity.check_result import CheckDocument
@@ -37,7 +37,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
 
 
 @pytest.fixture
-def art(fake: FakeConverter, tmp_path: Path) -> Artifact:
+def art(fake: FakeConverter, tmp_path: Path) -> ArtifactFolder:
     """An artifact with random weights, whose reference `check` can rebuild without a file."""
     source = ModelSource(MODEL, untrained=True)
     return convert(source, to=Format("fake", "fp16"), out=tmp_path / "untrained")
@@ -51,7 +51,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def trained(fake: FakeConverter, checkpoint: Path, tmp_path: Path) -> Artifact:
+def trained(fake: FakeConverter, checkpoint: Path, tmp_path: Path) -> ArtifactFolder:
     """An artifact of a user's checkpoint, whose reference `check` can only rebuild from a file."""
     source = ModelSource(MODEL, checkpoint=checkpoint)
     return convert(source, to=Format("fake", "fp16"), out=tmp_path / "trained")
@@ -64,7 +64,7 @@ def photos(folder: Path, classes: int) -> Path:
     return folder
 
 
-def test_an_artifact_passes_again_and_names_its_modules(art: Artifact) -> None:
+def test_an_artifact_passes_again_and_names_its_modules(art: ArtifactFolder) -> None:
     found = check(art.root)
     assert found.passed and found.runtime == "Fake, in memory"
     assert found.parity.samples == 8 and found.images == "golden images"
@@ -76,7 +76,7 @@ def test_an_artifact_passes_again_and_names_its_modules(art: Artifact) -> None:
 
 
 def test_an_fp16_file_is_judged_by_the_executor_that_rounds(
-    art: Artifact, fake: FakeConverter
+    art: ArtifactFolder, fake: FakeConverter
 ) -> None:
     fake.half_decibels = 30.0
     found = check(art.root)
@@ -99,7 +99,7 @@ def test_modules_are_compared_with_the_form_that_was_converted(
 
 
 def test_without_its_weights_the_recorded_logits_stand_for_pytorch(
-    trained: Artifact, checkpoint: Path
+    trained: ArtifactFolder, checkpoint: Path
 ) -> None:
     found = check(trained.root)
     assert found.passed and found.modules == ()
@@ -110,7 +110,9 @@ def test_without_its_weights_the_recorded_logits_stand_for_pytorch(
     assert again.passed and again.modules and again.notes == ()
 
 
-def test_the_golden_images_alone_are_compared_with_what_was_recorded(trained: Artifact) -> None:
+def test_the_golden_images_alone_are_compared_with_what_was_recorded(
+    trained: ArtifactFolder,
+) -> None:
     found = check(trained.root, samples="golden")
     golden = trained.manifest.golden
     assert found.passed and found.images == "golden images" and found.notes == ()
@@ -123,7 +125,7 @@ def test_the_golden_images_alone_are_compared_with_what_was_recorded(trained: Ar
         assert row.logits == pytest.approx(item.logits, abs=0.1)
 
 
-def test_modules_can_be_left_out(art: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_can_be_left_out(art: ArtifactFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(art.root, modules=False).modules == ()
     assert check(art.root, samples="golden").modules
     # In this case the reference is not needed.
@@ -131,7 +133,7 @@ def test_modules_can_be_left_out(art: Artifact, monkeypatch: pytest.MonkeyPatch)
     assert check(art.root, samples="golden", modules=False).passed
 
 
-def test_another_checkpoint_is_refused(trained: Artifact, tmp_path: Path) -> None:
+def test_another_checkpoint_is_refused(trained: ArtifactFolder, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     state = models.create(MODEL).state_dict()
     save_file(state | {"head.bias": state["head.bias"] + 1}, other)
@@ -139,14 +141,14 @@ def test_another_checkpoint_is_refused(trained: Artifact, tmp_path: Path) -> Non
         check(trained.root, checkpoint=other)
 
 
-def test_random_weights_take_no_checkpoint(art: Artifact, checkpoint: Path) -> None:
+def test_random_weights_take_no_checkpoint(art: ArtifactFolder, checkpoint: Path) -> None:
     with pytest.raises(UsageError, match="needs no checkpoint: leave out"):
         check(art.root, checkpoint=checkpoint)
 
 
 @pytest.mark.parametrize("asked", ["folder", "modules"])
 def test_images_and_modules_need_the_reference(
-    asked: str, trained: Artifact, tmp_path: Path
+    asked: str, trained: ArtifactFolder, tmp_path: Path
 ) -> None:
     folder = photos(tmp_path / "photos", 5) if asked == "folder" else None
     option = "--images" if asked == "folder" else "--modules"
@@ -155,7 +157,7 @@ def test_images_and_modules_need_the_reference(
 
 
 def test_labelled_images_measure_task_top1(
-    trained: Artifact, checkpoint: Path, tmp_path: Path
+    trained: ArtifactFolder, checkpoint: Path, tmp_path: Path
 ) -> None:
     found = check(trained.root, folder=photos(tmp_path / "photos", 5), checkpoint=checkpoint)
     assert found.parity.accuracy is not None and found.parity.accuracy.images == 10
@@ -163,7 +165,7 @@ def test_labelled_images_measure_task_top1(
 
 
 def test_a_file_that_was_replaced_by_a_worse_one_fails(
-    art: Artifact, fake: FakeConverter, tmp_path: Path
+    art: ArtifactFolder, fake: FakeConverter, tmp_path: Path
 ) -> None:
     content = json.loads(art.model_path.read_bytes())
     form = fake.forms[art.model_path.read_bytes()]
@@ -176,7 +178,7 @@ def test_a_file_that_was_replaced_by_a_worse_one_fails(
 
 
 def test_a_floor_in_the_manifest_is_not_the_floor_of_the_gate(
-    art: Artifact, fake: FakeConverter
+    art: ArtifactFolder, fake: FakeConverter
 ) -> None:
     form = fake.forms[art.model_path.read_bytes()]
     art.model_path.write_text(json.dumps({"number": 0, "decibels": 10.0, "precision": "fp16"}))
@@ -187,7 +189,7 @@ def test_a_floor_in_the_manifest_is_not_the_floor_of_the_gate(
 
 @pytest.mark.parametrize("verb", [check, inspect], ids=["check", "inspect"])
 @pytest.mark.parametrize("name", ["model.fake", "labels.txt", "golden/00.ppm"])
-def test_a_changed_file_is_found(verb: object, name: str, art: Artifact) -> None:
+def test_a_changed_file_is_found(verb: object, name: str, art: ArtifactFolder) -> None:
     path = art.root / name
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(GateFailed, match=f"{name} does not match the manifest"):
@@ -197,14 +199,14 @@ def test_a_changed_file_is_found(verb: object, name: str, art: Artifact) -> None
         verb(art.root)  # type: ignore[operator]
 
 
-def test_a_model_file_of_something_else_is_one_line(art: Artifact) -> None:
+def test_a_model_file_of_something_else_is_one_line(art: ArtifactFolder) -> None:
     art.model_path.write_bytes(b"not a model")
     rewrite(art.root)
     with pytest.raises(SlideMobileError, match="is not a fake model file"):
         check(art.root)
 
 
-def test_an_edited_golden_logit_is_found(art: Artifact) -> None:
+def test_an_edited_golden_logit_is_found(art: ArtifactFolder) -> None:
     path = art.root / MANIFEST
     document = json.loads(path.read_text())
     document["golden"][0]["logits"][0] += 0.1
@@ -213,7 +215,9 @@ def test_an_edited_golden_logit_is_found(art: Artifact) -> None:
         check(art.root)
 
 
-def test_the_odd_one_of_three_is_named(art: Artifact, fake: FakeConverter, tmp_path: Path) -> None:
+def test_the_odd_one_of_three_is_named(
+    art: ArtifactFolder, fake: FakeConverter, tmp_path: Path
+) -> None:
     roots = [art.root]
     for name, decibels in (("good", 60.0), ("bad", 20.0)):
         root = Path(shutil.copytree(art.root, tmp_path / name))
@@ -251,7 +255,7 @@ def test_the_planted_error_is_what_it_says() -> None:
     ],
 )
 def test_what_the_manifest_says_of_the_file_must_be_so(
-    claim: dict[str, Any], difference: str, art: Artifact
+    claim: dict[str, Any], difference: str, art: ArtifactFolder
 ) -> None:
     document = json.loads((art.root / MANIFEST).read_bytes())
     for name, value in claim.items():

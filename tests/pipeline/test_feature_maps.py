@@ -19,7 +19,7 @@ from torch import nn
 import slide_mobile
 from slide_mobile import models, recipes
 from slide_mobile.artifact import manifest as manifests
-from slide_mobile.artifact.folder import Artifact, digests
+from slide_mobile.artifact.folder import ArtifactFolder, digests
 from slide_mobile.demo.render import render_many
 from slide_mobile.errors import GateFailed, UsageError
 from slide_mobile.parity.check_result import ParityFailed
@@ -54,7 +54,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def converted(checkpoint: Path, photos: Path, recipe: str, out: Path) -> Artifact:
+def converted(checkpoint: Path, photos: Path, recipe: str, out: Path) -> ArtifactFolder:
     """The maps of the model, on the target in memory."""
     return slide_mobile.convert(
         ModelSource(MODEL, input_size=SIZE, checkpoint=checkpoint),
@@ -73,12 +73,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
 
 
 @pytest.fixture
-def in_memory(checkpoint: Path, photos: Path, fake: FakeConverter, tmp_path: Path) -> Artifact:
+def in_memory(
+    checkpoint: Path, photos: Path, fake: FakeConverter, tmp_path: Path
+) -> ArtifactFolder:
     """Maps of a target in memory, to be edited."""
     return converted(checkpoint, photos, "fp32", tmp_path / "in_memory")
 
 
-def test_images_and_modules_need_the_checkpoint(in_memory: Artifact, photos: Path) -> None:
+def test_images_and_modules_need_the_checkpoint(in_memory: ArtifactFolder, photos: Path) -> None:
     with pytest.raises(UsageError, match="give the --checkpoint whose sha256"):
         slide_mobile.check(in_memory.root, folder=photos)
     with pytest.raises(UsageError, match=r"^--modules needs the reference model"):
@@ -86,7 +88,7 @@ def test_images_and_modules_need_the_checkpoint(in_memory: Artifact, photos: Pat
 
 
 def test_images_of_yours_need_no_class_folders(
-    in_memory: Artifact, checkpoint: Path, photos: Path
+    in_memory: ArtifactFolder, checkpoint: Path, photos: Path
 ) -> None:
     result = slide_mobile.check(in_memory.root, folder=photos, checkpoint=checkpoint)
     assert result.parity.passed and result.parity.samples == 8
@@ -139,12 +141,12 @@ def test_int8_gives_modules_back_for_the_worst_map(
     assert art.manifest.parity.sqnr_db >= recipes.lookup("int8").min_sqnr_db
 
 
-def with_true_digests(art: Artifact) -> None:
+def with_true_digests(art: ArtifactFolder) -> None:
     """Make the manifest match the files as they are now."""
     manifests.write(art.root, replace(art.manifest, files=digests(art.root)))
 
 
-def test_edited_golden_maps_are_found(in_memory: Artifact, checkpoint: Path) -> None:
+def test_edited_golden_maps_are_found(in_memory: ArtifactFolder, checkpoint: Path) -> None:
     path = in_memory.root / "golden/00.safetensors"
     tensors = load_tensors(path)
     tensors["stage2"][0, 0] += 1
@@ -158,7 +160,7 @@ def test_edited_golden_maps_are_found(in_memory: Artifact, checkpoint: Path) -> 
 
 
 def test_a_classifier_in_place_of_a_backbone_is_refused(
-    in_memory: Artifact, checkpoint: Path, tmp_path: Path
+    in_memory: ArtifactFolder, checkpoint: Path, tmp_path: Path
 ) -> None:
     art = slide_mobile.convert(
         ModelSource(MODEL, input_size=SIZE, checkpoint=checkpoint),

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from slide_mobile import models, recipes
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import OutputParity
 from slide_mobile.cli import main
 from slide_mobile.demo.render import render_many
@@ -213,7 +213,7 @@ def test_outliers_go_back_to_float_and_nothing_else_does(
 ) -> None:
     result = convert(folder, target, tmp_path)
     assert result.exit_code == 0, result.output
-    art = Artifact.open(tmp_path / f"{MODEL}-{target}-int8")
+    art = ArtifactFolder.open(tmp_path / f"{MODEL}-{target}-int8")
     assert set(art.manifest.float_modules) == PLANTED
     assert art.manifest.parity.sqnr_db > 30
     found = in_int8(target, art.model_path)

@@ -12,7 +12,7 @@ from own_networks import build
 from PIL import Image
 
 import slide_mobile
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.cli import main
 from slide_mobile.demo.render import render_many
 from slide_mobile.errors import GateFailed, UsageError
@@ -40,7 +40,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def converted(kind: str, recipe: str, photos: Path, out: Path, target: str = "fake") -> Artifact:
+def converted(
+    kind: str, recipe: str, photos: Path, out: Path, target: str = "fake"
+) -> ArtifactFolder:
     return slide_mobile.convert(
         build(kind),
         example=EXAMPLE,

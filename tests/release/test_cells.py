@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from files import BENCH, BOTH, HEAD, TFLITE, cell, written
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import documents, sessions
 from slide_mobile.cli import main
 from slide_mobile.release import cells, matrix
@@ -96,7 +96,7 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     states = [line.split()[:2] for line in done.stdout.splitlines()]
     assert ["kept", first] in states and ["passed", second] in states
     assert ["failed", "slide_swin_test-executorch-fp32"] in states
-    Artifact.open(artifact(out, second)).verify()
+    ArtifactFolder.open(artifact(out, second)).verify()
 
 
 @pytest.mark.parametrize(

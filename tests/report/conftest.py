@@ -7,14 +7,14 @@ from converted_once import ConvertedOnce, convert_untrained
 from fake_converter import FakeConverter, install
 from measurements import document
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.report import writing
 
 
 @pytest.fixture(scope="session")
 def in_memory(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[FakeConverter, list[Artifact]]:
+) -> tuple[FakeConverter, list[ArtifactFolder]]:
     """Three artifacts of one classifier, and the converter that knows them."""
     out, converter = tmp_path_factory.mktemp("fake"), FakeConverter()
     with pytest.MonkeyPatch.context() as patch:
@@ -27,8 +27,8 @@ def in_memory(
 
 @pytest.fixture
 def artifacts(
-    in_memory: tuple[FakeConverter, list[Artifact]], monkeypatch: pytest.MonkeyPatch
-) -> list[Artifact]:
+    in_memory: tuple[FakeConverter, list[ArtifactFolder]], monkeypatch: pytest.MonkeyPatch
+) -> list[ArtifactFolder]:
     """The same artifacts, while their target is known."""
     converter, made = in_memory
     install(monkeypatch, converter)
@@ -36,7 +36,7 @@ def artifacts(
 
 
 @pytest.fixture(scope="session")
-def made(converted: ConvertedOnce) -> dict[str, Artifact]:
+def made(converted: ConvertedOnce) -> dict[str, ArtifactFolder]:
     """Four artifacts of one model: two targets, a float and two int8 files, and features."""
     return {
         "tflite fp32": converted("tflite", "fp32"),
@@ -47,12 +47,12 @@ def made(converted: ConvertedOnce) -> dict[str, Artifact]:
 
 
 @pytest.fixture(scope="session")
-def classifiers(made: dict[str, Artifact]) -> list[Artifact]:
+def classifiers(made: dict[str, ArtifactFolder]) -> list[ArtifactFolder]:
     return [art for art in made.values() if art.manifest.task == "classify"]
 
 
 @pytest.fixture(scope="session")
-def whole(made: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(made: dict[str, ArtifactFolder], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with every part: all artifacts, the host's latencies and a phone's."""
     arts = list(made.values())
     host = document(arts, [4.0, 2.0, 3.0, 5.0], invalid=[2])

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import comparison, statistics
 from slide_mobile.bench.comparison import Comparison
 from slide_mobile.bench.documents import BenchDocument, Environment
@@ -18,7 +18,7 @@ Source = Literal["host", "ios", "android"]
 
 
 def document(
-    artifacts: Sequence[Artifact],
+    artifacts: Sequence[ArtifactFolder],
     medians_ms: Sequence[float],
     *,
     source: Source = "host",
@@ -66,7 +66,9 @@ def compared(of: int, over: int, ratio: float, *, spread: float = 0.005) -> Comp
     return Comparison.judged(of, over, Estimate.of(processes), cpu)
 
 
-def result(artifact: Artifact, median: float, source: Source, *, valid: bool = True) -> Result:
+def result(
+    artifact: ArtifactFolder, median: float, source: Source, *, valid: bool = True
+) -> Result:
     manifest, draw = artifact.manifest, random.Random(0)
     samples = sorted(median * draw.gauss(1, 0.02) for _ in range(101))
     app = source != "host"

@@ -6,7 +6,7 @@ from edited import gathered
 from measurements import document
 from msgspec.structs import replace
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Accuracy
 from slide_mobile.report import summary
 from slide_mobile.report.advice import HOST, advice
@@ -21,7 +21,9 @@ def with_facts(row: Row, top1: float, size_bytes: int) -> Row:
     return dataclasses.replace(row, entry=dataclasses.replace(row.entry, artifact=artifact))
 
 
-def test_the_fastest_is_recommended_with_its_gain_and_its_cost(artifacts: list[Artifact]) -> None:
+def test_the_fastest_is_recommended_with_its_gain_and_its_cost(
+    artifacts: list[ArtifactFolder],
+) -> None:
     contents, documents = gathered(artifacts, [document(artifacts, [4.2, 3.0, 2.0])])
     facts = [(0.9904, 2_300_000), (0.9902, 1_500_000), (0.9900, 1_000_000)]
     rows = [
@@ -34,7 +36,7 @@ def test_the_fastest_is_recommended_with_its_gain_and_its_cost(artifacts: list[A
     assert "with the same top-1" in advice(same, documents)[0]
 
 
-def test_without_latencies_the_smallest_is_recommended(artifacts: list[Artifact]) -> None:
+def test_without_latencies_the_smallest_is_recommended(artifacts: list[ArtifactFolder]) -> None:
     contents, documents = gathered(artifacts, [])
     rows = [
         with_facts(row, 0.9 + i / 100, 10**6 * (3 - i))
@@ -46,7 +48,7 @@ def test_without_latencies_the_smallest_is_recommended(artifacts: list[Artifact]
 
 
 def test_an_invalid_latency_and_a_failed_artifact_recommend_nothing(
-    artifacts: list[Artifact],
+    artifacts: list[ArtifactFolder],
 ) -> None:
     given = document(artifacts, [4.0, 1.0, 2.0], invalid=[1])
     contents, documents = gathered(artifacts, [given])

@@ -6,14 +6,14 @@ import pytest
 from edited import gathered
 from pages import Seen
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import ToolchainMissing
 from slide_mobile.pipeline.check import check
 from slide_mobile.report import writing
 from slide_mobile.targets import registry
 
 
-def test_the_verdict_is_that_of_check(artifacts: list[Artifact]) -> None:
+def test_the_verdict_is_that_of_check(artifacts: list[ArtifactFolder]) -> None:
     contents, _ = gathered(artifacts[:2], [])
     for entry in contents.entries:
         found = check(entry.artifact.root, samples="golden", modules=False)
@@ -23,7 +23,7 @@ def test_the_verdict_is_that_of_check(artifacts: list[Artifact]) -> None:
 
 
 def test_a_missing_toolchain_is_no_damage(
-    artifacts: list[Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifacts: list[ArtifactFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(target: str) -> None:
         raise ToolchainMissing(target, "litert")

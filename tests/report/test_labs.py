@@ -9,7 +9,7 @@ from edited import copied
 from pages import Seen
 
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.lab import results
 from slide_mobile.lab.verdict import LabResults, Verdict
 from slide_mobile.report import writing
@@ -23,13 +23,13 @@ WRONG = Verdict(
 
 
 @pytest.fixture
-def roots(artifacts: list[Artifact], tmp_path: Path) -> list[Path]:
+def roots(artifacts: list[ArtifactFolder], tmp_path: Path) -> list[Path]:
     """Two artifacts without results of labs."""
     return [copied(art, tmp_path / f"a{i}") for i, art in enumerate(artifacts[:2])]
 
 
 def with_results(root: Path, *verdicts: Verdict) -> None:
-    art = Artifact.open(root)
+    art = ArtifactFolder.open(root)
     found = LabResults(manifest_sha256=art.manifest_sha256, verdicts=verdicts)
     results.save(art, found)
 

@@ -13,7 +13,7 @@ from measurements import compared, document
 from msgspec.structs import replace
 from pages import Seen
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import BenchDocument, comparison
 from slide_mobile.bench.change import BaselineComparison, Change
 from slide_mobile.report import page, summary, writing
@@ -59,7 +59,9 @@ def test_every_chart_has_words_and_a_table(whole: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_image_has_a_text_and_its_guesses(whole: Path, made: dict[str, Artifact]) -> None:
+def test_every_image_has_a_text_and_its_guesses(
+    whole: Path, made: dict[str, ArtifactFolder]
+) -> None:
     page = Seen(whole.read_text(encoding="utf-8"))
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert len(images) == 4 and all(image["alt"] for image in images)
@@ -67,7 +69,7 @@ def test_every_image_has_a_text_and_its_guesses(whole: Path, made: dict[str, Art
     assert "PyTorch: " in page.text and any(label in page.text for label in labels)
 
 
-def test_what_is_not_sure_and_what_there_is_none_of(artifacts: list[Artifact]) -> None:
+def test_what_is_not_sure_and_what_there_is_none_of(artifacts: list[ArtifactFolder]) -> None:
     given = document(artifacts[:2], [4.0, 2.0])
     pairs = (compared(1, 0, 0.5, spread=0.03),)
     ratios, intervals = comparison.tables([True, True], pairs)
@@ -86,14 +88,14 @@ def test_what_is_not_sure_and_what_there_is_none_of(artifacts: list[Artifact]) -
     assert '<th scope="col">second</th><th scope="col" class="n">SQNR</th>' in text
 
 
-def test_a_ratio_has_its_interval_and_that_in_cpu_time(artifacts: list[Artifact]) -> None:
+def test_a_ratio_has_its_interval_and_that_in_cpu_time(artifacts: list[ArtifactFolder]) -> None:
     contents, documents = gathered(artifacts[:2], [document(artifacts[:2], [4.0, 2.0])])
     text = Seen(page.html(contents, documents, created="2026-11-22T01:02:03Z")).text
     assert "0.500 0.499\N{EN DASH}0.501 CPU 0.499" in text and "No answer for" not in text
     assert "2.000 1.995\N{EN DASH}2.005 CPU 2.002" in text
 
 
-def test_a_phone_s_ratio_has_neither(artifacts: list[Artifact]) -> None:
+def test_a_phone_s_ratio_has_neither(artifacts: list[ArtifactFolder]) -> None:
     phone = document(artifacts[:2], [4.0, 2.0], source="ios", invalid=[1])
     contents, documents = gathered(artifacts[:2], [phone])
     text = Seen(page.html(contents, documents, created="2026-11-22T01:02:03Z")).text
@@ -102,7 +104,7 @@ def test_a_phone_s_ratio_has_neither(artifacts: list[Artifact]) -> None:
 
 
 def test_an_invalid_latency_is_shown_as_such_and_compared_with_nothing(
-    artifacts: list[Artifact], tmp_path: Path
+    artifacts: list[ArtifactFolder], tmp_path: Path
 ) -> None:
     given = document(artifacts, [4.0, 2.0, 3.0], invalid=[0])
     out = tmp_path / "report.html"
@@ -115,7 +117,7 @@ def test_an_invalid_latency_is_shown_as_such_and_compared_with_nothing(
 
 
 def test_without_measurements_the_page_says_how_to_make_them(
-    artifacts: list[Artifact], tmp_path: Path
+    artifacts: list[ArtifactFolder], tmp_path: Path
 ) -> None:
     for name in ("report.html", "report.md"):
         writing.write_report([artifacts[0].root], tmp_path / name, modules=False)
@@ -126,7 +128,7 @@ def test_without_measurements_the_page_says_how_to_make_them(
 
 
 def test_what_artifacts_say_of_themselves_stays_text(
-    artifacts: list[Artifact], tmp_path: Path
+    artifacts: list[ArtifactFolder], tmp_path: Path
 ) -> None:
     folder, manifest = copied(artifacts[0], tmp_path / "a"), artifacts[0].manifest
     edited(
@@ -141,12 +143,12 @@ def test_what_artifacts_say_of_themselves_stays_text(
     assert tags.count("script") == 1 and "<script>alert(1)</script>" in seen.text
 
 
-def html(artifacts: list[Artifact], *given: BenchDocument) -> str:
+def html(artifacts: list[ArtifactFolder], *given: BenchDocument) -> str:
     contents, documents = gathered(artifacts, list(given))
     return page.html(contents, documents, created="2026-11-22T01:02:03Z")
 
 
-def test_invalid_results_are_folded_away_with_one_reason(artifacts: list[Artifact]) -> None:
+def test_invalid_results_are_folded_away_with_one_reason(artifacts: list[ArtifactFolder]) -> None:
     text = html(artifacts, document(artifacts, [4.0, 2.0, 3.0], invalid=[0, 2]))
     (folded,) = re.findall('<details class="invalid">(.*?)</details>', text, re.DOTALL)
     assert "2 results: throttled: from nominal to serious" in Seen(folded).text
@@ -155,14 +157,14 @@ def test_invalid_results_are_folded_away_with_one_reason(artifacts: list[Artifac
     assert "No latency is valid." in every and summary.NONE_VALID in every
 
 
-def test_a_profile_of_an_invalid_result_is_marked(artifacts: list[Artifact]) -> None:
+def test_a_profile_of_an_invalid_result_is_marked(artifacts: list[ArtifactFolder]) -> None:
     text = html(artifacts, document(artifacts, [4.0, 2.0, 3.0], invalid=[0]))
     charts = re.findall('<figure id="times-.*?</figure>', text, re.DOTALL)
     assert ["invalid: throttled" in chart for chart in charts] == [True, False, False]
 
 
 def test_what_was_asked_for_and_cannot_be_is_not_called_unmeasured(
-    artifacts: list[Artifact],
+    artifacts: list[ArtifactFolder],
 ) -> None:
     given = document(artifacts[:1], [4.0])
     untimed = replace(
@@ -187,7 +189,7 @@ def test_what_was_asked_for_and_cannot_be_is_not_called_unmeasured(
 
 
 def test_changes_from_a_baseline_are_a_table_and_beside_the_latency(
-    artifacts: list[Artifact],
+    artifacts: list[ArtifactFolder],
 ) -> None:
     given = document(artifacts[:2], [4.0, 2.0])
     changes = [

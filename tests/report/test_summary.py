@@ -4,11 +4,13 @@ from edited import gathered
 from measurements import document
 from msgspec.structs import replace
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.report import summary
 
 
-def test_latencies_of_two_devices_never_stand_in_one_column(artifacts: list[Artifact]) -> None:
+def test_latencies_of_two_devices_never_stand_in_one_column(
+    artifacts: list[ArtifactFolder],
+) -> None:
     host = document(artifacts[:2], [4.0, 2.0])
     phone = document(artifacts[1:], [0.5, 0.6], source="android", device="a phone")
     contents, documents = gathered(artifacts, [phone, host])
@@ -20,7 +22,7 @@ def test_latencies_of_two_devices_never_stand_in_one_column(artifacts: list[Arti
 
 
 def test_latencies_of_other_threads_stand_in_no_column_of_these(
-    artifacts: list[Artifact],
+    artifacts: list[ArtifactFolder],
 ) -> None:
     given = document(artifacts, [4.0, 2.0, 3.0])
     first = replace(given.results[0], threads=2)

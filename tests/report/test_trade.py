@@ -6,12 +6,12 @@ from edited import gathered
 from measurements import document
 from msgspec.structs import replace
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Accuracy
 from slide_mobile.report import summary, trade
 
 
-def test_accuracy_is_drawn_where_every_artifact_has_it(artifacts: list[Artifact]) -> None:
+def test_accuracy_is_drawn_where_every_artifact_has_it(artifacts: list[ArtifactFolder]) -> None:
     contents, documents = gathered(artifacts, [document(artifacts, [4.0, 2.0, 3.0])])
     rows = summary.rows(contents, documents)
     latency, _ = trade.charts(rows)

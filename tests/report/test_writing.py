@@ -12,7 +12,7 @@ from edited import copied, edited
 from msgspec.structs import replace
 from pages import Seen
 
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.cli import main
 from slide_mobile.errors import OutputError, UsageError
 from slide_mobile.report import writing
@@ -23,7 +23,7 @@ def run(*arguments: object) -> Result:
 
 
 @pytest.mark.slow
-def test_the_numbers_are_the_manifests(classifiers: list[Artifact], tmp_path: Path) -> None:
+def test_the_numbers_are_the_manifests(classifiers: list[ArtifactFolder], tmp_path: Path) -> None:
     out = tmp_path / "report.csv"
     writing.write_report([a.root for a in classifiers], out, modules=False)
     rows = list(csv.DictReader(io.StringIO(out.read_text())))
@@ -38,10 +38,10 @@ def test_the_numbers_are_the_manifests(classifiers: list[Artifact], tmp_path: Pa
 
 
 def test_damaged_artifacts_are_a_line_each_and_the_rest_goes_on(
-    artifacts: list[Artifact], tmp_path: Path
+    artifacts: list[ArtifactFolder], tmp_path: Path
 ) -> None:
     flipped, garbled, older = (copied(artifacts[0], tmp_path / n) for n in ("f", "g", "o"))
-    model = Artifact.open(flipped).model_path
+    model = ArtifactFolder.open(flipped).model_path
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
@@ -63,7 +63,7 @@ def test_damaged_artifacts_are_a_line_each_and_the_rest_goes_on(
 
 
 def test_a_file_that_misses_its_floor_here_fails_the_report(
-    artifacts: list[Artifact], tmp_path: Path
+    artifacts: list[ArtifactFolder], tmp_path: Path
 ) -> None:
     folder = copied(artifacts[0], tmp_path / "wrong")
     golden = [
@@ -85,7 +85,7 @@ def test_nothing_but_damage_is_still_a_page(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_one_document_with_json(
-    artifacts: list[Artifact], tmp_path: Path
+    artifacts: list[ArtifactFolder], tmp_path: Path
 ) -> None:
     result = run(artifacts[0].root, "--json", "--no-modules", "--out", tmp_path / "r.md")
     assert result.exit_code == 0
@@ -111,7 +111,7 @@ def test_what_is_no_file_is_not_replaced_by_the_report(tmp_path: Path) -> None:
 
 
 def test_a_date_can_be_given(
-    artifacts: list[Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifacts: list[ArtifactFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     out = tmp_path / "r.html"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slide_mobile.artifact import golden
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.errors import EnvironmentMissing, UsageError
 from slide_mobile.lab.cost import caches, cores, emulation, llvm, parts, scheduling
 from slide_mobile.lab.cost.caches import LINE_BYTES, Cache
@@ -36,7 +36,7 @@ def estimate(root: Path, *, core: str = DEFAULT_CORE, progress: Progress = silen
     .tflite), EnvironmentMissing (not set up), WorkerFailed.
     """
     chosen = cores.choose(core)
-    artifact = Artifact.open(root)
+    artifact = ArtifactFolder.open(root)
     artifact.verify()
     require_ready()
     progress(f"count what {artifact.model_path.name} executes on a {chosen.title}")
@@ -53,7 +53,7 @@ class Counted(NamedTuple):
     modules: Sequence[str]
 
 
-def count(artifact: Artifact, core: Core) -> Counted:
+def count(artifact: ArtifactFolder, core: Core) -> Counted:
     """Run an artifact's file in QEMU; raises UsageError, WorkerFailed."""
     converter = registry.load(artifact.manifest.target)
     if not isinstance(converter, ProfiledElsewhere):
@@ -81,7 +81,7 @@ def require_ready(needed: Sequence[Part] = parts.PARTS) -> None:
 
 
 def _document(
-    artifact: Artifact, core: Core, counted: Counted, compute: Sequence[float]
+    artifact: ArtifactFolder, core: Core, counted: Counted, compute: Sequence[float]
 ) -> CostDocument:
     paths = module_paths(artifact.manifest.model.name)
     operations = tuple(

@@ -23,7 +23,7 @@ from npm_package import npm
 from proof import missing
 
 from slide_mobile.artifact import golden as golden_files
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.artifact.manifest import Golden
 from slide_mobile.bench import documents, joining
 from slide_mobile.parity.metrics import sqnr_db
@@ -59,7 +59,7 @@ def test_the_logits_are_python_s(
 ) -> None:
     lowest: dict[str, float] = {}
     for folder, entry in verified.items():
-        artifact = Artifact.open(embedded / folder)
+        artifact = ArtifactFolder.open(embedded / folder)
         runner = registry.load(artifact.manifest.target).runner(artifact.model_path)
         for golden, logits in zip(artifact.manifest.golden, entry["logits"], strict=True):
             expected = _logits(runner, artifact, golden)
@@ -72,7 +72,7 @@ def test_the_logits_are_python_s(
 
 def test_the_decibels_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
     for folder, entry in verified.items():
-        manifest = Artifact.open(embedded / folder).manifest
+        manifest = ArtifactFolder.open(embedded / folder).manifest
         for golden, image, logits in zip(
             manifest.golden, entry["images"], entry["logits"], strict=True
         ):
@@ -154,7 +154,7 @@ def test_what_it_shares_is_what_bench_imports(
         assert result["runs"] == len(result["samples_ms"]) >= 30
         assert 0 < result["p50_ms"] <= result["p90_ms"] and result["p99_ms"] is None
         assert all(image["passed"] for image in result["verify"])
-        artifact = Artifact.open(embedded / result["artifact"])
+        artifact = ArtifactFolder.open(embedded / result["artifact"])
         assert result["manifest_sha256"] == artifact.manifest_sha256
     with capsys.disabled():
         print(f"\nshared JSON: {len(json.dumps(document)) / 1024:.0f} KiB, 4 results, valid schema")
@@ -252,7 +252,7 @@ def test_the_executorch_backend_fits_the_official_classes(
         jvm.compile([misspelt], tmp_path / "wrong", classpath=[core, classes])
 
 
-def _logits(runner: Runner, artifact: Artifact, golden: Golden) -> Any:
+def _logits(runner: Runner, artifact: ArtifactFolder, golden: Golden) -> Any:
     image = golden_files.image(artifact, golden)
     return np.asarray(runner.call(image)["logits"]).reshape(-1)
 

@@ -18,7 +18,7 @@ from swift_build import CHECKOUT, HERE, succeeded
 from swift_root import CLANG, WORK, SwiftRoot
 
 from slide_mobile.artifact import golden as golden_files
-from slide_mobile.artifact.folder import Artifact
+from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import documents, statistics
 from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.targets import registry
@@ -81,7 +81,7 @@ def test_statistics_are_pythons(document: dict[str, Any]) -> None:
 
 
 def test_verify_agrees_with_python(document: dict[str, Any], demo: Path) -> None:
-    artifact = Artifact.open(demo)
+    artifact = ArtifactFolder.open(demo)
     runner = registry.load("executorch").runner(artifact.model_path, threads=1)
     for result in document["results"]:
         assert len(result["verify"]) == len(artifact.manifest.golden)
@@ -105,7 +105,7 @@ def test_no_large_buffer_is_allocated_by_a_run(
         "-o", "lib/liblarge.so",
     ]))  # fmt: skip
     folder = artifacts_folder(demo)
-    shape = Artifact.open(demo).manifest.input.shape
+    shape = ArtifactFolder.open(demo).manifest.input.shape
     watched = {"LD_PRELOAD": f"{WORK}/lib/liblarge.so", "LARGE_BYTES": str(4 * math.prod(shape))}
     counts = []
     for runs in (30, 300):
