@@ -38,6 +38,7 @@ def manifests() -> Json:
         "accepted": [
             {"name": "a classifier", "text": good},
             {"name": "a package", "text": _text(package)},
+            {"name": "a network of the user", "text": _text(_of_a_user())},
             {"name": "without blanks", "text": json.dumps(_manifest(), separators=(",", ":"))},
         ],
         "refused": [vars(refusal) for refusal in _refused_manifests(good)],
@@ -87,6 +88,7 @@ def _edits() -> Iterator[tuple[str, str, str]]:
     yield "an output of 10^30", '"shape":[1,2]', f'"shape":[1,1{"0" * 30}]'
     yield "a layout that does not exist", '"NHWC"', '"HWCN"'
     yield "a task that does not exist", '"classify"', '"detect"'
+    yield "a classifier without a number of classes", '"num_classes":2', '"num_classes":null'
     yield "a model outside the folder", '"file":"model.tflite"', '"file":"../model.tflite"'
     yield "a model with a line end", '"file":"model.tflite"', '"file":"model.tflite\\n"'
     yield "a model without a digest", '"model.tflite":', '"other.tflite":'
@@ -216,6 +218,38 @@ def _manifest() -> Json:
         "notes": [], "toolchain": {"torch": "2"}, "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
     return plain
+
+
+def _of_a_user() -> Json:
+    """A manifest of a network that is no model of the catalogue: it names its own outputs."""
+    plain = _manifest()
+    facts = {"num_classes": None, "trained": True, "checkpoint_sha256": DIGEST}
+    parity = {"sqnr_db": 31.0, "max_abs": 0.125}
+    proof = {"module": "norm", "rewrite": "LayerNorm as sums", "sqnr_db": 140.0}
+    return _with(
+        plain,
+        task="own",
+        model={**plain["model"], **facts},
+        files=dict.fromkeys(["model.tflite", "golden/00.ppm", "golden/00.safetensors"], DIGEST),
+        outputs=[
+            {"name": "left.mask", "shape": [1, 4, 6, 2], "dtype": "float32", "layout": "NHWC"},
+            {"name": "scores", "shape": [1, 5], "dtype": "float32", "layout": None},
+        ],
+        parity={
+            **plain["parity"],
+            "top1_agreement": None,
+            "outputs": [{"name": name, **parity} for name in ("left.mask", "scores")],
+        },
+        golden=[
+            {
+                "file": "golden/00.ppm",
+                "label": None,
+                "logits": None,
+                "maps": "golden/00.safetensors",
+            }
+        ],
+        own={"source": "net.py:build", "rewritten": [proof], "left": []},
+    )
 
 
 def _files(*model: str) -> dict[str, str]:

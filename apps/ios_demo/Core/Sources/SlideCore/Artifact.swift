@@ -32,9 +32,8 @@ public struct Artifact: Sendable {
         }
         try Self.requireNothingElse(of: manifest, in: root)
         labels = manifest.isClassifier ? try Self.labels(in: root) : []
-        if manifest.isClassifier && labels.count != manifest.model.numClasses {
-            throw NotUsable(
-                "labels.txt has \(labels.count) lines for \(manifest.model.numClasses) classes")
+        if manifest.isClassifier, let classes = manifest.model.numClasses, labels.count != classes {
+            throw NotUsable("labels.txt has \(labels.count) lines for \(classes) classes")
         }
         let known = manifest.files.merging(["manifest.json": manifestSHA256]) { $1 }
         provenance = try keys.vouch(for: root, known: known)

@@ -22,7 +22,7 @@ public struct Manifest: Decodable, Sendable {
 
     public struct Model: Decodable, Sendable {
         public let name: String
-        public let numClasses: Int
+        public let numClasses: Int?  // only of a classifier, or of one without its head
         public let params: Int
         public let macs: Int
         public let trained: Bool
@@ -136,8 +136,8 @@ public struct Manifest: Decodable, Sendable {
             input.shape[0] == 1, input.shape[input.layout == .nhwc ? 3 : 1] == 3,
             Self.isBounded(input.shape)
         else { return "its input is not one RGB image" }
-        guard ["classify", "features"].contains(task) else {
-            return "task '\(task)' is not one of classify, features"
+        guard ["classify", "features", "own"].contains(task) else {
+            return "task '\(task)' is not one of classify, features, own"
         }
         guard !outputs.isEmpty else { return "it has no outputs" }
         guard outputs.allSatisfy({ Self.isBounded($0.shape) }) else {
@@ -180,8 +180,8 @@ public struct Manifest: Decodable, Sendable {
 
     private var problemOfClasses: String? {
         guard files["labels.txt"] != nil else { return "a classifier has labels" }
-        guard model.numClasses > 0,
-            golden.allSatisfy({ $0.logits?.count == model.numClasses }),
+        guard let classes = model.numClasses, classes > 0,
+            golden.allSatisfy({ $0.logits?.count == classes }),
             golden.allSatisfy({ $0.logits?.allSatisfy(\.isFinite) ?? false })
         else { return "golden logits are not one a class" }
         return nil

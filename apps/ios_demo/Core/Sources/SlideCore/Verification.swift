@@ -14,7 +14,7 @@ extension Engine {
     public func verify(_ candidate: Candidate) async throws -> [ImageVerdict] {
         guard candidate.artifact.hasLogits else {
             throw NotUsable(
-                "no logits: feature maps are compared on the host, by slide-mobile check")
+                "no logits: other outputs are compared on the host, by slide-mobile check")
         }
         _ = try await candidate.backend.prepare(candidate.artifact)
         return try await perform { resident, _ in

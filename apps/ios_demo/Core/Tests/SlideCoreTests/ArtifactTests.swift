@@ -97,7 +97,7 @@ struct ArtifactTests {
                 { $0["file"] = "../model.bin" }
             ),
             (
-                "the manifest is damaged: task 'detect' is not one of classify, features",
+                "the manifest is damaged: task 'detect' is not one of classify, features, own",
                 { $0["task"] = "detect" }
             ),
             ("the manifest is damaged: it has no outputs", { $0["outputs"] = [Any]() }),

@@ -41,6 +41,9 @@ internal class Fields(json: Any?, private val document: String, private val path
         return number.toInt()
     }
 
+    fun intOrNull(name: String, minimum: Int = 0): Int? =
+        if (value(name) == null) null else int(name, minimum)
+
     fun double(name: String, range: ClosedRange<Double>): Double =
         number(value(name), name).takeIf { it in range }
             ?: damaged(path(name), "from ${range.start} to ${range.endInclusive}")

@@ -20,7 +20,7 @@ data class Golden(val file: String, val label: String?, val logits: DoubleArray?
 /** What the app needs of an artifact's manifest.json (slide_mobile/artifact/manifest.py). */
 data class Manifest(
     val model: String,
-    val numClasses: Int,
+    val numClasses: Int?,  // only of a classifier, or of one without its head
     val task: String,
     val target: String,
     val precision: String,
@@ -49,7 +49,7 @@ data class Manifest(
         private const val MAX_GOLDEN = 64
         private const val MAX_SIDE = 1 shl 14
         private const val MAX_CLASSES = 100_000
-        private val TASKS = setOf(CLASSIFY, "features")
+        private val TASKS = setOf(CLASSIFY, "features", "own")
         private val SHA256 = Regex("[0-9a-f]{64}")
         private val DECIBELS = -200.0..200.0
         private val MODEL_FILE = Regex("model\\.[a-z]+")
@@ -80,7 +80,7 @@ data class Manifest(
             val parity = fields.of("parity")
             return Manifest(
                 model = model.text("name"),
-                numClasses = model.int("num_classes", minimum = 1),
+                numClasses = model.intOrNull("num_classes", minimum = 1),
                 task = fields.text("task"),
                 target = fields.text("target"),
                 precision = fields.text("precision"),
