@@ -10,6 +10,11 @@ public struct StoredModel: Equatable, Sendable {
 public struct RefusedModel: Equatable, Sendable {
     public let name: String
     public let why: String
+
+    public init(name: String, why: String) {
+        self.name = name
+        self.why = why
+    }
 }
 
 /// Models that are brought to the app: taken in, verified, proved on this phone, and promoted; or
