@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from slide_mobile.artifact.documents import Count, Fraction, Milliseconds, Name, Positive, Text
 from slide_mobile.artifact.folder import ArtifactFolder
-from slide_mobile.errors import UsageError
+from slide_mobile.errors import ArtifactError, UsageError
 from slide_mobile.isolation import isolated
 from slide_mobile.parity.running import run
 from slide_mobile.parity.source import MOST_IMAGES
@@ -92,13 +92,15 @@ class Predictor:
     def predict(self, image: Picture, *, top: int = TOP) -> tuple[Prediction, Outputs]:
         """Answer for one image, with the outputs of the file that the answer was read from.
 
-        They are logits (1, num_classes), or maps (1, H, W, C), by name. Raises UnreadableImage.
+        They are logits (1, num_classes), or maps (1, H, W, C), by name. Raises UnreadableImage, and
+        ArtifactError for outputs that are not finite.
         """
         started, made = time.perf_counter(), self.artifact.manifest
         pixels = pixels_of(image, self.artifact.input_size)
         read_ms, started = _ms_since(started), time.perf_counter()
         outputs = run(self.runner, pixels[None], made.task, names=made.output_names)
         run_ms = _ms_since(started)
+        self._require_finite(outputs)
         prediction = Prediction(
             image=str(image) if isinstance(image, str | PathLike) else "",
             classes=self._classes(outputs[LOGITS][0], top) if self.labels else (),
@@ -107,6 +109,14 @@ class Predictor:
             run_ms=run_ms,
         )
         return prediction, outputs
+
+    def _require_finite(self, outputs: Outputs) -> None:
+        """Raise ArtifactError for NaN and infinite values, which are no answer."""
+        if wrong := [name for name, x in outputs.items() if not np.isfinite(x).all()]:
+            raise ArtifactError(
+                f"{self.artifact.model_path} computes NaN or infinite values ({wrong[0]}); run "
+                "slide-mobile check on it"
+            )
 
     def _classes(self, logits: NDArray[np.float32], top: int) -> tuple[ClassProbability, ...]:
         """The likeliest classes; of equal ones, the first."""

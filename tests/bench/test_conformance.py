@@ -38,6 +38,7 @@ def test_the_vectors_are_what_slide_mobile_computes_today(made: Path) -> None:
         return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
     kept = content(FOLDER)
+    del kept["signatures.json"]  # every signature is another one; it is made when its cases change
     assert content(made) == kept
     assert sum(map(len, kept.values())) < 330_000
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import slide_mobile
 from slide_mobile.artifact import golden
-from slide_mobile.errors import GateFailed, UsageError
+from slide_mobile.errors import ArtifactError, GateFailed, UsageError
 from slide_mobile.parity import reference
 from slide_mobile.parity.source import ModelSource
 from slide_mobile.pipeline import predict
@@ -78,6 +78,15 @@ def test_a_changed_file_gives_no_answer(artifact: Artifact, tmp_path: Path) -> N
     artifact.model_path.write_bytes(b"other")
     with pytest.raises(GateFailed, match="does not match the manifest"):
         Artifact.load(artifact.root).predict(photo(tmp_path / "photo.png"))
+
+
+def test_a_file_that_computes_nan_gives_no_answer(
+    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = np.float32([[1.0, np.nan]])
+    monkeypatch.setattr(predict, "run", lambda *_, **__: {"logits": logits})
+    with pytest.raises(ArtifactError, match=r"computes NaN or infinite values \(logits\)"):
+        artifact.predict(golden.image(artifact, artifact.manifest.golden[0]))
 
 
 @pytest.mark.parametrize(

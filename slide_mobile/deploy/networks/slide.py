@@ -32,10 +32,11 @@ def slide_attention(kind: type[nn.Module]) -> Callable[[Mapped], Mapped]:
     """Register a class that computes Slide Attention under other names.
 
     The decorated function takes a module of that class and returns its tensors by the published
-    names. `qkv.weight` (3C, C) has its rows by head, [head][q|k|v][d]; `dep_conv1.weight` is
-    (d * k * k, 1, k, k), and `relative_position_bias_table` (1, heads, 1, k * k, 1, 1). What else
-    is missing has its neutral value: `dep_conv` is the pure shift, biases are zero, and `scale` is
-    d ** -0.5. The mapping is proved for each module, so a wrong one changes nothing.
+    names. `qkv.weight` (3C, C) has its rows by head, and within a head those of q, k and v;
+    `dep_conv1.weight` is (d * k * k, 1, k, k), and `relative_position_bias_table`
+    (1, heads, 1, k * k, 1, 1). What else is missing has its neutral value: `dep_conv` is the pure
+    shift, biases are zero, and `scale` is d ** -0.5. The mapping is proved for each module, so a
+    wrong one changes nothing.
     """
 
     def register(mapped: Mapped) -> Mapped:
