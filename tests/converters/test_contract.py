@@ -34,8 +34,12 @@ CASES = [
     for recipe in next(iter(registry.load(target).BACKENDS.values()))
 ]
 DELEGATING = {"tflite", "executorch"}
-# What test_coreai.py tries on a small network.
-SLOWEST = {("coreai", "int8-weights"), ("coreai", "palette6"), ("coreai", "palette4")}
+# What test_coreai.py, test_coreml*.py and test_executorch.py try on small networks.
+SLOWEST = {
+    *(("coreai", name) for name in ("int8-weights", "palette6", "palette4")),
+    *(("coreml", name) for name in ("int8-weights", "palette6", "palette4")),
+    *(("executorch", name) for name in ("fp16", "int8-dynamic")),
+}
 MARKED = [
     pytest.param(case, marks=[pytest.mark.full_size] if case in SLOWEST else [], id="-".join(case))
     for case in CASES
@@ -119,7 +123,7 @@ def test_files_shrink_with_the_format(target: str, converted) -> None:
     size = {
         recipe: converted(target, recipe).manifest.size_bytes
         for recipe in ("fp32", "fp16", "int8")
-        if (target, recipe) in CASES
+        if (target, recipe) in CASES and (target, recipe) not in SLOWEST
     }
     if target != "executorch":  # XNNPACK takes no fp16 convolution kernels from a .pte
         assert size["fp16"] < 0.7 * size["fp32"]
