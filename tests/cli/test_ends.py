@@ -129,6 +129,7 @@ SYSTEM: list[tuple[Exception, int, str]] = [
     (OSError(errno.ENOMEM, "Cannot allocate memory"), 3, "out of memory"),
     (ImportError("libtorch.so: failed to map segment from shared object"), 3, "out of memory"),
     (RuntimeError("can't start new thread"), 3, "out of memory"),
+    (ValueError("Invalid log settings: -1, must be a comma separated list"), 2, "TORCH_LOGS"),
     (OSError(errno.EMFILE, "Too many open files", "x"), 3, "raise ulimit -n"),
     (OSError(errno.EFBIG, "File too large"), 3, "raise ulimit -f"),
     (OSError(errno.ENOSPC, "No space left on device"), 3, "free space"),

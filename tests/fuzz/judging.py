@@ -11,6 +11,8 @@ from case import Case, Ended
 EXIT_CODES = {0, 1, 2, 3, 129, 130, 141, 143}
 MOST_CHARACTERS = 320  # of a line of error: 300, and what is before it
 MOST_MORE_BYTES = 2 << 30  # of memory, over a plain run's
+_COLORED = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE")  # a user asks for colors
+_COLOR = re.compile(r"\x1b\[[\d;]*m")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -37,6 +39,8 @@ def problems(
 def _text(case: Case, ended: Ended, out: bytes, err: bytes) -> Iterator[str]:
     """What is wrong with what it printed."""
     said, printed = err.decode(errors="replace"), out.decode(errors="replace")
+    if any(case.environment.get(name) for name in _COLORED):
+        said, printed = _COLOR.sub("", said), _COLOR.sub("", printed)
     lines = said.splitlines()
     if "Traceback" in said or 'File "' in said:
         yield "it printed a traceback"
