@@ -56,7 +56,7 @@ def explained(error: BaseException, session: Session) -> tuple[str, int]:
 def of_system(error: BaseException) -> tuple[str, int] | None:
     """The line and exit code for an error of the system or of its settings, such as no memory."""
     # PyTorch reads the variable when it is imported, and has no name for this error.
-    if isinstance(error, ValueError) and str(error).startswith("Invalid log settings"):
+    if isinstance(error, ValueError) and "Invalid log settings" in str(error):
         return "PyTorch does not understand the value of TORCH_LOGS: unset it", WRONG
     if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
         return OUT_OF_MEMORY, LACKING
