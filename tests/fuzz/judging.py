@@ -21,11 +21,13 @@ def problems(
 ) -> Iterator[str]:
     """What is wrong with the end of a case, one line each."""
     killed = case.ending is not None and case.ending[0] == signal.SIGKILL
-    # A new process handles SIGTERM and SIGHUP only after Python has started.
+    # A process handles SIGTERM and SIGHUP once its command has begun: a new one after Python has
+    # started, and one that was forked after some milliseconds.
     by_signal = case.ending is not None and ended.status == -case.ending[0]
+    too_early = case.real or (case.ending is not None and case.ending[1] < 0.1)
     if ended.hung:
         yield f"it hung for more than {case.most_seconds:.0f} s"
-    elif ended.status not in EXIT_CODES and not (by_signal and (killed or case.real)):
+    elif ended.status not in EXIT_CODES and not (by_signal and (killed or too_early)):
         yield f"its exit status is {ended.status}"
     if ended.left and not killed and not ended.hung:
         yield f"{ended.left} processes are left"
