@@ -1,13 +1,14 @@
 """The index of an app's artifacts folder, index.json: folder names, and sha256 of manifests."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from slide_mobile.artifact import documents
+from slide_mobile.artifact import documents, keys
 from slide_mobile.artifact.atomic import write_file
 from slide_mobile.artifact.documents import DocumentError, Name, Sha256
 from slide_mobile.artifact.folder import ArtifactFolder
@@ -16,7 +17,6 @@ from slide_mobile.isolation import files
 
 INDEX = "index.json"
 TRUSTED = "trusted.pem"  # public keys that the app trusts, one after the other
-_MOST_KEYS_BYTES = 1 << 16
 INDEX_VERSION: Literal[2] = 2  # version 2: the digest is over the bytes of manifest.json
 
 
@@ -73,28 +73,23 @@ def save(folder: Path, index: dict[str, str]) -> None:
     write_file(path, data)
 
 
-def trust(folder: Path, keys: Sequence[Path]) -> None:
+def trust(folder: Path, public: Sequence[Path]) -> None:
     """Write the public keys (PEM) that the app trusts; without any, those that it has stay.
 
     Raises UsageError where a key cannot be read, or the file that is there has no keys.
     """
-    if not keys:
+    if not public:
         return
     path = folder / TRUSTED
-    found = b"".join(_key(key).strip() + b"\n" for key in keys)
-    with contextlib.suppress(FileNotFoundError):
+    found = b"".join(_key(key).strip() + b"\n" for key in public)
+    if os.path.lexists(path):
         _key(path)
     write_file(path, found)
 
 
 def _key(path: Path) -> bytes:
-    """Read a file with public keys; raises FileNotFoundError, UsageError."""
-    try:
-        text = files.read(path, most=_MOST_KEYS_BYTES)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise UsageError(f"cannot read the key {path} ({error.strerror})") from error
+    """Read a file with public keys; raises UsageError."""
+    text = keys.read(path)
     if b"-----BEGIN PUBLIC KEY-----" not in text or b"PRIVATE KEY" in text:
         raise UsageError(f"{path} has no public key in PEM; move it away, or give another")
     return text

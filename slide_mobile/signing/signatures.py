@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from slide_mobile.artifact import atomic, documents
+from slide_mobile.artifact import keys as key_files
 from slide_mobile.artifact.documents import DocumentError, Sha256, Text
 from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, ArtifactFolder, names
 from slide_mobile.artifact.manifest import MANIFEST
@@ -26,7 +27,6 @@ PASSWORD_VARIABLE = "SLIDE_MOBILE_KEY_PASSWORD"
 
 _WORKER = Path(__file__).with_name("worker.py")
 _SECONDS = 300.0
-_MOST_KEY_BYTES = 1 << 16
 _MOST_SIGNATURE_BYTES = 1 << 23  # lists 10,000 files
 
 Status = Literal["authentic", "unsigned", "forged"]
@@ -146,10 +146,7 @@ def _agreeing(artifact: ArtifactFolder, found: Verification) -> Verification:
 def _require_key(path: Path, *, private: bool) -> None:
     """Raise UsageError unless a file looks like a key in PEM of this kind."""
     kind = "private" if private else "public"
-    try:
-        text = files.read(path, most=_MOST_KEY_BYTES)
-    except OSError as error:
-        raise UsageError(f"cannot read the key {path} ({error.strerror})") from error
+    text = key_files.read(path)
     if b"-----BEGIN" not in text or (b"PRIVATE KEY-----" in text) != private:
         raise UsageError(f"{path} is not a {kind} key in PEM")
 

@@ -342,6 +342,8 @@ def test_nothing_but_keys_is_trusted_and_no_foreign_file_replaced(
     root = made("a", "coreml", "mlprogram")
     with pytest.raises(UsageError, match=r"b\.pub has no public key in PEM"):
         embed.embed([root], ios, trusted=[bad])
+    with pytest.raises(UsageError, match=r"cannot read the key .*missing\.pub"):
+        embed.embed([root], ios, trusted=[tmp_path / "missing.pub"])
     (ios / "Artifacts").mkdir(exist_ok=True)
     (ios / "Artifacts/trusted.pem").write_bytes(content)
     with pytest.raises(UsageError, match=r"trusted\.pem has no public key"):
