@@ -19,6 +19,7 @@ from slide_mobile.parity.result import ParityReport
 from slide_mobile.parity.running import executors, judge
 from slide_mobile.progress import Progress
 from slide_mobile.targets.converter import Converter, Request
+from slide_mobile.targets.tracing import lean_tracing
 from slide_mobile.targets.tuning import Tune
 from slide_mobile.tasks import Outputs
 
@@ -76,9 +77,10 @@ def attempt(job: Job, folder: Path, float_modules: tuple[str, ...], progress: Pr
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)  # not overwritten in place: a runtime may have mapped it
-    program = ref.exported(job.deployed, converter.LAYOUT)
-    left = ref.left(program)
-    converter.convert(program, request, path)
+    with lean_tracing():
+        program = ref.exported(job.deployed, converter.LAYOUT)
+        left = ref.left(program)
+        converter.convert(program, request, path)
     graph = converter.inspect(path)
     own = ref.task == "own"  # what its file does not do on every accelerator is reported
     if graph.max_rank > converter.MAX_RANK and not own:
