@@ -1,6 +1,5 @@
 """What the tests share: models whose every parameter is random, and converted artifacts."""
 
-import gc
 import os
 from collections.abc import Callable
 
@@ -17,10 +16,11 @@ from torch import nn
 
 from slide_mobile.isolation import calling
 from slide_mobile.isolation.calling import in_this_process
+from slide_mobile.targets.tracing import lean_tracing
 
-# Converters build graphs of millions of objects, and collecting among them takes a sixth of a run.
-gc.set_threshold(100_000, 50, 50)
-
+# What calls a converter itself is traced as `convert` does it.
+_lean = lean_tracing()
+_lean.__enter__()
 
 # What reads foreign files is called in this process, where fakes are.
 _here = in_this_process()

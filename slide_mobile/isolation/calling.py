@@ -52,8 +52,8 @@ def isolated(
     is its path. If the child does not return, `error` names the file, and the stage that was
     reported last. It is given up after `seconds` without a sign of progress, and more for a large
     file. A keyword argument `progress` stays here, and is called with what the child
-    reports. Arguments, result and errors must be values that pickle can copy; what is path-like is
-    sent as a path.
+    reports. Arguments, result and errors must be values that pickle can copy. Without `of`, what is
+    path-like is sent as a path, whatever else it is.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -69,7 +69,7 @@ def isolated(
             called = Called(
                 module=function.__module__,
                 name=function.__name__,
-                arguments={name: _plain(value) for name, value in given.items()},
+                arguments={k: _plain(v) for k, v in given.items()} if of is _itself else given,
                 reports="progress" in parameters.parameters,
             )
             file = Path(of(subject))

@@ -4,10 +4,10 @@ import functools
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slide_mobile.artifact import folder
-from slide_mobile.artifact.manifest import Graph
+from slide_mobile.artifact.manifest import Graph, Manifest
 from slide_mobile.isolation.files import StrPath
 from slide_mobile.pipeline import inspect as inspecting
 from slide_mobile.pipeline.predict import TOP, Prediction, Predictor
@@ -35,6 +35,10 @@ class Artifact(folder.ArtifactFolder):
     def __fspath__(self) -> str:
         """The folder: what takes the path of an artifact takes an artifact, too."""
         return str(self.root)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, as for a child process, has no loaded model."""
+        return _copied, (self.root, self.manifest, self.manifest_sha256)
 
     def predict(self, image: Picture, *, top: int = TOP) -> Prediction:
         """Answer for one image: a path, a PIL image, or RGB bytes of shape (H, W, 3).
@@ -92,3 +96,7 @@ class Artifact(folder.ArtifactFolder):
         if made.accuracy is not None:
             facts.append(("top-1", f"{made.accuracy.top1:.2%} of {made.accuracy.images} images"))
         return facts
+
+
+def _copied(root: Path, manifest: Manifest, manifest_sha256: str) -> Artifact:
+    return Artifact(root=root, manifest=manifest, manifest_sha256=manifest_sha256)

@@ -11,6 +11,15 @@ from torch.fx.traceback import NodeSource
 
 from slide_mobile.targets.tracing import lean_tracing
 
+pytestmark = pytest.mark.usefixtures("usual")
+
+
+@pytest.fixture
+def usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own settings: the other tests run in `lean_tracing`."""
+    monkeypatch.setattr(torch.fx.config, "do_not_emit_stack_traces", False)
+    monkeypatch.delattr(NodeSource, "__deepcopy__")
+
 
 class Block(nn.Module):
     """A network with an operator that is decomposed, and one that is not."""
