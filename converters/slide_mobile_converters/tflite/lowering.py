@@ -1,5 +1,6 @@
 """An exported program to a float32 .tflite, by litert-torch or by onnx2tf."""
 
+import hashlib
 import importlib.util
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if importlib.util.find_spec("litert_torch") is None:  # it is imported late; mis
     raise ModuleNotFoundError("No module named 'litert_torch'", name="litert_torch")
 
 
+_KEPT = 2  # files: fp16 may have other forms of attention than fp32 and int8 share
+_lowered: dict[str, bytes] = {}
 _PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 
 
@@ -39,7 +42,20 @@ def lower(program: ExportedProgram, request: Request) -> Lowered:
 
 
 def by_litert(program: ExportedProgram) -> bytes:
-    """The program as a float32 .tflite, by litert-torch."""
+    """The program as a float32 .tflite, by litert-torch.
+
+    It takes most of a conversion's time, so the last files are kept: the precisions of a model, and
+    attempts that leave other modules in float, begin with the same one.
+    """
+    key = fingerprint(program)
+    if key not in _lowered:
+        while len(_lowered) >= _KEPT:
+            del _lowered[next(iter(_lowered))]
+        _lowered[key] = _converted(program)
+    return _lowered[key]
+
+
+def _converted(program: ExportedProgram) -> bytes:
     # Imported here because it takes seconds, and reading or running a file does not need it.
     import litert_torch
 
@@ -47,6 +63,21 @@ def by_litert(program: ExportedProgram) -> bytes:
     edge = litert_torch.convert(program.module(), sample_kwargs=kwargs)
     content: bytes = edge.model_content()
     return content
+
+
+def fingerprint(program: ExportedProgram) -> str:
+    """A digest of all that the file is made from: operations, modules, names and tensors."""
+    digest = hashlib.sha256()
+    for node in program.graph.nodes:
+        modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+        value = getattr(node.meta.get("val"), "shape", None)
+        facts = (node.op, node.name, str(node.target), node.args, node.kwargs, modules, value)
+        digest.update(repr(facts).encode())
+    digest.update(repr(program.graph_signature).encode())
+    for name, tensor in sorted({**program.state_dict, **program.constants}.items()):
+        digest.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
+        digest.update(tensor.detach().contiguous().numpy())
+    return digest.hexdigest()
 
 
 def names(program: ExportedProgram, *, task: Task) -> dict[str, str]:
