@@ -38,7 +38,7 @@ DELEGATING = {"tflite", "executorch"}
 SLOWEST = {
     *(("coreai", name) for name in ("int8-weights", "palette6", "palette4")),
     *(("coreml", name) for name in ("int8-weights", "palette6", "palette4")),
-    *(("executorch", name) for name in ("fp16", "int8-dynamic")),
+    ("executorch", "int8-dynamic"),
 }
 MARKED = [
     pytest.param(case, marks=[pytest.mark.full_size] if case in SLOWEST else [], id="-".join(case))

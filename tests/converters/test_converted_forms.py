@@ -27,7 +27,7 @@ FLOAT = "layers.2.blocks.0.mlp.fc1"
     ("target", "precision", "form"),
     [
         ("tflite", "int8", Form(head_sum="sum", head_broadcast="broadcast", strips=4)),
-        ("executorch", "int8", Form(strips=4)),
+        pytest.param("executorch", "int8", Form(strips=4), marks=FULL),
         pytest.param("tflite", "fp32", Form(head_broadcast="broadcast", strips=4), marks=FULL),
         pytest.param(
             "tflite", "fp16", Form(head_sum="sum", head_broadcast="broadcast"), marks=FULL

@@ -138,7 +138,7 @@ def large_channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "target",
     [
-        pytest.param(target, marks=pytest.mark.full_size if target == "coreai" else ())
+        pytest.param(target, marks=pytest.mark.full_size if target == "executorch" else ())
         for target in TARGETS
     ],
 )

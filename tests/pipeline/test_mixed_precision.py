@@ -38,7 +38,7 @@ TARGETS = [
 # Float modules are tested with one real conversion per toolchain: CI runs one of them, and
 # `make test-slow` runs all.
 IN_TURN = [
-    pytest.param(target, marks=() if target == "tflite" else pytest.mark.full_size)
+    pytest.param(target, marks=() if target == "onnx" else pytest.mark.full_size)
     for target in TARGETS
 ]
 CASES = [

@@ -17,7 +17,9 @@ from slide_mobile.targets import registry
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("precision", "floor_db"), [("fp32", 100), ("int8", 20)])
-@pytest.mark.parametrize("target", ["tflite", "executorch"])
+@pytest.mark.parametrize(
+    "target", ["tflite", pytest.param("executorch", marks=pytest.mark.full_size)]
+)
 def test_a_file_computes_what_the_module_does(
     target: str,
     precision: str,
