@@ -141,7 +141,7 @@ def setup(session: Session, names: tuple[str, ...]) -> None:
     """Make what labs need: all of them, or those that NAME lists.
 
     Everything goes into the cache folder. Nothing is installed on the machine, and root is not
-    needed. Packages come from Debian (by apt) and from PyPI (by pip).
+    needed. Packages come from Debian (by apt), PyPI (by pip) and npm.
     """
     from slide_mobile.lab import catalogue
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from slide_mobile.errors import EnvironmentMissing, ToolchainMissing, UnknownName, UsageError
 from slide_mobile.lab.arm64 import ARM64_LABS
+from slide_mobile.lab.browser import WEB
 from slide_mobile.lab.cost.lab import COST
 from slide_mobile.lab.gpu import GPU
 from slide_mobile.lab.half import FP16
@@ -14,7 +15,7 @@ from slide_mobile.lab.verdict import LabState
 from slide_mobile.progress import Progress, silent
 from slide_mobile.targets import cached_folders, environments
 
-LABS: dict[str, Lab] = {lab.name: lab for lab in (GPU, FP16, *ARM64_LABS, *RUNTIME_LABS, COST)}
+LABS: dict[str, Lab] = {lab.name: lab for lab in (GPU, FP16, *ARM64_LABS, *RUNTIME_LABS, COST, WEB)}
 
 
 def choose(names: Sequence[str]) -> tuple[Lab, ...]:
