@@ -64,7 +64,7 @@ class BenchDocument(
     """Measurements of one device, with those of phones that were imported beside them."""
 
     schema_version: Literal[1, 2, 3]
-    source: Literal["host", "ios", "android"]
+    source: Literal["host", "ios", "android", "web"]
     environment: Environment
     results: Annotated[
         tuple[Annotated[Result, Meta(extra_json_schema=VERDICT)], ...],

@@ -16,6 +16,7 @@ from slide_mobile.cli.predict import predict
 from slide_mobile.cli.release import release
 from slide_mobile.cli.report import report
 from slide_mobile.cli.sign import sign, verify
+from slide_mobile.cli.web import web
 
 EXAMPLES = """
 \b
@@ -26,6 +27,7 @@ Examples:
   slide-mobile predict ARTIFACT IMAGE...     run it on your own images
   slide-mobile lab ARTIFACT...               run it as a phone would
   slide-mobile bench ARTIFACT...             measure how fast it runs here
+  slide-mobile web ARTIFACT... --out DIR     measure it in any browser
   slide-mobile embed ARTIFACT --app DIR      copy it into an app
 """
 
@@ -70,7 +72,7 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    convert, check, inspect, predict, lab, bench, report, sign, verify, embed, release, models,
+    convert, check, inspect, predict, lab, bench, web, report, sign, verify, embed, release, models,
     doctor,
 ):  # fmt: skip
     main.add_command(command)

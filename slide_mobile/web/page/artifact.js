@@ -1,0 +1,71 @@
+/** Artifacts of this site: fetched, and held against the digests of their manifests. */
+
+/** What a person can do something about; its message is shown as it is. */
+export class PageError extends Error {}
+
+/** The list of this site: its version, the runtime's, and the artifacts' folders. */
+export async function readSite() {
+  return JSON.parse(new TextDecoder().decode(await bytes("site.json")));
+}
+
+/**
+ * An artifact with its manifest, labels, and golden images as the model's inputs.
+ * Throws PageError where a file is missing, or is not the one that was converted.
+ */
+export async function readArtifact({ folder, manifest_sha256 }) {
+  const root = `artifacts/${encodeURIComponent(folder)}`;
+  const head = await whole(`${root}/manifest.json`, manifest_sha256);
+  const manifest = JSON.parse(new TextDecoder().decode(head));
+  const file = (name) => whole(`${root}/${name}`, manifest.files[name]);
+  const [model, labels, ...images] = await Promise.all(
+    [manifest.file, "labels.txt", ...manifest.golden.map((item) => item.file)].map(file),
+  );
+  return {
+    folder,
+    manifest,
+    manifest_sha256,
+    model,
+    labels: new TextDecoder().decode(labels).trimEnd().split("\n"),
+    inputs: images.map((image) => toInput(pixels(image, size(manifest)), manifest.input)),
+  };
+}
+
+/** The (height, width) of an artifact's input. */
+export function size({ input: { shape, layout } }) {
+  return layout === "NHWC" ? shape.slice(1, 3) : shape.slice(2, 4);
+}
+
+/** RGB bytes, row by row, in the layout and the type that the model takes. */
+export function toInput(rgb, { layout, dtype }) {
+  const values = dtype === "uint8" ? new Uint8Array(rgb.length) : new Float32Array(rgb.length);
+  if (layout === "NHWC") values.set(rgb);
+  else {
+    const plane = rgb.length / 3;
+    rgb.forEach((value, i) => (values[(i % 3) * plane + Math.floor(i / 3)] = value));
+  }
+  return values;
+}
+
+/** The RGB bytes of a golden image, as slide_mobile/artifact/golden.py writes it. */
+export function pixels(ppm, [height, width]) {
+  const header = new TextEncoder().encode(`P6\n${width} ${height}\n255\n`);
+  const fits = ppm.length === header.length + height * width * 3;
+  if (!fits || header.some((byte, i) => ppm[i] !== byte))
+    throw new PageError(`A golden image is not a PPM of ${width} x ${height} pixels.`);
+  return ppm.subarray(header.length);
+}
+
+async function whole(path, sha256) {
+  const data = await bytes(path);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (found !== sha256) throw new PageError(`${path} is damaged: write the site again.`);
+  return data;
+}
+
+async function bytes(path) {
+  const answer = await fetch(path).catch(() => null);
+  if (!answer?.ok)
+    throw new PageError(`${path} cannot be loaded (${answer?.status ?? "no connection"}).`);
+  return new Uint8Array(await answer.arrayBuffer());
+}

@@ -1,0 +1,138 @@
+/** The page: its options, its buttons, and what it shows of a measurement. */
+
+import { PageError, readSite } from "./artifact.js";
+import { Conditions } from "./device.js";
+import { measure } from "./measure.js";
+import { toDocument } from "./results.js";
+import { mostThreads, waysToRun } from "./runtime.js";
+import { chart, element, tableRow } from "./view.js";
+
+const at = (id) => document.getElementById(id);
+const say = (text) => (at("status").textContent = text);
+const PATIENCE_MS = 3000; // for the service worker, without which the page works, too
+
+async function main() {
+  if (!isSecureContext)
+    throw new PageError("Open this page by https, or from localhost: a browser hides its GPU, its threads and its digests from others.");
+  const site = await readSite();
+  await offline(site);
+  for (const { folder } of site.artifacts) at("choices").append(choice(folder));
+  await offerThreads();
+  at("options").addEventListener("submit", (event) => {
+    event.preventDefault();
+    run(site).catch(explain);
+  });
+  at("start").disabled = false;
+  say("Ready");
+}
+
+function choice(folder) {
+  const box = element("input", { type: "checkbox", name: "model", value: folder });
+  box.checked = true;
+  return element("label", {}, box, folder);
+}
+
+async function offerThreads() {
+  const most = await mostThreads();
+  for (let count = 1; count <= most; count *= 2)
+    at("threads").append(element("option", { value: count }, String(count)));
+  at("about-threads").textContent =
+    most > 1
+      ? "One thread compares best with other devices."
+      : "This browser gives the page one thread: it has one core, or the server does not send the headers for more.";
+}
+
+/** Measures what is chosen, and offers the document. */
+async function run(site) {
+  const chosen = new Set(new FormData(at("options")).getAll("model"));
+  const listed = site.artifacts.filter(({ folder }) => chosen.has(folder));
+  if (listed.length === 0) return say("Choose a model");
+  const stopping = new AbortController();
+  const shown = new Map();
+  const stop = () => stopping.abort();
+  at("stop").addEventListener("click", stop);
+  busy(true);
+  at("rows").replaceChildren();
+  at("chart").replaceChildren();
+  at("remarks").replaceChildren();
+  at("sharing").hidden = true;
+  at("results").hidden = false;
+  try {
+    const rows = await measure(listed, await waysToRun(Number(at("threads").value)), {
+      minSeconds: Number(at("seconds").value),
+      show: (row) => show(row, shown),
+      say,
+      conditions: new Conditions(),
+      stop: stopping.signal,
+      remark: (line) => at("remarks").append(`${line}\n`),
+    });
+    offer(await toDocument(rows, site));
+    say(summed(rows));
+  } finally {
+    at("stop").removeEventListener("click", stop);
+    busy(false);
+  }
+}
+
+function busy(yes) {
+  at("start").disabled = yes;
+  at("stop").disabled = !yes;
+  at("results").setAttribute("aria-busy", yes);
+}
+
+function show(row, shown) {
+  const fresh = tableRow(row);
+  if (shown.has(row)) shown.get(row).replaceWith(fresh);
+  else at("rows").append(fresh);
+  shown.set(row, fresh);
+  if (row.state === "done" || row.state === "failed")
+    at("chart").replaceChildren(...[chart([...shown.keys()])].filter(Boolean));
+}
+
+function summed(rows) {
+  const wrong = rows.filter((row) => row.state === "failed" || !row.parity?.passed).length;
+  const verdict = wrong === 0 ? "all outputs are PyTorch’s" : `${wrong} of ${rows.length} rows are wrong or did not run`;
+  return `Done: ${verdict}`;
+}
+
+/** Shows the document, and what can be done with it. */
+function offer(document) {
+  const text = `${JSON.stringify(document, null, 1)}\n`;
+  const name = `slide-mobile-${document.environment.created.slice(0, 19).replaceAll(":", "")}.json`;
+  const file = new File([text], name, { type: "application/json" });
+  at("json").textContent = text;
+  at("copy").onclick = () => navigator.clipboard.writeText(text).then(() => say("Copied"), explain);
+  at("download").onclick = () => download(file);
+  at("share").hidden = !navigator.canShare?.({ files: [file] });
+  at("share").onclick = () => navigator.share({ files: [file], title: name }).catch(explain);
+  at("sharing").hidden = false;
+}
+
+function download(file) {
+  const address = URL.createObjectURL(file);
+  element("a", { href: address, download: file.name }).click();
+  setTimeout(() => URL.revokeObjectURL(address));
+  say(`Downloaded ${file.name}`);
+}
+
+/** Has a service worker keep what is fetched from here on, so that the page works offline. */
+async function offline(site) {
+  if (!navigator.serviceWorker) return;
+  const ready = (async () => {
+    await navigator.serviceWorker.register(`service-worker.js?site=${site.digest}`);
+    await navigator.serviceWorker.ready;
+    if (!navigator.serviceWorker.controller)
+      await new Promise((resolve) =>
+        navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true }),
+      );
+  })().catch(() => {}); // such as in a private window
+  await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+}
+
+/** An error for a person; one of ours is a sentence, and another is a fault of the page. */
+function explain(error) {
+  if (error.name === "AbortError") return; // the share sheet was closed
+  say(error instanceof PageError ? error.message : `The page failed: ${error.message}`);
+}
+
+main().catch(explain);

@@ -1,0 +1,165 @@
+/** The protocol of a measurement: check, warm up, measure in turns, and check again. */
+
+import { readArtifact } from "./artifact.js";
+import { agreement, judge, maxAbs, worse } from "./parity.js";
+import { loadBuild, loadModel } from "./runtime.js";
+import { median, whyInvalid, whyUnbelievable } from "./statistics.js";
+
+export const WARM_UP_RUNS = 5;
+export const MIN_RUNS = 50;
+const MOST_SECONDS = 60; // for one row
+const PAUSE_MS = 50; // after so long, the page may draw and hear its buttons
+const LEAST_TICKS = 50; // of the clock in one run, so that its length is known to 2 %
+
+/**
+ * Measures each artifact in each way. `show` gets every row when something about it is known, and
+ * `say` a sentence for what is going on. `conditions` tells what speaks against the time in which
+ * it was measured, `stop` (an AbortSignal) ends the measurement early, and `remark` gets what the
+ * runtime prints.
+ */
+export async function measure(listed, ways, options) {
+  const { show, say, stop, remark } = options;
+  const rows = listed.flatMap(({ folder }) => ways.map((way) => ({ folder, way, state: "waiting" })));
+  rows.forEach(show);
+  const artifacts = new Map();
+  for (const item of listed) {
+    say(`Loading ${item.folder}`);
+    artifacts.set(item.folder, await readArtifact(item).catch((error) => error));
+  }
+  const builds = new Set(ways.map((way) => JSON.stringify(way.build)));
+  for (const build of builds) {
+    if (stop.aborted) break;
+    const mine = rows.filter((row) => JSON.stringify(row.way.build) === build);
+    say("Loading the runtime");
+    await loadBuild(JSON.parse(build), remark);
+    for (const row of mine) await begin(row, artifacts.get(row.folder), options);
+    const ready = mine.filter((row) => row.model);
+    if (!stop.aborted) await inTurns(ready, options);
+    for (const row of ready) await end(row, rows, options);
+  }
+  return rows;
+}
+
+/** Loads a row's model, and runs its golden images for the first time. */
+async function begin(row, artifact, { show, say }) {
+  say(`Checking ${row.folder} on ${row.way.name}`);
+  row.samples = [];
+  try {
+    if (artifact instanceof Error) throw artifact;
+    row.artifact = artifact;
+    row.model = await loadModel(artifact, row.way);
+    ({ used: row.used, loadMs: row.loadMs } = row.model);
+    if (row.used === "cpu" && row.way.accelerator !== "cpu")
+      throw new Error("the runtime leaves the whole file to the CPU");
+    row.firstMs = (await row.model.run(0)).ms;
+    await check(row);
+    row.state = "checked";
+  } catch (error) {
+    fail(row, error);
+  }
+  show(row);
+  await pause();
+}
+
+/** Compares the outputs with PyTorch's; the worse of all checks so far counts. */
+async function check(row) {
+  const { golden, parity } = row.artifact.manifest;
+  const outputs = await row.model.runAll();
+  const found = judge(golden, outputs, parity.min_sqnr_db);
+  row.parity = row.parity ? worse(row.parity, found) : found;
+  row.agreement = Math.min(row.agreement ?? golden.length, agreement(golden, outputs));
+  row.changed = row.outputs !== undefined && maxAbs(row.outputs, outputs) !== 0;
+  row.outputs = outputs;
+}
+
+/** One run of each row after the other, until each has enough. */
+async function inTurns(rows, { minSeconds, show, say, conditions, stop }) {
+  const started = performance.now();
+  conditions.begin();
+  for (const row of rows) for (let i = 0; i < WARM_UP_RUNS; i++) await row.model.run(0);
+  let [drawn, open] = [0, [...rows]];
+  while (open.length > 0 && !stop.aborted) {
+    for (const row of open) row.samples.push((await row.model.run(0)).ms);
+    if (performance.now() - drawn > PAUSE_MS) {
+      const least = Math.min(...open.map((row) => row.samples.length));
+      say(`Measuring: ${least} runs`);
+      open.forEach(show);
+      await pause();
+      drawn = performance.now();
+    }
+    open = open.filter((row) => !enough(row.samples, minSeconds));
+  }
+  const reasons = await conditions.end();
+  const spent = (performance.now() - started) / 1e3;
+  if (stop.aborted) reasons.push(`stopped after ${spent.toFixed(1)} s`);
+  rows.forEach((row) => (row.whyInvalid = [...whyInvalid(row.samples), ...reasons]));
+}
+
+/** Checks a row once more, and gives its verdict. */
+async function end(row, rows, { show, say, stop }) {
+  say(`Checking ${row.folder} on ${row.way.name} again`);
+  try {
+    if (!stop.aborted) await check(row);
+    if (row.samples.includes(0)) throw new Error("the browser's clock is too coarse to time it");
+    row.whyInvalid = [...(row.whyInvalid ?? ["stopped before it was measured"]), ...doubts(row)];
+    row.fingerprint = fingerprint(row, rows);
+    if (row.fingerprint)
+      row.whyInvalid.push(...whyUnbelievable(row.fingerprint, row.way.accelerator));
+    row.state = "done";
+  } catch (error) {
+    fail(row, error);
+  }
+  row.model.delete();
+  row.model = null;
+  show(row);
+  await pause();
+}
+
+/** What speaks against a row beside its spread. */
+function* doubts({ parity, changed, samples }) {
+  if (!parity.passed) yield "its outputs are not PyTorch's";
+  if (changed) yield "its outputs changed when it ran again";
+  const tick = clockTick();
+  if (samples.length > 0 && median(samples) < LEAST_TICKS * tick)
+    yield `the browser's clock ticks only every ${Number(tick.toPrecision(2))} ms`;
+}
+
+/** A row on an accelerator beside the same file on the CPU; nothing where there are not both. */
+function fingerprint(row, rows) {
+  const cpu = rows.find((one) => one.folder === row.folder && one.way.accelerator === "cpu");
+  if (row === cpu || !cpu?.samples?.length || !row.samples.length) return undefined;
+  const max_abs = maxAbs(row.outputs, cpu.outputs);
+  return {
+    equal_to_cpu: max_abs === 0,
+    max_abs,
+    cpu_ms: median(cpu.samples),
+    own_ms: median(row.samples),
+  };
+}
+
+function fail(row, error) {
+  row.state = "failed";
+  row.error = error instanceof Error ? error.message : String(error);
+}
+
+function enough(samples, minSeconds) {
+  const spent = samples.reduce((sum, ms) => sum + ms, 0) / 1e3;
+  return (samples.length >= MIN_RUNS && spent >= minSeconds) || spent > MOST_SECONDS;
+}
+
+/** The shortest step of the browser's clock, in milliseconds. */
+export function clockTick() {
+  let least = Infinity;
+  for (let i = 0; i < 20; i++) {
+    const start = performance.now();
+    let now = start;
+    while (now === start) now = performance.now();
+    least = Math.min(least, now - start);
+  }
+  return least;
+}
+
+/** Lets the page draw. */
+function pause() {
+  return new Promise((resolve) => setTimeout(resolve));
+}

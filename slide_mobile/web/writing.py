@@ -1,0 +1,119 @@
+"""Write a site: the page, LiteRT.js, and the artifacts; whole or not at all.
+
+index.html, *.js, style.css   the page, which asks nobody but its own server
+site.json                     versions, and the artifacts' folders (site.py)
+service-worker.js             keeps the site for use without a network
+litert/                       LiteRT.js, as npm has it
+artifacts/<artifact>/         a copy of the files that the manifest lists
+LICENSE.txt                   of the page and of LiteRT.js
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from slide_mobile import __version__
+from slide_mobile.artifact import documents
+from slide_mobile.artifact.apps import folder_name
+from slide_mobile.artifact.atomic import staging
+from slide_mobile.artifact.folder import ArtifactFolder, digests
+from slide_mobile.artifact.index import is_plain
+from slide_mobile.artifact.manifest import MANIFEST
+from slide_mobile.errors import UsageError
+from slide_mobile.isolation import files
+from slide_mobile.isolation.files import StrPath
+from slide_mobile.lab import browser, catalogue
+from slide_mobile.progress import Progress, automatic
+from slide_mobile.progress.shown import visible
+from slide_mobile.web.site import ARTIFACTS, LITERT, MOST_ARTIFACTS, SITE, Listed, Site, is_site
+from slide_mobile.web.site import digest as digest_of
+
+_PAGE = Path(__file__).parent / "page"
+_NOT_PRECACHED = frozenset({"index.html", "service-worker.js"})  # "./" is the former
+_SCRIPTS = tuple(
+    f"{LITERT}/{package.name.rpartition('/')[2]}/dist/index.js" for package in browser.PACKAGES
+)
+
+
+@visible
+def write(
+    artifacts: StrPath | Sequence[StrPath],
+    out: StrPath,
+    *,
+    force: bool = False,
+    progress: Progress = automatic,
+) -> Site:
+    """Write a site that runs these artifacts in a browser, to the folder `out`.
+
+    Each artifact has to be a .tflite classifier; it is verified, and so is its copy. With `force`,
+    a site that is there is replaced, and nothing else. Raises UsageError, GateFailed (integrity),
+    OutputError, and EnvironmentMissing where LiteRT.js has not been set up.
+    """
+    root = Path(out)
+    opened = _opened(files.paths(artifacts))
+    catalogue.require_ready((browser.WEB,))
+    with staging(root, force=force, listed=is_site(root)) as partial:
+        shutil.copytree(_PAGE, partial, dirs_exist_ok=True)
+        shutil.copytree(browser.LITERT_JS.root, partial / LITERT)
+        for name, artifact in opened.items():
+            progress(f"copy {name}")
+            _copy(artifact, partial / ARTIFACTS / name)
+        site = _described(partial, opened)
+        (partial / SITE).write_bytes(documents.encode(site))
+    return site
+
+
+def _opened(roots: Sequence[Path]) -> dict[str, ArtifactFolder]:
+    """The artifacts by their folders' names; raises UsageError, GateFailed."""
+    if not 1 <= len(roots) <= MOST_ARTIFACTS:
+        raise UsageError(f"a site has 1 to {MOST_ARTIFACTS} artifacts, not {len(roots)}")
+    found: dict[str, ArtifactFolder] = {}
+    for root in roots:
+        artifact, name = ArtifactFolder.open(root), folder_name(root)
+        if name in found:
+            raise UsageError(f"two artifacts are named {name}: rename the folder of one of them")
+        if not is_plain(name):
+            raise UsageError(f"a site cannot have an artifact {name!r}: rename its folder")
+        _require_runnable(artifact)
+        artifact.verify()
+        found[name] = artifact
+    return found
+
+
+def _require_runnable(artifact: ArtifactFolder) -> None:
+    """Raise UsageError unless the page can run the file and judge its outputs."""
+    manifest = artifact.manifest
+    if manifest.target != "tflite":
+        raise UsageError(
+            f"{artifact.root} is for {manifest.target}, and a browser runs .tflite files: "
+            "convert it with --to tflite"
+        )
+    if not manifest.is_classifier:
+        raise UsageError(
+            f"{artifact.root} has the task {manifest.task!r}, and the page judges logits: "
+            "give a classifier"
+        )
+    if manifest.input.dtype == "float16":
+        raise UsageError(f"{artifact.root} takes float16 images, which browsers do not all have")
+
+
+def _copy(artifact: ArtifactFolder, destination: Path) -> None:
+    """Copy the manifest and the files that it lists, and read them back."""
+    for name in (MANIFEST, *artifact.manifest.files):
+        target = destination / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(artifact.root / name, target)
+    ArtifactFolder.open(destination).verify()
+
+
+def _described(partial: Path, opened: dict[str, ArtifactFolder]) -> Site:
+    """What is in the folder, site.json aside."""
+    page = {path.name for path in _PAGE.iterdir()} - _NOT_PRECACHED
+    manifests = {name: artifact.manifest_sha256 for name, artifact in opened.items()}
+    return Site(
+        slide_mobile=__version__,
+        litert_js=browser.VERSION,
+        digest=digest_of(digests(partial) | manifests),
+        page=(*sorted(page), *_SCRIPTS),
+        artifacts=tuple(Listed(folder=name, manifest_sha256=s) for name, s in manifests.items()),
+    )
