@@ -37,6 +37,7 @@ CALLS: dict[str, tuple[tuple[str, ...], int]] = {
     "verify": ((ARTIFACT, "--key", "key.pub"), 1),
     "bench": ((ARTIFACT, *QUICK), 0),
     "report": ((ARTIFACT, "--out", "r.html", "--no-modules"), 0),
+    "web": ((ARTIFACT, "--out", "site"), 2),  # of another target
     "embed": ((ARTIFACT, "--app", "app"), 0),
     "release": (("release.toml",), 0),
     "models": ((), 0),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from slide_mobile.errors import EnvironmentMissing
-from slide_mobile.lab import browser, catalogue
+from slide_mobile.lab import catalogue
 from slide_mobile.lab.browser import CORE, LITERT_JS, WEB, NpmPackage, unpack
 
 NPM = """#!/bin/sh
@@ -63,7 +63,7 @@ def test_a_package_that_npm_has_not_is_one_line(package: NpmPackage, tmp_path: P
 def test_without_npm_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(EnvironmentMissing, match="install npm"):
         unpack(tmp_path / "part", CORE)
 

@@ -52,6 +52,7 @@ async function run(site) {
   const stop = () => stopping.abort();
   at("stop").addEventListener("click", stop);
   busy(true);
+  const awake = await navigator.wakeLock?.request("screen").catch(() => null);
   at("rows").replaceChildren();
   at("chart").replaceChildren();
   at("remarks").replaceChildren();
@@ -70,13 +71,18 @@ async function run(site) {
     say(summed(rows));
   } finally {
     at("stop").removeEventListener("click", stop);
+    await awake?.release();
     busy(false);
   }
 }
 
+/** Changes what can be pressed; the focus stays with the two buttons. */
 function busy(yes) {
-  at("start").disabled = yes;
-  at("stop").disabled = !yes;
+  const [usable, other] = yes ? [at("stop"), at("start")] : [at("start"), at("stop")];
+  const focused = document.activeElement === other;
+  usable.disabled = false;
+  if (focused) usable.focus();
+  other.disabled = true;
   at("results").setAttribute("aria-busy", yes);
 }
 
@@ -115,18 +121,19 @@ function download(file) {
   say(`Downloaded ${file.name}`);
 }
 
-/** Has a service worker keep what is fetched from here on, so that the page works offline. */
+/**
+ * Has a service worker keep what is fetched from here on, so that the page works offline. A page
+ * that the worker of an earlier site has served is loaded again.
+ */
 async function offline(site) {
-  if (!navigator.serviceWorker) return;
-  const ready = (async () => {
-    await navigator.serviceWorker.register(`service-worker.js?site=${site.digest}`);
-    await navigator.serviceWorker.ready;
-    if (!navigator.serviceWorker.controller)
-      await new Promise((resolve) =>
-        navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true }),
-      );
-  })().catch(() => {}); // such as in a private window
-  await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+  const workers = navigator.serviceWorker;
+  const before = workers?.controller?.scriptURL;
+  if (!workers || before?.endsWith(site.digest)) return;
+  const taken = new Promise((resolve) => workers.addEventListener("controllerchange", resolve));
+  const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  const registered = workers.register(`service-worker.js?site=${site.digest}`);
+  await registered.then(() => Promise.race([taken, patience])).catch(() => {}); // a private window
+  if (before && workers.controller?.scriptURL !== before) location.reload();
 }
 
 /** An error for a person; one of ours is a sentence, and another is a fault of the page. */

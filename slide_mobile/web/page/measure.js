@@ -9,6 +9,7 @@ export const WARM_UP_RUNS = 5;
 export const MIN_RUNS = 50;
 const MOST_SECONDS = 60; // for one row
 const PAUSE_MS = 50; // after so long, the page may draw and hear its buttons
+const TICKS = 20; // of the clock, to find its shortest
 const LEAST_TICKS = 50; // of the clock in one run, so that its length is known to 2 %
 
 /**
@@ -76,18 +77,18 @@ async function check(row) {
 async function inTurns(rows, { minSeconds, show, say, conditions, stop }) {
   const started = performance.now();
   conditions.begin();
-  for (const row of rows) for (let i = 0; i < WARM_UP_RUNS; i++) await row.model.run(0);
-  let [drawn, open] = [0, [...rows]];
+  say("Measuring");
+  for (let i = 0; i < WARM_UP_RUNS; i++) for (const row of rows) await timed(row);
+  let [drawn, open] = [0, rows.filter((row) => row.model)];
+  open.forEach((row) => (row.samples = []));
   while (open.length > 0 && !stop.aborted) {
-    for (const row of open) row.samples.push((await row.model.run(0)).ms);
+    for (const row of open) await timed(row);
     if (performance.now() - drawn > PAUSE_MS) {
-      const least = Math.min(...open.map((row) => row.samples.length));
-      say(`Measuring: ${least} runs`);
       open.forEach(show);
       await pause();
       drawn = performance.now();
     }
-    open = open.filter((row) => !enough(row.samples, minSeconds));
+    open = open.filter((row) => row.model && !enough(row.samples, minSeconds));
   }
   const reasons = await conditions.end();
   const spent = (performance.now() - started) / 1e3;
@@ -95,8 +96,19 @@ async function inTurns(rows, { minSeconds, show, say, conditions, stop }) {
   rows.forEach((row) => (row.whyInvalid = [...whyInvalid(row.samples), ...reasons]));
 }
 
+/** Runs a row once; one that fails, such as by a lost GPU, leaves the measurement. */
+async function timed(row) {
+  if (!row.model) return;
+  try {
+    row.samples.push((await row.model.run(0)).ms);
+  } catch (error) {
+    fail(row, error);
+  }
+}
+
 /** Checks a row once more, and gives its verdict. */
 async function end(row, rows, { show, say, stop }) {
+  if (!row.model) return show(row);
   say(`Checking ${row.folder} on ${row.way.name} again`);
   try {
     if (!stop.aborted) await check(row);
@@ -109,7 +121,7 @@ async function end(row, rows, { show, say, stop }) {
   } catch (error) {
     fail(row, error);
   }
-  row.model.delete();
+  row.model?.delete();
   row.model = null;
   show(row);
   await pause();
@@ -137,8 +149,10 @@ function fingerprint(row, rows) {
   };
 }
 
+/** Takes a row out, with the reason; its memory goes with the runtime's. */
 function fail(row, error) {
   row.state = "failed";
+  row.model = null;
   row.error = error instanceof Error ? error.message : String(error);
 }
 
@@ -150,7 +164,7 @@ function enough(samples, minSeconds) {
 /** The shortest step of the browser's clock, in milliseconds. */
 export function clockTick() {
   let least = Infinity;
-  for (let i = 0; i < 20; i++) {
+  for (let i = 0; i < TICKS; i++) {
     const start = performance.now();
     let now = start;
     while (now === start) now = performance.now();

@@ -52,7 +52,10 @@ export function agreement(golden, outputs) {
 export function maxAbs(first, second) {
   const other = second.flat();
   const apart = first.flat().map((x, i) => Math.abs(x - other[i]));
-  return apart.every(Number.isFinite) ? Math.max(...apart) : null;
+  return apart.every(Number.isFinite) ? Math.max(0, apart[argmax(apart)]) : null;
 }
 
-export const argmax = (values) => values.indexOf(Math.max(...values));
+/** The place of the largest value, the first of several. */
+export function argmax(values) {
+  return values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
+}
