@@ -1,0 +1,269 @@
+"""The page in a real Chromium: its verdicts beside Python's, its document, and how it looks."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import browser
+import pytest
+from converted_once import ConvertedOnce
+
+from slide_mobile import web
+from slide_mobile.artifact import golden
+from slide_mobile.artifact.folder import ArtifactFolder
+from slide_mobile.bench import BenchConfig, measure
+from slide_mobile.errors import EnvironmentMissing
+from slide_mobile.lab.browser import LITERT_JS
+from slide_mobile.parity import running
+from slide_mobile.parity.metrics import sqnr_db
+from slide_mobile.progress import silent
+from slide_mobile.targets import cached_folders, registry
+from slide_mobile.web import serving
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+CONFORMANCE = ROOT / "apps/conformance"
+# Chromium's own remark where a page asks for a GPU and there is none.
+NO_GPU = "No available adapters."
+PATIENCE_MS = 120_000
+NARROW = 360
+
+
+@pytest.fixture(scope="module")
+def litert_js() -> Iterator[None]:
+    """LiteRT.js in the cache of the labs if it is there, else in the checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not LITERT_JS.is_made:
+            patch.setenv(cached_folders.FOLDER_VARIABLE, str(ROOT / "build/lab"))
+        try:
+            cached_folders.build(LITERT_JS.root, LITERT_JS.make)
+        except EnvironmentMissing as error:
+            pytest.skip(str(error))
+        yield
+
+
+@pytest.fixture(scope="module")
+def artifacts(converted: ConvertedOnce) -> list[ArtifactFolder]:
+    return [converted("tflite", precision) for precision in ("fp32", "int8")]
+
+
+@pytest.fixture(scope="module")
+def page(
+    litert_js: None, artifacts: list[ArtifactFolder], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """The page of both artifacts, after it has measured them, with what it `said`."""
+    root = tmp_path_factory.mktemp("web") / "site"
+    web.write([artifact.root for artifact in artifacts], root, progress=silent)
+    with serving.bind(root, 0) as server, browser.chromium() as chromium:
+        thread = threading.Thread(target=serving.serve, args=(server,))
+        thread.start()
+        shown = chromium.new_page(viewport={"width": NARROW, "height": 800})
+        shown.said, shown.asked = listened(shown)
+        try:
+            shown.goto(server.address)
+            measured(shown)
+            yield shown
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def listened(page: Any) -> tuple[list[str], list[str]]:
+    """What the page writes to the console, and the addresses that it asks for."""
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("requestfailed", lambda request: said.append(request.url))
+    page.on("request", lambda request: asked.append(request.url))
+    return said, asked
+
+
+def measured(page: Any, *, stop: bool = False) -> dict[str, Any]:
+    """The document of a measurement with the fewest runs."""
+    page.fill("#seconds", "0")
+    page.click("#start:enabled", timeout=PATIENCE_MS)
+    if stop:
+        page.click("#stop:enabled")
+    page.locator("#status", has_text="Done").wait_for(timeout=PATIENCE_MS)
+    found: dict[str, Any] = json.loads(page.text_content("#json"))
+    return found
+
+
+def of_python(artifact: ArtifactFolder) -> float:
+    """The SQNR over the golden images, of the same file in this machine's LiteRT."""
+    runner = registry.load("tflite").runner(artifact.model_path)
+    found = running.run(runner, golden.images(artifact), "classify")
+    return sqnr_db(golden.read(artifact).outputs["logits"], found["logits"])
+
+
+def test_the_verdicts_are_those_of_python(page: Any, artifacts: Sequence[ArtifactFolder]) -> None:
+    rows = page.locator("#rows tr").all_inner_texts()
+    assert len(rows) == len(artifacts)
+    for row, artifact in zip(rows, artifacts, strict=True):
+        assert "as PyTorch" in row and "top class 8 of 8" in row
+        (decibels,) = re.findall(r"([\d.]+) dB", row)
+        assert float(decibels) == pytest.approx(of_python(artifact), abs=0.5)
+
+
+def test_bench_imports_the_document(
+    page: Any, artifacts: Sequence[ArtifactFolder], tmp_path: Path
+) -> None:
+    file = tmp_path / "page.json"
+    file.write_text(page.text_content("#json"))
+    (document,) = measure((), config=BenchConfig(imports=(file,)), progress=silent).imported
+    assert document.source == "web" and "LiteRT.js" in document.environment.runtimes
+    assert len(document.results) == len(artifacts)
+    for result, artifact in zip(document.results, artifacts, strict=True):
+        assert result.manifest_sha256 == artifact.manifest_sha256
+        assert result.runs >= 50 and result.accelerator_used == "cpu"
+        assert result.verify is not None and all(image.passed for image in result.verify)
+
+
+def test_nothing_is_wrong_and_nobody_else_is_asked(page: Any) -> None:
+    assert [text for text in page.said if text != NO_GPU] == []
+    here = page.evaluate("location.origin")
+    assert [url for url in page.asked if not url.startswith((f"{here}/", "blob:", "data:"))] == []
+
+
+def test_a_visit_of_one_int8_artifact_is_at_most_12_megabytes(page: Any) -> None:
+    sizes = page.evaluate(
+        """async () => {
+            const [name] = await caches.keys();
+            const cache = await caches.open(name);
+            return Promise.all((await cache.keys()).map(async key =>
+                [key.url, (await (await cache.match(key)).arrayBuffer()).byteLength]));
+        }"""
+    )
+    total = sum(size for url, size in sizes if "-fp32/" not in url)
+    assert 9e6 < total < 12e6  # WebAssembly alone is 9.4 MB
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, NARROW, 1280])
+def test_it_does_not_scroll_aside(width: int, scheme: Any, page: Any) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_has_a_name_and_can_be_reached(page: Any) -> None:
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll('button, input, select, a, svg')].filter(x =>
+            !(x.textContent.trim() || x.labels?.length || x.getAttribute('aria-label')))
+            .map(x => x.outerHTML)"""
+    )
+    assert unnamed == []
+    assert page.get_attribute("#status", "aria-live") == "polite"
+    page.focus("#start")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") != "start"
+    table = page.locator("table").aria_snapshot()
+    assert "columnheader" in table and "rowheader" in table
+
+
+def test_stopped_latencies_are_not_valid(page: Any) -> None:
+    document = measured(page, stop=True)
+    for result in document["results"]:
+        assert not result["valid"] and result["why_invalid"]
+
+
+def test_it_works_without_a_network(page: Any) -> None:
+    page.context.set_offline(True)
+    try:
+        page.reload()
+        assert len(measured(page)["results"]) == 2
+    finally:
+        page.context.set_offline(False)
+
+
+def test_a_damaged_file_is_named(page: Any, artifacts: Sequence[ArtifactFolder]) -> None:
+    """The digest does not fit what the service worker serves."""
+    page.evaluate(
+        """async () => {
+            const [name] = await caches.keys();
+            const cache = await caches.open(name);
+            for (const key of await cache.keys())
+                if (key.url.endsWith('model.tflite')) await cache.put(key, new Response('x'));
+        }"""
+    )
+    document = measured(page)
+    assert document["results"] == []
+    assert {item["artifact"] for item in document["failed"]} == {a.root.name for a in artifacts}
+    assert all("is damaged" in item["error"] for item in document["failed"])
+
+
+def called(page: Any, module: str, body: str, argument: Any) -> Any:
+    """What a function of one of the page's modules gives: its names are in `m`."""
+    return page.evaluate(
+        f"async argument => {{ const m = await import('./{module}'); {body} }}", argument
+    )
+
+
+def test_statistics_and_words_are_those_of_python(page: Any) -> None:
+    cases = [
+        case
+        for case in json.loads((CONFORMANCE / "statistics.json").read_text())["summaries"]
+        if {case["thermal_before"], case["thermal_after"]}.isdisjoint({"serious", "critical"})
+    ]
+    body = "return argument.map(s => ({...m.summary(s), why: m.whyInvalid(s)}))"
+    found = called(page, "statistics.js", body, [case["samples_ms"] for case in cases])
+    assert len(cases) > 5
+    for case, one in zip(cases, found, strict=True):
+        assert one.pop("why") == case["why_invalid"], case["name"]
+        for name, value in one.items():
+            assert value == pytest.approx(case[name], rel=1e-9), case["name"]
+
+
+def test_parity_is_that_of_python(page: Any) -> None:
+    cases = json.loads((CONFORMANCE / "verify.json").read_text())["cases"]
+    body = """const number = x => typeof x === 'number' ? x : Number(
+            {nan: 'NaN', inf: 'Infinity', '-inf': '-Infinity'}[x]);
+        return argument.map(c => m.compare(
+            c.reference.map(number), c.output.map(number), c.min_sqnr_db))"""
+    found = called(page, "parity.js", body, cases)
+    for case, one in zip(cases, found, strict=True):
+        assert one["passed"] == case["passed"], case["name"]
+        assert one["sqnr_db"] == pytest.approx(case["sqnr_db"], abs=1e-9), case["name"]
+
+
+def test_what_gives_the_cpus_outputs_at_its_speed_is_not_believed(page: Any) -> None:
+    cases = json.loads((CONFORMANCE / "device.json").read_text())["fingerprints"]
+    body = "return argument.map(c => m.whyUnbelievable(c, 'gpu'))"
+    found = called(page, "statistics.js", body, cases)
+    assert found == [case["why_invalid"] for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("agent", "system", "name"),
+    [
+        (
+            "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Chrome/150.0.0.0 Mobile Safari/537.36",
+            ("Android", "10"),
+            "Chrome",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
+            "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+            ("iOS", "18.5"),
+            "Safari",
+        ),
+        (
+            "Mozilla/5.0 (Android 16; Mobile; rv:150.0) Gecko/150.0 Firefox/150.0",
+            ("Android", "16"),
+            "Firefox",
+        ),
+        ("unheard of", ("unknown system", ""), "browser"),
+    ],
+)
+def test_browsers_and_systems_are_told_apart(
+    agent: str, system: tuple[str, str], name: str, page: Any
+) -> None:
+    body = "return [m.system(argument), m.browserOf(argument).name]"
+    found, browser_name = called(page, "device.js", body, agent)
+    assert (found["os"], found["version"], browser_name) == (*system, name)
