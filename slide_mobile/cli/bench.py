@@ -57,7 +57,7 @@ THREADS, WARM_UP = click.IntRange(1, MOST_THREADS), click.IntRange(1, MOST_RUNS)
               help="Number of untimed runs at the start of each process.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Show where the time goes, by PyTorch module.")
 @click.option("--import", "imports", type=FILE, multiple=True,
-              help="Add the measurements in a file from an app; can be repeated.")  # fmt: skip
+              help="Add the measurements in a file from an app or a page; can be repeated.")  # fmt: skip
 @click.option("--baseline", type=FILE,
               help="Compare with an artifact, in turn, or with an earlier result of "
               "`bench --json`.")  # fmt: skip
@@ -84,7 +84,8 @@ def bench(
     The artifacts run in turns, in several processes. Load time, first inference and peak memory
     come from a fresh process for each artifact. A noisy latency is marked invalid, with the reason.
     A ratio of two is printed if it is certain, however noisy the latencies are. Core ML packages
-    can be timed only on a Mac. --import adds what phones measured.
+    can be timed only on a Mac. --import adds what phones and browsers
+    measured.
 
     Exit code 1 means that an artifact is damaged (the others are still measured), or that one is
     slower than the baseline allows.

@@ -20,7 +20,7 @@ from slide_mobile.report.entries import Entry
 class Setting(NamedTuple):
     """What all latencies in one column have in common."""
 
-    source: str  # "host", "ios" or "android"
+    source: str  # "host", "ios", "android" or "web"
     device: str
     cpu: str
     accelerator: str  # the one that was asked for
@@ -28,7 +28,7 @@ class Setting(NamedTuple):
 
     def __str__(self) -> str:
         """The setting in words."""
-        place = "a development machine" if self.source == "host" else ""
+        place = {"host": "a development machine", "web": "a browser"}.get(self.source, "")
         threads = (
             ""
             if self.threads is None
@@ -58,7 +58,7 @@ class Measurement:
 
     @property
     def on_device(self) -> bool:
-        """Whether an app measured it."""
+        """Whether an app measured it, or a page."""
         return self.setting.source != "host"
 
 

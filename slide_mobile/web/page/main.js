@@ -52,6 +52,7 @@ async function run(site) {
   const stop = () => stopping.abort();
   at("stop").addEventListener("click", stop);
   busy(true);
+  say("Starting");
   const awake = await navigator.wakeLock?.request("screen").catch(() => null);
   at("rows").replaceChildren();
   at("chart").replaceChildren();
