@@ -22,14 +22,14 @@ FLAGS = ("--no-sandbox", "--disable-gpu")
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """A running browser, as Playwright drives it."""
+def chromium(*flags: str) -> Iterator[Any]:
+    """A running browser, as Playwright drives it; `flags` are further options of its own."""
     playwright = pytest.importorskip("playwright.sync_api")
     program, libraries = _program()
     environment = {**os.environ, "LD_LIBRARY_PATH": libraries} if libraries else None
     with playwright.sync_playwright() as driver:
         launched = driver.chromium.launch(
-            executable_path=str(program), args=list(FLAGS), env=environment
+            executable_path=str(program), args=[*FLAGS, *flags], env=environment
         )
         try:
             yield launched

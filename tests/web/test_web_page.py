@@ -30,6 +30,8 @@ ROOT = Path(__file__).parent.parent.parent
 CONFORMANCE = ROOT / "apps/conformance"
 # Chromium's own remark where a page asks for a GPU and there is none.
 NO_GPU = "No available adapters."
+# A picture that moves, and no question whether the page may see it.
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PATIENCE_MS = 120_000
 NARROW = 360
 
@@ -59,7 +61,7 @@ def page(
     """The page of both artifacts, after it has measured them, with what it `said`."""
     root = tmp_path_factory.mktemp("web") / "site"
     web.write([artifact.root for artifact in artifacts], root, progress=silent)
-    with serving.bind(root, 0) as server, browser.chromium() as chromium:
+    with serving.bind(root, 0) as server, browser.chromium(*CAMERA) as chromium:
         thread = threading.Thread(target=serving.serve, args=(server,))
         thread.start()
         shown = chromium.new_page(viewport={"width": NARROW, "height": 800})
@@ -171,6 +173,21 @@ def test_stopped_latencies_are_not_valid(page: Any) -> None:
     document = measured(page, stop=True)
     for result in document["results"]:
         assert not result["valid"] and result["why_invalid"]
+
+
+def test_the_camera_names_classes_until_it_is_stopped(
+    page: Any, artifacts: Sequence[ArtifactFolder]
+) -> None:
+    page.click("#camera")
+    page.locator("#classes li").nth(2).wait_for(timeout=PATIENCE_MS)
+    labels = set(artifacts[0].labels)
+    names = [text.rsplit(" ", 1)[0] for text in page.locator("#classes li").all_inner_texts()]
+    assert len(names) == 3 and set(names) <= labels
+    assert page.is_disabled("#start") and page.is_visible("#video")
+    page.click("#stop")
+    page.locator("#status", has_text="The camera is off").wait_for(timeout=PATIENCE_MS)
+    assert page.evaluate("document.getElementById('video').srcObject") is None
+    assert page.is_enabled("#start") and page.is_hidden("#seen")
 
 
 def test_it_works_without_a_network(page: Any) -> None:

@@ -1,6 +1,7 @@
 /** The page: its options, its buttons, and what it shows of a measurement. */
 
 import { PageError, readSite } from "./artifact.js";
+import { watch } from "./camera.js";
 import { Conditions } from "./device.js";
 import { measure } from "./measure.js";
 import { toDocument } from "./results.js";
@@ -20,9 +21,10 @@ async function main() {
   await offerThreads();
   at("options").addEventListener("submit", (event) => {
     event.preventDefault();
-    run(site).catch(explain);
+    during((stop) => run(site, stop));
   });
-  at("start").disabled = false;
+  at("camera").addEventListener("click", () => during((stop) => look(site, stop)));
+  busy(false);
   say("Ready");
 }
 
@@ -42,34 +44,19 @@ async function offerThreads() {
       : "This browser gives the page one thread: it has one core, or the server does not send the headers for more.";
 }
 
-/** Measures what is chosen, and offers the document. */
-async function run(site) {
-  const chosen = new Set(new FormData(at("options")).getAll("model"));
-  const listed = site.artifacts.filter(({ folder }) => chosen.has(folder));
-  if (listed.length === 0) return say("Choose a model");
+/** Does what can be stopped, with the screen on. */
+async function during(task) {
   const stopping = new AbortController();
-  const shown = new Map();
   const stop = () => stopping.abort();
   at("stop").addEventListener("click", stop);
   busy(true);
   say("Starting");
-  const awake = await navigator.wakeLock?.request("screen").catch(() => null);
-  at("rows").replaceChildren();
-  at("chart").replaceChildren();
   at("remarks").replaceChildren();
-  at("sharing").hidden = true;
-  at("results").hidden = false;
+  const awake = await navigator.wakeLock?.request("screen").catch(() => null);
   try {
-    const rows = await measure(listed, await waysToRun(Number(at("threads").value)), {
-      minSeconds: Number(at("seconds").value),
-      show: (row) => show(row, shown),
-      say,
-      conditions: new Conditions(),
-      stop: stopping.signal,
-      remark: (line) => at("remarks").append(`${line}\n`),
-    });
-    offer(await toDocument(rows, site));
-    say(summed(rows));
+    await task(stopping.signal);
+  } catch (error) {
+    explain(error);
   } finally {
     at("stop").removeEventListener("click", stop);
     await awake?.release();
@@ -77,15 +64,64 @@ async function run(site) {
   }
 }
 
-/** Changes what can be pressed; the focus stays with the two buttons. */
+/** Changes what can be pressed; the focus stays with what can be. */
 function busy(yes) {
-  const [usable, other] = yes ? [at("stop"), at("start")] : [at("start"), at("stop")];
-  const focused = document.activeElement === other;
-  usable.disabled = false;
-  if (focused) usable.focus();
-  other.disabled = true;
+  const starting = [at("start"), at("camera")];
+  const focused = document.activeElement;
+  at("stop").disabled = !yes;
+  starting.forEach((button) => (button.disabled = yes));
+  if (yes && starting.includes(focused)) at("stop").focus();
+  if (!yes && focused === at("stop")) at("start").focus();
   at("results").setAttribute("aria-busy", yes);
 }
+
+function chosen(site) {
+  const names = new Set(new FormData(at("options")).getAll("model"));
+  const listed = site.artifacts.filter(({ folder }) => names.has(folder));
+  if (listed.length === 0) throw new PageError("Choose a model.");
+  return listed;
+}
+
+const remark = (line) => at("remarks").append(`${line}\n`);
+
+/** Measures what is chosen, and offers the document. */
+async function run(site, stop) {
+  const listed = chosen(site);
+  const shown = new Map();
+  at("rows").replaceChildren();
+  at("chart").replaceChildren();
+  at("sharing").hidden = true;
+  at("results").hidden = false;
+  const rows = await measure(listed, await waysToRun(Number(at("threads").value)), {
+    minSeconds: Number(at("seconds").value),
+    show: (row) => show(row, shown),
+    say,
+    conditions: new Conditions(),
+    stop,
+    remark,
+  });
+  offer(await toDocument(rows, site));
+  say(summed(rows));
+}
+
+/** Has the first model that is chosen name what the camera sees. */
+async function look(site, stop) {
+  const [way] = await waysToRun(Number(at("threads").value));
+  const show = (classes, ms) => {
+    at("classes").replaceChildren(...classes.map(named));
+    at("pace").textContent = `${ms.toFixed(1)} ms for this image`;
+  };
+  at("seen").hidden = false;
+  try {
+    await watch(chosen(site)[0], way, { video: at("video"), say, show, remark, stop });
+    say("The camera is off");
+  } finally {
+    at("seen").hidden = true;
+  }
+}
+
+const named = ({ label, probability }) =>
+  element("li", {}, `${label} `, element("b", {}, `${(100 * probability).toFixed(0)}\u00a0%`));
 
 function show(row, shown) {
   const fresh = tableRow(row);

@@ -47,13 +47,13 @@ export async function loadModel(artifact, way) {
   );
   const { shape } = artifact.manifest.input;
   const tensors = artifact.inputs.map((input) => new litert.Tensor(input, shape));
-  return new Model(compiled, tensors, performance.now() - start);
+  return new Model(compiled, { shape, tensors, loadMs: performance.now() - start });
 }
 
 /** A file that is ready to run, with the golden images in the runtime's memory. */
 class Model {
-  constructor(compiled, tensors, loadMs) {
-    [this.compiled, this.tensors, this.loadMs] = [compiled, tensors, loadMs];
+  constructor(compiled, { shape, tensors, loadMs }) {
+    Object.assign(this, { compiled, shape, tensors, loadMs });
   }
 
   /** What computes: "cpu", "webgpu", or "webgpu, partly cpu". */
@@ -63,9 +63,23 @@ class Model {
   }
 
   /** The outputs for a golden image, and the milliseconds from its memory to theirs. */
-  async run(number) {
+  run(number) {
+    return this.answer(this.tensors[number]);
+  }
+
+  /** The same for another image, such as a camera's. */
+  async classify(input) {
+    const tensor = new litert.Tensor(input, this.shape);
+    try {
+      return await this.answer(tensor);
+    } finally {
+      tensor.delete();
+    }
+  }
+
+  async answer(input) {
     const start = performance.now();
-    const tensors = await this.compiled.run(this.tensors[number]);
+    const tensors = await this.compiled.run(input);
     const [output] = await Promise.all(tensors.map((tensor) => tensor.data()));
     const ms = Number((performance.now() - start).toFixed(6)); // a nanosecond is exact enough
     tensors.forEach((tensor) => tensor.delete());
