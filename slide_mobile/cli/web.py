@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
@@ -13,12 +14,17 @@ from slide_mobile.cli.session import Session
 from slide_mobile.cli.verb import verb
 from slide_mobile.errors import UsageError
 
+if TYPE_CHECKING:
+    from slide_mobile.web.serving import Server
+
 EXAMPLES = """
 \b
 Examples:
   slide-mobile lab setup web
   slide-mobile web artifacts/*-tflite-* --out site --serve
   slide-mobile web artifacts/slide_swin_demo-tflite-int8 --out site
+  slide-mobile web artifacts/*-tflite-* --out site --serve \\
+      --results measured
 """
 PORT = 8000
 
@@ -50,6 +56,11 @@ class WebDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     type=click.IntRange(0, 65535),
     help=f"Port for --serve; 0 takes any that is free.  [default: {PORT}]",
 )
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder for the measurements that pages send back, with --serve.",
+)
 @verb
 def web(
     session: Session,
@@ -58,6 +69,7 @@ def web(
     force: bool,
     serves: bool,
     port: int | None,
+    results: Path | None,
 ) -> None:
     """Write a site that checks and measures ARTIFACTS in any browser, on any phone.
 
@@ -71,12 +83,13 @@ def web(
     from slide_mobile.artifact.folder import size_bytes
     from slide_mobile.web import serving, write
 
-    if port is not None and not serves:
-        raise UsageError("--port is for --serve: add it, or leave --port out")
+    for option, value in (("--port", port), ("--results", results)):
+        if value is not None and not serves:
+            raise UsageError(f"{option} is for --serve: add it, or leave {option} out")
     with contextlib.ExitStack() as stack:
         server = None
         if serves:
-            server = stack.enter_context(serving.bind(out, PORT if port is None else port))
+            server = stack.enter_context(_bound(session, out, port, results))
         site = write(artifacts, out, force=force, progress=session.progress)
         done = WebDocument(
             out=str(out),
@@ -88,6 +101,17 @@ def web(
         session.emit(done, lambda console: _print(console, done))
         if server is not None:
             serving.serve(server)
+
+
+def _bound(session: Session, out: Path, port: int | None, results: Path | None) -> "Server":
+    """A server that has its port, and a folder for results if one is given."""
+    from slide_mobile.web import serving
+    from slide_mobile.web.receiving import Inbox
+
+    inbox = None
+    if results is not None:
+        inbox = Inbox(results, lambda path: session.progress(f"received {path}"))
+    return serving.bind(out, PORT if port is None else port, inbox)
 
 
 def _print(console: Console, done: WebDocument) -> None:

@@ -16,6 +16,7 @@ from slide_mobile import web
 from slide_mobile.artifact import golden
 from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import BenchConfig, measure
+from slide_mobile.bench.documents import read
 from slide_mobile.errors import EnvironmentMissing
 from slide_mobile.lab.browser import LITERT_JS
 from slide_mobile.parity import running
@@ -23,6 +24,7 @@ from slide_mobile.parity.metrics import sqnr_db
 from slide_mobile.progress import silent
 from slide_mobile.targets import cached_folders, registry
 from slide_mobile.web import serving
+from slide_mobile.web.receiving import Inbox
 
 pytestmark = pytest.mark.slow
 
@@ -60,12 +62,14 @@ def page(
 ) -> Iterator[Any]:
     """The page of both artifacts, after it has measured them, with what it `said`."""
     root = tmp_path_factory.mktemp("web") / "site"
+    inbox = Inbox(root.with_name("measured"), lambda path: None)
     web.write([artifact.root for artifact in artifacts], root, progress=silent)
-    with serving.bind(root, 0) as server, browser.chromium(*CAMERA) as chromium:
+    with serving.bind(root, 0, inbox) as server, browser.chromium(*CAMERA) as chromium:
         thread = threading.Thread(target=serving.serve, args=(server,))
         thread.start()
         shown = chromium.new_page(viewport={"width": NARROW, "height": 800})
         shown.said, shown.asked = listened(shown)
+        shown.measured = root.with_name("measured")
         try:
             shown.goto(server.address)
             measured(shown)
@@ -173,6 +177,17 @@ def test_stopped_latencies_are_not_valid(page: Any) -> None:
     document = measured(page, stop=True)
     for result in document["results"]:
         assert not result["valid"] and result["why_invalid"]
+
+
+def test_a_measurement_is_sent_back_to_the_server(page: Any) -> None:
+    page.click("#send")
+    page.locator("#status", has_text="Sent back as").wait_for(timeout=PATIENCE_MS)
+    (file,) = page.measured.iterdir()
+    sent, shown = read(file), json.loads(page.text_content("#json"))
+    assert file.name in page.inner_text("#status")
+    assert [list(result.samples_ms) for result in sent.results] == [
+        result["samples_ms"] for result in shown["results"]
+    ]
 
 
 def test_the_camera_names_classes_until_it_is_stopped(

@@ -3,9 +3,14 @@
 /** What a person can do something about; its message is shown as it is. */
 export class PageError extends Error {}
 
-/** The list of this site: its version, the runtime's, and the artifacts' folders. */
+/**
+ * The list of this site: its version, the runtime's, and the artifacts' folders; and whether its
+ * server `takesResults`.
+ */
 export async function readSite() {
-  return JSON.parse(new TextDecoder().decode(await bytes("site.json")));
+  const answer = await found("site.json");
+  const takesResults = answer.headers.has("Slide-Mobile-Takes-Results");
+  return { ...(await answer.json()), takesResults };
 }
 
 /**
@@ -56,16 +61,16 @@ export function pixels(ppm, [height, width]) {
 }
 
 async function whole(path, sha256) {
-  const data = await bytes(path);
+  const data = new Uint8Array(await (await found(path)).arrayBuffer());
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== sha256) throw new PageError(`${path} is damaged: write the site again.`);
+  const actual = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (actual !== sha256) throw new PageError(`${path} is damaged: write the site again.`);
   return data;
 }
 
-async function bytes(path) {
+async function found(path) {
   const answer = await fetch(path).catch(() => null);
   if (!answer?.ok)
     throw new PageError(`${path} cannot be loaded (${answer?.status ?? "no connection"}).`);
-  return new Uint8Array(await answer.arrayBuffer());
+  return answer;
 }

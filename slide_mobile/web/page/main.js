@@ -100,7 +100,7 @@ async function run(site, stop) {
     stop,
     remark,
   });
-  offer(await toDocument(rows, site));
+  offer(await toDocument(rows, site), site);
   say(summed(rows));
 }
 
@@ -139,7 +139,7 @@ function summed(rows) {
 }
 
 /** Shows the document, and what can be done with it. */
-function offer(document) {
+function offer(document, site) {
   const text = `${JSON.stringify(document, null, 1)}\n`;
   const name = `slide-mobile-${document.environment.created.slice(0, 19).replaceAll(":", "")}.json`;
   const file = new File([text], name, { type: "application/json" });
@@ -148,7 +148,18 @@ function offer(document) {
   at("download").onclick = () => download(file);
   at("share").hidden = !navigator.canShare?.({ files: [file] });
   at("share").onclick = () => navigator.share({ files: [file], title: name }).catch(explain);
+  at("send").hidden = !site.takesResults;
+  at("send").onclick = () => send(text).catch(explain);
   at("sharing").hidden = false;
+}
+
+/** Gives the measurement to the server of this site. */
+async function send(body) {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch("results", { method: "POST", headers, body }).catch(() => null);
+  if (!answer?.ok)
+    throw new PageError(`The server did not take it: ${answer?.statusText ?? "no connection"}.`);
+  say(`Sent back as ${(await answer.json()).file}`);
 }
 
 function download(file) {
