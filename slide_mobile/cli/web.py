@@ -73,7 +73,7 @@ def web(
 ) -> None:
     """Write a site that checks and measures ARTIFACTS in any browser, on any phone.
 
-    ARTIFACTS are .tflite classifiers. The page runs them by LiteRT.js, on the CPU and on the GPU
+    ARTIFACTS are those for `tflite`. The page runs them by LiteRT.js, on the CPU and on the GPU
     where the browser has WebGPU. It compares the golden images with PyTorch's outputs before and
     after it measures, and gives the measurement as JSON for `bench --import`. It asks no other
     server, and works without a network once it has loaded.

@@ -45,7 +45,7 @@ def write(
 ) -> Site:
     """Write a site that runs these artifacts in a browser, to the folder `out`.
 
-    Each artifact has to be a .tflite classifier; it is verified, and so is its copy. With `force`,
+    Each artifact has to be for `tflite`; it is verified, and so is its copy. With `force`,
     a site that is there is replaced, and nothing else. Raises UsageError, GateFailed (integrity),
     OutputError, and EnvironmentMissing where LiteRT.js has not been set up.
     """
@@ -88,13 +88,12 @@ def _require_runnable(artifact: ArtifactFolder) -> None:
             f"{artifact.root} is for {manifest.target}, and a browser runs .tflite files: "
             "convert it with --to tflite"
         )
-    if not manifest.is_classifier:
+    types = {manifest.input.dtype, *(output.dtype for output in manifest.outputs)}
+    if "float16" in types:
         raise UsageError(
-            f"{artifact.root} has the task {manifest.task!r}, and the page judges logits: "
-            "give a classifier"
+            f"{artifact.root} has an input or an output in float16, which not all browsers have: "
+            "convert it again"
         )
-    if manifest.input.dtype == "float16":
-        raise UsageError(f"{artifact.root} takes float16 images, which browsers do not all have")
 
 
 def _copy(artifact: ArtifactFolder, destination: Path) -> None:

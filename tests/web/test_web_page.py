@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import numpy as np
 import pytest
 from converted_once import ConvertedOnce
 
@@ -53,14 +54,15 @@ def litert_js() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def artifacts(converted: ConvertedOnce) -> list[ArtifactFolder]:
-    return [converted("tflite", precision) for precision in ("fp32", "int8")]
+    features = converted("tflite", "fp32", task="features")
+    return [*(converted("tflite", precision) for precision in ("fp32", "int8")), features]
 
 
 @pytest.fixture(scope="module")
 def page(
     litert_js: None, artifacts: list[ArtifactFolder], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
-    """The page of both artifacts, after it has measured them, with what it `said`."""
+    """The page of all artifacts, after it has measured them, with what it `said`."""
     root = tmp_path_factory.mktemp("web") / "site"
     inbox = Inbox(root.with_name("measured"), lambda path: None)
     web.write([artifact.root for artifact in artifacts], root, progress=silent)
@@ -69,7 +71,7 @@ def page(
         thread.start()
         shown = chromium.new_page(viewport={"width": NARROW, "height": 800})
         shown.said, shown.asked = listened(shown)
-        shown.measured = root.with_name("measured")
+        shown.root, shown.measured = root, root.with_name("measured")
         try:
             shown.goto(server.address)
             measured(shown)
@@ -103,16 +105,18 @@ def measured(page: Any, *, stop: bool = False) -> dict[str, Any]:
 
 def of_python(artifact: ArtifactFolder) -> float:
     """The SQNR over the golden images, of the same file in this machine's LiteRT."""
-    runner = registry.load("tflite").runner(artifact.model_path)
-    found = running.run(runner, golden.images(artifact), "classify")
-    return sqnr_db(golden.read(artifact).outputs["logits"], found["logits"])
+    runner, recorded = registry.load("tflite").runner(artifact.model_path), golden.read(artifact)
+    found = running.run(runner, golden.images(artifact), artifact.manifest.task)
+    seen = recorded.seen_in(found)
+    return min(sqnr_db(recorded.outputs[name], seen[name]) for name in seen)
 
 
 def test_the_verdicts_are_those_of_python(page: Any, artifacts: Sequence[ArtifactFolder]) -> None:
     rows = page.locator("#rows tr").all_inner_texts()
     assert len(rows) == len(artifacts)
     for row, artifact in zip(rows, artifacts, strict=True):
-        assert "as PyTorch" in row and "top class 8 of 8" in row
+        assert "as PyTorch" in row
+        assert ("top class 8 of 8" in row) == artifact.manifest.is_classifier
         (decibels,) = re.findall(r"([\d.]+) dB", row)
         assert float(decibels) == pytest.approx(of_python(artifact), abs=0.5)
 
@@ -146,7 +150,7 @@ def test_a_visit_of_one_int8_artifact_is_at_most_12_megabytes(page: Any) -> None
                 [key.url, (await (await cache.match(key)).arrayBuffer()).byteLength]));
         }"""
     )
-    total = sum(size for url, size in sizes if "-fp32/" not in url)
+    total = sum(size for url, size in sizes if "-fp32/" not in url)  # nor features, in fp32
     assert 9e6 < total < 12e6  # WebAssembly alone is 9.4 MB
 
 
@@ -205,11 +209,11 @@ def test_the_camera_names_classes_until_it_is_stopped(
     assert page.is_enabled("#start") and page.is_hidden("#seen")
 
 
-def test_it_works_without_a_network(page: Any) -> None:
+def test_it_works_without_a_network(page: Any, artifacts: Sequence[ArtifactFolder]) -> None:
     page.context.set_offline(True)
     try:
         page.reload()
-        assert len(measured(page)["results"]) == 2
+        assert len(measured(page)["results"]) == len(artifacts)
     finally:
         page.context.set_offline(False)
 
@@ -235,6 +239,28 @@ def called(page: Any, module: str, body: str, argument: Any) -> Any:
     return page.evaluate(
         f"async argument => {{ const m = await import('./{module}'); {body} }}", argument
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout"),
+    [((1, 5, 7, 3), "NHWC"), ((1, 3, 5, 7), "NCHW"), ((1, 9), None), ((1, 70, 4), None)],
+)
+def test_maps_are_read_as_python_writes_them(
+    shape: tuple[int, ...], layout: Any, page: Any, tmp_path: Path
+) -> None:
+    stored = np.random.default_rng(0).normal(size=shape).astype("f4")
+    whole = stored.transpose(0, 2, 3, 1) if layout == "NCHW" else stored
+    image = np.zeros((2, 2, 3), np.uint8)
+    item = golden.write(tmp_path, 0, image, {"map": whole}, None, task="own")
+    assert item.maps is not None
+    body = """const file = Uint8Array.from(argument.file);
+        const image = m.recorded({logits: null}, file, [{name: 'map'}]).map;
+        return [image.values, m.seen(argument.stored, image.places, argument)]"""
+    file = list((tmp_path / item.maps).read_bytes())
+    stored_list = stored.ravel().tolist()
+    argument = {"file": file, "stored": stored_list, "shape": shape, "layout": layout}
+    values, seen = called(page, "recorded.js", body, argument)
+    assert values == seen and len(values) >= 9
 
 
 def near(found: float | None, expected: float | None) -> bool:
@@ -307,3 +333,14 @@ def test_browsers_and_systems_are_told_apart(
     body = "return [m.system(argument), m.browserOf(argument).name]"
     found, browser_name = called(page, "device.js", body, agent)
     assert (found["os"], found["version"], browser_name) == (*system, name)
+
+
+def test_a_site_that_was_written_anew_replaces_what_the_browser_kept(
+    page: Any, artifacts: Sequence[ArtifactFolder]
+) -> None:
+    web.write(artifacts[1].root, page.root, force=True, progress=silent)
+    page.goto(page.url)
+    page.locator("#start:enabled").wait_for(timeout=PATIENCE_MS)
+    (result,) = measured(page)["results"]
+    assert result["artifact"] == artifacts[1].root.name
+    assert len(page.evaluate("caches.keys()")) == 1

@@ -127,7 +127,7 @@ def refused(tmp_path: Path, kind: str) -> tuple[Path, ...]:
         ("missing", ArtifactError, "is not an artifact folder"),
         ("damaged", GateFailed, "does not match the manifest"),
         ("onnx", UsageError, "is for onnx, and a browser runs .tflite files: convert it with"),
-        ("float16", UsageError, "takes float16 images"),
+        ("float16", UsageError, "has an input or an output in float16"),
         ("twice", UsageError, "two artifacts are named a"),
         ("name", UsageError, "a site cannot have an artifact '.hidden'"),
     ],
@@ -138,16 +138,6 @@ def test_what_a_browser_cannot_run_is_refused_before_anything_is_written(
     with pytest.raises(error, match=re.escape(message)):
         write(tmp_path / "site", *refused(tmp_path, kind))
     assert not (tmp_path / "site").exists()
-
-
-def test_feature_maps_are_refused(
-    litert_js: Path, artifact: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    found = artifact_folders.manifest(artifact_folders.plain_features())
-    maps = ArtifactFolder(root=artifact, manifest=found, manifest_sha256=artifact_folders.SHA)
-    monkeypatch.setattr(ArtifactFolder, "open", lambda root: maps)
-    with pytest.raises(UsageError, match="has the task 'features', and the page judges logits"):
-        write(tmp_path / "site", artifact)
 
 
 def test_without_litert_js_the_error_has_the_command(

@@ -1,7 +1,7 @@
 /** Artifacts of this site: fetched, and held against the digests of their manifests. */
 
-/** What a person can do something about; its message is shown as it is. */
-export class PageError extends Error {}
+import { PageError } from "./errors.js";
+import { recorded } from "./recorded.js";
 
 /**
  * The list of this site: its version, the runtime's, and the artifacts' folders; and whether its
@@ -14,26 +14,34 @@ export async function readSite() {
 }
 
 /**
- * An artifact with its manifest, labels, and golden images as the model's inputs.
+ * An artifact with its manifest, labels, and golden images: as the model's inputs, and what PyTorch
+ * made of them.
  * Throws PageError where a file is missing, or is not the one that was converted.
  */
 export async function readArtifact({ folder, manifest_sha256 }) {
   const root = `artifacts/${encodeURIComponent(folder)}`;
   const head = await whole(`${root}/manifest.json`, manifest_sha256);
   const manifest = JSON.parse(new TextDecoder().decode(head));
-  const file = (name) => whole(`${root}/${name}`, manifest.files[name]);
-  const [model, labels, ...images] = await Promise.all(
-    [manifest.file, "labels.txt", ...manifest.golden.map((item) => item.file)].map(file),
-  );
+  const file = (name) => name && whole(`${root}/${name}`, manifest.files[name]);
+  const { golden, outputs } = manifest;
+  const [model, labels, images, maps] = await Promise.all([
+    file(manifest.file),
+    file(isClassifier(manifest) && "labels.txt"),
+    Promise.all(golden.map((item) => file(item.file))),
+    Promise.all(golden.map((item) => file(item.maps))),
+  ]);
   return {
     folder,
     manifest,
     manifest_sha256,
     model,
-    labels: new TextDecoder().decode(labels).trimEnd().split("\n"),
+    labels: labels ? new TextDecoder().decode(labels).trimEnd().split("\n") : [],
+    recorded: golden.map((item, i) => recorded(item, maps[i], outputs)),
     inputs: images.map((image) => toInput(pixels(image, size(manifest)), manifest.input)),
   };
 }
+
+export const isClassifier = (manifest) => manifest.task === "classify";
 
 /** The (height, width) of an artifact's input. */
 export function size({ input: { shape, layout } }) {

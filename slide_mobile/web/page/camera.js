@@ -1,6 +1,7 @@
 /** The camera: the likeliest classes of what it sees, frame by frame. */
 
-import { PageError, readArtifact, size, toInput } from "./artifact.js";
+import { isClassifier, readArtifact, size, toInput } from "./artifact.js";
+import { PageError } from "./errors.js";
 import { loadBuild, loadModel } from "./runtime.js";
 
 const KEPT = 0.875; // of the shorter side, as in slide_mobile/preprocess.py
@@ -9,19 +10,21 @@ const BETWEEN_MS = 100; // from one answer to the next: a person cannot read fas
 
 /** Shows the likeliest classes until `stop` (an AbortSignal); throws PageError without a camera. */
 export async function watch(listed, way, { video, say, show, remark, stop }) {
+  const artifact = await readArtifact(listed);
+  if (!isClassifier(artifact.manifest))
+    throw new PageError(`${listed.folder} names no classes: choose a classifier.`);
   const stream = await open();
   try {
     stop.addEventListener("abort", () => close(stream), { once: true });
     video.srcObject = stream;
     await video.play();
     say("Loading the model");
-    const artifact = await readArtifact(listed);
     await loadBuild(way.build, remark);
     const model = await loadModel(artifact, way);
     say(`${listed.folder} looks at the camera`);
     while (!stop.aborted) {
-      const found = await model.classify(seen(video, artifact.manifest));
-      show(likeliest(found.output, artifact.labels), found.ms);
+      const found = await model.classify(middle(video, artifact.manifest));
+      show(likeliest(Array.from(found.outputs.logits), artifact.labels), found.ms);
       await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
     }
     model.delete();
@@ -47,7 +50,7 @@ function close(stream) {
 }
 
 /** The middle of a frame at the model's input size, as the model takes it; the browser resizes. */
-function seen(video, manifest) {
+function middle(video, manifest) {
   const [height, width] = size(manifest);
   const scale = Math.min(video.videoWidth / width, video.videoHeight / height) * KEPT;
   const [w, h] = [width * scale, height * scale];

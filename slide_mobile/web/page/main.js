@@ -1,8 +1,9 @@
 /** The page: its options, its buttons, and what it shows of a measurement. */
 
-import { PageError, readSite } from "./artifact.js";
+import { readSite } from "./artifact.js";
 import { watch } from "./camera.js";
 import { Conditions } from "./device.js";
+import { PageError } from "./errors.js";
 import { measure } from "./measure.js";
 import { toDocument } from "./results.js";
 import { mostThreads, waysToRun } from "./runtime.js";

@@ -1,7 +1,8 @@
 /** The protocol of a measurement: check, warm up, measure in turns, and check again. */
 
-import { readArtifact } from "./artifact.js";
+import { isClassifier, readArtifact } from "./artifact.js";
 import { agreement, judge, maxAbs, worse } from "./parity.js";
+import { seen } from "./recorded.js";
 import { loadBuild, loadModel } from "./runtime.js";
 import { median, whyInvalid, whyUnbelievable } from "./statistics.js";
 
@@ -65,13 +66,29 @@ async function begin(row, artifact, { show, say }) {
 /** Compares the outputs with PyTorch's; the worse of all checks so far counts. */
 async function check(row) {
   const { golden, parity } = row.artifact.manifest;
-  const outputs = await row.model.runAll();
-  const found = judge(golden, outputs, parity.min_sqnr_db);
+  const expected = row.artifact.recorded.map((image) => mapped(image, ({ values }) => values));
+  const outputs = await outputsOf(row);
+  const found = judge(golden, expected, outputs, parity.min_sqnr_db);
   row.parity = row.parity ? worse(row.parity, found) : found;
-  row.agreement = Math.min(row.agreement ?? golden.length, agreement(golden, outputs));
+  if (isClassifier(row.artifact.manifest))
+    row.agreement = Math.min(row.agreement ?? golden.length, agreement(expected, outputs));
   row.changed = row.outputs !== undefined && maxAbs(row.outputs, outputs) !== 0;
   row.outputs = outputs;
 }
+
+/** What PyTorch recorded of the outputs, for all golden images, one by one. */
+async function outputsOf({ model, artifact }) {
+  const named = new Map(artifact.manifest.outputs.map((output) => [output.name, output]));
+  const found = [];
+  for (const [number, image] of artifact.recorded.entries()) {
+    const { outputs } = await model.run(number);
+    found.push(mapped(image, ({ places }, name) => seen(outputs[name], places, named.get(name))));
+  }
+  return found;
+}
+
+const mapped = (object, change) =>
+  Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value, name)]));
 
 /** One run of each row after the other, until each has enough. */
 async function inTurns(rows, { minSeconds, show, say, conditions, stop }) {

@@ -19,14 +19,20 @@ export function compare(reference, output, floor) {
   return { sqnr_db, passed: sqnr_db >= floor };
 }
 
-/** The verdict on all golden images together, and on each one. `outputs` has an array for each. */
-export function judge(golden, outputs, floor) {
-  const images = golden.map((item, i) => ({
-    file: item.file,
-    ...compare(item.logits, outputs[i], floor),
+/**
+ * The verdict on all golden images together, and on each one; the worst output counts. `expected`
+ * and `found` have an object for each image, with an array for each output.
+ */
+export function judge(golden, expected, found, floor) {
+  const names = Object.keys(expected[0]);
+  const worst = (reference, output) =>
+    names.map((name) => compare(reference(name), output(name), floor)).reduce(lower);
+  const images = golden.map(({ file }, i) => ({
+    file,
+    ...worst((name) => expected[i][name], (name) => found[i][name]),
   }));
-  const all = compare(golden.flatMap((item) => item.logits), outputs.flat(), floor);
-  return { ...all, images };
+  const all = (of) => (name) => of.flatMap((outputs) => outputs[name]);
+  return { ...worst(all(expected), all(found)), images };
 }
 
 /** The worse of two verdicts on the same images, image by image. */
@@ -44,14 +50,15 @@ function lower(one, other) {
 }
 
 /** On how many golden images the likeliest class is PyTorch's. */
-export function agreement(golden, outputs) {
-  return golden.filter((item, i) => argmax(item.logits) === argmax(outputs[i])).length;
+export function agreement(expected, found) {
+  return expected.filter(({ logits }, i) => argmax(logits) === argmax(found[i].logits)).length;
 }
 
 /** The largest difference of two lists of outputs; null where one is not finite. */
 export function maxAbs(first, second) {
-  const other = second.flat();
-  const apart = first.flat().map((x, i) => Math.abs(x - other[i]));
+  const flat = (images) => images.flatMap((outputs) => Object.values(outputs).flat());
+  const other = flat(second);
+  const apart = flat(first).map((x, i) => Math.abs(x - other[i]));
   return apart.every(Number.isFinite) ? Math.max(0, apart[argmax(apart)]) : null;
 }
 

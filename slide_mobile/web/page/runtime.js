@@ -45,15 +45,20 @@ export async function loadModel(artifact, way) {
       gpuOptions: way.precision ? { precision: way.precision } : {},
     }),
   );
-  const { shape } = artifact.manifest.input;
-  const tensors = artifact.inputs.map((input) => new litert.Tensor(input, shape));
-  return new Model(compiled, { shape, tensors, loadMs: performance.now() - start });
+  const { input, outputs } = artifact.manifest;
+  const tensors = artifact.inputs.map((image) => new litert.Tensor(image, input.shape));
+  // A single output may have another name in the file.
+  const names = outputs.length === 1 ? [outputs[0].name] : named(compiled.getOutputDetails());
+  const loadMs = performance.now() - start;
+  return new Model(compiled, { shape: input.shape, tensors, names, loadMs });
 }
+
+const named = (details) => details.map(({ name }) => name);
 
 /** A file that is ready to run, with the golden images in the runtime's memory. */
 class Model {
-  constructor(compiled, { shape, tensors, loadMs }) {
-    Object.assign(this, { compiled, shape, tensors, loadMs });
+  constructor(compiled, { shape, tensors, names, loadMs }) {
+    Object.assign(this, { compiled, shape, tensors, names, loadMs });
   }
 
   /** What computes: "cpu", "webgpu", or "webgpu, partly cpu". */
@@ -62,7 +67,7 @@ class Model {
     return this.compiled.isFullyAccelerated ? "webgpu" : "webgpu, partly cpu";
   }
 
-  /** The outputs for a golden image, and the milliseconds from its memory to theirs. */
+  /** The outputs for a golden image, an array by name, and the milliseconds from its memory to theirs. */
   run(number) {
     return this.answer(this.tensors[number]);
   }
@@ -80,17 +85,10 @@ class Model {
   async answer(input) {
     const start = performance.now();
     const tensors = await this.compiled.run(input);
-    const [output] = await Promise.all(tensors.map((tensor) => tensor.data()));
+    const arrays = await Promise.all(tensors.map((tensor) => tensor.data()));
     const ms = Number((performance.now() - start).toFixed(6)); // a nanosecond is exact enough
     tensors.forEach((tensor) => tensor.delete());
-    return { output: Array.from(output), ms };
-  }
-
-  /** The outputs for all golden images, one by one. */
-  async runAll() {
-    const outputs = [];
-    for (const number of this.tensors.keys()) outputs.push((await this.run(number)).output);
-    return outputs;
+    return { outputs: Object.fromEntries(this.names.map((name, i) => [name, arrays[i]])), ms };
   }
 
   delete() {

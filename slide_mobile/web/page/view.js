@@ -44,10 +44,10 @@ export function tableRow(row) {
 
 function parityOf({ parity, agreement }) {
   if (!parity) return "–";
-  const count = parity.images.length;
+  const top = agreement === undefined ? "" : `, top class ${agreement} of ${parity.images.length}`;
   return [
     parity.passed ? mark("good", "as PyTorch’s") : mark("bad", "wrong"),
-    element("span", { class: "soft" }, `${decibels(parity)}, top class ${agreement} of ${count}`),
+    element("span", { class: "soft" }, decibels(parity) + top),
   ];
 }
 
