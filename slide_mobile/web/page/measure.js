@@ -97,7 +97,7 @@ async function inTurns(rows, { minSeconds, show, say, conditions, stop }) {
   say("Measuring");
   for (let i = 0; i < WARM_UP_RUNS; i++) for (const row of rows) await timed(row);
   let [drawn, open] = [0, rows.filter((row) => row.model)];
-  open.forEach((row) => (row.samples = []));
+  open.forEach((row) => Object.assign(row, { samples: [], spentMs: 0 })); // not the warm-up
   while (open.length > 0 && !stop.aborted) {
     for (const row of open) await timed(row);
     if (performance.now() - drawn > PAUSE_MS) {
@@ -105,7 +105,7 @@ async function inTurns(rows, { minSeconds, show, say, conditions, stop }) {
       await pause();
       drawn = performance.now();
     }
-    open = open.filter((row) => row.model && !enough(row.samples, minSeconds));
+    open = open.filter((row) => row.model && !enough(row, minSeconds));
   }
   const reasons = await conditions.end();
   const spent = (performance.now() - started) / 1e3;
@@ -117,7 +117,9 @@ async function inTurns(rows, { minSeconds, show, say, conditions, stop }) {
 async function timed(row) {
   if (!row.model) return;
   try {
-    row.samples.push((await row.model.run(0)).ms);
+    const { ms } = await row.model.run(0);
+    row.samples.push(ms);
+    row.spentMs += ms;
   } catch (error) {
     fail(row, error);
   }
@@ -173,8 +175,8 @@ function fail(row, error) {
   row.error = error instanceof Error ? error.message : String(error);
 }
 
-function enough(samples, minSeconds) {
-  const spent = samples.reduce((sum, ms) => sum + ms, 0) / 1e3;
+function enough({ samples, spentMs }, minSeconds) {
+  const spent = spentMs / 1e3;
   return (samples.length >= MIN_RUNS && spent >= minSeconds) || spent > MOST_SECONDS;
 }
 
