@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from slide_mobile.artifact import golden
+from slide_mobile.bench.config import USUAL
+from slide_mobile.lab.gpu import MIN_FP16_DB
 from slide_mobile.web import serving
 
 pytestmark = pytest.mark.slow
@@ -41,6 +44,14 @@ def called(page: Any, module: str, body: str, argument: Any) -> Any:
     return page.evaluate(
         f"async argument => {{ const m = await import('./{module}'); {body} }}", argument
     )
+
+
+def test_the_protocol_has_the_numbers_of_python() -> None:
+    text = (ROOT / "slide_mobile/web/page/measure.js").read_text()
+    numbers = dict(re.findall(r"const (\w+) = (\d+);", text))
+    assert int(numbers["WARM_UP_RUNS"]) == USUAL.warm_up
+    assert int(numbers["MIN_RUNS"]) == USUAL.min_runs
+    assert float(numbers["MIN_FP16_DB"]) == MIN_FP16_DB
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import { median, whyInvalid, whyUnbelievable } from "./statistics.js";
 
 export const WARM_UP_RUNS = 5;
 export const MIN_RUNS = 50;
+const MIN_FP16_DB = 40; // of a file that a GPU computes in fp16
 const MOST_SECONDS = 60; // for one row
 const PAUSE_MS = 50; // after so long, the page may draw and hear its buttons
 const TICKS = 20; // of the clock, to find its shortest
@@ -68,12 +69,17 @@ async function check(row) {
   const { golden, parity } = row.artifact.manifest;
   const expected = row.artifact.recorded.map((image) => mapped(image, ({ values }) => values));
   const outputs = await outputsOf(row);
-  const found = judge(golden, expected, outputs, parity.min_sqnr_db);
+  const found = judge(golden, expected, outputs, floor(row.way, parity));
   row.parity = row.parity ? worse(row.parity, found) : found;
   if (isClassifier(row.artifact.manifest))
     row.agreement = Math.min(row.agreement ?? golden.length, agreement(expected, outputs));
   row.changed = row.outputs !== undefined && maxAbs(row.outputs, outputs) !== 0;
   row.outputs = outputs;
+}
+
+/** The manifest's floor; a GPU that was asked for fp16 has that of slide_mobile/lab/gpu.py. */
+function floor({ precision }, { min_sqnr_db }) {
+  return precision === "fp16" ? Math.min(min_sqnr_db, MIN_FP16_DB) : min_sqnr_db;
 }
 
 /** What PyTorch recorded of the outputs, for all golden images, one by one. */
