@@ -1,6 +1,7 @@
 """The page in a real Chromium: its verdicts beside Python's, its document, and how it looks."""
 
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -178,6 +179,16 @@ def test_stopped_latencies_are_not_valid(page: Any) -> None:
     document = measured(page, stop=True)
     for result in document["results"]:
         assert not result["valid"] and result["why_invalid"]
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has no threads to share")
+def test_the_servers_headers_give_the_page_threads(page: Any) -> None:
+    assert page.evaluate("crossOriginIsolated")
+    page.select_option("#threads", "2")
+    results = measured(page)["results"]
+    page.select_option("#threads", "1")
+    assert [result["threads"] for result in results] == [2] * len(results)
+    assert all(image["passed"] for result in results for image in result["verify"])
 
 
 def test_a_measurement_is_sent_back_to_the_server(page: Any) -> None:
