@@ -151,7 +151,7 @@ def test_the_wheel_holds_the_packages_the_demo_and_nothing_else(tmp_path: Path) 
     data = {
         "bench/bench.schema.json", "demo/slide_swin_demo.safetensors",
         "artifact/manifest.schema.json", "models/census.json", "report/templates/report.html",
-        "report/templates/style.css", "py.typed",
+        "report/templates/style.css", "web/page/index.html", "py.typed",
     }  # fmt: skip
     assert {f"slide_mobile/{name}" for name in data} <= set(names)
     targets = {f"slide_mobile_converters/{name}/aliases.txt" for name in registry.names()}
