@@ -13,6 +13,7 @@ android {
         targetSdk = 36
         versionCode = 1
         versionName = "1.0"
+        testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
         // The runtimes cannot be asked for their versions.
         buildConfigField("String", "LITERT_VERSION", "\"${libs.versions.litert.get()}\"")
         buildConfigField("String", "EXECUTORCH_VERSION", "\"${libs.versions.executorch.get()}\"")
@@ -26,7 +27,15 @@ android {
             isDebuggable = false
             matchingFallbacks += "release"
         }
+        // For device farms: as `benchmark`, and Firebase's game loops may start it (src/farm).
+        create("farm") {
+            initWith(getByName("benchmark"))
+            matchingFallbacks += "release"
+        }
     }
+
+    // The instrumentation measures, too: never a debuggable app.
+    testBuildType = "farm"
 
     buildFeatures {
         buildConfig = true
@@ -54,4 +63,5 @@ dependencies {
     implementation(project(":core"))
     implementation(libs.litert)
     implementation(libs.executorch)
+    androidTestImplementation(libs.androidx.test.runner)
 }

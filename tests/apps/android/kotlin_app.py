@@ -15,6 +15,8 @@ APP = REPOSITORY / "apps" / "android_demo"
 CONFORMANCE = REPOSITORY / "apps" / "conformance"
 CORE = APP / "core/src/main/kotlin"
 UI = APP / "app/src/main/kotlin"
+FARM = APP / "app/src/farm/kotlin"  # what the build for device farms has besides
+ON_DEVICE = APP / "app/src/androidTest/kotlin"
 BACKENDS = UI / "dev/slidemobile/measure/backend"
 HARNESS = "dev.slidemobile.harness.HarnessKt"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from jvm import Jvm
-from kotlin_app import APP, CONFORMANCE, CORE, UI, Harness, kotlin_files
+from kotlin_app import APP, CONFORMANCE, CORE, FARM, ON_DEVICE, UI, Harness, kotlin_files
 
 KNOWN = ("java.", "kotlin.", "com.fasterxml.jackson.core.")
 LONGEST_FILE, LONGEST_LINE = 300, 100
@@ -42,7 +42,7 @@ def test_between_two_runs_there_is_less_than_5_microseconds(harness: Harness) ->
 
 
 def test_files_are_short() -> None:
-    for path in kotlin_files(CORE) + kotlin_files(UI):
+    for path in (file for root in (CORE, UI, FARM, ON_DEVICE) for file in kotlin_files(root)):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= LONGEST_FILE, path.name
         longest = max(lines, key=len)

@@ -79,6 +79,7 @@ class Dependencies {
     fun implementation(dependency: Library) = println(dependency)
     fun implementation(dependency: ProjectDependency) = println(dependency)
     fun testImplementation(dependency: Library) = println(dependency)
+    fun androidTestImplementation(dependency: Library) = println(dependency)
     fun testRuntimeOnly(dependency: Library) = println(dependency)
 }
 
@@ -105,6 +106,7 @@ class DefaultConfig {
     var targetSdk: Int? = null
     var versionCode: Int? = null
     var versionName: String? = null
+    var testInstrumentationRunner: String? = null
     fun buildConfigField(type: String, name: String, value: String) = println("$type $name $value")
 }
 
@@ -151,6 +153,7 @@ class BuildTypes {
 class ApplicationExtension {
     val signingConfigs = NamedSigningConfigs()
     fun buildTypes(body: BuildTypes.() -> Unit) = BuildTypes().body()
+    var testBuildType: String? = null
     var namespace: String? = null
     var compileSdk: Int? = null
     fun defaultConfig(body: DefaultConfig.() -> Unit) = DefaultConfig().body()
