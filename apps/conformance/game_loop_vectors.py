@@ -1,4 +1,4 @@
-"""What a game loop of Firebase Test Lab stands for: a number is all that the lab passes to an app."""
+"""What a game loop of Firebase Test Lab stands for: the lab passes a number, and nothing else."""
 
 from typing import Any
 

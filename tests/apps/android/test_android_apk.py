@@ -221,7 +221,9 @@ def test_firebase_can_start_a_game_loop_of_the_farms_build_only() -> None:
 
 def test_the_app_asks_for_no_permission(base: Path, sdk: Sdk) -> None:
     assert "uses-permission" not in sdk.badging(base)
-    removed = [e for e in _manifest("main") if e.get("{http://schemas.android.com/tools}node") == "remove"]
+    removed = [
+        e for e in _manifest("main") if e.get("{http://schemas.android.com/tools}node") == "remove"
+    ]
     assert {e.tag for e in removed} == {"uses-permission", "permission", "instrumentation"}
 
 

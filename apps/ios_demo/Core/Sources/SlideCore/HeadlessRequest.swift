@@ -27,8 +27,10 @@ public struct HeadlessRequest: Equatable, Sendable {
     public let output: String
 
     /// Reads an address; throws `NotUsable` for any other address or an unknown word: a script with
-    /// a misspelt word must not get numbers that it did not ask for.
+    /// a misspelt word must not get numbers that it did not ask for. A game loop's address is
+    /// understood as what it stands for (`Farm`).
     public init(_ url: URL) throws {
+        let url = try Farm.address(url)
         guard let parts = URLComponents(url: url, resolvingAgainstBaseURL: false),
             parts.scheme == Self.scheme, parts.host == "measure"
         else { throw NotUsable("\(url) is not \(Self.scheme)://measure?...") }
@@ -82,6 +84,7 @@ public struct HeadlessRequest: Equatable, Sendable {
 
     /// Works for a refused address, too: a file of an earlier start must not pass for its own.
     public static func output(_ url: URL) -> String? {
+        guard let url = try? Farm.address(url) else { return nil }
         let items = URLComponents(url: url, resolvingAgainstBaseURL: false)?.queryItems ?? []
         guard let item = items.first(where: { $0.name == "out" }) else { return usualOutput }
         return try? fileName(item)
