@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jvm import FLAGS, CompilationFailed, Jvm
 from kotlin_app import APP, HERE
 from patience import limit
@@ -83,6 +84,22 @@ def test_the_tests_run_the_jackson_that_ships(catalog: dict[str, Any], jvm: Jvm)
 def test_the_compiler_reads_the_language_of_the_catalog(catalog: dict[str, Any]) -> None:
     language = FLAGS[FLAGS.index("-language-version") + 1]
     assert catalog["versions"]["kotlin"].startswith(f"{language}.")
+
+
+def test_the_farms_test_spec_starts_what_gradle_builds() -> None:
+    """AWS's documentation, "Test spec reference and syntax": phases and variables."""
+    spec = yaml.safe_load((APP / "farm/aws-device-farm.yml").read_text())
+    assert spec.keys() == {"version", "android_test_host", "phases", "artifacts"}
+    assert spec["phases"].keys() <= {"install", "pre_test", "test", "post_test"}
+    gradle = (APP / "app/build.gradle.kts").read_text()
+    runner = re.search(r'testInstrumentationRunner = "([\w.]+)"', gradle)
+    package = re.search(r'applicationId = "([\w.]+)"', gradle)
+    assert runner is not None and package is not None
+    start, _ = spec["phases"]["test"]["commands"]
+    assert f" {package[1]}.test/{runner[1]} " in start
+    (pull,) = spec["phases"]["post_test"]["commands"]
+    assert f"/Android/data/{package[1]}/files " in pull
+    assert 'create("farm")' in gradle and 'testBuildType = "farm"' in gradle
 
 
 def test_the_wrapper_is_gradles_own_and_fetches_what_it_names() -> None:
