@@ -7,8 +7,9 @@ import dev.slidemobile.core.Farm
 import org.junit.Test
 
 /**
- * A headless start as an instrumentation, for device farms that run nothing else. The arguments that
- * begin with `slide_` are its extras: `-e slide_runs 100`. The document is where it otherwise is.
+ * A headless start as an instrumentation, for device farms that run nothing else. The arguments
+ * that begin with `slide_` are its extras: `-e slide_runs 100`. The document is where it otherwise
+ * is.
  */
 class HeadlessTest {
     private val instrumentation = InstrumentationRegistry.getInstrumentation()
