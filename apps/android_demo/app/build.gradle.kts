@@ -14,9 +14,6 @@ android {
         versionCode = 1
         versionName = "1.0"
         testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
-        // The runtimes cannot be asked for their versions.
-        buildConfigField("String", "LITERT_VERSION", "\"${libs.versions.litert.get()}\"")
-        buildConfigField("String", "EXECUTORCH_VERSION", "\"${libs.versions.executorch.get()}\"")
     }
 
     buildTypes {
@@ -37,10 +34,6 @@ android {
     // The instrumentation measures, too: never a debuggable app.
     testBuildType = "farm"
 
-    buildFeatures {
-        buildConfig = true
-    }
-
     androidResources {
         // Model files do not shrink, and are copied out at the first start.
         noCompress += listOf("tflite", "pte")
@@ -60,8 +53,6 @@ kotlin {
 }
 
 dependencies {
-    implementation(project(":core"))
-    implementation(libs.litert)
-    implementation(libs.executorch)
+    implementation(project(":slide-mobile"))
     androidTestImplementation(libs.androidx.test.runner)
 }

@@ -9,11 +9,10 @@ import UIKit
 final class AppModel {
     let engine = Engine()
     let backends: [any Backend]
-    /// nil until the files have been verified, which takes a moment.
-    private(set) var library: ArtifactLibrary?
+    private var models: SlideLibrary?
     private(set) var measurements = Measurements()
     private(set) var headless: String?
-    private var opening: Task<ArtifactLibrary, Never>?
+    private var opening: Task<SlideLibrary, Never>?
     private var underway: Task<Void, Never>?
 
     init() {
@@ -26,6 +25,9 @@ final class AppModel {
         #endif
         self.backends = backends
     }
+
+    /// nil until the files have been verified, which takes a moment.
+    var library: ArtifactLibrary? { models?.list }
 
     var artifacts: [Artifact] { library?.artifacts.compactMap(\.artifact) ?? [] }
 
@@ -49,14 +51,15 @@ final class AppModel {
             opening
             ?? Task.detached { [backends, engine] in
                 let root = Bundle.main.bundleURL.appendingPathComponent("Artifacts")
-                let embedded = ArtifactLibrary(root: root) { backends.refusal(of: $0) }
+                let embedded = SlideLibrary(
+                    artifacts: root, backends: backends, engine: engine)
                 // With keys that cannot be read, the list says so, and nothing else is taken in.
                 guard let keys = try? TrustedKeys(beside: root) else { return embedded }
                 let brought = Brought(backends: backends, engine: engine, keys: keys)
                 return embedded.adding(await brought.entries())
             }
         opening = task
-        library = await task.value
+        models = await task.value
     }
 
     /// Runs one measurement at a time; starting another ends it.
@@ -68,6 +71,8 @@ final class AppModel {
     /// Ends the measurement; its result says that it was stopped. Also called when the app leaves
     /// the screen, because the system then suspends it or lowers the clocks.
     func stop() { underway?.cancel() }
+
+    func model(_ candidate: Candidate) -> SlideModel { SlideModel(candidate, engine: engine) }
 
     func backend(for artifact: Artifact) -> (any Backend)? {
         try? backends.backend(for: artifact.manifest).get()

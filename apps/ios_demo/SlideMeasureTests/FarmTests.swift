@@ -1,3 +1,4 @@
+import Foundation
 import SlideCore
 import XCTest
 

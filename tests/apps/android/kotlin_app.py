@@ -17,7 +17,8 @@ CORE = APP / "core/src/main/kotlin"
 UI = APP / "app/src/main/kotlin"
 FARM = APP / "app/src/farm/kotlin"  # what the build for device farms has besides
 ON_DEVICE = APP / "app/src/androidTest/kotlin"
-BACKENDS = UI / "dev/slidemobile/measure/backend"
+SDK = APP / "slide-mobile/src/main/kotlin"
+BACKENDS = SDK / "dev/slidemobile/backend"
 HARNESS = "dev.slidemobile.harness.HarnessKt"
 
 

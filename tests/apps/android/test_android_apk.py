@@ -18,7 +18,7 @@ from android_api import Api
 from android_build import MIN_SDK, TARGET_SDK, BuildFailed, Sdk
 from debian_packages import NotToBeHad
 from jvm import Jvm
-from kotlin_app import APP, BACKENDS, CORE, FARM, HERE, ON_DEVICE, UI, kotlin_files
+from kotlin_app import APP, BACKENDS, CORE, FARM, HERE, ON_DEVICE, SDK, UI, kotlin_files
 from npm_package import npm
 from proof import missing
 
@@ -68,26 +68,37 @@ def overlays(jvm: Jvm, android_jar: Path, classes: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(jvm: Jvm, base: Path, android_jar: Path, classes: Path) -> Path:
-    """Compile R, and the BuildConfig that Gradle would write."""
+    """Compile R, and the library's BuildConfig that Gradle would write."""
     config = base.parent / "BuildConfig.java"
-    fields = ("VERSION_NAME", "LITERT_VERSION", "EXECUTORCH_VERSION")
+    fields = ("LITERT_VERSION", "EXECUTORCH_VERSION")
     lines = "".join(f'public static final String {name} = "1.0";\n' for name in fields)
-    config.write_text(f"package {PACKAGE};\npublic final class BuildConfig {{\n{lines}}}\n")
+    config.write_text(f"package dev.slidemobile;\npublic final class BuildConfig {{\n{lines}}}\n")
     sources = [config, *(base.parent / "gen").rglob("R.java")]
     return jvm.compile_java(sources, classes / "generated", classpath=[android_jar])
 
 
 @pytest.fixture(scope="module")
-def ui(
+def sdk_module(
     jvm: Jvm, core: Path, shims: Path, backends: Path, overlays: Path, generated: Path,
     android_jar: Path, classes: Path,
 ) -> Path:  # fmt: skip
-    """Compile the app module as for device farms; its backends are compiled already."""
+    """Compile the library that other apps take, too; its backends are compiled already."""
     path = [overlays, generated, core, shims, backends, android_jar]
-    sources = [file for file in kotlin_files(UI) if BACKENDS not in file.parents]
-    sources += kotlin_files(FARM)
-    out = jvm.compile(sources, classes / "ui", classpath=path, warnings=True)
+    sources = [file for file in kotlin_files(SDK) if BACKENDS not in file.parents]
+    out = jvm.compile(sources, classes / "sdk", classpath=path, warnings=True)
     return Path(shutil.copytree(backends, out, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def ui(
+    jvm: Jvm, core: Path, sdk_module: Path, overlays: Path, generated: Path, android_jar: Path,
+    classes: Path,
+) -> Path:  # fmt: skip
+    """Compile the app as for device farms. It sees no runtime, only the library."""
+    path = [overlays, generated, core, sdk_module, android_jar]
+    sources = kotlin_files(UI) + kotlin_files(FARM)
+    out = jvm.compile(sources, classes / "ui", classpath=path, warnings=True)
+    return Path(shutil.copytree(sdk_module, out, dirs_exist_ok=True))
 
 
 def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> None:
@@ -316,7 +327,7 @@ def _exported(build: str) -> dict[str | None, str | None]:
 
 
 def _source(name: str) -> str:
-    (path,) = UI.rglob(name)
+    (path,) = (path for root in (SDK, UI) for path in root.rglob(name))
     return path.read_text(encoding="utf-8")
 
 

@@ -21,6 +21,7 @@ SCRIPTS = {
     "settings.gradle.kts": "Settings",
     "build.gradle.kts": "Project",
     "core/build.gradle.kts": "Project",
+    "slide-mobile/build.gradle.kts": "Project",
     "app/build.gradle.kts": "Project",
 }
 WRAPPER_SHA256 = "81a82aaea5abcc8ff68b3dfcb58b3c3c429378efd98e7433460610fecd7ae45f"
@@ -41,9 +42,9 @@ def test_a_misspelt_script_does_not_compile(
     jvm: Jvm, catalog: dict[str, Any], tmp_path: Path
 ) -> None:
     sources = _wrapped(catalog, tmp_path)
-    (app,) = (path for path in sources if path.name.startswith("app"))
-    app.write_text(
-        app.read_text().replace("minSdk", "minSdkk").replace("libs.litert", "libs.litter")
+    (sdk,) = (path for path in sources if path.name.startswith("slide"))
+    sdk.write_text(
+        sdk.read_text().replace("minSdk", "minSdkk").replace("libs.litert", "libs.litter")
     )
     with pytest.raises(CompilationFailed, match=r"minSdkk[\s\S]*litter"):
         jvm.compile(sources, tmp_path / "out")
@@ -128,8 +129,8 @@ def test_the_wrapper_starts_here(tmp_path: Path) -> None:
 
 
 def test_every_project_that_is_included_is_there() -> None:
-    included = re.findall(r'":(\w+)"', (APP / "settings.gradle.kts").read_text())
-    assert included == ["core", "app"]
+    included = re.findall(r'":([\w-]+)"', (APP / "settings.gradle.kts").read_text())
+    assert included == ["core", "slide-mobile", "app"]
     for name in included:
         assert (APP / name / "build.gradle.kts").is_file()
 

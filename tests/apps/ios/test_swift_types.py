@@ -22,7 +22,7 @@ MISTAKES = (
     ("Backends/ExecuTorchBackend.swift", "module.forward()", "module.forwards()"),
     ("Screens/LatencyChart.swift", "LineMark", "LineMarks"),
     # Swift 6 mode: the model's queue may not touch what the main thread shows.
-    ("AppModel.swift", "library = await task.value", "library = task.value"),
+    ("AppModel.swift", "models = await task.value", "models = task.value"),
 )
 
 

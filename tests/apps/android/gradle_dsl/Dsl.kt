@@ -1,5 +1,5 @@
 /*
- * As much of Gradle's and the Android plugin's Kotlin DSL as the app's four .kts files use: it
+ * As much of Gradle's and the Android plugin's Kotlin DSL as the app's five .kts files use: it
  * catches what is misspelt or of another type, not what those plugins would do.
  */
 
@@ -76,6 +76,7 @@ class ProjectDependency(val path: String)
 @Dsl
 class Dependencies {
     fun project(path: String) = ProjectDependency(path)
+    fun api(dependency: ProjectDependency) = println(dependency)
     fun implementation(dependency: Library) = println(dependency)
     fun implementation(dependency: ProjectDependency) = println(dependency)
     fun testImplementation(dependency: Library) = println(dependency)

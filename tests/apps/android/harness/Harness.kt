@@ -22,8 +22,8 @@ import dev.slidemobile.core.Turn
 import dev.slidemobile.core.Session
 import dev.slidemobile.core.Thermal
 import dev.slidemobile.core.Verification
-import dev.slidemobile.measure.backend.ExecuTorchBackend
-import dev.slidemobile.measure.backend.LiteRtBackend
+import dev.slidemobile.backend.ExecuTorchBackend
+import dev.slidemobile.backend.LiteRtBackend
 import java.io.File
 import java.lang.management.ManagementFactory
 import java.time.Instant

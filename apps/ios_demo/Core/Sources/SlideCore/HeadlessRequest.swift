@@ -160,25 +160,8 @@ public struct HeadlessRequest: Equatable, Sendable {
     private func candidate(
         _ folder: String, _ library: ArtifactLibrary, _ backends: [any Backend]
     ) throws -> Candidate {
-        guard let entry = library.artifacts.first(where: { $0.folder == folder }) else {
-            let known = library.artifacts.map(\.folder).joined(separator: ", ")
-            throw NotUsable("\(folder) is not embedded, only \(known.isEmpty ? "nothing" : known)")
-        }
-        let artifact = try entry.outcome.get()
-        let backend = try backends.backend(for: artifact.manifest).get()
-        let known = backend.accelerators(for: artifact.manifest)
-        guard
-            let chosen = accelerator == nil
-                ? known.first : known.first(where: { $0.id == accelerator })
-        else {
-            throw NotUsable(
-                "\(folder) has no accelerator \(accelerator ?? ""), only "
-                    + known.map(\.id).joined(separator: ", "))
-        }
-        let choices = backend.threadChoices(
-            for: artifact.manifest, cores: ProcessInfo.processInfo.activeProcessorCount)
-        let options = RunOptions(
-            accelerator: chosen, threads: choices.isEmpty ? nil : threads, precision: precision)
-        return Candidate(artifact: artifact, options: options, backend: backend)
+        try library.candidate(
+            folder, backends: backends, accelerator: accelerator, threads: threads,
+            precision: precision)
     }
 }

@@ -72,13 +72,13 @@ open class HeadlessActivity : Activity() {
         }
         val asked = request.groups(entries)
         val batch = Batch(
-            asked.groups, request.plan, measure.phone, request.isSustained, request.isVerified,
+            asked.groups, request.plan, measure.slide.phone, request.isSustained, request.isVerified,
             asked.failed, request.turn ?: Turn(1),
         )
         measure.headless = batch
         if (isLeft) batch.cancel()
         batch.run()
-        return measure.document(batch.results, batch.failures, request.turn)
+        return measure.slide.document(batch.results, batch.failures, request.turn)
     }
 
     /** A folder that `adb pull` reaches without root, or else one that `run-as` reaches. */
