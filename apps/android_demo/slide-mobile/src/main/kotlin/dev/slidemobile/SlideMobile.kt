@@ -29,7 +29,7 @@ class SlideMobile(private val context: Context, private val more: List<Backend> 
     /** What the phone reports about itself while it measures. */
     val phone = Phone(context)
 
-    /** The folder with `index.json`; artifacts are copied to it once for each version of the app. */
+    /** The folder with `index.json`, to which the artifacts are copied once for each version. */
     val folder: File by lazy { ArtifactStore(context).root() }
 
     /** The runtimes, in the order in which they are asked. */
