@@ -72,8 +72,8 @@ open class HeadlessActivity : Activity() {
         }
         val asked = request.groups(entries)
         val batch = Batch(
-            asked.groups, request.plan, measure.slide.phone, request.isSustained, request.isVerified,
-            asked.failed, request.turn ?: Turn(1),
+            asked.groups, request.plan, measure.slide.phone, request.isSustained,
+            request.isVerified, asked.failed, request.turn ?: Turn(1),
         )
         measure.headless = batch
         if (isLeft) batch.cancel()

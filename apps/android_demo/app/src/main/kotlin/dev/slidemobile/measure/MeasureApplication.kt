@@ -86,7 +86,8 @@ class MeasureApplication : Application() {
      * update of the system, those that are there are proved again.
      */
     private fun brought(): List<Entry> {
-        val lost = store.recover(slide.phone.osBuild, ::proof).map { Entry.NotUsable(it.name, it.why) }
+        val lost = store.recover(slide.phone.osBuild, ::proof)
+            .map { Entry.NotUsable(it.name, it.why) }
         val inbox = getExternalFilesDir(null)?.let { File(it, "models") }
         val refused = inbox?.listFiles().orEmpty().filter { it.isDirectory }.mapNotNull { folder ->
             val why = runCatching { store.prove(taken(folder), ::proof) }.exceptionOrNull()
