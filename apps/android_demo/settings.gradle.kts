@@ -20,4 +20,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "SlideMeasure"
-include(":core", ":app")
+include(":core", ":slide-mobile", ":app")

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # a test loads this file by its 
 import artifact_vectors
 import bench_vectors
 import device_vectors
+import game_loop_vectors
 import headless_vectors
 import release_vectors
 import resize_vectors
@@ -35,6 +36,7 @@ def make(folder: Path) -> None:
     save(folder / "verify.json", verify())
     save(folder / "words.json", words())
     save(folder / "headless.json", headless_vectors.headless())
+    save(folder / "game_loops.json", game_loop_vectors.game_loops())
     save(folder / "manifests.json", artifact_vectors.manifests())
     save(folder / "indexes.json", artifact_vectors.indexes())
     save(folder / "paths.json", artifact_vectors.paths())

@@ -18,7 +18,8 @@ class BenchConfig:
     Each artifact gets at least `min_runs` runs and `min_seconds` seconds in total, and `warm_up`
     runs before that in each process. While a ratio is uncertain, measuring goes on for up to
     `max_seconds` in all. `profile` adds where the time goes; `imports` are documents that an app
-    shared. Raises UsageError for values that cannot be measured.
+    shared, or folders of a device farm that have some. Raises UsageError for values that cannot be
+    measured.
     """
 
     threads: int = 1

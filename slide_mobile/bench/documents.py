@@ -184,22 +184,22 @@ def read(path: Path) -> BenchDocument:
     try:
         return documents.decode(data, BenchDocument)
     except DocumentError as error:
-        if (version := _version(data)) > SCHEMA_VERSION:
+        if (newer := version(data)) > SCHEMA_VERSION:
             raise UsageError(
-                f"{path} has schema {version}, newer than {SCHEMA_VERSION}: update slide-mobile"
+                f"{path} has schema {newer}, newer than {SCHEMA_VERSION}: update slide-mobile"
             ) from error
         reason = documents.shortened(error)
         raise GateFailed(f"{path} is not a measurement: {reason}") from error
 
 
-def published() -> bytes:
-    """The contents of bench.schema.json."""
-    return documents.schema(BenchDocument, TITLE)
-
-
-def _version(data: bytes) -> int:
+def version(data: bytes) -> int:
     """The schema version of a document of ours; 0 of anything else."""
     try:
         return documents.decode(data, _Versioned).schema_version
     except DocumentError:
         return 0
+
+
+def published() -> bytes:
+    """The contents of bench.schema.json."""
+    return documents.schema(BenchDocument, TITLE)

@@ -13,15 +13,15 @@ from slide_mobile.artifact.folder import ArtifactFolder
 from slide_mobile.bench import (
     comparison,
     conditions,
-    documents,
     host,
-    joining,
+    importing,
     sessions,
     stopping,
     verdict,
 )
 from slide_mobile.bench.config import USUAL, BenchConfig
 from slide_mobile.bench.documents import SCHEMA_VERSION, BenchDocument, Environment, Failure
+from slide_mobile.bench.importing import Failures
 from slide_mobile.bench.result import Result
 from slide_mobile.bench.sessions import Session
 from slide_mobile.bench.verdict import Measured
@@ -30,8 +30,6 @@ from slide_mobile.isolation import files
 from slide_mobile.isolation.files import StrPath
 from slide_mobile.progress import Progress, automatic
 from slide_mobile.progress.shown import visible
-
-Failures = tuple[tuple[Path, SlideMobileError], ...]
 
 
 @visible
@@ -49,17 +47,19 @@ def measure(
     roots, imports = files.paths(artifacts), files.paths(config.imports)
     if not roots and not imports:
         raise UsageError("nothing to do: give artifact folders, or --import FILE.json")
-    imported, unread = _imported(imports)
-    _raise_if_all(unread, (*imports, *roots))
+    imported = importing.read(imports)
+    asked = (*imported.files, *roots)
+    _raise_if_all(imported.failures, asked)
     if roots:
         progress("verify")
     opened, damaged = _opened(roots)
     held = stopping.hold(opened, config, progress)
     broken = {number: error for session in held for number, error in session.failures.items()}
     failures = (*damaged, *((opened[number].root, broken[number]) for number in sorted(broken)))
-    _raise_if_all((*failures, *unread), (*imports, *roots))
+    _raise_if_all((*failures, *imported.failures), asked)
     document = _document(stopping.gathered(opened, held), held, config, progress)
-    return replace(document, failed=_failed((*failures, *unread)), imported=imported)
+    failed = _failed((*failures, *imported.failures))
+    return replace(document, failed=failed, imported=imported.documents)
 
 
 def _document(
@@ -91,18 +91,6 @@ def _profiled(result: Result, measured: Measured, threads: int) -> Result:
     """The result with the time of each operation."""
     found = sessions.profile(measured.artifact.root, threads=threads)
     return replace(result, operations=found.operations, why_no_operations=found.why_no_operations)
-
-
-def _imported(paths: Sequence[Path]) -> tuple[tuple[BenchDocument, ...], Failures]:
-    """The documents that can be read, joined where they are of one, and why others cannot be."""
-    read: list[BenchDocument] = []
-    failures: list[tuple[Path, SlideMobileError]] = []
-    for path in paths:
-        try:
-            read.append(documents.read(path))
-        except SlideMobileError as error:
-            failures.append((path, error))
-    return joining.joined(read), tuple(failures)
 
 
 def _opened(roots: Sequence[Path]) -> tuple[tuple[ArtifactFolder, ...], Failures]:

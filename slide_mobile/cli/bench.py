@@ -57,7 +57,7 @@ THREADS, WARM_UP = click.IntRange(1, MOST_THREADS), click.IntRange(1, MOST_RUNS)
               help="Number of untimed runs at the start of each process.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Show where the time goes, by PyTorch module.")
 @click.option("--import", "imports", type=FILE, multiple=True,
-              help="Add the measurements in a file from an app or a page; "
+              help="Add the measurements in a file from an app or a page, or in a folder of them; "
               "can be repeated.")  # fmt: skip
 @click.option("--baseline", type=FILE,
               help="Compare with an artifact, in turn, or with an earlier result of "

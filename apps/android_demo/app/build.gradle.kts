@@ -13,9 +13,7 @@ android {
         targetSdk = 36
         versionCode = 1
         versionName = "1.0"
-        // The runtimes cannot be asked for their versions.
-        buildConfigField("String", "LITERT_VERSION", "\"${libs.versions.litert.get()}\"")
-        buildConfigField("String", "EXECUTORCH_VERSION", "\"${libs.versions.executorch.get()}\"")
+        testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
     }
 
     buildTypes {
@@ -26,11 +24,15 @@ android {
             isDebuggable = false
             matchingFallbacks += "release"
         }
+        // For device farms: as `benchmark`, and Firebase's game loops may start it (src/farm).
+        create("farm") {
+            initWith(getByName("benchmark"))
+            matchingFallbacks += "release"
+        }
     }
 
-    buildFeatures {
-        buildConfig = true
-    }
+    // The instrumentation measures, too: never a debuggable app.
+    testBuildType = "farm"
 
     androidResources {
         // Model files do not shrink, and are copied out at the first start.
@@ -51,7 +53,6 @@ kotlin {
 }
 
 dependencies {
-    implementation(project(":core"))
-    implementation(libs.litert)
-    implementation(libs.executorch)
+    implementation(project(":slide-mobile"))
+    androidTestImplementation(libs.androidx.test.runner)
 }

@@ -9,11 +9,10 @@ import UIKit
 final class AppModel {
     let engine = Engine()
     let backends: [any Backend]
-    /// nil until the files have been verified, which takes a moment.
-    private(set) var library: ArtifactLibrary?
+    private var models: SlideLibrary?
     private(set) var measurements = Measurements()
     private(set) var headless: String?
-    private var opening: Task<ArtifactLibrary, Never>?
+    private var opening: Task<SlideLibrary, Never>?
     private var underway: Task<Void, Never>?
 
     init() {
@@ -26,6 +25,9 @@ final class AppModel {
         #endif
         self.backends = backends
     }
+
+    /// nil until the files have been verified, which takes a moment.
+    var library: ArtifactLibrary? { models?.list }
 
     var artifacts: [Artifact] { library?.artifacts.compactMap(\.artifact) ?? [] }
 
@@ -49,14 +51,15 @@ final class AppModel {
             opening
             ?? Task.detached { [backends, engine] in
                 let root = Bundle.main.bundleURL.appendingPathComponent("Artifacts")
-                let embedded = ArtifactLibrary(root: root) { backends.refusal(of: $0) }
+                let embedded = SlideLibrary(
+                    artifacts: root, backends: backends, engine: engine)
                 // With keys that cannot be read, the list says so, and nothing else is taken in.
                 guard let keys = try? TrustedKeys(beside: root) else { return embedded }
                 let brought = Brought(backends: backends, engine: engine, keys: keys)
                 return embedded.adding(await brought.entries())
             }
         opening = task
-        library = await task.value
+        models = await task.value
     }
 
     /// Runs one measurement at a time; starting another ends it.
@@ -69,41 +72,41 @@ final class AppModel {
     /// the screen, because the system then suspends it or lowers the clocks.
     func stop() { underway?.cancel() }
 
+    func model(_ candidate: Candidate) -> SlideModel { SlideModel(candidate, engine: engine) }
+
     func backend(for artifact: Artifact) -> (any Backend)? {
         try? backends.backend(for: artifact.manifest).get()
     }
 
-    /// Does what `slidemeasure://measure?...` asks for. The document, or the reason why there is
-    /// none, goes to the app's Documents folder; one line goes to standard output, for device farms.
+    /// Does what `slidemeasure://measure?...` asks for, or a game loop. The document, or the reason
+    /// why there is none, goes to the app's Documents folder; one line goes to standard output, for
+    /// device farms.
     func runHeadless(_ url: URL) async {
         headless = "Measuring for \(url.absoluteString)"
-        UIApplication.shared.isIdleTimerDisabled = true
-        defer { UIApplication.shared.isIdleTimerDisabled = false }
         let (outcome, code): (String, Int32)
-        let errors = Self.documents.appendingPathComponent("slidemeasure-error.txt")
-        // First, so that nobody mistakes an earlier start's files for this one's.
-        try? FileManager.default.removeItem(at: errors)
-        if let output = HeadlessRequest.output(url) {
-            try? FileManager.default.removeItem(
-                at: Self.documents.appendingPathComponent(output))
-        }
         do {
-            let request = try HeadlessRequest(url)
-            let file = Self.documents.appendingPathComponent(request.output)
-            await openLibrary()
-            try await measured(request).write(to: file)
-            (outcome, code) = ("slidemeasure: wrote \(file.path)", 0)
+            (outcome, code) = ("slidemeasure: wrote \(try await answer(url).path)", 0)
         } catch {
-            (outcome, code) = ("slidemeasure: failed: \(error.localizedDescription)", 1)
-            try? Data(outcome.utf8).write(to: errors, options: .atomic)
+            (outcome, code) = (HeadlessOutput.failed(error), 1)
         }
         // Not print: it buffers its output where there is no terminal.
         try? FileHandle.standardOutput.write(contentsOf: Data("\(outcome)\n".utf8))
         headless = outcome
+        if Farm.isLoop(url) { endLoop() }
         if HeadlessRequest.exits(url) { exit(code) }
     }
 
-    private static var documents: URL { Storage.documents }
+    /// Measures what an address asks for, and returns the document's file.
+    func answer(_ url: URL) async throws -> URL {
+        UIApplication.shared.isIdleTimerDisabled = true
+        defer { UIApplication.shared.isIdleTimerDisabled = false }
+        return try await HeadlessOutput(of: url, documents: Storage.documents).answer { request in
+            await openLibrary()
+            return try await measured(request)
+        }
+    }
+
+    private func endLoop() { UIApplication.shared.open(Farm.complete) }
 
     private func measured(_ request: HeadlessRequest) async throws -> BenchDocument {
         guard let library else { throw NotUsable("no artifacts") }

@@ -44,7 +44,7 @@ struct AppTests {
                 let candidate = Candidate(
                     artifact: artifact, options: RunOptions(accelerator: accelerator),
                     backend: backend)
-                let verdicts = try await app.engine.verify(candidate)
+                let verdicts = try await app.model(candidate).verify()
                 let failed = verdicts.filter { !$0.passed }
                 #expect(failed == [], "\(artifact.folder) on \(accelerator.id)")
             }

@@ -15,7 +15,10 @@ APP = REPOSITORY / "apps" / "android_demo"
 CONFORMANCE = REPOSITORY / "apps" / "conformance"
 CORE = APP / "core/src/main/kotlin"
 UI = APP / "app/src/main/kotlin"
-BACKENDS = UI / "dev/slidemobile/measure/backend"
+FARM = APP / "app/src/farm/kotlin"  # what the build for device farms has besides
+ON_DEVICE = APP / "app/src/androidTest/kotlin"
+SDK = APP / "slide-mobile/src/main/kotlin"
+BACKENDS = SDK / "dev/slidemobile/backend"
 HARNESS = "dev.slidemobile.harness.HarnessKt"
 
 

@@ -18,7 +18,7 @@ from android_api import Api
 from android_build import MIN_SDK, TARGET_SDK, BuildFailed, Sdk
 from debian_packages import NotToBeHad
 from jvm import Jvm
-from kotlin_app import APP, BACKENDS, HERE, UI, kotlin_files
+from kotlin_app import APP, BACKENDS, CORE, FARM, HERE, ON_DEVICE, SDK, UI, kotlin_files
 from npm_package import npm
 from proof import missing
 
@@ -68,25 +68,37 @@ def overlays(jvm: Jvm, android_jar: Path, classes: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(jvm: Jvm, base: Path, android_jar: Path, classes: Path) -> Path:
-    """Compile R, and the BuildConfig that Gradle would write."""
+    """Compile R, and the library's BuildConfig that Gradle would write."""
     config = base.parent / "BuildConfig.java"
-    fields = ("VERSION_NAME", "LITERT_VERSION", "EXECUTORCH_VERSION")
+    fields = ("LITERT_VERSION", "EXECUTORCH_VERSION")
     lines = "".join(f'public static final String {name} = "1.0";\n' for name in fields)
-    config.write_text(f"package {PACKAGE};\npublic final class BuildConfig {{\n{lines}}}\n")
+    config.write_text(f"package dev.slidemobile;\npublic final class BuildConfig {{\n{lines}}}\n")
     sources = [config, *(base.parent / "gen").rglob("R.java")]
     return jvm.compile_java(sources, classes / "generated", classpath=[android_jar])
 
 
 @pytest.fixture(scope="module")
-def ui(
+def sdk_module(
     jvm: Jvm, core: Path, shims: Path, backends: Path, overlays: Path, generated: Path,
     android_jar: Path, classes: Path,
 ) -> Path:  # fmt: skip
-    """Compile every Kotlin file of the app module; its backends are compiled already."""
+    """Compile the library that other apps take, too; its backends are compiled already."""
     path = [overlays, generated, core, shims, backends, android_jar]
-    sources = [file for file in kotlin_files(UI) if BACKENDS not in file.parents]
-    out = jvm.compile(sources, classes / "ui", classpath=path, warnings=True)
+    sources = [file for file in kotlin_files(SDK) if BACKENDS not in file.parents]
+    out = jvm.compile(sources, classes / "sdk", classpath=path, warnings=True)
     return Path(shutil.copytree(backends, out, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def ui(
+    jvm: Jvm, core: Path, sdk_module: Path, overlays: Path, generated: Path, android_jar: Path,
+    classes: Path,
+) -> Path:  # fmt: skip
+    """Compile the app as for device farms. It sees no runtime, only the library."""
+    path = [overlays, generated, core, sdk_module, android_jar]
+    sources = kotlin_files(UI) + kotlin_files(FARM)
+    out = jvm.compile(sources, classes / "ui", classpath=path, warnings=True)
+    return Path(shutil.copytree(sdk_module, out, dirs_exist_ok=True))
 
 
 def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> None:
@@ -111,6 +123,16 @@ def test_the_ui_uses_nothing_that_its_oldest_phone_lacks(api: Api, ui: Path) -> 
             assert "SDK_INT" in _source(where)
     assert len(used) > 100
     assert GUARDED.keys() <= used
+
+
+def test_the_instrumentation_compiles(
+    jvm: Jvm, core: Path, ui: Path, generated: Path, android_jar: Path, classes: Path
+) -> None:
+    """Against stand-ins for AndroidX Test and JUnit 4, whose sources they name."""
+    stubs = sorted((HERE / "androidx_test").glob("*.java"))
+    runner = jvm.compile_java(stubs, classes / "androidx_test", classpath=[android_jar])
+    path = [core, ui, generated, runner, android_jar]
+    jvm.compile(kotlin_files(ON_DEVICE), classes / "on_device", classpath=path)
 
 
 def test_the_overlays_say_what_android_says(api: Api, overlays: Path) -> None:
@@ -170,13 +192,13 @@ def test_a_changed_apk_is_not_verified(sdk: Sdk, base: Path, classes: Path) -> N
 
 
 def test_every_class_that_the_manifest_and_the_layouts_name_is_compiled(ui: Path) -> None:
-    manifest = ElementTree.parse(MODULE / "src/main/AndroidManifest.xml").getroot()
     names = {
         PACKAGE + name
-        for element in manifest.iter()
+        for build in ("main", "farm")
+        for element in _manifest(build).iter()
         if (name := element.get(f"{ANDROID}name", "")).startswith(".")
     }
-    assert len(names) == 4
+    assert len(names) == 5
     for layout in (MODULE / "src/main/res/layout").glob("*.xml"):
         names |= {e.tag for e in ElementTree.parse(layout).iter() if "." in e.tag}
     compiled = {one.name for one in class_file.read_all(ui)}
@@ -185,19 +207,34 @@ def test_every_class_that_the_manifest_and_the_layouts_name_is_compiled(ui: Path
 
 def test_no_other_app_can_start_a_measurement() -> None:
     """adb's shell has DUMP (frameworks/base, packages/Shell/AndroidManifest.xml)."""
-    manifest = ElementTree.parse(MODULE / "src/main/AndroidManifest.xml").getroot()
-    exported = {
-        element.get(f"{ANDROID}name"): element.get(f"{ANDROID}permission")
-        for element in manifest.iter()
-        if element.get(f"{ANDROID}exported") == "true"
+    assert _exported("main") == {
+        ".MainActivity": None,
+        ".HeadlessActivity": "android.permission.DUMP",
     }
-    assert exported == {".MainActivity": None, ".HeadlessActivity": "android.permission.DUMP"}
+
+
+def test_firebase_can_start_a_game_loop_of_the_farms_build_only() -> None:
+    """As the documentation of Test Lab asks: "Get started with Game Loop tests"."""
+    assert _exported("farm") == {".GameLoopActivity": None}
+    (loops,) = _manifest("farm").iter("meta-data")
+    assert loops.get(f"{ANDROID}name") == "com.google.test.loops"
+    core = next(CORE.rglob("Farm.kt")).read_text(encoding="utf-8")
+    scenarios = core[core.index("SCENARIOS = listOf(") : core.index("private const val WAIT")]
+    assert loops.get(f"{ANDROID}value") == str(scenarios.count("mapOf("))
+    (activity,) = _manifest("farm").iter("activity")
+    (asked,) = activity.iter("intent-filter")
+    assert [(e.tag, sorted(e.attrib.values())) for e in asked] == [
+        ("action", ["com.google.intent.action.TEST_LOOP"]),
+        ("category", ["android.intent.category.DEFAULT"]),
+        ("data", ["application/javascript"]),
+    ]
 
 
 def test_the_app_asks_for_no_permission(base: Path, sdk: Sdk) -> None:
     assert "uses-permission" not in sdk.badging(base)
-    manifest = ElementTree.parse(MODULE / "src/main/AndroidManifest.xml").getroot()
-    removed = [e for e in manifest if e.get("{http://schemas.android.com/tools}node") == "remove"]
+    removed = [
+        e for e in _manifest("main") if e.get("{http://schemas.android.com/tools}node") == "remove"
+    ]
     assert {e.tag for e in removed} == {"uses-permission", "permission", "instrumentation"}
 
 
@@ -276,8 +313,21 @@ def _assert_constant(api: Api, owner: str, name: str, written: str) -> None:
         assert found.value == written, f"{owner}.{name}"
 
 
+def _manifest(build: str) -> ElementTree.Element:
+    return ElementTree.parse(MODULE / "src" / build / "AndroidManifest.xml").getroot()
+
+
+def _exported(build: str) -> dict[str | None, str | None]:
+    """The activities that others may start, and the permission that they need for it."""
+    return {
+        element.get(f"{ANDROID}name"): element.get(f"{ANDROID}permission")
+        for element in _manifest(build).iter()
+        if element.get(f"{ANDROID}exported") == "true"
+    }
+
+
 def _source(name: str) -> str:
-    (path,) = UI.rglob(name)
+    (path,) = (path for root in (SDK, UI) for path in root.rglob(name))
     return path.read_text(encoding="utf-8")
 
 

@@ -70,6 +70,16 @@ def test_the_logits_are_python_s(
     assert min(lowest.values()) >= SAME_KERNELS_DB
 
 
+def test_three_lines_predict_the_likeliest_class(
+    harness: Harness, verified: dict[str, Any], embedded: Path
+) -> None:
+    predicted = harness.run("predict", embedded)
+    assert predicted.keys() == verified.keys()
+    for folder, label in predicted.items():
+        labels = (embedded / folder / "labels.txt").read_text().splitlines()
+        assert label == labels[int(np.argmax(verified[folder]["logits"][0]))], folder
+
+
 def test_the_decibels_are_python_s(verified: dict[str, Any], embedded: Path) -> None:
     for folder, entry in verified.items():
         manifest = ArtifactFolder.open(embedded / folder).manifest

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from jvm import Jvm
-from kotlin_app import APP, CONFORMANCE, CORE, UI, Harness, kotlin_files
+from kotlin_app import APP, CONFORMANCE, CORE, FARM, ON_DEVICE, SDK, UI, Harness, kotlin_files
 
 KNOWN = ("java.", "kotlin.", "com.fasterxml.jackson.core.")
 LONGEST_FILE, LONGEST_LINE = 300, 100
+ALL = (CORE, SDK, UI, FARM, ON_DEVICE)
 
 
 def test_the_core_knows_nothing_of_android() -> None:
@@ -42,7 +43,7 @@ def test_between_two_runs_there_is_less_than_5_microseconds(harness: Harness) ->
 
 
 def test_files_are_short() -> None:
-    for path in kotlin_files(CORE) + kotlin_files(UI):
+    for path in (file for root in ALL for file in kotlin_files(root)):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= LONGEST_FILE, path.name
         longest = max(lines, key=len)
@@ -51,7 +52,7 @@ def test_files_are_short() -> None:
 
 def test_no_model_is_in_the_code() -> None:
     """Neither input sizes nor ImageNet's mean and standard deviation."""
-    for path in kotlin_files(CORE) + kotlin_files(UI):
+    for path in (file for root in ALL for file in kotlin_files(root)):
         found = re.findall(r"\b(?:224|128|0\.485|0\.229|123\.675)\b", path.read_text())
         assert not found, f"{path.name}: {found}"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jvm import FLAGS, CompilationFailed, Jvm
 from kotlin_app import APP, HERE
 from patience import limit
@@ -20,6 +21,7 @@ SCRIPTS = {
     "settings.gradle.kts": "Settings",
     "build.gradle.kts": "Project",
     "core/build.gradle.kts": "Project",
+    "slide-mobile/build.gradle.kts": "Project",
     "app/build.gradle.kts": "Project",
 }
 WRAPPER_SHA256 = "81a82aaea5abcc8ff68b3dfcb58b3c3c429378efd98e7433460610fecd7ae45f"
@@ -40,9 +42,9 @@ def test_a_misspelt_script_does_not_compile(
     jvm: Jvm, catalog: dict[str, Any], tmp_path: Path
 ) -> None:
     sources = _wrapped(catalog, tmp_path)
-    (app,) = (path for path in sources if path.name.startswith("app"))
-    app.write_text(
-        app.read_text().replace("minSdk", "minSdkk").replace("libs.litert", "libs.litter")
+    (sdk,) = (path for path in sources if path.name.startswith("slide"))
+    sdk.write_text(
+        sdk.read_text().replace("minSdk", "minSdkk").replace("libs.litert", "libs.litter")
     )
     with pytest.raises(CompilationFailed, match=r"minSdkk[\s\S]*litter"):
         jvm.compile(sources, tmp_path / "out")
@@ -85,6 +87,22 @@ def test_the_compiler_reads_the_language_of_the_catalog(catalog: dict[str, Any])
     assert catalog["versions"]["kotlin"].startswith(f"{language}.")
 
 
+def test_the_farms_test_spec_starts_what_gradle_builds() -> None:
+    """AWS's documentation, "Test spec reference and syntax": phases and variables."""
+    spec = yaml.safe_load((APP / "farm/aws-device-farm.yml").read_text())
+    assert spec.keys() == {"version", "android_test_host", "phases", "artifacts"}
+    assert spec["phases"].keys() <= {"install", "pre_test", "test", "post_test"}
+    gradle = (APP / "app/build.gradle.kts").read_text()
+    runner = re.search(r'testInstrumentationRunner = "([\w.]+)"', gradle)
+    package = re.search(r'applicationId = "([\w.]+)"', gradle)
+    assert runner is not None and package is not None
+    start, _ = spec["phases"]["test"]["commands"]
+    assert f" {package[1]}.test/{runner[1]} " in start
+    (pull,) = spec["phases"]["post_test"]["commands"]
+    assert f"/Android/data/{package[1]}/files " in pull
+    assert 'create("farm")' in gradle and 'testBuildType = "farm"' in gradle
+
+
 def test_the_wrapper_is_gradles_own_and_fetches_what_it_names() -> None:
     """Both digests are in Gradle's list of checksums (gradle.org/release-checksums)."""
     jar = APP / "gradle/wrapper/gradle-wrapper.jar"
@@ -111,8 +129,8 @@ def test_the_wrapper_starts_here(tmp_path: Path) -> None:
 
 
 def test_every_project_that_is_included_is_there() -> None:
-    included = re.findall(r'":(\w+)"', (APP / "settings.gradle.kts").read_text())
-    assert included == ["core", "app"]
+    included = re.findall(r'":([\w-]+)"', (APP / "settings.gradle.kts").read_text())
+    assert included == ["core", "slide-mobile", "app"]
     for name in included:
         assert (APP / name / "build.gradle.kts").is_file()
 

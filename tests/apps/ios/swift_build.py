@@ -10,7 +10,7 @@ HERE = f"{REPOSITORY}/tests/apps/ios"
 APP = f"{REPOSITORY}/apps/ios_demo/SlideMeasure"
 CORE = f"{REPOSITORY}/apps/ios_demo/Core"
 # In this order, because each may import those before it.
-STUBS = ("CoreGraphics", "CoreVideo", "UIKit", "CoreML", "SwiftUI", "Charts", "PhotosUI")
+STUBS = ("CoreGraphics", "CoreVideo", "UIKit", "CoreML", "SwiftUI", "Charts", "PhotosUI", "XCTest")
 SCRATCH = ["--scratch-path", f"{WORK}/core"]
 SWIFT = ["swiftc", "-swift-version", "6"]
 LIBRARY = [*SWIFT, "-parse-as-library", "-emit-module"]

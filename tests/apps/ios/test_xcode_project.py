@@ -207,11 +207,15 @@ def test_the_scheme_builds_measures_and_tests(project: dict[str, Any]) -> None:
     assert tested is not None and tested.attrib["BlueprintName"] == "SlideMeasureTests"
 
 
-def test_the_address_is_registered() -> None:
-    core = (FOLDER / "Core/Sources/SlideCore/HeadlessRequest.swift").read_text()
-    scheme = re.search(r'scheme = "(\w+)"', core)
-    assert scheme is not None
-    assert f"<string>{scheme[1]}</string>" in (FOLDER / "Info.plist").read_text()
+def test_the_addresses_are_registered() -> None:
+    """The app's own, and the one by which Firebase Test Lab starts a game loop."""
+    plist = plistlib.loads((FOLDER / "Info.plist").read_bytes())
+    registered = [one for kind in plist["CFBundleURLTypes"] for one in kind["CFBundleURLSchemes"]]
+    declared = []
+    for name in ("HeadlessRequest", "Farm"):
+        core = (FOLDER / f"Core/Sources/SlideCore/{name}.swift").read_text()
+        declared += re.findall(r'scheme = "([\w-]+)"', core)
+    assert registered == declared == ["slidemeasure", "firebase-game-loop"]
 
 
 def test_property_lists_are_well_formed(swift: SwiftRoot) -> None:

@@ -92,8 +92,8 @@ struct TryView: View {
         do {
             // Drawing twelve million pixels takes longer than a frame.
             let decoded = try await Task.detached { try Photo(image) }.value
-            let found = try await app.engine.classify(
-                decoded.raster, exifOrientation: decoded.exifOrientation, with: candidate)
+            let found = try await app.model(candidate).predict(
+                decoded.raster, exifOrientation: decoded.exifOrientation)
             if !Task.isCancelled { classification = found }
         } catch {
             if !Task.isCancelled { problem = error.localizedDescription }

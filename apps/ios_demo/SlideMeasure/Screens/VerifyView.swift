@@ -63,7 +63,7 @@ struct VerifyView: View {
         guard let candidate = choice.candidate(in: app) else { return }
         stage = .running
         do {
-            let verdicts = try await app.engine.verify(candidate)
+            let verdicts = try await app.model(candidate).verify()
             app.add(verdicts, of: candidate)
             stage = .done(verdicts, floor: candidate.artifact.manifest.parity.floor)
         } catch {

@@ -1,5 +1,5 @@
 /*
- * As much of Gradle's and the Android plugin's Kotlin DSL as the app's four .kts files use: it
+ * As much of Gradle's and the Android plugin's Kotlin DSL as the app's five .kts files use: it
  * catches what is misspelt or of another type, not what those plugins would do.
  */
 
@@ -76,9 +76,11 @@ class ProjectDependency(val path: String)
 @Dsl
 class Dependencies {
     fun project(path: String) = ProjectDependency(path)
+    fun api(dependency: ProjectDependency) = println(dependency)
     fun implementation(dependency: Library) = println(dependency)
     fun implementation(dependency: ProjectDependency) = println(dependency)
     fun testImplementation(dependency: Library) = println(dependency)
+    fun androidTestImplementation(dependency: Library) = println(dependency)
     fun testRuntimeOnly(dependency: Library) = println(dependency)
 }
 
@@ -105,6 +107,7 @@ class DefaultConfig {
     var targetSdk: Int? = null
     var versionCode: Int? = null
     var versionName: String? = null
+    var testInstrumentationRunner: String? = null
     fun buildConfigField(type: String, name: String, value: String) = println("$type $name $value")
 }
 
@@ -151,6 +154,7 @@ class BuildTypes {
 class ApplicationExtension {
     val signingConfigs = NamedSigningConfigs()
     fun buildTypes(body: BuildTypes.() -> Unit) = BuildTypes().body()
+    var testBuildType: String? = null
     var namespace: String? = null
     var compileSdk: Int? = null
     fun defaultConfig(body: DefaultConfig.() -> Unit) = DefaultConfig().body()

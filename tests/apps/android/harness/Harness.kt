@@ -3,6 +3,7 @@ package dev.slidemobile.harness
 import com.google.ai.edge.litert.Environment as LiteRtEnvironment
 import dev.slidemobile.core.Accelerator
 import dev.slidemobile.core.ArtifactIndex
+import dev.slidemobile.core.ArtifactLibrary
 import dev.slidemobile.core.BenchReport
 import dev.slidemobile.core.Candidate
 import dev.slidemobile.core.Condition
@@ -22,15 +23,16 @@ import dev.slidemobile.core.Turn
 import dev.slidemobile.core.Session
 import dev.slidemobile.core.Thermal
 import dev.slidemobile.core.Verification
-import dev.slidemobile.measure.backend.ExecuTorchBackend
-import dev.slidemobile.measure.backend.LiteRtBackend
+import dev.slidemobile.backend.ExecuTorchBackend
+import dev.slidemobile.backend.LiteRtBackend
 import java.io.File
 import java.lang.management.ManagementFactory
 import java.time.Instant
 
 /*
  * The app's core and backends, unmodified, on the JVM: what tests/apps/android runs.
- * `verify ROOT OUT`, `measure ROOT OUT`, `allocations ROOT OUT`, `overhead OUT`; OUT gets the JSON.
+ * `verify ROOT OUT`, `predict ROOT OUT`, `measure ROOT OUT`, `allocations ROOT OUT`, `overhead OUT`;
+ * OUT gets the JSON.
  */
 
 private val backends by lazy {
@@ -60,6 +62,7 @@ private object Machine : Device {
 fun main(arguments: Array<String>) {
     val document = when (arguments[0]) {
         "verify" -> verify(File(arguments[1]))
+        "predict" -> predict(File(arguments[1]))
         "measure" -> measure(File(arguments[1]))
         "session" -> session(File(arguments[1]), Turn(arguments[2].toInt()))
         "refusals" -> refusals(File(arguments[1]))
@@ -103,6 +106,18 @@ private fun verify(entry: Entry.Usable): Map<String, Any?> {
             },
             "logits" to logits.map { row -> row.map { it.toDouble() } },
         )
+    }
+}
+
+/** The likeliest class of each artifact's first golden image, as an app of one's own asks for it. */
+private fun predict(root: File): Map<String, String> {
+    val library = ArtifactLibrary.of(root, backends)
+    return library.entries.associate { entry ->
+        library.open(entry.folder, threads = 1).use { model ->
+            val artifact = model.candidate.artifact
+            val image = artifact.picture(artifact.manifest.golden.first())
+            entry.folder to model.predict(image).scores.first().label
+        }
     }
 }
 

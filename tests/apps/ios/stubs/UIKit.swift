@@ -50,6 +50,13 @@ extension ProcessInfo {
         get { fatalError() }
         set {}
     }
+    //: Swift
+    public struct OpenExternalURLOptionsKey: Hashable, Sendable {}
+    //: UIApplication.openURLOptionsCompletionHandler
+    public func open(
+        _ url: URL, options: [OpenExternalURLOptionsKey: Any] = [:],
+        completionHandler completion: (@MainActor @Sendable (Bool) -> Void)? = nil
+    ) {}
 }
 
 //: UIImage

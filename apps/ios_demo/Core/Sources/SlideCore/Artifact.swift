@@ -40,7 +40,7 @@ public struct Artifact: Sendable {
     }
 
     /// The pixels of a golden image, which has the size of the input.
-    func golden(_ index: Int) throws -> Raster {
+    public func golden(_ index: Int) throws -> Raster {
         let file = root.appendingPathComponent(manifest.golden[index].file)
         return try Raster(
             ppm: Data(contentsOf: file), height: manifest.input.height, width: manifest.input.width)

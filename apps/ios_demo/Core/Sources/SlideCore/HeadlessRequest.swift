@@ -27,8 +27,10 @@ public struct HeadlessRequest: Equatable, Sendable {
     public let output: String
 
     /// Reads an address; throws `NotUsable` for any other address or an unknown word: a script with
-    /// a misspelt word must not get numbers that it did not ask for.
+    /// a misspelt word must not get numbers that it did not ask for. A game loop's address is
+    /// understood as what it stands for (`Farm`).
     public init(_ url: URL) throws {
+        let url = try Farm.address(url)
         guard let parts = URLComponents(url: url, resolvingAgainstBaseURL: false),
             parts.scheme == Self.scheme, parts.host == "measure"
         else { throw NotUsable("\(url) is not \(Self.scheme)://measure?...") }
@@ -82,6 +84,7 @@ public struct HeadlessRequest: Equatable, Sendable {
 
     /// Works for a refused address, too: a file of an earlier start must not pass for its own.
     public static func output(_ url: URL) -> String? {
+        guard let url = try? Farm.address(url) else { return nil }
         let items = URLComponents(url: url, resolvingAgainstBaseURL: false)?.queryItems ?? []
         guard let item = items.first(where: { $0.name == "out" }) else { return usualOutput }
         return try? fileName(item)
@@ -157,25 +160,8 @@ public struct HeadlessRequest: Equatable, Sendable {
     private func candidate(
         _ folder: String, _ library: ArtifactLibrary, _ backends: [any Backend]
     ) throws -> Candidate {
-        guard let entry = library.artifacts.first(where: { $0.folder == folder }) else {
-            let known = library.artifacts.map(\.folder).joined(separator: ", ")
-            throw NotUsable("\(folder) is not embedded, only \(known.isEmpty ? "nothing" : known)")
-        }
-        let artifact = try entry.outcome.get()
-        let backend = try backends.backend(for: artifact.manifest).get()
-        let known = backend.accelerators(for: artifact.manifest)
-        guard
-            let chosen = accelerator == nil
-                ? known.first : known.first(where: { $0.id == accelerator })
-        else {
-            throw NotUsable(
-                "\(folder) has no accelerator \(accelerator ?? ""), only "
-                    + known.map(\.id).joined(separator: ", "))
-        }
-        let choices = backend.threadChoices(
-            for: artifact.manifest, cores: ProcessInfo.processInfo.activeProcessorCount)
-        let options = RunOptions(
-            accelerator: chosen, threads: choices.isEmpty ? nil : threads, precision: precision)
-        return Candidate(artifact: artifact, options: options, backend: backend)
+        try library.candidate(
+            folder, backends: backends, accelerator: accelerator, threads: threads,
+            precision: precision)
     }
 }

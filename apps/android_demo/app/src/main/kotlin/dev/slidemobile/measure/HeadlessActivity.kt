@@ -6,18 +6,23 @@ import android.util.Log
 import android.view.WindowManager
 import android.widget.TextView
 import dev.slidemobile.core.Batch
+import dev.slidemobile.core.HeadlessOutput
 import dev.slidemobile.core.HeadlessRequest
 import dev.slidemobile.core.Turn
-import dev.slidemobile.core.line
+import dev.slidemobile.core.failed
 import java.io.File
+import java.util.concurrent.CompletableFuture
 
 /**
  * Measures without anyone at the phone, for device farms. The intent's extras say what (README).
  * The JSON, or the reason why there is none, goes to the app's files; one line goes to the log.
  */
-class HeadlessActivity : Activity() {
+open class HeadlessActivity : Activity() {
     private val measure get() = application as MeasureApplication
     @Volatile private var isLeft = false
+
+    /** The document's file, or the reason why there is none: what a test waits for. */
+    val outcome = CompletableFuture<File>()
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -29,8 +34,14 @@ class HeadlessActivity : Activity() {
         measure.whenModels { models ->
             measure.work.submit(
                 { answered(models) },
-                failed = { report(status, failed(it)) },
-                done = { report(status, "DONE $it") },
+                failed = {
+                    report(status, it.failed())
+                    outcome.completeExceptionally(it)
+                },
+                done = {
+                    report(status, "DONE $it")
+                    outcome.complete(it)
+                },
             )
         }
     }
@@ -43,26 +54,17 @@ class HeadlessActivity : Activity() {
         measure.headless?.cancel()
     }
 
-    /** Measures and returns the file; whatever happens, no file of an earlier start is left. */
-    private fun answered(models: Models): File {
-        val errors = File(folder(), ERRORS)
-        errors.delete()
-        return runCatching {
-            val extras = extras()
-            HeadlessRequest.output(extras)?.let { File(folder(), it).delete() }
-            measured(HeadlessRequest.of(extras), models)
-        }.onFailure { error ->
-            // The log gets the reason even if no file can be written.
-            runCatching { errors.writeText("${failed(error)}\n") }
-        }.getOrThrow()
-    }
+    /** Measures and returns the file; on the thread of the models. */
+    protected open fun answered(models: Models): File =
+        HeadlessOutput(folder()).answer(::extras) { measured(it, models) }
 
+    /** What is asked for. */
     // The deprecated get is the only one that returns an extra of any type.
     @Suppress("DEPRECATION")
-    private fun extras(): Map<String, Any?> =
+    protected open fun extras(): Map<String, Any?> =
         intent.extras?.let { all -> all.keySet().associateWith { all.get(it) } }.orEmpty()
 
-    private fun measured(request: HeadlessRequest, models: Models): File {
+    private fun measured(request: HeadlessRequest, models: Models): String {
         val entries = when (models) {
             is Models.Ready -> models.entries
             is Models.Failed -> error(models.why)
@@ -70,18 +72,13 @@ class HeadlessActivity : Activity() {
         }
         val asked = request.groups(entries)
         val batch = Batch(
-            asked.groups, request.plan, measure.phone, request.isSustained, request.isVerified,
-            asked.failed, request.turn ?: Turn(1),
+            asked.groups, request.plan, measure.slide.phone, request.isSustained,
+            request.isVerified, asked.failed, request.turn ?: Turn(1),
         )
         measure.headless = batch
         if (isLeft) batch.cancel()
         batch.run()
-        // Aside first, so that it appears whole.
-        val out = File(folder(), request.output)
-        val aside = File(folder(), "${request.output}.incomplete")
-        aside.writeText(measure.document(batch.results, batch.failures, request.turn))
-        check(aside.renameTo(out)) { "cannot write $out" }
-        return out
+        return measure.slide.document(batch.results, batch.failures, request.turn)
     }
 
     /** A folder that `adb pull` reaches without root, or else one that `run-as` reaches. */
@@ -94,10 +91,7 @@ class HeadlessActivity : Activity() {
         finish()
     }
 
-    private fun failed(error: Throwable) = "FAILED ${error.line()}"
-
     private companion object {
         const val TAG = "SlideMeasure"
-        const val ERRORS = "slidemeasure-error.txt"
     }
 }

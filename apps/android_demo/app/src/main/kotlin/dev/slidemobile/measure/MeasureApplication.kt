@@ -1,31 +1,22 @@
 package dev.slidemobile.measure
 
 import android.app.Application
-import com.google.ai.edge.litert.BuiltinNpuAcceleratorProvider
-import com.google.ai.edge.litert.Environment
+import dev.slidemobile.SlideMobile
 import dev.slidemobile.core.Accelerator
 import dev.slidemobile.core.Artifact
 import dev.slidemobile.core.ArtifactIndex
-import dev.slidemobile.core.Backend
 import dev.slidemobile.core.Batch
-import dev.slidemobile.core.BenchReport
 import dev.slidemobile.core.Candidate
 import dev.slidemobile.core.Entry
-import dev.slidemobile.core.Failure
-import dev.slidemobile.core.Json
 import dev.slidemobile.core.Measurement
 import dev.slidemobile.core.Measurements
 import dev.slidemobile.core.ModelStore
-import dev.slidemobile.core.ProductCache
 import dev.slidemobile.core.Result
 import dev.slidemobile.core.StoredModel
 import dev.slidemobile.core.TrustedKeys
-import dev.slidemobile.core.Turn
 import dev.slidemobile.core.VerifiedImage
 import dev.slidemobile.core.Verification
 import dev.slidemobile.core.line
-import dev.slidemobile.measure.backend.ExecuTorchBackend
-import dev.slidemobile.measure.backend.LiteRtBackend
 import java.io.File
 
 /** The embedded models: being read, read, or not readable. */
@@ -52,7 +43,7 @@ class Verdict(val candidate: Candidate, val images: List<VerifiedImage>)
  */
 class MeasureApplication : Application() {
     val work = Work()
-    val phone by lazy { Phone(this) }
+    val slide by lazy { SlideMobile(this) }
     val measurements = Measurements()
 
     var models: Models = Models.Loading
@@ -76,32 +67,14 @@ class MeasureApplication : Application() {
 
     private val waiting = ArrayList<(Models) -> Unit>()
 
-    private val products by lazy {
-        val cache = ProductCache(File(noBackupFilesDir, "products"), MOST_PRODUCT_BYTES)
-        val environment = phone.environment(emptyMap())
-        LiteRtBackend.Products(cache, phone.osBuild, environment.device)
-    }
-
-    /** The embedded artifacts, with the keys that the app trusts. */
-    private val embedded by lazy { ArtifactStore(this).root() }
-
     private val store by lazy {
-        ModelStore(File(noBackupFilesDir, "models"), TrustedKeys.beside(embedded))
-    }
-
-    private val backends: List<Backend> by lazy {
-        listOf(
-            LiteRtBackend(BuildConfig.LITERT_VERSION, products) {
-                Environment.create(this, BuiltinNpuAcceleratorProvider(this))
-            },
-            ExecuTorchBackend(BuildConfig.EXECUTORCH_VERSION),
-        )
+        ModelStore(File(noBackupFilesDir, "models"), TrustedKeys.beside(slide.folder))
     }
 
     override fun onCreate() {
         super.onCreate()
         work.submit(
-            { Models.Ready(ArtifactIndex.list(embedded, backends) + brought()) },
+            { Models.Ready(slide.library.entries + brought()) },
             failed = { publish(Models.Failed(it.line())) },
             done = ::publish,
         )
@@ -113,13 +86,14 @@ class MeasureApplication : Application() {
      * update of the system, those that are there are proved again.
      */
     private fun brought(): List<Entry> {
-        val lost = store.recover(phone.osBuild, ::proof).map { Entry.NotUsable(it.name, it.why) }
+        val lost = store.recover(slide.phone.osBuild, ::proof)
+            .map { Entry.NotUsable(it.name, it.why) }
         val inbox = getExternalFilesDir(null)?.let { File(it, "models") }
         val refused = inbox?.listFiles().orEmpty().filter { it.isDirectory }.mapNotNull { folder ->
             val why = runCatching { store.prove(taken(folder), ::proof) }.exceptionOrNull()
             why?.let { Entry.NotUsable(folder.name, it.line()) }
         }
-        val usable = store.promoted().map { ArtifactIndex.usable(store.open(it), backends) }
+        val usable = store.promoted().map { ArtifactIndex.usable(store.open(it), slide.backends) }
         return lost + refused + usable
     }
 
@@ -131,11 +105,9 @@ class MeasureApplication : Application() {
     }
 
     private fun proof(artifact: Artifact): List<VerifiedImage> {
-        val entry = ArtifactIndex.usable(artifact, backends)
+        val entry = ArtifactIndex.usable(artifact, slide.backends)
         if (Verification.refusal(artifact.manifest) != null) return emptyList()
-        return entry.backend.open(artifact, Accelerator.CPU, threads = 1).use {
-            Verification.run(artifact, it)
-        }
+        return Candidate(artifact, entry.backend, Accelerator.CPU, threads = 1).verify()
     }
 
     /** Calls back at once if the models are known, else as soon as they are. */
@@ -168,7 +140,7 @@ class MeasureApplication : Application() {
             changed()
         }
         work.submit(
-            { candidate.open().use { Verification.run(candidate.artifact, it) } },
+            { candidate.verify() },
             failed = { end(Outcome.Failed(it.line())) },
             done = { images ->
                 measurements.add(candidate, images)
@@ -177,22 +149,9 @@ class MeasureApplication : Application() {
         )
     }
 
-    /** The text of the document that shares these results. */
-    fun document(
-        results: List<Result>, failures: List<Failure> = emptyList(), turn: Turn? = null,
-    ): String {
-        val runtimes = backends.associate { it.runtime to it.runtimeVersion }
-        val environment = phone.environment(runtimes)
-        return Json.write(BenchReport.json(environment, results, failures, turn)) + "\n"
-    }
-
     private fun publish(models: Models) {
         this.models = models
         waiting.forEach { it(models) }
         waiting.clear()
-    }
-
-    private companion object {
-        const val MOST_PRODUCT_BYTES = 512L shl 20
     }
 }

@@ -54,7 +54,7 @@ class Batch(
     private fun verified(result: Result): Result {
         val candidate = result.candidate
         if (Verification.refusal(candidate.artifact.manifest) != null) return result
-        return candidate.open().use { result.with(Verification.run(candidate.artifact, it)) }
+        return result.with(candidate.verify())
     }
 }
 

@@ -22,12 +22,15 @@ data class HeadlessRequest(
 
     /** Finds the candidates; throws [NotUsable] if a named one cannot be measured as asked. */
     fun groups(entries: List<Entry>): Groups {
-        val candidates = artifacts.mapTo(ArrayList()) { candidate(named(it, entries)) }
+        val library = ArtifactLibrary(entries)
+        val candidates = artifacts.mapTo(ArrayList()) {
+            library.candidate(it, accelerator, threads, precision)
+        }
         val failed = ArrayList<Failure>()
         if (artifacts.isEmpty()) {
             for (entry in entries.filterIsInstance<Entry.Usable>()) {
                 // A runtime may throw anything when it is asked what it offers.
-                runCatching { candidate(entry) }
+                runCatching { ArtifactLibrary.candidate(entry, accelerator, threads, precision) }
                     .onSuccess { candidates += it }
                     .onFailure { failed += Failure(entry.folder, it.line()) }
             }
@@ -36,29 +39,7 @@ data class HeadlessRequest(
         return Groups(if (isTogether) listOf(candidates) else candidates.map { listOf(it) }, failed)
     }
 
-    private fun named(folder: String, entries: List<Entry>): Entry.Usable =
-        when (val entry = entries.firstOrNull { it.folder == folder }) {
-            is Entry.Usable -> entry
-            is Entry.NotUsable -> throw NotUsable("$folder is not usable: ${entry.why}")
-            null -> {
-                val known = entries.joinToString { it.folder }.ifEmpty { "nothing" }
-                throw NotUsable("$folder is not embedded, only $known")
-            }
-        }
-
-    private fun candidate(entry: Entry.Usable): Candidate {
-        val known = entry.backend.accelerators(entry.artifact.manifest)
-        val chosen = known.firstOrNull { accelerator == null || it.label == accelerator }
-            ?: throw NotUsable(
-                "${entry.folder} has no accelerator $accelerator, " +
-                    "only ${known.joinToString { it.label }}",
-            )
-        val count = threads ?: USUAL_THREADS
-        return Candidate(entry.artifact, entry.backend, chosen, count, precision ?: Precision.FP16)
-    }
-
     companion object {
-        private const val USUAL_THREADS = 4
         private const val USUAL_OUTPUT = "measurement.json"
         private val WORDS = listOf(
             "artifact", "accelerator", "precision", "threads", "warmup", "runs", "seconds",

@@ -14,6 +14,16 @@ data class Candidate(
 
     /** The same on the CPU, to compare with. */
     fun onCpu() = copy(accelerator = Accelerator.CPU)
+
+    /** Loads it and runs its golden images; throws [NotUsable] where it has no logits. */
+    fun verify(): List<VerifiedImage> {
+        Verification.refusal(artifact.manifest)?.let { throw NotUsable(it) }
+        return open().use { Verification.run(artifact, it) }
+    }
+
+    /** Measures it alone, and blocks for some seconds: never on the UI's thread. */
+    fun measure(device: Device, plan: Plan = Plan()): Result =
+        Measurement(listOf(this), plan, device).run().single()
 }
 
 /**

@@ -64,7 +64,7 @@ class MeasureScreen(activity: Activity, parent: ViewGroup) :
         report.text = ""
         measure.begin(
             Measurement(
-                listOfNotNull(one, other), plan(), measure.phone, isSustained.isChecked,
+                listOfNotNull(one, other), plan(), measure.slide.phone, isSustained.isChecked,
                 isFresh = measure.measurements.results.isEmpty(),
             ),
         )

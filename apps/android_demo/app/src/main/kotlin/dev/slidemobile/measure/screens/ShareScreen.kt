@@ -36,7 +36,7 @@ class ShareScreen(activity: Activity, parent: ViewGroup) :
         val results = measure.measurements.results
         measure.work.submit(
             {
-                File(SharedFiles.folder(activity), NAME).writeText(measure.document(results))
+                File(SharedFiles.folder(activity), NAME).writeText(measure.slide.document(results))
                 SharedFiles.uri(activity, NAME)
             },
             failed = { status.text = it.line() },

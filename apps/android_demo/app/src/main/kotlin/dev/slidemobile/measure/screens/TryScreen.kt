@@ -12,13 +12,11 @@ import android.view.View
 import android.view.ViewGroup
 import android.widget.ImageView
 import android.widget.TextView
+import dev.slidemobile.Images
 import dev.slidemobile.core.Candidate
-import dev.slidemobile.core.Classification
-import dev.slidemobile.core.Picture
-import dev.slidemobile.core.Preprocessing
-import dev.slidemobile.core.Score
+import dev.slidemobile.core.LoadedModel
+import dev.slidemobile.core.Prediction
 import dev.slidemobile.core.line
-import dev.slidemobile.measure.Images
 import dev.slidemobile.measure.R
 import dev.slidemobile.measure.SharedFiles
 import dev.slidemobile.measure.find
@@ -104,34 +102,17 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
         )
     }
 
-    private class Answer(val seen: Picture, val scores: List<Score>, val times: List<Double>)
-
-    private fun classified(candidate: Candidate, uri: Uri): Answer {
-        val input = candidate.artifact.manifest.input
+    private fun classified(candidate: Candidate, uri: Uri): Prediction {
         val photo = Images.photo(activity.contentResolver, uri)
-        val tensor = Preprocessing.allocate(input)
-        candidate.open().use { session ->
-            session.run()  // the first inference is slower than all others
-            val times = mutableListOf(System.nanoTime())
-            val upright = photo.picture.upright(photo.orientation)
-            val seen = Preprocessing.fit(upright, input.height, input.width)
-            Preprocessing.fill(tensor, seen, input)
-            session.write(tensor)
-            times += System.nanoTime()
-            session.run()
-            times += System.nanoTime()
-            val scores = Classification.top(session.read(0), candidate.artifact.labels)
-            times += System.nanoTime()
-            val milliseconds = times.zipWithNext { from, to -> (to - from) / NANOSECONDS_PER_MS }
-            return Answer(seen, scores, milliseconds)
-        }
+        return LoadedModel(candidate).use { it.predict(photo.picture, photo.orientation) }
     }
 
-    private fun show(answer: Answer) {
+    private fun show(answer: Prediction) {
         image.setImageBitmap(Images.bitmap(answer.seen))
-        val (preprocess, inference, postprocess) = answer.times
         val scores = answer.scores.map { text(R.string.score, it.label, 100 * it.probability) }
-        val times = text(R.string.stage_times, preprocess, inference, postprocess)
+        val times = text(
+            R.string.stage_times, answer.preprocessMs, answer.inferenceMs, answer.postprocessMs,
+        )
         report.text = (scores + times).joinToString("\n")
     }
 
@@ -139,6 +120,5 @@ class TryScreen(activity: Activity, parent: ViewGroup) :
         const val CAMERA = 1
         const val PICK = 2
         const val PHOTO = "photo"
-        const val NANOSECONDS_PER_MS = 1e6
     }
 }

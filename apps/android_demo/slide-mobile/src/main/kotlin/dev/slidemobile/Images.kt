@@ -1,4 +1,4 @@
-package dev.slidemobile.measure
+package dev.slidemobile
 
 import android.content.ContentResolver
 import android.graphics.Bitmap

@@ -1,4 +1,4 @@
-package dev.slidemobile.measure
+package dev.slidemobile
 
 import android.content.Context
 import android.content.res.AssetManager

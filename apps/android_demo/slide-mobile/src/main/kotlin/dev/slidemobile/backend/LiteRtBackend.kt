@@ -1,4 +1,4 @@
-package dev.slidemobile.measure.backend
+package dev.slidemobile.backend
 
 import com.google.ai.edge.litert.Accelerator as LiteRtAccelerator
 import com.google.ai.edge.litert.CompiledModel

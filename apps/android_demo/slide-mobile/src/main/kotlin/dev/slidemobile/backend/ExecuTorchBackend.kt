@@ -1,4 +1,4 @@
-package dev.slidemobile.measure.backend
+package dev.slidemobile.backend
 
 import dev.slidemobile.core.Accelerator
 import dev.slidemobile.core.Artifact

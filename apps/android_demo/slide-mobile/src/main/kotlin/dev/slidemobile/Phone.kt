@@ -1,4 +1,4 @@
-package dev.slidemobile.measure
+package dev.slidemobile
 
 import android.app.ActivityManager
 import android.content.Context
@@ -72,10 +72,13 @@ class Phone(private val context: Context) : Device {
         cpu = cpu(),
         cores = Runtime.getRuntime().availableProcessors(),
         memoryBytes = memoryBytes(),
-        appVersion = BuildConfig.VERSION_NAME,
+        appVersion = appVersion(),
         created = now(),
         runtimes = runtimes,
     )
+
+    private fun appVersion(): String =
+        context.packageManager.getPackageInfo(context.packageName, 0).versionName ?: "unknown"
 
     private fun cpu(): String {
         val abi = Build.SUPPORTED_ABIS.firstOrNull().orEmpty()
