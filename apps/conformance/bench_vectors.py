@@ -35,6 +35,7 @@ def valid() -> Iterator[tuple[str, Json]]:
     evaluated["failed"] = [{"artifact": "broken", "error": "the manifest is damaged"}]
     yield "nothing-measured", evaluated
     yield "host", _compared()
+    yield "web", _page()
     empty = _document("ios")
     yield "no-results", empty | {"results": [], "ratios": [], "ratio_intervals": None}
 
@@ -102,6 +103,23 @@ def _whole() -> Json:
         "fingerprint": {"equal_to_cpu": True, "max_abs": 0.0, "cpu_ms": 5.0, "own_ms": 5.25},
         "valid": False,
         "why_invalid": ["npu gives the CPU's outputs, to the last bit, at the CPU's speed"],
+    }  # fmt: skip
+    return document
+
+
+def _page() -> Json:
+    """What a page says of a GPU, whose browser tells little of the device."""
+    document = _document("web")
+    document["environment"] |= {
+        "cpu": "",
+        "memory_bytes": None,
+        "runtimes": {"LiteRT.js": "2.5.3", "Chromium": "150.0"},
+    }
+    document["results"][0] |= {
+        "runtime": "LiteRT.js 2.5.3", "accelerator_requested": "gpu", "accelerator_used": "gpu",
+        "threads": None, "peak_rss_bytes": None, "thermal_before": "unknown",
+        "thermal_after": "unknown", "accelerator_precision": "fp16",
+        "fingerprint": {"equal_to_cpu": False, "max_abs": 0.03125, "cpu_ms": 9.0, "own_ms": 5.0},
     }  # fmt: skip
     return document
 
