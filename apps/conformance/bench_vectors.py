@@ -116,9 +116,9 @@ def _page() -> Json:
         "runtimes": {"LiteRT.js": "2.5.3", "Chromium": "150.0"},
     }
     document["results"][0] |= {
-        "runtime": "LiteRT.js 2.5.3", "accelerator_requested": "gpu", "accelerator_used": "gpu",
-        "threads": None, "peak_rss_bytes": None, "thermal_before": "unknown",
-        "thermal_after": "unknown", "accelerator_precision": "fp16",
+        "runtime": "LiteRT.js 2.5.3", "accelerator_requested": "webgpu",
+        "accelerator_used": "webgpu", "threads": None, "peak_rss_bytes": None,
+        "thermal_before": "unknown", "thermal_after": "unknown", "accelerator_precision": "fp16",
         "fingerprint": {"equal_to_cpu": False, "max_abs": 0.03125, "cpu_ms": 9.0, "own_ms": 5.0},
     }  # fmt: skip
     return document

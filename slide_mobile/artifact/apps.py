@@ -13,9 +13,10 @@ from slide_mobile.errors import UsageError
 
 IOS_FOLDER = "Artifacts"
 ANDROID_FOLDER = "app/src/main/assets/artifacts"
-ANDROID_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.+-]*")
+STRICT_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 Kind = Literal["ios", "android", "folder"]
+_STRICT = {"android": "an Android app", "web": "a site"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +83,18 @@ def folder_name(root: Path) -> str:
     return root.resolve().name
 
 
-def require_names(roots: Sequence[Path], kind: Kind) -> None:
-    """Raise UsageError unless every artifact can have its folder's name in the app."""
+def require_names(roots: Sequence[Path], kind: Kind | Literal["web"]) -> None:
+    """Raise UsageError unless every artifact can have its folder's name in the app or site."""
     names = [folder_name(root) for root in roots]
+    # ArtifactIndex.kt has the same rule; aapt skips folders that begin with an underscore.
+    place = _STRICT.get(kind)
+    if place and (bad := [name for name in names if not STRICT_NAME.fullmatch(name)]):
+        raise UsageError(
+            f"{place} cannot have a folder {bad[0]!r}: rename it, with letters, digits and _.+- "
+            "only"
+        )
     if bad := [name for name in names if not is_plain(name)]:
         raise UsageError(f"an artifact cannot be embedded as {bad[0]!r}: rename its folder")
-    # ArtifactIndex.kt has the same rule; aapt skips folders that begin with an underscore.
-    if kind == "android" and (bad := [name for name in names if not ANDROID_NAME.fullmatch(name)]):
-        raise UsageError(
-            f"an Android app cannot have a folder {bad[0]!r}: rename it, with letters, digits "
-            "and _.+- only"
-        )
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two artifacts are named {twice[0]}: rename the folder of one of them")
 

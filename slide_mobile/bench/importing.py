@@ -36,19 +36,27 @@ def read(paths: Sequence[Path]) -> Imported:
 
 
 def _document(path: Path) -> BenchDocument:
-    if path.is_dir():
+    if _is_folder(path):
         raise UsageError(f"{path} has no measurement: give a .json file, or a folder that has one")
     return documents.read(path)
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether it is one; what cannot be looked at is none, and fails where it is read."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _files(path: Path) -> tuple[Path, ...]:
     """The .json files in a folder, without reports of the farm's own; else the path itself."""
-    found = sorted(path.rglob("*.json")) if path.is_dir() else []
+    found = sorted(path.rglob("*.json")) if _is_folder(path) else []
     return tuple(filter(_may_be_ours, found)) or (path,)
 
 
 def _may_be_ours(path: Path) -> bool:
-    """Whether it is a document of ours, or cannot be read, which must not stay unsaid."""
+    """Whether to report this file: it is ours, or it cannot be read."""
     try:
         data = files.read(path, most=MOST_BYTES)
         decode(data, object)

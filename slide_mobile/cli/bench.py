@@ -147,7 +147,8 @@ def _print(console: Console, document: BenchDocument) -> None:
             if result.threads is None
             else f", {result.threads} thread{'' if result.threads == 1 else 's'}"
         )
-        name = f"{result.artifact}{where}: {result.runtime}, {used}{threads}"
+        arithmetic = f" {result.accelerator_precision}" if result.accelerator_precision else ""
+        name = f"{result.artifact}{where}: {result.runtime}, {used}{arithmetic}{threads}"
         console.print(f"[bold]{number}[/]  {escape(name)}")
     results = [result for _, result in rows]
     if results:

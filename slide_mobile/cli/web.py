@@ -1,6 +1,7 @@
 """slide-mobile web."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,8 @@ def web(
     for option, value in (("--port", port), ("--results", results)):
         if value is not None and not serves:
             raise UsageError(f"{option} is for --serve: add it, or leave {option} out")
+    if results is not None and results.resolve().is_relative_to(out.resolve()):
+        raise UsageError("--results is inside --out, which is replaced: choose another folder")
     with contextlib.ExitStack() as stack:
         server = None
         if serves:
@@ -98,7 +101,7 @@ def web(
             size_bytes=size_bytes(out),
             address=None if server is None else server.address,
         )
-        session.emit(done, lambda console: _print(console, done))
+        session.emit(done, lambda console: _print(console, done, results))
         if server is not None:
             serving.serve(server)
 
@@ -110,12 +113,19 @@ def _bound(session: Session, out: Path, port: int | None, results: Path | None) 
 
     inbox = None
     if results is not None:
-        inbox = Inbox(results, lambda path: session.progress(f"received {path}"))
+        inbox = Inbox(results, partial(_received, session))
     return serving.bind(out, PORT if port is None else port, inbox)
 
 
-def _print(console: Console, done: WebDocument) -> None:
+def _received(session: Session, path: Path) -> None:
+    """Say on stderr that a page sent a measurement."""
+    if not session.quiet:
+        session.err.print(f"received {escape(str(path))}", highlight=False)
+
+
+def _print(console: Console, done: WebDocument, results: Path | None) -> None:
     """Print what was written, and what can be done with it."""
+    measured = ("slide-mobile", "bench", "--import", str(results or "FILE.json"))
     count = len(done.artifacts)
     console.print(
         f"[bold]{escape(done.out)}[/]  {count} artifact{'' if count == 1 else 's'}, "
@@ -123,7 +133,7 @@ def _print(console: Console, done: WebDocument) -> None:
     )
     if done.address is not None:
         console.print(f"[bold green]serving[/]  {done.address}  (Ctrl-C ends it)")
-        print_next(console, ("slide-mobile", "bench", "--import", "FILE.json"))
+        print_next(console, measured)
         return
     serve = ("python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory", done.out)
-    print_next(console, serve, ("slide-mobile", "bench", "--import", "FILE.json"))
+    print_next(console, serve, measured)

@@ -52,8 +52,8 @@ def isolated(
     is its path. If the child does not return, `error` names the file, and the stage that was
     reported last. It is given up after `seconds` without a sign of progress, and more for a large
     file. A keyword argument `progress` stays here, and is called with what the child
-    reports. Arguments, result and errors must be values that pickle can copy. Without `of`, what is
-    path-like is sent as a path, whatever else it is.
+    reports. Arguments, result and errors must be values that pickle can copy. Without `of`, every
+    path-like argument is sent as a plain `Path`.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

@@ -66,7 +66,7 @@ def unpack(root: Path, package: NpmPackage) -> None:
                 f"npm gave another {package.name} {package.version} than the one that was tested "
                 "(its sha512 differs); check npm's registry setting"
             )
-        shutil.unpack_archive(archive, aside, filter="data")
+        shutil.unpack_archive(archive, aside)  # no other archive has this digest
         _keep(aside / "package", root / package.name.rpartition("/")[2], package.keep)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

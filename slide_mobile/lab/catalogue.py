@@ -86,8 +86,8 @@ def command(*names: str) -> str:
 
 
 def ready(labs: Sequence[Lab]) -> tuple[Lab, ...]:
-    """Those of these labs that are set up; raises EnvironmentMissing if there are none."""
-    found = tuple(filter(is_ready, labs))
+    """Those of these labs that run files and are set up; raises EnvironmentMissing without any."""
+    found = tuple(lab for lab in labs if lab.targets and is_ready(lab))
     if not found:
         raise EnvironmentMissing(
             f"no lab is set up; run {command('gpu', 'arm64')}, or slide-mobile lab to see others"

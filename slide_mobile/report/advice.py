@@ -12,7 +12,8 @@ NAMES = {
     "onnx": "ONNX Runtime",
 }
 POINTS = 0.005  # of top-1; a smaller difference would be printed as 0.00
-HOST = "Measured on a development machine: measure on the phone before you decide."
+APPS = frozenset({"android", "ios"})
+HOST = "Measured on a computer or in a browser: measure in the app on the phone before you decide."
 
 
 def advice(found: Sequence[Row], measured: Sequence[Measurements]) -> tuple[str, ...]:
@@ -26,10 +27,12 @@ def advice(found: Sequence[Row], measured: Sequence[Measurements]) -> tuple[str,
         for (model, _), rows in groups.items()
         if len(rows) > 1
     ]
-    on_host = any(
-        row.p50_ms is not None and not row.measured.on_device for row in found if row.measured
+    by_no_app = any(
+        row.p50_ms is not None and row.measured.setting.source not in APPS
+        for row in found
+        if row.measured
     )
-    return (*lines, HOST) if lines and on_host else tuple(lines)
+    return (*lines, HOST) if lines and by_no_app else tuple(lines)
 
 
 def _sentence(rows: Sequence[Row], measured: Sequence[Measurements]) -> str:

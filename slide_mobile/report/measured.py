@@ -25,6 +25,7 @@ class Setting(NamedTuple):
     cpu: str
     accelerator: str  # the one that was asked for
     threads: int | None
+    precision: str = ""  # of the accelerator's arithmetic, where it was chosen
 
     def __str__(self) -> str:
         """The setting in words."""
@@ -34,7 +35,8 @@ class Setting(NamedTuple):
             if self.threads is None
             else f"{self.threads} thread{'' if self.threads == 1 else 's'}"
         )
-        return ", ".join(filter(None, (self.device, self.cpu, place, self.accelerator, threads)))
+        words = (self.device, self.cpu, place, self.accelerator, self.precision, threads)
+        return ", ".join(filter(None, words))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class Measurement:
 
     @property
     def on_device(self) -> bool:
-        """Whether an app measured it, or a page."""
+        """Whether an app measured it, or a page, which may have been on a computer."""
         return self.setting.source != "host"
 
 
@@ -166,6 +168,9 @@ def _measurement(document: BenchDocument, result: Result, entries: Sequence[Entr
         words.append(environment.device)
     if on_device or accelerator not in ("cpu", "xnnpack", "default"):
         words.append(accelerator)
+    precision = result.accelerator_precision or ""
+    if precision:
+        words.append(precision)
     if result.threads not in (None, 1):
         words.append(f"{result.threads} threads")
     setting = Setting(
@@ -174,5 +179,6 @@ def _measurement(document: BenchDocument, result: Result, entries: Sequence[Entr
         cpu=environment.cpu,
         accelerator=result.accelerator_requested,
         threads=result.threads,
+        precision=precision,
     )
     return Measurement(name=", ".join(words), entry=entry, setting=setting, result=result)

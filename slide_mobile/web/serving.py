@@ -43,6 +43,19 @@ class Handler(SimpleHTTPRequestHandler):
         **TYPES,
     }
 
+    def parse_request(self) -> bool:
+        """Read a request; one by another name that leads to this machine is refused.
+
+        By DNS rebinding, a page of such a name would read the models.
+        """
+        if not super().parse_request():
+            return False
+        port = self._server.server_port
+        if self.headers.get("Host") in {f"{HOST}:{port}", f"localhost:{port}"}:
+            return True
+        self.send_error(HTTPStatus.FORBIDDEN, "The page is not of this server")
+        return False
+
     def end_headers(self) -> None:
         """Send the headers of every answer."""
         for name, value in HEADERS.items():
@@ -58,7 +71,7 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_IMPLEMENTED, "This server takes no results")
             return
         try:
-            length = inbox.require_ours(self.path, self.headers, self._server.server_port)
+            length = inbox.require_ours(self.path, self.headers)
             name = inbox.keep(self.rfile.read(length))
         except Refused as refused:
             self.send_error(refused.status, str(refused))

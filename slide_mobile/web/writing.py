@@ -14,10 +14,9 @@ from pathlib import Path
 
 from slide_mobile import __version__
 from slide_mobile.artifact import documents
-from slide_mobile.artifact.apps import folder_name
+from slide_mobile.artifact.apps import folder_name, require_names
 from slide_mobile.artifact.atomic import staging
 from slide_mobile.artifact.folder import ArtifactFolder, digests
-from slide_mobile.artifact.index import is_plain
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import UsageError
 from slide_mobile.isolation import files
@@ -53,8 +52,8 @@ def write(
     opened = _opened(files.paths(artifacts))
     catalogue.require_ready((browser.WEB,))
     with staging(root, force=force, listed=is_site(root)) as partial:
-        shutil.copytree(_PAGE, partial, dirs_exist_ok=True)
-        shutil.copytree(browser.LITERT_JS.root, partial / LITERT)
+        _place(_PAGE, partial)
+        _place(browser.LITERT_JS.root, partial / LITERT)
         for name, artifact in opened.items():
             progress(f"copy {name}")
             _copy(artifact, partial / ARTIFACTS / name)
@@ -63,20 +62,29 @@ def write(
     return site
 
 
+def _place(source: Path, destination: Path) -> None:
+    """Copy the files of a folder, as new ones: a browser asks by date whether it has a file.
+
+    npm's are all of 1985, so that it would keep LiteRT.js of an earlier site.
+    """
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            target = destination / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
 def _opened(roots: Sequence[Path]) -> dict[str, ArtifactFolder]:
     """The artifacts by their folders' names; raises UsageError, GateFailed."""
     if not 1 <= len(roots) <= MOST_ARTIFACTS:
         raise UsageError(f"a site has 1 to {MOST_ARTIFACTS} artifacts, not {len(roots)}")
+    require_names(roots, "web")
     found: dict[str, ArtifactFolder] = {}
     for root in roots:
-        artifact, name = ArtifactFolder.open(root), folder_name(root)
-        if name in found:
-            raise UsageError(f"two artifacts are named {name}: rename the folder of one of them")
-        if not is_plain(name):
-            raise UsageError(f"a site cannot have an artifact {name!r}: rename its folder")
+        artifact = ArtifactFolder.open(root)
         _require_runnable(artifact)
         artifact.verify()
-        found[name] = artifact
+        found[folder_name(root)] = artifact
     return found
 
 

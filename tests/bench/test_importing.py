@@ -41,6 +41,11 @@ def test_a_loop_that_failed_is_told_beside_the_others(folder: Path) -> None:
     assert "is not a measurement: it is not JSON" in failure.error
 
 
+def test_a_name_that_no_system_takes_is_a_failure_among_others() -> None:
+    found = importing.read([PHONE, Path("x" * 5000)])
+    assert len(found.documents) == 1 and len(found.failures) == 1
+
+
 def test_a_damaged_document_is_told(folder: Path) -> None:
     text = PHONE.read_text().replace('"source": "android"', '"source": "toaster"')
     (folder / "pixel/results1.json").write_text(text)

@@ -47,6 +47,10 @@ def test_json_is_one_object(artifact: Path, tmp_path: Path) -> None:
         (("ARTIFACT", "--out", "ARTIFACT"), "exists; choose another --out"),
         (("ARTIFACT", "--out", "site", "--port", "1"), "--port is for --serve"),
         (("ARTIFACT", "--out", "site", "--results", "x"), "--results is for --serve"),
+        (
+            ("ARTIFACT", "--out", "site", "--serve", "--results", "site/measured"),
+            "--results is inside --out",
+        ),
         (("ARTIFACT", "--out", "site", "--serve", "--port", "65536"), "65536 is not in the range"),
     ],
 )

@@ -50,6 +50,12 @@ def test_the_last_two_files_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [file[0] for file in found] == [1, 2, 1, 3, 2, 4]
 
 
+def test_a_fingerprint_is_of_every_type_of_tensor() -> None:
+    half = Block().to(torch.bfloat16)
+    found = torch.export.export(half, (), {"image": torch.zeros(1, 4, dtype=torch.bfloat16)})
+    assert lowering.fingerprint(found) != lowering.fingerprint(program())
+
+
 @pytest.mark.slow
 def test_a_kept_file_is_the_one_that_would_be_written_again(
     monkeypatch: pytest.MonkeyPatch,

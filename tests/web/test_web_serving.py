@@ -27,9 +27,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]
         thread.join()
 
 
-def ask(server: serving.Server, path: str, method: str = "GET") -> HTTPResponse:
+def ask(
+    server: serving.Server, path: str, method: str = "GET", host: str | None = None
+) -> HTTPResponse:
     connection = HTTPConnection(serving.HOST, server.server_port, timeout=10)
-    connection.request(method, path)
+    connection.request(method, path, headers={} if host is None else {"Host": host})
     return connection.getresponse()
 
 
@@ -60,6 +62,13 @@ def test_folders_and_what_is_outside_are_not_found(path: str, server: serving.Se
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_nothing_can_be_sent_to_it(method: str, server: serving.Server) -> None:
     assert ask(server, "/", method).status == 501
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_another_name_of_this_machine_is_refused(method: str, server: serving.Server) -> None:
+    port = server.server_port
+    assert ask(server, "/main.js", method, f"evil.example:{port}").status == 403
+    assert ask(server, "/main.js", method, f"localhost:{port}").status in {200, 501}
 
 
 def test_it_is_for_this_machine_alone(server: serving.Server) -> None:

@@ -70,13 +70,15 @@ def fingerprint(program: ExportedProgram) -> str:
     digest = hashlib.sha256()
     for node in program.graph.nodes:
         modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
-        value = getattr(node.meta.get("val"), "shape", None)
-        facts = (node.op, node.name, str(node.target), node.args, node.kwargs, modules, value)
+        value = node.meta.get("val")
+        kind = (value.dtype, tuple(value.shape)) if isinstance(value, torch.Tensor) else None
+        facts = (node.op, node.name, str(node.target), node.args, node.kwargs, modules, kind)
         digest.update(repr(facts).encode())
     digest.update(repr(program.graph_signature).encode())
     for name, tensor in sorted({**program.state_dict, **program.constants}.items()):
         digest.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
-        digest.update(tensor.detach().contiguous().numpy())
+        # Bytes, because numpy has no bfloat16.
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 
 

@@ -72,12 +72,21 @@ async function whole(path, sha256) {
   const data = new Uint8Array(await (await found(path)).arrayBuffer());
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   const actual = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (actual !== sha256) throw new PageError(`${path} is damaged: write the site again.`);
+  if (actual !== sha256) {
+    await forget(path);
+    throw new PageError(`${path} is damaged: load the page again, or write the site again.`);
+  }
   return data;
 }
 
+/** Has the service worker keep no file that is not the right one. */
+async function forget(path) {
+  const names = (await self.caches?.keys().catch(() => [])) ?? [];
+  await Promise.all(names.map(async (name) => (await caches.open(name)).delete(path)));
+}
+
 async function found(path) {
-  const answer = await fetch(path).catch(() => null);
+  const answer = await fetch(path, { cache: "no-cache" }).catch(() => null);
   if (!answer?.ok)
     throw new PageError(`${path} cannot be loaded (${answer?.status ?? "no connection"}).`);
   return answer;

@@ -25,6 +25,7 @@ export async function environment(site) {
 export function system(agent, told = {}) {
   const android = /Android ([\d.]+)/.exec(agent);
   if (android) return { os: "Android", version: told.platformVersion || android[1] };
+  if (isDesktopModeOfAnIPad(agent)) return { os: "iPadOS", version: "" };
   const ios = /(?:iPhone|iPad).* OS ([\d_]+)/.exec(agent);
   if (ios) return { os: "iOS", version: ios[1].replaceAll("_", ".") };
   const [, os] = /(Windows|Mac OS X|CrOS|Linux)/.exec(agent) ?? [null, "unknown system"];
@@ -49,19 +50,24 @@ export function browserOf(agent) {
 }
 
 function device(agent) {
-  return /iPhone|iPad/.exec(agent)?.[0];
+  return isDesktopModeOfAnIPad(agent) ? "iPad" : /iPhone|iPad/.exec(agent)?.[0];
+}
+
+/** Safari on an iPad calls itself that of a Mac, which has no touch screen. */
+function isDesktopModeOfAnIPad(agent) {
+  return agent.includes("Mac OS X") && !agent.includes("iPhone") && navigator.maxTouchPoints > 1;
 }
 
 /** Watches what makes latencies worthless: a page that is not seen, and a battery that is low. */
 export class Conditions {
-  /** Starts to watch. */
+  /** Starts watching. */
   begin() {
     this.hidden = document.hidden;
     this.watch = () => (this.hidden ||= document.hidden);
     document.addEventListener("visibilitychange", this.watch);
   }
 
-  /** Stops to watch; the reasons that were found. */
+  /** Stops watching, and returns the reasons found. */
   async end() {
     document.removeEventListener("visibilitychange", this.watch);
     const reasons = this.hidden ? ["the page was hidden while it measured"] : [];

@@ -34,7 +34,11 @@ export async function measure(listed, ways, options) {
     if (stop.aborted) break;
     const mine = rows.filter((row) => JSON.stringify(row.way.build) === build);
     say("Loading the runtime");
-    await loadBuild(JSON.parse(build), remark);
+    const missing = await loadBuild(JSON.parse(build), remark).then(() => null, (error) => error);
+    if (missing !== null) {
+      mine.forEach((row) => show(fail(row, missing)));
+      continue;
+    }
     for (const row of mine) await begin(row, artifacts.get(row.folder), options);
     const ready = mine.filter((row) => row.model);
     if (!stop.aborted) await inTurns(ready, options);
@@ -174,11 +178,12 @@ function fingerprint(row, rows) {
   };
 }
 
-/** Takes a row out, with the reason; its memory goes with the runtime's. */
+/** Takes a row out, with the reason, and returns it; its memory goes with the runtime's. */
 function fail(row, error) {
   row.state = "failed";
   row.model = null;
   row.error = error instanceof Error ? error.message : String(error);
+  return row;
 }
 
 function enough({ samples, spentMs }, minSeconds) {

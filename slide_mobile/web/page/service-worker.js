@@ -37,6 +37,7 @@ async function answer(request) {
   if (kept && !fresh) return kept;
   try {
     const found = await fetch(request);
+    if (fresh && found.status === 404) await self.registration.unregister(); // another site's address now
     if (found.ok && found.status === 200 && !fresh) await cache.put(request, found.clone());
     return found;
   } catch (error) {

@@ -63,7 +63,7 @@ const mark = (kind, text) => element("span", { class: `verdict ${kind}` }, text)
 /** An SQNR for a person. */
 export function decibels({ sqnr_db, passed }) {
   if (sqnr_db !== null) return `${sqnr_db.toFixed(1)} dB`;
-  return passed ? "equal to the last bit" : "not finite";
+  return passed ? "equal to the last bit" : "no number";
 }
 
 const ms = (value) => (value === null ? "–" : Number(value.toPrecision(4)).toString());

@@ -21,7 +21,7 @@ public struct HeadlessOutput: Sendable {
         isolation: isolated (any Actor)? = #isolation,
         by measure: (HeadlessRequest) async throws -> BenchDocument
     ) async throws -> URL {
-        let errors = folder.appendingPathComponent(Self.errors)
+        let errors = folder.appendingPathComponent(errorsName)
         let files = FileManager.default
         try? files.createDirectory(at: folder, withIntermediateDirectories: true)
         // First, so that nobody mistakes an earlier start's files for this one's.
@@ -39,6 +39,12 @@ public struct HeadlessOutput: Sendable {
             try? reason.write(to: errors, options: .atomic)
             throw error
         }
+    }
+
+    /// A farm runs several loops, and fetches their files at the end: each has errors of its own.
+    private var errorsName: String {
+        guard Farm.isLoop(url), let output = HeadlessRequest.output(url) else { return Self.errors }
+        return "\((output as NSString).deletingPathExtension)-error.txt"
     }
 
     /// What standard output and the file of errors say of a headless start that failed.

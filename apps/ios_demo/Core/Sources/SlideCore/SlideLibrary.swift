@@ -2,7 +2,7 @@ import Foundation
 
 /// The artifacts that an app has, and what runs them: what an app of one's own needs.
 ///
-///     let library = SlideLibrary(artifacts: folder, backends: [CoreMLBackend()])
+///     let library = SlideLibrary(artifacts: folder, backends: [CoreMLBackend(systemVersion: os)])
 ///     let model = try library.model("slide_swin_demo-coreml-fp16")
 ///     print(try await model.predict(image).scores[0].label)
 ///

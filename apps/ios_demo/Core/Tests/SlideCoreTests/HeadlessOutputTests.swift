@@ -54,6 +54,16 @@ struct HeadlessOutputTests {
                 == "slidemeasure: failed: scenario=9 is not a whole number from 1 to 4")
     }
 
+    @Test func eachGameLoopHasAReasonOfItsOwn() async throws {
+        await #expect(throws: NotUsable("too hot")) {
+            try await output("firebase-game-loop://?scenario=1").answer { _ in
+                throw NotUsable("too hot")
+            }
+        }
+        _ = try await output("firebase-game-loop://?scenario=2").answer(by: nothing)
+        #expect(try names("GameLoopResults") == ["game-loop-1-error.txt", "game-loop-2.json"])
+    }
+
     @Test func aFailureLeavesItsReasonAndNoDocument() async throws {
         try write("x.json")
         await #expect(throws: NotUsable("too hot")) {

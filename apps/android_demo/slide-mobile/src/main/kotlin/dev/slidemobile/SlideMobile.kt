@@ -20,7 +20,8 @@ import java.io.File
  *
  *     val slide = SlideMobile(context)
  *     val model = slide.library.open("slide_swin_demo-tflite-int8")
- *     println(model.predict(Images.photo(contentResolver, uri).picture).scores.first().label)
+ *     val photo = Images.photo(contentResolver, uri)
+ *     println(model.predict(photo.picture, photo.orientation).scores.first().label)
  *
  * All of it takes time: never on the UI's thread. A runtime of your own is a class that implements
  * [Backend]; it is asked before LiteRT and ExecuTorch.

@@ -1,5 +1,6 @@
 package dev.slidemobile.measure
 
+import android.content.ContentResolver
 import dev.slidemobile.core.Farm
 import dev.slidemobile.core.failed
 import java.io.File
@@ -16,10 +17,14 @@ class GameLoopActivity : HeadlessActivity() {
         .onFailure { error -> runCatching { lend("${error.failed()}\n") } }
         .getOrThrow()
 
-    /** Without a file, as by `am start`, there is nothing to write to. */
+    /**
+     * Without a file, as by `am start`, there is nothing to write to. A path is refused: any app
+     * may start this activity, and could name a file of this app.
+     */
     private fun lend(text: String) {
-        val file = intent.data ?: return
-        val stream = requireNotNull(contentResolver.openOutputStream(file)) { "no file to write" }
+        val file = intent.data?.takeIf { it.scheme == ContentResolver.SCHEME_CONTENT } ?: return
+        val stream = contentResolver.openOutputStream(file, "wt")
+        requireNotNull(stream) { "no file to write" }
         stream.use { it.write(text.toByteArray()) }
     }
 }

@@ -26,7 +26,7 @@ class LoadedModel(
             throw NotUsable("${artifact.name} is not a classifier: it has no classes to tell")
         }
         session = candidate.open()
-        session.run()
+        runCatching { session.run() }.onFailure { session.close() }.getOrThrow()
     }
 
     /**
