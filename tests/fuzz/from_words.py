@@ -30,6 +30,7 @@ RIGHT: dict[tuple[str, ...], tuple[str, ...]] = {
     ("lab", "setup"): ("nowhere",),  # never without a name: it would install everything
     ("bench",): ("a", *QUICK_BENCH),
     ("report",): ("a", "--out", "out/r.html"),
+    ("web",): ("a", "--out", "out/site"),
     ("embed",): ("a", "--app", "app"),
     ("release",): ("r.toml",),
     ("models",): (),
@@ -39,6 +40,7 @@ PLACES = (
     "a", "file", "folder", "missing", "pipe", "loop", "photos", "app", "r.toml", "d.json", ".",
 )  # fmt: skip
 _INSTALLS = {("lab", "setup"), ("doctor",)}
+_LEFT_OUT = {"--debug", "--serve"}  # tracebacks are its purpose; serving ends by a signal only
 _WRITES = {
     "--out",
     "--app",
@@ -84,7 +86,7 @@ def options(corpus: Corpus) -> st.SearchStrategy[Case]:
         return Case(kind="options", words=tuple(words), prepare=prepare)
 
     def of(name: tuple[str, ...]) -> st.SearchStrategy[Case]:
-        params = [p for p in every[name].params if "--debug" not in p.opts]
+        params = [p for p in every[name].params if not _LEFT_OUT.intersection(p.opts)]
         added = st.one_of([_added(p, installs=name in _INSTALLS) for p in params])
         return st.builds(case, st.just(name), st.lists(added, min_size=1, max_size=3))
 
