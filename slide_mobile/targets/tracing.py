@@ -1,8 +1,8 @@
 """Trace graphs without bookkeeping: exporters trace a graph anew for every pass.
 
-ExecuTorch traces each graph some seventy times, litert-torch some ten. A third of the time went into
-bookkeeping that nothing reads afterwards (slide_swin_test at 64x96, CPU seconds of one conversion,
-torch 2.13: ExecuTorch int8 69 -> 49, fp32 48 -> 31; LiteRT fp32 33 -> 23; Core ML 14 -> 10):
+ExecuTorch traces each graph some seventy times, litert-torch some ten. A third of the time went
+into bookkeeping that nothing reads afterwards (CPU seconds of one conversion of slide_swin_test at
+64x96, torch 2.13: ExecuTorch int8 69 -> 49, fp32 48 -> 31; LiteRT fp32 33 -> 23; Core ML 14 -> 10):
 
 - stack traces of Python, one for each operation; torch has a switch for them;
 - the origin of each node, copied deeply at each tracing, though it is never changed and grows with
