@@ -261,3 +261,8 @@ def _settle(root: Path, old: Path) -> None:
         remove_tree(old)
     elif os.path.lexists(old):
         old.rename(root)
+
+def copy_file(source: Path, destination: Path) -> None:
+    """Copy one file, as a new one, and make the folders that it needs."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, destination)

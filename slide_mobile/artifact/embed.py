@@ -10,7 +10,6 @@ lists exists.
 """
 
 import os
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from msgspec import Struct
 
 from slide_mobile.artifact import index
 from slide_mobile.artifact.apps import App, Kind, find, folder_name, require_names
-from slide_mobile.artifact.atomic import alone_in, remove_tree, staging, sweep
+from slide_mobile.artifact.atomic import alone_in, copy_file, remove_tree, staging, sweep
 from slide_mobile.artifact.documents import Name, Positive, Sha256, Text
 from slide_mobile.artifact.folder import BOM, LAB, SIGNATURE, ArtifactFolder, digest
 from slide_mobile.artifact.index import Entry, Index
@@ -194,7 +193,7 @@ def _embed(root: Path, app: App, *, listed: bool) -> Embedded:
     else:
         with staging(destination, force=True, listed=listed) as partial:
             for file in names:
-                _copy(root / file, partial / file)
+                copy_file(root / file, partial / file)
             ArtifactFolder.open(partial).verify()  # reads the copy back from disk
     return Embedded(
         folder=name,
@@ -234,9 +233,3 @@ def _same(root: Path, destination: Path, files: Sequence[str]) -> bool:
         )
     except OSError:  # what is there cannot be read
         return False
-
-
-def _copy(source: Path, destination: Path) -> None:
-    """Copy one file, and make the folders that it needs."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, destination)

@@ -8,14 +8,13 @@ artifacts/<artifact>/         a copy of the files that the manifest lists
 LICENSE.txt                   of the page and of LiteRT.js
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from slide_mobile import __version__
 from slide_mobile.artifact import documents
 from slide_mobile.artifact.apps import folder_name, require_names
-from slide_mobile.artifact.atomic import staging
+from slide_mobile.artifact.atomic import copy_file, staging
 from slide_mobile.artifact.folder import ArtifactFolder, digests
 from slide_mobile.artifact.manifest import MANIFEST
 from slide_mobile.errors import UsageError
@@ -69,9 +68,7 @@ def _place(source: Path, destination: Path) -> None:
     """
     for path in sorted(source.rglob("*")):
         if path.is_file():
-            target = destination / path.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            copy_file(path, destination / path.relative_to(source))
 
 
 def _opened(roots: Sequence[Path]) -> dict[str, ArtifactFolder]:
@@ -107,9 +104,7 @@ def _require_runnable(artifact: ArtifactFolder) -> None:
 def _copy(artifact: ArtifactFolder, destination: Path) -> None:
     """Copy the manifest and the files that it lists, and read them back."""
     for name in (MANIFEST, *artifact.manifest.files):
-        target = destination / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(artifact.root / name, target)
+        copy_file(artifact.root / name, destination / name)
     ArtifactFolder.open(destination).verify()
 
 
