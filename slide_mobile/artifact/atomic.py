@@ -262,6 +262,7 @@ def _settle(root: Path, old: Path) -> None:
     elif os.path.lexists(old):
         old.rename(root)
 
+
 def copy_file(source: Path, destination: Path) -> None:
     """Copy one file, as a new one, and make the folders that it needs."""
     destination.parent.mkdir(parents=True, exist_ok=True)

@@ -53,9 +53,9 @@ function device(agent) {
   return isDesktopModeOfAnIPad(agent) ? "iPad" : /iPhone|iPad/.exec(agent)?.[0];
 }
 
-/** Safari on an iPad calls itself that of a Mac, which has no touch screen. */
+/** Safari on an iPad may call itself that of a Macintosh, which has no touch screen. */
 function isDesktopModeOfAnIPad(agent) {
-  return agent.includes("Mac OS X") && !agent.includes("iPhone") && navigator.maxTouchPoints > 1;
+  return agent.includes("Macintosh") && navigator.maxTouchPoints > 1;
 }
 
 /** Watches what makes latencies worthless: a page that is not seen, and a battery that is low. */
